@@ -1,0 +1,1 @@
+//! Cryptography for gramseal from aws-lc-rs.

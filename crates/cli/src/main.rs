@@ -1,0 +1,3 @@
+//! The gramseal program.
+
+fn main() {}

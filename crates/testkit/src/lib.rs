@@ -1,0 +1,1 @@
+//! Network simulator, scripted peer, null cryptography and test certificates.

@@ -1,0 +1,1 @@
+//! Certificate chain verification for gramseal.
