@@ -3,6 +3,7 @@
 use alloc::sync::Arc;
 use core::time::Duration;
 
+use super::admission::Admission;
 use super::cookie::{CookieMaker, CookieSecrets};
 use super::demux::WaitingLimits;
 use crate::crypto::{CryptoError, CryptoProvider, SecureRandom};
@@ -31,7 +32,7 @@ pub struct EndpointConfig {
 /// What only an endpoint that accepts handshakes has.
 #[derive(Debug, Clone)]
 pub(super) struct ServerSide {
-    pub(super) policy: CookiePolicy,
+    policy: CookiePolicy,
     secrets: CookieSecrets,
     lifetime: Duration,
     clock_at_start: Duration,
@@ -121,8 +122,9 @@ impl EndpointConfig {
 }
 
 impl ServerSide {
-    pub(super) fn into_cookie_maker(self) -> CookieMaker {
+    pub(super) fn into_admission(self) -> Admission {
         let rotation = self.rotation.map(|every| (every, self.random));
-        CookieMaker::new(self.secrets, self.lifetime, self.clock_at_start, rotation)
+        let cookies = CookieMaker::new(self.secrets, self.lifetime, self.clock_at_start, rotation);
+        Admission { policy: self.policy, cookies }
     }
 }

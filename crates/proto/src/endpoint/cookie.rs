@@ -24,10 +24,10 @@ use core::fmt;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
+use gramseal_wire::ClientHelloPrefix;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::hello::Hello;
 use crate::Instant;
 use crate::crypto::{CryptoError, CryptoProvider, Hash, HashAlgorithm, HmacKey, SecureRandom};
 
@@ -110,14 +110,14 @@ impl Secret {
         Self { id, key }
     }
 
-    fn mac(&self, step: u64, peer: SocketAddr, hello: &Hello<'_>) -> [u8; MAC_LEN] {
+    fn mac(&self, step: u64, peer: SocketAddr, hello: &ClientHelloPrefix<'_>) -> [u8; MAC_LEN] {
         let session_id_len = u64::try_from(hello.session_id.len()).unwrap_or(u64::MAX);
         let digest = self.key.sign(&[
             MAC_LABEL,
             &step.to_be_bytes(),
             &address_bytes(peer),
-            &hello.version.0.to_be_bytes(),
-            hello.random,
+            &hello.legacy_version.0.to_be_bytes(),
+            &hello.random.0,
             &session_id_len.to_be_bytes(),
             hello.session_id,
         ]);
@@ -191,7 +191,7 @@ impl CookieMaker {
     }
 
     /// The cookie that `peer` has to bring back with the same hello.
-    pub(super) fn make(&mut self, now: Instant, peer: SocketAddr, hello: &Hello<'_>) -> [u8; COOKIE_LEN] {
+    pub(super) fn make(&mut self, now: Instant, peer: SocketAddr, hello: &ClientHelloPrefix<'_>) -> [u8; COOKIE_LEN] {
         self.rotate_if_due(now);
         let step = self.step_at(now);
         let mut cookie = [0; COOKIE_LEN];
@@ -204,7 +204,7 @@ impl CookieMaker {
 
     /// Whether the hello's cookie was made here (or by a host with the same secrets) for this peer
     /// and this hello, not too long ago.
-    pub(super) fn verify(&mut self, now: Instant, peer: SocketAddr, hello: &Hello<'_>) -> Result<(), Refusal> {
+    pub(super) fn verify(&mut self, now: Instant, peer: SocketAddr, hello: &ClientHelloPrefix<'_>) -> Result<(), Refusal> {
         self.rotate_if_due(now);
         let Ok([key_id, time_step, mac @ ..]) = <&[u8; COOKIE_LEN]>::try_from(hello.cookie) else {
             return Err(Refusal::Malformed);

@@ -10,10 +10,9 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use core::net::{SocketAddr, SocketAddrV6};
 use core::time::Duration;
 
-use super::hello::RANDOM_LEN;
-use crate::Instant;
+use gramseal_wire::Random;
 
-type Random = [u8; RANDOM_LEN];
+use crate::Instant;
 
 /// The bounds of what waits for the application.
 #[derive(Debug, Clone)]
