@@ -14,6 +14,7 @@ extern crate std;
 pub mod config;
 pub mod crypto;
 mod discard;
+pub mod endpoint;
 mod error;
 mod flight;
 mod handshake;
