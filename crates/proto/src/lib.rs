@@ -12,7 +12,13 @@ extern crate alloc;
 extern crate std;
 
 pub mod crypto;
+mod discard;
+#[allow(dead_code, unused_imports, reason = "the connection will use it")]
+mod flight;
 mod message;
+#[allow(dead_code, unused_imports, reason = "the connection will use it")]
+mod record;
 mod time;
 
+pub use discard::{Discard, DiscardCounts};
 pub use time::Instant;
