@@ -20,7 +20,7 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use gramseal_wire::{Codec, Epoch, Fragment, HandshakeHeader, HandshakeType, MessageSeq, Writer};
+use gramseal_wire::{Epoch, Fragment, HandshakeHeader, HandshakeType, MessageSeq};
 
 use super::ranges::Ranges;
 use crate::discard::Discard;
@@ -114,12 +114,8 @@ impl Inbound {
         if range.is_empty() && fragment.length > 0 {
             return Ok(Inserted::AlreadyHad);
         }
-        let version = Version {
-            message_seq: fragment.message_seq,
-            epoch,
-            msg_type: fragment.msg_type,
-            length: fragment.length,
-        };
+        let version =
+            Version { message_seq: fragment.message_seq, epoch, msg_type: fragment.msg_type, length: fragment.length };
         self.store(version, range, fragment.body)
     }
 
@@ -150,7 +146,7 @@ impl Inbound {
         self.partials.retain(|partial| partial.version.epoch >= epoch);
     }
 
-    /// Whether parts of messages not yet delivered are held.
+    /// Whether no part of a message not yet delivered is held.
     pub(crate) fn is_empty(&self) -> bool {
         self.partials.is_empty()
     }
@@ -246,15 +242,9 @@ struct Partial {
 
 impl Partial {
     fn new(version: Version, expected: usize) -> Self {
-        let header = HandshakeHeader {
-            msg_type: version.msg_type,
-            length: version.length,
-            message_seq: version.message_seq,
-            fragment_offset: 0,
-            fragment_length: version.length,
-        };
+        let header = HandshakeHeader::whole(version.msg_type, version.length, version.message_seq);
         let mut bytes = Vec::with_capacity(HandshakeHeader::LEN + expected);
-        header.write(&mut Writer::new(&mut bytes));
+        bytes.extend_from_slice(&header.to_bytes());
         Self { version, have: Ranges::new(), pieces: Vec::new(), bytes }
     }
 

@@ -8,7 +8,7 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use gramseal_wire::{Codec, ContentType, Epoch, HandshakeHeader, HandshakeType, MessageSeq, Writer};
+use gramseal_wire::{ContentType, Epoch, HandshakeHeader, HandshakeType, MessageSeq};
 
 use super::ranges::Ranges;
 use crate::message::Message;
@@ -204,13 +204,7 @@ fn body_len(message: &Message) -> u32 {
 }
 
 /// Which bytes of the body to send next, if it is worth sending them here.
-fn next_fragment(
-    message: &Message,
-    pending: &Ranges,
-    room: usize,
-    limit: usize,
-    fresh: Fresh,
-) -> Option<Range<u32>> {
+fn next_fragment(message: &Message, pending: &Ranges, room: usize, limit: usize, fresh: Fresh) -> Option<Range<u32>> {
     let length = body_len(message);
     let first = pending.first()?;
     let wanted = first.start.min(length)..first.end.min(length);
@@ -239,7 +233,7 @@ fn write_fragment(message: &Message, range: Range<u32>, payload: &mut Vec<u8>) -
         fragment_offset: range.start,
         fragment_length: range.end - range.start,
     };
-    header.write(&mut Writer::new(payload));
+    payload.extend_from_slice(&header.to_bytes());
     payload.extend_from_slice(body);
     Some(Piece {
         epoch: message.epoch,

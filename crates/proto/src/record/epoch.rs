@@ -4,7 +4,7 @@
 //! takes a number for good before it uses the key, so that no nonce can repeat; opening moves the
 //! window only after the key agreed. RFC 6347 §4.1 and §4.1.2.6, RFC 9147 §4.2 and §4.5.
 
-use gramseal_wire::{Epoch, PlaintextHeader, ProtocolVersion, ContentType, RecordNumber, SequenceNumber};
+use gramseal_wire::{ContentType, Epoch, PlaintextHeader, ProtocolVersion, RecordNumber, SequenceNumber};
 
 use super::MAX_CONTENT_LEN;
 use super::limits::{UsageLimits, blocks};
@@ -145,6 +145,11 @@ impl WriteEpoch {
         self.epoch
     }
 
+    /// The number of the next record; `None` when they are used up.
+    pub(super) fn next_number(&self) -> Option<RecordNumber> {
+        self.next.map(|next| RecordNumber::new(self.epoch, next))
+    }
+
     /// Bytes that a record has beyond its content, header included.
     pub(super) fn overhead(&self) -> usize {
         PlaintextHeader::LEN + self.protection.overhead()
@@ -170,10 +175,13 @@ impl WriteEpoch {
         }
         let len = self.overhead() + content.len();
         let record = out.get_mut(..len).ok_or(SealError::BufferTooSmall)?;
-        let (header, body) = record.split_first_chunk_mut::<{ PlaintextHeader::LEN }>().ok_or(SealError::BufferTooSmall)?;
+        let (header, body) =
+            record.split_first_chunk_mut::<{ PlaintextHeader::LEN }>().ok_or(SealError::BufferTooSmall)?;
         let number = RecordNumber::new(self.epoch, self.take_number(content.len())?);
         let covered = Covered { number, content_type, version };
-        *header = header_bytes(covered, body.len()).ok_or(SealError::TooLong)?;
+        let length = u16::try_from(body.len()).map_err(|_| SealError::TooLong)?;
+        let sequence_number = number.sequence_number;
+        *header = PlaintextHeader { content_type, version, epoch: self.epoch, sequence_number, length }.to_bytes();
         match &self.protection {
             Protection::Plaintext => body.copy_from_slice(content),
             Protection::Dtls12(protection) => {

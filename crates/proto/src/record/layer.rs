@@ -3,7 +3,7 @@
 //! At most three a side: previous, current and next. The receive path is in `open.rs`, the send
 //! path in `seal.rs`. RFC 6347 §4.1, RFC 9147 §4.2.1.
 
-use gramseal_wire::{Epoch, ProtocolVersion, SequenceNumber};
+use gramseal_wire::{Epoch, ProtocolVersion, RecordNumber, SequenceNumber};
 
 use super::epoch::{ReadEpoch, WriteEpoch};
 
@@ -72,6 +72,11 @@ impl RecordLayer {
         self.write.newest
     }
 
+    /// The number of the next record that `epoch` seals; `None` without keys or numbers.
+    pub(crate) fn next_write_number(&self, epoch: Epoch) -> Option<RecordNumber> {
+        self.write.find(epoch).and_then(WriteEpoch::next_number)
+    }
+
     /// Bytes that a record of `epoch` has beyond its payload, header included. Of an epoch that is
     /// not there, those of the newest one.
     pub(crate) fn overhead(&self, epoch: Epoch) -> usize {
@@ -90,18 +95,9 @@ impl RecordLayer {
         self.read.find(self.read.newest).is_some_and(ReadEpoch::is_worn_out)
     }
 
-    /// Whether a record with this version may be looked at.
-    ///
-    /// No RFC says what to do with another version. In epoch 0 the major one is all that is asked
-    /// for, at any time: a ClientHello may come with DTLS 1.0 (RFC 6347 §4.2.1, RFC 9147 §5.3), and
-    /// a peer that refuses our version says so in its own. BoringSSL does the same; OpenSSL asks for
-    /// the whole version of all but alerts, and so misses a repeated ClientHello. The content
-    /// decides. A protected record must have the version that was agreed on.
-    pub(super) fn accepts(&self, version: ProtocolVersion, is_protected: bool) -> bool {
-        match self.version {
-            Some(agreed) if is_protected => version == agreed,
-            _ => version.0.to_be_bytes().first() == Some(&DTLS_MAJOR),
-        }
+    /// The version that was agreed on, if one was.
+    pub(super) fn version(&self) -> Option<ProtocolVersion> {
+        self.version
     }
 
     /// The version for records to be sent. Before one is agreed on it is DTLS 1.0, which every
@@ -110,9 +106,6 @@ impl RecordLayer {
         self.version.unwrap_or(ProtocolVersion::DTLS1_0)
     }
 }
-
-/// The first byte of all versions of DTLS.
-const DTLS_MAJOR: u8 = 0xFE;
 
 /// Something that belongs to an epoch.
 pub(super) trait InEpoch {

@@ -96,3 +96,17 @@ const fn explicit_len(algorithm: AeadAlgorithm) -> usize {
         | AeadAlgorithm::Aes256Ccm8 => EXPLICIT_LEN,
     }
 }
+
+/// The record number as nonces and additional data have it.
+fn number_bytes(number: RecordNumber) -> [u8; EXPLICIT_LEN] {
+    let [.., e0, e1] = number.epoch.0.to_be_bytes();
+    let [_, _, s0, s1, s2, s3, s4, s5] = number.sequence_number.0.to_be_bytes();
+    [e0, e1, s0, s1, s2, s3, s4, s5]
+}
+
+/// `None` if the content is longer than the field for its length can say.
+fn additional_data(covered: Covered, content_len: usize) -> Option<[u8; 13]> {
+    let Covered { number, content_type, version } = covered;
+    let length = u16::try_from(content_len).ok()?;
+    Some(additional_data12(number.epoch, number.sequence_number, content_type, version, length))
+}
