@@ -1,1 +1,28 @@
 //! DTLS 1.2 and 1.3 as a sans-I/O protocol: datagrams and time in, datagrams and events out.
+//!
+//! Nothing here opens a socket, reads a clock or starts a thread, so the protocol runs wherever
+//! datagrams can be moved. Most programs want the `gramseal` crate, which puts this one on tokio
+//! and UDP.
+
+#![no_std]
+#![warn(clippy::std_instead_of_core, clippy::std_instead_of_alloc, clippy::alloc_instead_of_core)]
+
+extern crate alloc;
+#[cfg(any(test, feature = "std"))]
+extern crate std;
+
+pub mod config;
+pub mod crypto;
+mod error;
+mod keylog;
+mod message;
+mod suite;
+mod time;
+mod trace;
+
+pub use error::{
+    AlertReceived, CertificateFault, Error, Incompatible, LocalFault, PeerFault, SendError, TimedOut,
+};
+pub use keylog::KeyLog;
+pub use time::Instant;
+pub use trace::{Direction, Trace, TraceEvent, Traced};

@@ -1,0 +1,120 @@
+//! Hash functions and HMAC (RFC 2104): what transcripts and key schedules are made of.
+
+use alloc::boxed::Box;
+use core::fmt;
+
+use subtle::ConstantTimeEq;
+use zeroize::Zeroize;
+
+/// The hash functions of the cipher suites that gramseal knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum HashAlgorithm {
+    /// SHA-256.
+    Sha256,
+    /// SHA-384.
+    Sha384,
+}
+
+impl HashAlgorithm {
+    /// Bytes in a digest.
+    #[must_use]
+    pub const fn output_len(self) -> usize {
+        match self {
+            Self::Sha256 => 32,
+            Self::Sha384 => 48,
+        }
+    }
+}
+
+/// Output of a hash function or of HMAC: up to [`Digest::MAX_LEN`] bytes, wiped when dropped.
+#[derive(Clone)]
+pub struct Digest {
+    bytes: [u8; Self::MAX_LEN],
+    len: usize,
+}
+
+impl Digest {
+    /// The longest digest that fits, in bytes.
+    pub const MAX_LEN: usize = 64;
+
+    /// Takes over `bytes`; what exceeds [`Self::MAX_LEN`] is cut off.
+    #[must_use]
+    pub fn new(bytes: &[u8]) -> Self {
+        let len = bytes.len().min(Self::MAX_LEN);
+        let mut own = [0; Self::MAX_LEN];
+        for (to, from) in own.iter_mut().zip(bytes) {
+            *to = *from;
+        }
+        Self { bytes: own, len }
+    }
+
+    /// Whether `other` holds the same bytes, in time that does not depend on them.
+    #[must_use]
+    pub fn ct_eq(&self, other: &[u8]) -> bool {
+        self.as_ref().ct_eq(other).into()
+    }
+}
+
+impl AsRef<[u8]> for Digest {
+    fn as_ref(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+}
+
+impl Drop for Digest {
+    fn drop(&mut self) {
+        self.bytes.zeroize();
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Digest({} bytes)", self.len)
+    }
+}
+
+/// A hash function of a provider, and HMAC with it.
+pub trait Hash: Send + Sync + fmt::Debug {
+    /// Which function this is.
+    fn algorithm(&self) -> HashAlgorithm;
+
+    /// Begins a running hash.
+    fn start(&self) -> Box<dyn HashContext>;
+
+    /// Expands a key of any length for HMAC.
+    fn hmac_key(&self, key: &[u8]) -> Box<dyn HmacKey>;
+}
+
+/// A running hash.
+pub trait HashContext: Send + Sync {
+    /// Appends to what is hashed.
+    fn update(&mut self, data: &[u8]);
+
+    /// The digest of all that was appended so far; the context goes on.
+    fn current(&self) -> Digest;
+
+    /// A second context in the same state.
+    fn fork(&self) -> Box<dyn HashContext>;
+}
+
+/// An expanded HMAC key.
+pub trait HmacKey: Send + Sync {
+    /// Authenticates the concatenation of `parts`.
+    fn sign(&self, parts: &[&[u8]]) -> Digest;
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+
+    use super::Digest;
+
+    #[test]
+    fn digest_shows_its_length_and_nothing_else() {
+        let digest = Digest::new(&[0xAB; 32]);
+        assert_eq!(format!("{digest:?}"), "Digest(32 bytes)");
+        assert!(digest.ct_eq(&[0xAB; 32]));
+        assert!(!digest.ct_eq(&[0xAB; 31]));
+    }
+}

@@ -1,0 +1,50 @@
+//! What gramseal needs from a cryptography library, as traits.
+//!
+//! This module owns vocabulary only: it implements no primitive. A [`CryptoProvider`] is a plain
+//! value made of lists, so that a provider can be composed from parts of others; its record half
+//! (`aeads`) and its handshake half are chosen apart.
+
+mod aead;
+mod hash;
+mod kx;
+mod provider;
+mod record_keys;
+mod sign;
+
+use core::fmt;
+
+pub use aead::{Aead, AeadAlgorithm, AeadKey, NONCE_LEN};
+pub use hash::{Digest, Hash, HashAlgorithm, HashContext, HmacKey};
+pub use kx::{ActiveKx, FiniteFieldDh, FiniteFieldExchange, FiniteFieldParams, KxGroup, ParamsRejected, SharedSecret};
+pub use provider::{CryptoProvider, SchemeVerifier, SecureRandom};
+pub(crate) use record_keys::RecordKeys12;
+pub use sign::{KeyKind, KeyLoader, KeyRejected, PublicKey, SigningKey};
+
+/// A cryptographic operation failed.
+///
+/// There is nothing more to know: details would only help an attacker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CryptoError;
+
+impl fmt::Display for CryptoError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a cryptographic operation failed")
+    }
+}
+
+impl core::error::Error for CryptoError {}
+
+impl CryptoError {
+    /// The one value of this type.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self
+    }
+}
+
+impl Default for CryptoError {
+    fn default() -> Self {
+        Self::new()
+    }
+}

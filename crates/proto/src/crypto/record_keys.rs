@@ -1,0 +1,29 @@
+//! The keys of one epoch and direction: what the handshake hands to the record layer.
+
+use alloc::boxed::Box;
+use core::fmt;
+
+use zeroize::Zeroize;
+
+use super::{AeadAlgorithm, AeadKey, NONCE_LEN};
+
+/// Keys for the records of one epoch in one direction in DTLS 1.2.
+pub(crate) struct RecordKeys12 {
+    pub(crate) algorithm: AeadAlgorithm,
+    pub(crate) key: Box<dyn AeadKey>,
+    /// The implicit part of the nonce. GCM and CCM use its first 4 bytes (RFC 5288 §3, RFC 6655
+    /// §3), ChaCha20-Poly1305 all 12 (RFC 7905 §2).
+    pub(crate) iv: [u8; NONCE_LEN],
+}
+
+impl Drop for RecordKeys12 {
+    fn drop(&mut self) {
+        self.iv.zeroize();
+    }
+}
+
+impl fmt::Debug for RecordKeys12 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RecordKeys12").field("algorithm", &self.algorithm).finish_non_exhaustive()
+    }
+}
