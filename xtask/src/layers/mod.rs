@@ -86,7 +86,7 @@ fn load(root: &Path, folder: &Path) -> Result<Vec<Source>, String> {
 
 /// Where the modules that a file declares have their files.
 fn module_folder(file: &Path) -> PathBuf {
-    let parent = file.parent().unwrap_or(Path::new(""));
+    let parent = file.parent().unwrap_or_else(|| Path::new(""));
     match file.file_stem().and_then(|stem| stem.to_str()) {
         Some("mod" | "lib" | "main") | None => parent.to_path_buf(),
         Some(stem) => parent.join(stem),
