@@ -97,7 +97,7 @@ fn uses(tokens: &[Token]) -> Vec<Leaf> {
 fn root_name(leaf: Leaf) -> Option<(String, String)> {
     let mut path = leaf.segments.into_iter().filter(|segment| segment != "crate" && segment != "self");
     let module = path.next()?;
-    let last = path.last()?;
+    let last = path.next_back()?;
     Some((leaf.alias.unwrap_or(last), module))
 }
 
