@@ -13,6 +13,7 @@ const OTHER_WORKSPACES: [&str; 2] = ["interop/Cargo.toml", "bench/Cargo.toml"];
 
 pub(crate) fn run(root: &Path) -> Outcome {
     let mut steps = Steps::new();
+    steps.step("lock files", || lock_files(root))?;
     steps.step("format", || format(root))?;
     // The checks that read sources alone come first: they take no time.
     steps.step("layers", || layers::run(root))?;
@@ -30,6 +31,17 @@ pub(crate) fn run(root: &Path) -> Outcome {
     steps.step("clippy: other workspaces", || other_workspaces(root))?;
     steps.step("licences", || licences(root))?;
     steps.finish();
+    Ok(())
+}
+
+/// `Cargo.lock` fits its manifests: what was tested is then what anybody builds.
+fn lock_files(root: &Path) -> Outcome {
+    shell::run(shell::cargo(root).args(["update", "--workspace", "--locked"]))?;
+    for manifest in OTHER_WORKSPACES {
+        if root.join(manifest).is_file() {
+            shell::run(shell::cargo(root).args(["update", "--workspace", "--locked", "--manifest-path", manifest]))?;
+        }
+    }
     Ok(())
 }
 
