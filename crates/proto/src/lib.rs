@@ -20,7 +20,9 @@ mod suite;
 mod time;
 mod trace;
 
-pub use error::{AlertReceived, CertificateFault, Error, Incompatible, LocalFault, PeerFault, SendError, TimedOut};
+pub use error::{
+    AlertReceived, CertificateFault, Error, Incompatible, LocalFault, PeerFault, SendError, TimedOut,
+};
 pub use keylog::KeyLog;
 pub use time::Instant;
 pub use trace::{Direction, Trace, TraceEvent, Traced};
