@@ -71,8 +71,8 @@ fn other_workspaces(root: &Path) -> Outcome {
     Ok(())
 }
 
-/// Licences, banned crates and sources. Not `advisories`: their database is not on crates.io, and a check that needs
-/// another host would fail for everyone who can reach crates.io alone.
+/// Licences, banned crates and sources. Not `advisories`: their database is no crate, and a check that needs
+/// another host would fail for everyone who reaches the registry of crates alone.
 fn licences(root: &Path) -> Outcome {
     if !shell::succeeds(shell::cargo(root).args(["deny", "--version"])) {
         println!("    cargo-deny is not installed: building it, once on this machine");

@@ -10,7 +10,7 @@ mod shell;
 mod source;
 mod test;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 const USAGE: &str = "\
@@ -54,5 +54,11 @@ fn main() -> ExitCode {
 
 /// The repository's root: the folder above this crate.
 fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the repository").to_path_buf()
+    own_folder().parent().expect("xtask lies in the repository").to_path_buf()
+}
+
+/// This crate's folder, as cargo tells it when it starts the program. The folder known at compile time may be another
+/// checkout's, where several share what they build.
+fn own_folder() -> PathBuf {
+    std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from)
 }
