@@ -6,6 +6,8 @@
 const INTEGER: u8 = 0x02;
 const OCTET_STRING: u8 = 0x04;
 const SEQUENCE: u8 = 0x30;
+/// The optional parameters of a SEC1 key.
+const PARAMETERS: u8 = 0xA0;
 
 /// Content of the `AlgorithmIdentifier` of a PKCS#8 key (RFC 5958 §2).
 pub(crate) fn pkcs8_algorithm(key: &[u8]) -> Option<&[u8]> {
@@ -15,12 +17,13 @@ pub(crate) fn pkcs8_algorithm(key: &[u8]) -> Option<&[u8]> {
     Some(algorithm)
 }
 
-/// Bytes in the number that is a SEC1 private key, which tell its curve (RFC 5915 §3).
-pub(crate) fn sec1_private_key_len(key: &[u8]) -> Option<usize> {
+/// Bytes in the number that is a SEC1 private key, and the encoded name of its curve where the key
+/// gives it (RFC 5915 §3).
+pub(crate) fn sec1_curve(key: &[u8]) -> Option<(usize, Option<&[u8]>)> {
     let (key, _) = element(SEQUENCE, key)?;
     let (_version, key) = element(INTEGER, key)?;
-    let (number, _) = element(OCTET_STRING, key)?;
-    Some(number.len())
+    let (number, rest) = element(OCTET_STRING, key)?;
+    Some((number.len(), element(PARAMETERS, rest).map(|(name, _)| name)))
 }
 
 /// Splits the element at the front of `input`, which must be a `tag`, into its content and the rest.
@@ -44,7 +47,7 @@ fn element(tag: u8, input: &[u8]) -> Option<(&[u8], &[u8])> {
 
 #[cfg(test)]
 mod tests {
-    use super::{element, pkcs8_algorithm, sec1_private_key_len};
+    use super::{element, pkcs8_algorithm, sec1_curve};
 
     #[test]
     fn lengths_in_short_and_long_form() {
@@ -59,7 +62,7 @@ mod tests {
     fn damaged_input_is_nothing() {
         for input in [&[][..], &[0x30], &[0x30, 5, 2], &[0x30, 0x85, 0, 0], &[0x30, 0x80, 0, 0], &[0x04, 0]] {
             assert_eq!(pkcs8_algorithm(input), None);
-            assert_eq!(sec1_private_key_len(input), None);
+            assert_eq!(sec1_curve(input), None);
         }
     }
 }

@@ -47,9 +47,9 @@ fn load_pkcs8(key: &[u8]) -> Result<Arc<dyn SigningKey>, KeyRejected> {
 }
 
 fn load_sec1(key: &[u8]) -> Result<Arc<dyn SigningKey>, KeyRejected> {
-    let len = der::sec1_private_key_len(key).ok_or(KeyRejected::BadEncoding)?;
-    // The curve's name is optional in this form; the library compares it where it is given.
-    let curve = CURVES.iter().find(|curve| curve.field_len == len).ok_or(KeyRejected::Unsupported)?;
+    let (field_len, name) = der::sec1_curve(key).ok_or(KeyRejected::BadEncoding)?;
+    let is_it = |curve: &&Curve| curve.field_len == field_len && name.is_none_or(|name| curve.key.ends_with(name));
+    let curve = CURVES.iter().find(is_it).ok_or(KeyRejected::Unsupported)?;
     Key::ecdsa(curve, EcdsaKeyPair::from_private_key_der(curve.algorithm, key).map_err(reason)?)
 }
 
