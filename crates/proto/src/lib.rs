@@ -11,8 +11,18 @@ extern crate alloc;
 #[cfg(any(test, feature = "std"))]
 extern crate std;
 
+pub mod config;
 pub mod crypto;
+mod error;
+mod keylog;
 mod message;
+mod suite;
 mod time;
+mod trace;
 
+pub use error::{
+    AlertReceived, CertificateFault, Error, Incompatible, LocalFault, PeerFault, SendError, TimedOut,
+};
+pub use keylog::KeyLog;
 pub use time::Instant;
+pub use trace::{Direction, Trace, TraceEvent, Traced};
