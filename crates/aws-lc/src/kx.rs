@@ -6,11 +6,8 @@ use gramseal_proto::crypto::{ActiveKx, CryptoError, KxGroup, SecureRandom, Share
 use gramseal_wire::NamedGroup;
 
 /// x25519.
-pub static X25519: &dyn KxGroup = &Curve {
-    name: NamedGroup::X25519,
-    algorithm: &agreement::X25519,
-    share: Share { len: 32, first_byte: None },
-};
+pub static X25519: &dyn KxGroup =
+    &Curve { name: NamedGroup::X25519, algorithm: &agreement::X25519, share: Share { len: 32, first_byte: None } };
 
 /// secp256r1, also called P-256.
 pub static SECP256R1: &dyn KxGroup =
@@ -56,8 +53,8 @@ impl KxGroup for Curve {
     }
 
     fn start(&self, _random: &dyn SecureRandom) -> Result<Box<dyn ActiveKx>, CryptoError> {
-        let private = EphemeralPrivateKey::generate(self.algorithm, &SystemRandom::new())
-            .map_err(|_| CryptoError::new())?;
+        let private =
+            EphemeralPrivateKey::generate(self.algorithm, &SystemRandom::new()).map_err(|_| CryptoError::new())?;
         let public = private.compute_public_key().map_err(|_| CryptoError::new())?;
         Ok(Box::new(Active { private, public, algorithm: self.algorithm, share: self.share }))
     }

@@ -9,10 +9,7 @@ use gramseal_aws_lc::{SHA256, SHA384};
 fn digests_of_abc() {
     let answers = [
         (SHA256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
-        (
-            SHA384,
-            "cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed8086072ba1e7cc2358baeca134c825a7",
-        ),
+        (SHA384, "cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed8086072ba1e7cc2358baeca134c825a7"),
     ];
     for (hash, answer) in answers {
         let mut context = hash.start();
