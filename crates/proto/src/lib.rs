@@ -15,6 +15,7 @@ pub mod crypto;
 mod discard;
 #[allow(dead_code, unused_imports, reason = "the connection will use it")]
 mod flight;
+#[allow(dead_code, reason = "the handshake will use it")]
 mod message;
 #[allow(dead_code, unused_imports, reason = "the connection will use it")]
 mod record;
