@@ -1,0 +1,213 @@
+//! Why something that arrived was dropped, and how often.
+//!
+//! A [`Discard`] ends nothing: whoever can send a datagram can cause one (RFC 6347 §4.1.2.7,
+//! RFC 9147 §4.5.2). It is a type of its own, with no conversion to an error that ends an
+//! association, so that the two cannot be mixed up. `record`, `flight` and `connection` share it.
+
+use core::fmt;
+
+/// The reason why a datagram, a record or a handshake fragment was dropped.
+///
+/// The association goes on as if it had never arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Discard {
+    /// Bytes of another protocol (RFC 7983, RFC 9443).
+    Foreign,
+    /// Not a record, or not what its content type promises.
+    Malformed,
+    /// The record's version is not one that DTLS uses here.
+    UnknownVersion,
+    /// The record's content type is not one that this version of DTLS knows.
+    UnknownContentType,
+    /// The record's epoch has no keys, and none are expected.
+    UnknownEpoch,
+    /// The record belongs to the next epoch, whose keys are not there yet.
+    EarlyEpoch,
+    /// The store for records of the next epoch is full.
+    EarlyStoreFull,
+    /// The sequence number is left of the replay window.
+    TooOld,
+    /// The sequence number was received before.
+    Replayed,
+    /// The record is not authentic.
+    BadTag,
+    /// So many forged records were tried on this key that it opens nothing any more.
+    KeyWornOut,
+    /// The record is longer than the protocol allows.
+    Oversized,
+    /// Content of this type has no place here at this time.
+    UnexpectedContent,
+    /// The fragment contradicts what was received of the same handshake message.
+    FragmentMismatch,
+    /// The handshake message is too far ahead of the next one expected.
+    FragmentTooFarAhead,
+    /// The handshake message was processed before.
+    FragmentOld,
+    /// The handshake message is longer than the configured limit.
+    MessageTooLong,
+    /// Reassembly holds as many bytes as it may.
+    ReassemblyFull,
+    /// Application data of an epoch whose Finished has not been verified yet.
+    BeforeFinished,
+    /// An alert that nothing authenticates.
+    UnauthenticatedAlert,
+    /// The association has ended.
+    Closed,
+}
+
+impl Discard {
+    /// Every reason, in the order in which [`DiscardCounts`] lists them.
+    pub const ALL: [Self; 21] = [
+        Self::Foreign,
+        Self::Malformed,
+        Self::UnknownVersion,
+        Self::UnknownContentType,
+        Self::UnknownEpoch,
+        Self::EarlyEpoch,
+        Self::EarlyStoreFull,
+        Self::TooOld,
+        Self::Replayed,
+        Self::BadTag,
+        Self::KeyWornOut,
+        Self::Oversized,
+        Self::UnexpectedContent,
+        Self::FragmentMismatch,
+        Self::FragmentTooFarAhead,
+        Self::FragmentOld,
+        Self::MessageTooLong,
+        Self::ReassemblyFull,
+        Self::BeforeFinished,
+        Self::UnauthenticatedAlert,
+        Self::Closed,
+    ];
+
+    /// A short name for counters and machine-readable output; never changes for a reason.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Foreign => "foreign",
+            Self::Malformed => "malformed",
+            Self::UnknownVersion => "unknown_version",
+            Self::UnknownContentType => "unknown_content_type",
+            Self::UnknownEpoch => "unknown_epoch",
+            Self::EarlyEpoch => "early_epoch",
+            Self::EarlyStoreFull => "early_store_full",
+            Self::TooOld => "too_old",
+            Self::Replayed => "replayed",
+            Self::BadTag => "bad_tag",
+            Self::KeyWornOut => "key_worn_out",
+            Self::Oversized => "oversized",
+            Self::UnexpectedContent => "unexpected_content",
+            Self::FragmentMismatch => "fragment_mismatch",
+            Self::FragmentTooFarAhead => "fragment_too_far_ahead",
+            Self::FragmentOld => "fragment_old",
+            Self::MessageTooLong => "message_too_long",
+            Self::ReassemblyFull => "reassembly_full",
+            Self::BeforeFinished => "before_finished",
+            Self::UnauthenticatedAlert => "unauthenticated_alert",
+            Self::Closed => "closed",
+        }
+    }
+
+    /// What happened, as the end of a sentence for people.
+    const fn description(self) -> &'static str {
+        match self {
+            Self::Foreign => "not a DTLS datagram",
+            Self::Malformed => "not a well-formed record",
+            Self::UnknownVersion => "record of another version",
+            Self::UnknownContentType => "record of an unknown content type",
+            Self::UnknownEpoch => "record of an unknown epoch",
+            Self::EarlyEpoch => "record of the next epoch, which has no keys yet",
+            Self::EarlyStoreFull => "no room for more records of the next epoch",
+            Self::TooOld => "record older than the replay window",
+            Self::Replayed => "record received before",
+            Self::BadTag => "record that is not authentic",
+            Self::KeyWornOut => "record for a key that saw too many forgeries",
+            Self::Oversized => "record longer than allowed",
+            Self::UnexpectedContent => "content that has no place here",
+            Self::FragmentMismatch => "handshake fragment that contradicts an earlier one",
+            Self::FragmentTooFarAhead => "handshake fragment too far ahead",
+            Self::FragmentOld => "handshake fragment of a message already processed",
+            Self::MessageTooLong => "handshake message longer than allowed",
+            Self::ReassemblyFull => "no room for more handshake fragments",
+            Self::BeforeFinished => "application data before Finished",
+            Self::UnauthenticatedAlert => "alert that is not authenticated",
+            Self::Closed => "the association has ended",
+        }
+    }
+}
+
+impl fmt::Display for Discard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.description())
+    }
+}
+
+/// How often each [`Discard`] happened: 4 bytes a reason, and a count stops at [`u32::MAX`].
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DiscardCounts {
+    counts: [u32; Discard::ALL.len()],
+}
+
+impl DiscardCounts {
+    /// Adds one for `reason`.
+    pub fn count(&mut self, reason: Discard) {
+        if let Some(count) = self.counts.get_mut(reason as usize) {
+            *count = count.saturating_add(1);
+        }
+    }
+
+    /// How often `reason` happened.
+    #[must_use]
+    pub fn get(&self, reason: Discard) -> u32 {
+        self.counts.get(reason as usize).copied().unwrap_or_default()
+    }
+
+    /// How often anything was dropped.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.counts.iter().copied().map(u64::from).sum()
+    }
+
+    /// Every reason with its count, zeros included.
+    pub fn iter(&self) -> impl Iterator<Item = (Discard, u32)> + '_ {
+        Discard::ALL.into_iter().zip(self.counts.iter().copied())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::string::ToString;
+
+    use super::{Discard, DiscardCounts};
+
+    #[test]
+    fn every_reason_is_listed_at_its_own_index() {
+        for (index, reason) in Discard::ALL.into_iter().enumerate() {
+            assert_eq!(reason as usize, index, "{reason}");
+        }
+    }
+
+    #[test]
+    fn names_and_descriptions_tell_reasons_apart() {
+        let names: BTreeSet<_> = Discard::ALL.iter().map(|reason| reason.name()).collect();
+        let texts: BTreeSet<_> = Discard::ALL.iter().map(ToString::to_string).collect();
+        assert_eq!((names.len(), texts.len()), (Discard::ALL.len(), Discard::ALL.len()));
+    }
+
+    #[test]
+    fn counts_are_kept_apart_and_do_not_wrap() {
+        let mut counts = DiscardCounts::default();
+        counts.count(Discard::BadTag);
+        counts.count(Discard::BadTag);
+        counts.count(Discard::Closed);
+        assert_eq!((counts.get(Discard::BadTag), counts.get(Discard::Closed), counts.total()), (2, 1, 3));
+        assert_eq!(counts.iter().filter(|(_, count)| *count > 0).count(), 2);
+
+        counts.counts[Discard::BadTag as usize] = u32::MAX;
+        counts.count(Discard::BadTag);
+        assert_eq!(counts.get(Discard::BadTag), u32::MAX);
+    }
+}

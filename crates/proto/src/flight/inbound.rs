@@ -1,0 +1,310 @@
+//! Fragments in, whole messages out, in the order of `message_seq`.
+//!
+//! RFC 6347 §4.2.2 and §4.2.3, RFC 9147 §5.2 and §5.5. Fragments may come in any order, any number
+//! of times, overlapping and cut at other boundaries each time. Of a byte that arrives more than
+//! once the first copy counts.
+//!
+//! Bounds against hostile fragments (`n` is the number of bytes received):
+//! - Memory: what is kept follows the bytes that arrived, never the length that a header claims. It
+//!   is charged, bookkeeping included, against [`InboundLimits::max_buffered`]; real memory is at
+//!   most about twice the charge because vectors double. What finds no room is dropped.
+//! - The next message always finds room: it displaces fragments of messages further ahead.
+//! - Time: O(n log n) for all fragments together, whatever their pattern. A fragment costs one look
+//!   per gap that it spans, of which there are at most half as many as it has bytes.
+//!
+//! Before keys exist anybody can send a fragment that claims another length or type for the message
+//! that is due. If the first one seen stood alone, one datagram would end the handshake. So two
+//! versions of an unprotected message are put together side by side, and the one that is whole
+//! first is delivered; a third is refused. A protected version displaces the unprotected ones.
+
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use gramseal_wire::{Codec, Epoch, Fragment, HandshakeHeader, HandshakeType, MessageSeq, Writer};
+
+use super::ranges::Ranges;
+use crate::discard::Discard;
+use crate::message::Message;
+
+/// How many versions of one unprotected message are kept.
+const MAX_VERSIONS: usize = 2;
+
+// What is charged beside the bytes themselves, in bytes; from the sizes of the structures and
+// rounded up.
+const PARTIAL_CHARGE: usize = 256;
+const PIECE_CHARGE: usize = 16;
+const RANGE_CHARGE: usize = 40;
+
+/// What reassembly may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct InboundLimits {
+    /// The longest message, in bytes without its header.
+    pub(crate) max_message_len: u32,
+    /// The most bytes held, over all messages and with bookkeeping. At least one message of the
+    /// greatest length fits in any case.
+    pub(crate) max_buffered: usize,
+    /// How many messages are accepted, counted from the next one due.
+    pub(crate) ahead: u16,
+}
+
+impl Default for InboundLimits {
+    fn default() -> Self {
+        Self { max_message_len: 65_536, max_buffered: 2 * 65_536, ahead: 7 }
+    }
+}
+
+/// What became of a fragment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Inserted {
+    /// It brought something new, which is kept.
+    Stored,
+    /// Everything in it is there already.
+    AlreadyHad,
+    /// Its message was delivered before: the peer repeats a flight.
+    Old {
+        /// Type of the message, as the fragment claims.
+        msg_type: HandshakeType,
+        /// Which message.
+        message_seq: MessageSeq,
+        /// Whether this is the end of the message, so that a message in several fragments counts
+        /// once.
+        last_fragment: bool,
+    },
+}
+
+/// Puts the peer's handshake messages together.
+pub(crate) struct Inbound {
+    /// `None` once message 65535 is delivered: the number does not wrap.
+    next: Option<MessageSeq>,
+    limits: InboundLimits,
+    lowest_epoch: Epoch,
+    /// In the order in which they were begun; at most `MAX_VERSIONS` times `ahead`.
+    partials: Vec<Partial>,
+}
+
+impl Inbound {
+    /// Waits for message `next`; allocates nothing.
+    pub(crate) fn new(next: MessageSeq, limits: InboundLimits) -> Self {
+        let one_message = PARTIAL_CHARGE + PIECE_CHARGE + RANGE_CHARGE + HandshakeHeader::LEN;
+        let one_message = one_message.saturating_add(limits.max_message_len as usize);
+        let limits = InboundLimits { max_buffered: limits.max_buffered.max(one_message), ..limits };
+        Self { next: Some(next), limits, lowest_epoch: Epoch::UNPROTECTED, partials: Vec::new() }
+    }
+
+    /// Takes in one fragment that arrived in a record of `epoch`. Then call [`Self::next`] until
+    /// it has nothing more.
+    pub(crate) fn insert(&mut self, epoch: Epoch, fragment: Fragment<'_>) -> Result<Inserted, Discard> {
+        let range = fragment_range(&fragment)?;
+        let Some(ahead) = self.next.and_then(|next| fragment.message_seq.checked_sub(next)) else {
+            return Ok(Inserted::Old {
+                msg_type: fragment.msg_type,
+                message_seq: fragment.message_seq,
+                last_fragment: range.end == fragment.length,
+            });
+        };
+        if ahead >= self.limits.ahead {
+            return Err(Discard::FragmentTooFarAhead);
+        }
+        if fragment.length > self.limits.max_message_len {
+            return Err(Discard::MessageTooLong);
+        }
+        if epoch < self.lowest_epoch {
+            return Err(Discard::UnexpectedContent);
+        }
+        if range.is_empty() && fragment.length > 0 {
+            return Ok(Inserted::AlreadyHad);
+        }
+        let version = Version {
+            message_seq: fragment.message_seq,
+            epoch,
+            msg_type: fragment.msg_type,
+            length: fragment.length,
+        };
+        self.store(version, range, fragment.body)
+    }
+
+    /// The next message, if it is whole.
+    pub(crate) fn next(&mut self) -> Option<Message> {
+        let due = self.next?;
+        let whole = |partial: &Partial| partial.version.message_seq == due && partial.is_whole();
+        let index = self.partials.iter().position(whole)?;
+        let partial = self.partials.remove(index);
+        self.partials.retain(|other| other.version.message_seq != due);
+        if self.partials.is_empty() {
+            self.partials = Vec::new();
+        }
+        self.next = due.next();
+        Some(partial.into_message())
+    }
+
+    /// The message that is due next; `None` when the numbers are used up.
+    pub(crate) fn next_seq(&self) -> Option<MessageSeq> {
+        self.next
+    }
+
+    /// From now on only messages protected with `epoch` or later may become due: whatever was kept
+    /// of earlier ones is forgotten, so that nothing sent before the keys changed passes for
+    /// something sent after.
+    pub(crate) fn expect_epoch(&mut self, epoch: Epoch) {
+        self.lowest_epoch = self.lowest_epoch.max(epoch);
+        self.partials.retain(|partial| partial.version.epoch >= epoch);
+    }
+
+    /// Whether parts of messages not yet delivered are held.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.partials.is_empty()
+    }
+
+    /// Bytes held, bookkeeping included.
+    pub(crate) fn buffered(&self) -> usize {
+        self.partials.iter().map(Partial::charge).sum()
+    }
+
+    fn store(&mut self, version: Version, range: Range<u32>, body: &[u8]) -> Result<Inserted, Discard> {
+        let known = self.partials.iter().find(|partial| partial.version == version);
+        let cost = match known {
+            Some(partial) => match partial.cost_of(range.clone()) {
+                0 => return Ok(Inserted::AlreadyHad),
+                cost => cost,
+            },
+            None => {
+                self.admit(version)?;
+                Partial::new(version, 0).charge() + PIECE_CHARGE + RANGE_CHARGE + body.len()
+            }
+        };
+        self.make_room(cost, version.message_seq)?;
+        if let Some(partial) = self.partials.iter_mut().find(|partial| partial.version == version) {
+            partial.add(range, body);
+        } else {
+            let mut partial = Partial::new(version, body.len());
+            partial.add(range, body);
+            self.partials.push(partial);
+        }
+        Ok(Inserted::Stored)
+    }
+
+    /// Whether a new version of a message may stand beside what is kept of the same message.
+    fn admit(&mut self, new: Version) -> Result<(), Discard> {
+        let rival = |partial: &&Partial| partial.version.message_seq == new.message_seq;
+        let rivals = || self.partials.iter().filter(rival).map(|partial| partial.version.epoch);
+        let same_epoch = rivals().filter(|epoch| *epoch == new.epoch).count();
+        let allowed = if new.epoch == Epoch::UNPROTECTED { MAX_VERSIONS } else { 1 };
+        if same_epoch >= allowed || rivals().any(|epoch| epoch > new.epoch) {
+            return Err(Discard::FragmentMismatch);
+        }
+        let Version { message_seq, epoch, .. } = new;
+        self.partials.retain(|other| other.version.message_seq != message_seq || other.version.epoch >= epoch);
+        Ok(())
+    }
+
+    /// Makes room for `cost` bytes of message `message_seq`, at the expense of later messages.
+    fn make_room(&mut self, cost: usize, message_seq: MessageSeq) -> Result<(), Discard> {
+        let later = |partial: &&Partial| partial.version.message_seq > message_seq;
+        let displaceable: usize = self.partials.iter().filter(later).map(Partial::charge).sum();
+        let mut held = self.buffered();
+        if (held - displaceable).saturating_add(cost) > self.limits.max_buffered {
+            return Err(Discard::ReassemblyFull);
+        }
+        while held.saturating_add(cost) > self.limits.max_buffered {
+            let seq = |(_, partial): &(usize, &Partial)| partial.version.message_seq;
+            let Some((last, _)) = self.partials.iter().enumerate().max_by_key(seq) else { break };
+            held -= self.partials.remove(last).charge();
+        }
+        Ok(())
+    }
+}
+
+fn fragment_range(fragment: &Fragment<'_>) -> Result<Range<u32>, Discard> {
+    let len = u32::try_from(fragment.body.len()).map_err(|_| Discard::Malformed)?;
+    match fragment.fragment_offset.checked_add(len) {
+        Some(end) if end <= fragment.length => Ok(fragment.fragment_offset..end),
+        _ => Err(Discard::Malformed),
+    }
+}
+
+/// What all fragments of one message agree on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Version {
+    message_seq: MessageSeq,
+    epoch: Epoch,
+    msg_type: HandshakeType,
+    length: u32,
+}
+
+/// A message of which some bytes have arrived.
+///
+/// The bytes lie in the order of arrival and are put in place once, when the message is whole.
+struct Partial {
+    version: Version,
+    /// Which bytes of the body are there.
+    have: Ranges,
+    /// Where in the body the bytes belong, in the order of arrival.
+    pieces: Vec<Range<u32>>,
+    /// Header of the whole message, then the pieces: if they came in order, the message itself.
+    bytes: Vec<u8>,
+}
+
+impl Partial {
+    fn new(version: Version, expected: usize) -> Self {
+        let header = HandshakeHeader {
+            msg_type: version.msg_type,
+            length: version.length,
+            message_seq: version.message_seq,
+            fragment_offset: 0,
+            fragment_length: version.length,
+        };
+        let mut bytes = Vec::with_capacity(HandshakeHeader::LEN + expected);
+        header.write(&mut Writer::new(&mut bytes));
+        Self { version, have: Ranges::new(), pieces: Vec::new(), bytes }
+    }
+
+    fn charge(&self) -> usize {
+        PARTIAL_CHARGE + self.bytes.len() + self.pieces.len() * PIECE_CHARGE + self.have.count() * RANGE_CHARGE
+    }
+
+    /// What adding `range` could cost at most; 0 if it brings nothing new.
+    fn cost_of(&self, range: Range<u32>) -> usize {
+        let (gaps, bytes) = self.have.missing(range).fold((0, 0), |(gaps, bytes), gap| (gaps + 1, bytes + gap.len()));
+        if gaps == 0 { 0 } else { bytes + gaps * PIECE_CHARGE + RANGE_CHARGE }
+    }
+
+    fn add(&mut self, range: Range<u32>, body: &[u8]) {
+        let Self { have, pieces, bytes, .. } = self;
+        for gap in have.missing(range.clone()) {
+            let new = (gap.start - range.start) as usize..(gap.end - range.start) as usize;
+            bytes.extend_from_slice(body.get(new).unwrap_or_default());
+            match pieces.last_mut() {
+                Some(last) if last.end == gap.start => last.end = gap.end,
+                _ => pieces.push(gap),
+            }
+        }
+        have.insert(range);
+    }
+
+    fn is_whole(&self) -> bool {
+        self.have.contains(0..self.version.length)
+    }
+
+    fn into_message(mut self) -> Message {
+        if self.pieces.len() > 1 {
+            self.put_in_place();
+        }
+        Message::new(self.version.epoch, self.bytes).expect("a whole message with the header of a whole message")
+    }
+
+    fn put_in_place(&mut self) {
+        let mut whole = Vec::with_capacity(self.bytes.len());
+        let (header, mut rest) = self.bytes.split_at(HandshakeHeader::LEN.min(self.bytes.len()));
+        whole.extend_from_slice(header);
+        whole.resize(self.bytes.len(), 0);
+        for piece in &self.pieces {
+            let (from, after) = rest.split_at(piece.len().min(rest.len()));
+            rest = after;
+            let at = HandshakeHeader::LEN + piece.start as usize;
+            if let Some(to) = whole.get_mut(at..at + from.len()) {
+                to.copy_from_slice(from);
+            }
+        }
+        self.bytes = whole;
+    }
+}

@@ -1,0 +1,14 @@
+//! Reliable, ordered handshake messages over datagrams that get lost.
+//!
+//! Owns: putting fragments together, cutting messages into fragments, keeping the last flight, and
+//! the retransmission timer. Never does: protect a record, read a clock, or ask what a message
+//! means. RFC 6347 §4.2.2 to §4.2.4, RFC 9147 §5.2, §5.5 and §5.8.
+
+mod inbound;
+mod outbound;
+mod ranges;
+mod retransmit;
+
+pub(crate) use inbound::{Inbound, InboundLimits, Inserted};
+pub(crate) use outbound::{Fresh, Outbound, Piece};
+pub(crate) use retransmit::Retransmit;

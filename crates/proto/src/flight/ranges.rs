@@ -1,0 +1,178 @@
+//! Sets of byte positions, kept as ranges: what of a message has arrived, or is still to be sent.
+
+use alloc::collections::BTreeMap;
+use core::ops::Range;
+
+/// A set of byte positions as sorted ranges that neither overlap nor touch.
+///
+/// With `n` ranges held, every operation takes O(log n) for each range that it looks at, adds or
+/// removes, whatever the order of calls: nothing is ever shifted. Allocates nothing while empty.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Ranges {
+    /// Start to end (exclusive).
+    ends: BTreeMap<u32, u32>,
+}
+
+impl Ranges {
+    /// The empty set.
+    pub(crate) const fn new() -> Self {
+        Self { ends: BTreeMap::new() }
+    }
+
+    /// Adds `range`, joining it with what it touches.
+    pub(crate) fn insert(&mut self, range: Range<u32>) {
+        if range.is_empty() {
+            return;
+        }
+        let Range { mut start, mut end } = range;
+        // From right to left over everything that overlaps or touches.
+        while let Some((from, to)) = self.last_starting_up_to(end) {
+            if to < start {
+                break;
+            }
+            self.ends.remove(&from);
+            start = start.min(from);
+            end = end.max(to);
+        }
+        self.ends.insert(start, end);
+    }
+
+    /// Takes `range` out, splitting what it cuts.
+    pub(crate) fn remove(&mut self, range: Range<u32>) {
+        if range.is_empty() {
+            return;
+        }
+        while let Some((from, to)) = self.last_starting_up_to(range.end - 1) {
+            if to <= range.start {
+                break;
+            }
+            self.ends.remove(&from);
+            if to > range.end {
+                self.ends.insert(range.end, to);
+            }
+            if from < range.start {
+                self.ends.insert(from, range.start);
+            }
+        }
+    }
+
+    /// Whether all of `range` is in the set; true of an empty range.
+    pub(crate) fn contains(&self, range: Range<u32>) -> bool {
+        range.is_empty() || self.last_starting_up_to(range.start).is_some_and(|(_, to)| to >= range.end)
+    }
+
+    /// The parts of `within` that are not in the set, from left to right.
+    pub(crate) fn missing(&self, within: Range<u32>) -> impl Iterator<Item = Range<u32>> + '_ {
+        let covered_to = self.last_starting_up_to(within.start).map_or(within.start, |(_, to)| to.max(within.start));
+        let mut at = covered_to;
+        let mut held = self.ends.range(within.start..within.end.max(within.start)).map(|(from, to)| (*from, *to));
+        core::iter::from_fn(move || {
+            while at < within.end {
+                let (from, to) = held.next().unwrap_or((within.end, within.end));
+                let gap = at..from.min(within.end);
+                at = at.max(to);
+                if !gap.is_empty() {
+                    return Some(gap);
+                }
+            }
+            None
+        })
+    }
+
+    /// The leftmost range.
+    pub(crate) fn first(&self) -> Option<Range<u32>> {
+        self.ends.first_key_value().map(|(from, to)| *from..*to)
+    }
+
+    /// How many separate ranges the set has.
+    pub(crate) fn count(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether the set holds nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    fn last_starting_up_to(&self, position: u32) -> Option<(u32, u32)> {
+        self.ends.range(..=position).next_back().map(|(from, to)| (*from, *to))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::ops::Range;
+    use std::collections::BTreeSet;
+    use std::vec::Vec;
+
+    use proptest::prelude::*;
+
+    use super::Ranges;
+
+    fn held(ranges: &Ranges) -> Vec<Range<u32>> {
+        ranges.ends.iter().map(|(from, to)| *from..*to).collect()
+    }
+
+    #[test]
+    fn touching_ranges_become_one() {
+        let mut ranges = Ranges::new();
+        ranges.insert(0..4);
+        ranges.insert(8..12);
+        assert_eq!(ranges.count(), 2);
+        ranges.insert(4..8);
+        assert_eq!(held(&ranges), [0..12]);
+    }
+
+    #[test]
+    fn removing_splits() {
+        let mut ranges = Ranges::new();
+        ranges.insert(0..10);
+        ranges.remove(3..5);
+        assert_eq!(held(&ranges), [0..3, 5..10]);
+        ranges.remove(0..20);
+        assert!(ranges.is_empty());
+    }
+
+    #[test]
+    fn missing_lists_the_gaps() {
+        let mut ranges = Ranges::new();
+        ranges.insert(2..4);
+        ranges.insert(6..8);
+        assert_eq!(ranges.missing(0..10).collect::<Vec<_>>(), [0..2, 4..6, 8..10]);
+        assert_eq!(ranges.missing(3..7).collect::<Vec<_>>(), [4..6]);
+        assert_eq!(ranges.missing(6..8).count(), 0);
+        assert_eq!(ranges.missing(5..5).count(), 0);
+        assert!(ranges.contains(2..4) && ranges.contains(9..9) && !ranges.contains(2..5));
+    }
+
+    fn positions() -> impl Strategy<Value = Range<u32>> {
+        (0u32..60, 0u32..20).prop_map(|(start, len)| start..start + len)
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_a_set_of_positions(
+            steps in prop::collection::vec((any::<bool>(), positions()), 0..40),
+            probe in positions(),
+        ) {
+            let (mut ranges, mut model) = (Ranges::new(), BTreeSet::new());
+            for (insert, range) in steps {
+                if insert {
+                    model.extend(range.clone());
+                    ranges.insert(range);
+                } else {
+                    model.retain(|position| !range.contains(position));
+                    ranges.remove(range);
+                }
+                let held = held(&ranges);
+                prop_assert!(held.iter().all(|range| !range.is_empty()));
+                prop_assert!(held.windows(2).all(|pair| pair[0].end < pair[1].start));
+                prop_assert_eq!(&held.into_iter().flatten().collect::<BTreeSet<_>>(), &model);
+            }
+            let missing: Vec<u32> = ranges.missing(probe.clone()).flatten().collect();
+            let expected: Vec<u32> = probe.clone().filter(|position| !model.contains(position)).collect();
+            prop_assert_eq!(ranges.contains(probe), expected.is_empty());
+            prop_assert_eq!(missing, expected);
+        }
+    }
+}

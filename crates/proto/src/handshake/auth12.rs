@@ -1,0 +1,90 @@
+//! Certificate, CertificateVerify and Finished of DTLS 1.2, for either role.
+
+use alloc::vec::Vec;
+
+use gramseal_wire::handshake::{Certificate12, CertificateVerify, Finished};
+use gramseal_wire::{Codec, Epoch, HandshakeType, SignatureScheme};
+use pki_types::CertificateDer;
+
+use super::compose::OutgoingSeq;
+use super::schedule12::{Session12, Side};
+use super::transcript::Transcript;
+use super::{FinishedVerified, Protection, expect};
+use crate::config::{Identity, PeerRole, PeerVerified, PeerVerifier, Presented};
+use crate::crypto::CryptoProvider;
+use crate::error::{Error, PeerFault};
+use crate::message::Message;
+
+/// The epoch of everything before ChangeCipherSpec.
+pub(super) const PLAINTEXT: Epoch = Epoch(0);
+/// The epoch of Finished and application data.
+pub(super) const PROTECTED: Epoch = Epoch(1);
+
+/// The chain in a Certificate message; empty if the peer has none.
+pub(super) fn read_chain(body: &[u8]) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let certificate = Certificate12::from_bytes(body)?;
+    Ok(certificate.iter().map(|der| CertificateDer::from(der.to_vec())).collect())
+}
+
+/// Lets `verifier` decide about a chain that is not empty.
+pub(super) fn verify_chain(
+    verifier: &dyn PeerVerifier,
+    chain: &[CertificateDer<'static>],
+    role: PeerRole<'_>,
+) -> Result<PeerVerified, Error> {
+    let (end_entity, intermediates) = chain.split_first().ok_or(PeerFault::NoCertificate)?;
+    Ok(verifier.verify(&Presented::new(end_entity, intermediates, role))?)
+}
+
+/// Our Certificate message; `None` says that we have none to show.
+pub(super) fn certificate(seq: &mut OutgoingSeq, identity: Option<&Identity>) -> Result<Message, Error> {
+    let mut list = Vec::new();
+    for der in identity.map(Identity::chain).unwrap_or_default() {
+        let length = u32::try_from(der.len()).unwrap_or(u32::MAX).to_be_bytes();
+        let [_, length @ ..] = length;
+        list.extend_from_slice(&length);
+        list.extend_from_slice(der);
+    }
+    seq.message(PLAINTEXT, HandshakeType::CERTIFICATE, &Certificate12::new(&list)?)
+}
+
+/// Our CertificateVerify over all messages so far (RFC 5246 §7.4.8).
+pub(super) fn certificate_verify(
+    seq: &mut OutgoingSeq,
+    provider: &CryptoProvider,
+    identity: &Identity,
+    scheme: SignatureScheme,
+    transcript: &Transcript,
+) -> Result<Message, Error> {
+    let signature = identity.key().sign(scheme, transcript.messages(), &*provider.random)?;
+    let body = CertificateVerify { scheme, signature: &signature };
+    seq.message(PLAINTEXT, HandshakeType::CERTIFICATE_VERIFY, &body)
+}
+
+/// Our Finished, the first message under the new keys.
+pub(super) fn finished(
+    seq: &mut OutgoingSeq,
+    session: &Session12,
+    side: Side,
+    transcript: &Transcript,
+) -> Result<Message, Error> {
+    let verify_data = session.verify_data(side, &transcript.digest());
+    seq.message(PROTECTED, HandshakeType::FINISHED, &Finished { verify_data: &verify_data })
+}
+
+/// Checks the peer's Finished against the handshake as seen here (RFC 5246 §7.4.9).
+pub(super) fn verify_finished(
+    message: &Message,
+    session: &Session12,
+    side: Side,
+    transcript: &Transcript,
+) -> Result<FinishedVerified, Error> {
+    expect(message, HandshakeType::FINISHED, Protection::Keys)?;
+    let finished = Finished::from_bytes(message.body())?;
+    let expected = session.verify_data(side, &transcript.digest());
+    if bool::from(subtle::ConstantTimeEq::ct_eq(&expected[..], finished.verify_data)) {
+        Ok(FinishedVerified(()))
+    } else {
+        Err(PeerFault::FinishedMismatch.into())
+    }
+}

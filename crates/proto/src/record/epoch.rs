@@ -1,0 +1,199 @@
+//! One epoch of one direction: key, sequence number, replay window and usage limits in one value.
+//!
+//! Nothing outside chooses a key: whoever has the epoch has everything that goes with it. Sealing
+//! takes a number for good before it uses the key, so that no nonce can repeat; opening moves the
+//! window only after the key agreed. RFC 6347 §4.1 and §4.1.2.6, RFC 9147 §4.2 and §4.5.
+
+use gramseal_wire::{Epoch, PlaintextHeader, ProtocolVersion, ContentType, RecordNumber, SequenceNumber};
+
+use super::MAX_CONTENT_LEN;
+use super::limits::{UsageLimits, blocks};
+use super::protect12::{Covered, Protection12};
+use super::replay::ReplayWindow;
+use super::seal::SealError;
+use crate::crypto::RecordKeys12;
+use crate::discard::Discard;
+
+/// How the records of an epoch are protected.
+enum Protection {
+    Plaintext,
+    Dtls12(Protection12),
+}
+
+impl Protection {
+    /// Bytes of a record's body beyond its content.
+    fn overhead(&self) -> usize {
+        match self {
+            Self::Plaintext => 0,
+            Self::Dtls12(protection) => protection.overhead(),
+        }
+    }
+}
+
+/// An epoch that can be read.
+pub(crate) struct ReadEpoch {
+    epoch: Epoch,
+    protection: Protection,
+    window: Option<ReplayWindow>,
+    failed_opens: u64,
+    limits: UsageLimits,
+}
+
+impl ReadEpoch {
+    /// Epoch 0. It has no replay window: anybody can write such records, so a window would only
+    /// give an attacker a way to shut the peer out with one large sequence number. Handshake
+    /// messages are told apart by their `message_seq` in any case.
+    pub(crate) fn plaintext() -> Self {
+        Self {
+            epoch: Epoch::UNPROTECTED,
+            protection: Protection::Plaintext,
+            window: None,
+            failed_opens: 0,
+            limits: UsageLimits::NONE,
+        }
+    }
+
+    /// A protected epoch of DTLS 1.2 with a replay window of `window_size` records.
+    pub(crate) fn dtls12(epoch: Epoch, keys: RecordKeys12, window_size: u32) -> Self {
+        let limits = UsageLimits::dtls12(keys.algorithm);
+        Self {
+            epoch,
+            protection: Protection::Dtls12(Protection12::new(keys)),
+            window: Some(ReplayWindow::new(window_size)),
+            failed_opens: 0,
+            limits,
+        }
+    }
+
+    pub(crate) fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// Whether a record of this epoch says something about who sent it.
+    pub(super) fn is_protected(&self) -> bool {
+        !matches!(self.protection, Protection::Plaintext)
+    }
+
+    /// Whether the key met so many forgeries that it opens nothing any more (RFC 9147 §4.5.3).
+    pub(super) fn is_worn_out(&self) -> bool {
+        self.failed_opens >= self.limits.failed_opens
+    }
+
+    /// Opens the body of a record in place.
+    pub(super) fn open<'d>(&mut self, covered: Covered, body: &'d mut [u8]) -> Result<&'d mut [u8], Discard> {
+        let number = covered.number.sequence_number;
+        // RFC 6347 §4.1.2.6: duplicates go first, they cost least here.
+        if let Some(window) = &self.window {
+            window.check(number)?;
+        }
+        if self.is_worn_out() {
+            return Err(Discard::KeyWornOut);
+        }
+        let content = match &self.protection {
+            Protection::Plaintext => Ok(body),
+            Protection::Dtls12(protection) => protection.open(covered, body),
+        };
+        // RFC 9147 §4.5.3: forgeries are counted per key.
+        let content = content.inspect_err(|discard| self.failed_opens += u64::from(*discard == Discard::BadTag))?;
+        // RFC 6347 §4.1.2.6: only a record that opened may move the window.
+        if let Some(window) = &mut self.window {
+            window.accept(number);
+        }
+        if content.len() > MAX_CONTENT_LEN {
+            return Err(Discard::Oversized);
+        }
+        Ok(content)
+    }
+}
+
+/// An epoch that can be written.
+pub(crate) struct WriteEpoch {
+    epoch: Epoch,
+    protection: Protection,
+    /// `None` when the numbers are used up.
+    next: Option<SequenceNumber>,
+    sealed_blocks: u64,
+    limits: UsageLimits,
+}
+
+impl WriteEpoch {
+    /// Epoch 0, from the sequence number `first`: a server goes on from the ClientHello that it
+    /// answered statelessly (RFC 6347 §4.2.1).
+    pub(crate) fn plaintext(first: SequenceNumber) -> Self {
+        Self {
+            epoch: Epoch::UNPROTECTED,
+            protection: Protection::Plaintext,
+            next: Some(first).filter(|first| *first <= SequenceNumber::MAX),
+            sealed_blocks: 0,
+            limits: UsageLimits::NONE,
+        }
+    }
+
+    /// A protected epoch of DTLS 1.2. The keys must never have sealed a record.
+    pub(crate) fn dtls12(epoch: Epoch, keys: RecordKeys12) -> Self {
+        let limits = UsageLimits::dtls12(keys.algorithm);
+        Self {
+            epoch,
+            protection: Protection::Dtls12(Protection12::new(keys)),
+            next: Some(SequenceNumber(0)),
+            sealed_blocks: 0,
+            limits,
+        }
+    }
+
+    pub(crate) fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// Bytes that a record has beyond its content, header included.
+    pub(super) fn overhead(&self) -> usize {
+        PlaintextHeader::LEN + self.protection.overhead()
+    }
+
+    /// Whether less than a sixteenth is left of what this epoch may seal.
+    pub(super) fn is_nearly_exhausted(&self) -> bool {
+        let nearly = |used: u64, of: u64| used >= of - of / 16;
+        self.next.is_none_or(|next| nearly(next.0, SequenceNumber::MAX.0))
+            || nearly(self.sealed_blocks, self.limits.sealed_blocks)
+    }
+
+    /// Seals one record into the front of `out` and returns its length.
+    pub(super) fn seal(
+        &mut self,
+        content_type: ContentType,
+        version: ProtocolVersion,
+        content: &[u8],
+        out: &mut [u8],
+    ) -> Result<usize, SealError> {
+        if content.len() > MAX_CONTENT_LEN {
+            return Err(SealError::TooLong);
+        }
+        let len = self.overhead() + content.len();
+        let record = out.get_mut(..len).ok_or(SealError::BufferTooSmall)?;
+        let (header, body) = record.split_first_chunk_mut::<{ PlaintextHeader::LEN }>().ok_or(SealError::BufferTooSmall)?;
+        let number = RecordNumber::new(self.epoch, self.take_number(content.len())?);
+        let covered = Covered { number, content_type, version };
+        *header = header_bytes(covered, body.len()).ok_or(SealError::TooLong)?;
+        match &self.protection {
+            Protection::Plaintext => body.copy_from_slice(content),
+            Protection::Dtls12(protection) => {
+                protection.seal(covered, content, body).map_err(|_| SealError::Crypto)?;
+            }
+        }
+        Ok(len)
+    }
+
+    /// Takes the next sequence number, for good: it is gone even if sealing fails.
+    fn take_number(&mut self, content_len: usize) -> Result<SequenceNumber, SealError> {
+        // RFC 6347 §4.1: the number must not wrap. RFC 9147 §4.5.3, RFC 9325 §4.4: nor may the key
+        // be used beyond its limit.
+        let number = self.next.ok_or(SealError::Exhausted)?;
+        let sealed_blocks = self.sealed_blocks.saturating_add(blocks(content_len));
+        if sealed_blocks > self.limits.sealed_blocks {
+            return Err(SealError::Exhausted);
+        }
+        self.sealed_blocks = sealed_blocks;
+        self.next = number.next();
+        Ok(number)
+    }
+}

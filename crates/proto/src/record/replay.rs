@@ -1,0 +1,109 @@
+//! The replay window: which sequence numbers of an epoch were received (RFC 6347 §4.1.2.6,
+//! RFC 9147 §4.5.1).
+//!
+//! It knows numbers only. That a number reaches [`ReplayWindow::accept`] only after its record
+//! opened is the rule of `open.rs`.
+
+use alloc::boxed::Box;
+use alloc::vec;
+
+use gramseal_wire::SequenceNumber;
+
+use crate::discard::Discard;
+
+const WORD_BITS: u64 = 64;
+
+/// A sliding window over the sequence numbers of one epoch.
+///
+/// It remembers exactly the `size` numbers up to the highest one accepted. 24 bytes; windows
+/// larger than 64 keep `size / 8 + 8` bytes on the heap.
+pub(crate) struct ReplayWindow {
+    /// One more than the highest number accepted; 0 at the start.
+    right: u64,
+    received: Received,
+}
+
+enum Received {
+    /// Bit `n` stands for `right - 1 - n`.
+    Word(u64),
+    /// Bit `s % 64` of word `s / 64 % len` stands for `s`. The spare word makes that unambiguous:
+    /// a window of `64 * (len - 1)` numbers touches at most `len` words.
+    Ring(Box<[u64]>),
+}
+
+impl ReplayWindow {
+    /// The size to use unless there is a reason for another (RFC 6347 §4.1.2.6).
+    pub(crate) const DEFAULT_SIZE: u32 = 64;
+    /// The largest size, in records.
+    pub(crate) const MAX_SIZE: u32 = 1024;
+
+    /// A window of `size` records, rounded up to a multiple of 64 and at most
+    /// [`Self::MAX_SIZE`].
+    pub(crate) fn new(size: u32) -> Self {
+        let words = size.clamp(1, Self::MAX_SIZE).div_ceil(64) as usize;
+        let received =
+            if words == 1 { Received::Word(0) } else { Received::Ring(vec![0; words + 1].into_boxed_slice()) };
+        Self { right: 0, received }
+    }
+
+    /// Whether a record with this number may be new. Changes nothing.
+    pub(crate) fn check(&self, number: SequenceNumber) -> Result<(), Discard> {
+        let number = number.0;
+        // How far left of the highest accepted number it lies.
+        let Some(age) = self.right.checked_sub(1).and_then(|highest| highest.checked_sub(number)) else {
+            return Ok(());
+        };
+        let seen = match &self.received {
+            Received::Word(_) if age >= WORD_BITS => return Err(Discard::TooOld),
+            Received::Word(bits) => bits >> age & 1 != 0,
+            Received::Ring(words) if age >= WORD_BITS * (words.len() as u64 - 1) => return Err(Discard::TooOld),
+            Received::Ring(words) => words.get(ring_index(number, words.len())).is_some_and(|w| w & bit(number) != 0),
+        };
+        if seen { Err(Discard::Replayed) } else { Ok(()) }
+    }
+
+    /// Marks a number as received, moving the window to the right if needed.
+    ///
+    /// Only for records that opened: a forged number must not move the window. A number that
+    /// [`Self::check`] refuses is ignored.
+    pub(crate) fn accept(&mut self, number: SequenceNumber) {
+        if self.check(number).is_err() {
+            return;
+        }
+        let number = number.0;
+        let old_right = self.right;
+        self.right = old_right.max(number.saturating_add(1));
+        let moved = self.right - old_right;
+        let age = self.right - 1 - number;
+        match &mut self.received {
+            Received::Word(bits) => {
+                *bits = if moved >= WORD_BITS { 0 } else { *bits << moved };
+                *bits |= 1 << age;
+            }
+            Received::Ring(words) => {
+                // Words that the window enters may hold bits from one turn of the ring ago.
+                let entered = number / WORD_BITS + 1;
+                let first = old_right.div_ceil(WORD_BITS).max(entered.saturating_sub(words.len() as u64));
+                for word in first..entered {
+                    let index = ring_index(word * WORD_BITS, words.len());
+                    if let Some(word) = words.get_mut(index) {
+                        *word = 0;
+                    }
+                }
+                let index = ring_index(number, words.len());
+                if let Some(word) = words.get_mut(index) {
+                    *word |= bit(number);
+                }
+            }
+        }
+    }
+}
+
+fn bit(number: u64) -> u64 {
+    1 << (number % WORD_BITS)
+}
+
+fn ring_index(number: u64, words: usize) -> usize {
+    let index = number / WORD_BITS % words as u64;
+    usize::try_from(index).expect("smaller than a length")
+}
