@@ -13,16 +13,24 @@ extern crate std;
 
 pub mod config;
 pub mod crypto;
+mod discard;
 mod error;
+mod flight;
+mod handshake;
 mod keylog;
 mod message;
+mod record;
 mod suite;
 mod time;
 mod trace;
 
+pub use discard::{Discard, DiscardCounts};
 pub use error::{
     AlertReceived, CertificateFault, Error, Incompatible, LocalFault, PeerFault, SendError, TimedOut,
 };
+pub use gramseal_wire as wire;
+pub use handshake::Negotiated;
 pub use keylog::KeyLog;
+pub use pki_types;
 pub use time::Instant;
 pub use trace::{Direction, Trace, TraceEvent, Traced};

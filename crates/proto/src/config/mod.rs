@@ -16,7 +16,7 @@ use gramseal_wire::{CipherSuite, NamedGroup, ProtocolVersion};
 
 pub use client::{ClientConfig, ClientConfigBuilder};
 pub use common::{LegacySuites, Transport};
-pub(crate) use common::Common;
+pub(crate) use common::{Common, is_finite_field};
 pub use identity::Identity;
 pub use server::{ClientAuth, ServerConfig, ServerConfigBuilder};
 pub use verify::{PeerRole, PeerVerified, PeerVerifier, Presented};

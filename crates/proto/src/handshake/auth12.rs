@@ -3,11 +3,11 @@
 use alloc::vec::Vec;
 
 use gramseal_wire::handshake::{Certificate12, CertificateVerify, Finished};
-use gramseal_wire::{Codec, Epoch, HandshakeType, SignatureScheme};
+use gramseal_wire::{Codec, Epoch, HandshakeType, OwnedOpaqueList, SignatureScheme};
 use pki_types::CertificateDer;
 
 use super::compose::OutgoingSeq;
-use super::schedule12::{Session12, Side};
+use super::schedule12::{Randoms, Session12, Side};
 use super::transcript::Transcript;
 use super::{FinishedVerified, Protection, expect};
 use crate::config::{Identity, PeerRole, PeerVerified, PeerVerifier, Presented};
@@ -38,14 +38,13 @@ pub(super) fn verify_chain(
 
 /// Our Certificate message; `None` says that we have none to show.
 pub(super) fn certificate(seq: &mut OutgoingSeq, identity: Option<&Identity>) -> Result<Message, Error> {
-    let mut list = Vec::new();
-    for der in identity.map(Identity::chain).unwrap_or_default() {
-        let length = u32::try_from(der.len()).unwrap_or(u32::MAX).to_be_bytes();
-        let [_, length @ ..] = length;
-        list.extend_from_slice(&length);
-        list.extend_from_slice(der);
-    }
-    seq.message(PLAINTEXT, HandshakeType::CERTIFICATE, &Certificate12::new(&list)?)
+    let chain = OwnedOpaqueList::new(identity.map(Identity::chain).unwrap_or_default())?;
+    seq.message(PLAINTEXT, &Certificate12 { certificates: chain.as_list() })
+}
+
+/// What the signature in ServerKeyExchange covers (RFC 5246 §7.4.3).
+pub(super) fn signed_params(randoms: &Randoms, params: &[u8]) -> Vec<u8> {
+    [&randoms.client.0[..], &randoms.server.0[..], params].concat()
 }
 
 /// Our CertificateVerify over all messages so far (RFC 5246 §7.4.8).
@@ -58,7 +57,7 @@ pub(super) fn certificate_verify(
 ) -> Result<Message, Error> {
     let signature = identity.key().sign(scheme, transcript.messages(), &*provider.random)?;
     let body = CertificateVerify { scheme, signature: &signature };
-    seq.message(PLAINTEXT, HandshakeType::CERTIFICATE_VERIFY, &body)
+    seq.message(PLAINTEXT, &body)
 }
 
 /// Our Finished, the first message under the new keys.
@@ -69,7 +68,7 @@ pub(super) fn finished(
     transcript: &Transcript,
 ) -> Result<Message, Error> {
     let verify_data = session.verify_data(side, &transcript.digest());
-    seq.message(PROTECTED, HandshakeType::FINISHED, &Finished { verify_data: &verify_data })
+    seq.message(PROTECTED, &Finished { verify_data: &verify_data })
 }
 
 /// Checks the peer's Finished against the handshake as seen here (RFC 5246 §7.4.9).

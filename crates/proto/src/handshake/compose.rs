@@ -1,6 +1,6 @@
 //! Building our own messages: number, header, body.
 
-use gramseal_wire::{Codec, Epoch, HandshakeHeader, HandshakeType, MessageSeq};
+use gramseal_wire::{Epoch, HandshakeHeader, HandshakeMessage, HandshakeType, MessageSeq};
 
 use crate::error::{Error, LocalFault};
 use crate::message::Message;
@@ -15,18 +15,14 @@ impl OutgoingSeq {
     }
 
     /// Encodes `body` as our next message.
-    pub(super) fn message<'a>(
-        &mut self,
-        epoch: Epoch,
-        msg_type: HandshakeType,
-        body: &impl Codec<'a>,
-    ) -> Result<Message, Error> {
-        let body = body.to_vec()?;
+    pub(super) fn message<'a, B: HandshakeMessage<'a>>(&mut self, epoch: Epoch, body: &B) -> Result<Message, Error> {
+        self.next(epoch, B::TYPE, &body.to_vec()?)
+    }
+
+    fn next(&mut self, epoch: Epoch, msg_type: HandshakeType, body: &[u8]) -> Result<Message, Error> {
         let length = u32::try_from(body.len()).map_err(|_| LocalFault::MessageTooLong)?;
-        let header =
-            HandshakeHeader { msg_type, length, message_seq: self.0, fragment_offset: 0, fragment_length: length };
-        let mut bytes = header.to_vec()?;
-        bytes.extend_from_slice(&body);
+        let header = HandshakeHeader::whole(msg_type, length, self.0);
+        let bytes = [&header.to_bytes(), body].concat();
         self.0 = self.0.next().ok_or(LocalFault::MessageTooLong)?;
         Message::new(epoch, bytes).map_err(|_| LocalFault::MessageTooLong.into())
     }

@@ -10,13 +10,13 @@ use gramseal_wire::extension::{
 };
 use gramseal_wire::handshake::{ClientHello, DOWNGRADE_TLS11, DOWNGRADE_TLS12, ServerHello};
 use gramseal_wire::{
-    CipherSuite, CompressionMethod, EcPointFormat, ExtensionType, NamedGroup, OwnedList, ProtocolVersion, Random,
+    CipherSuite, CompressionMethod, EcPointFormat, NamedGroup, OwnedList, OwnedOpaqueList, ProtocolVersion, Random,
     SignatureScheme,
 };
 use pki_types::ServerName;
 
 use crate::config::{ClientConfig, Common};
-use crate::error::{Error, Incompatible, LocalFault, PeerFault};
+use crate::error::{Error, Incompatible, PeerFault};
 use crate::suite::Suite12;
 
 /// What we offered. Kept until the handshake no longer needs to check answers against it.
@@ -108,11 +108,11 @@ impl Offer {
 
     fn check_alpn(&self, answer: &Alpn<'_>) -> Result<Vec<u8>, Error> {
         // RFC 7301 §3.1: exactly one name, and one of ours.
-        let mut names = answer.iter();
-        match (names.next(), names.next()) {
-            (Some(name), None) if self.config.common.alpn.iter().any(|ours| ours == name) => Ok(name.to_vec()),
-            _ => Err(PeerFault::UnofferedApplicationProtocol.into()),
+        let name = answer.exactly_one()?;
+        if !self.config.common.alpn.iter().any(|ours| ours == name) {
+            return Err(PeerFault::UnofferedApplicationProtocol.into());
         }
+        Ok(name.to_vec())
     }
 }
 
@@ -144,7 +144,7 @@ fn host_name<'n>(name: &'n ServerName<'_>) -> Option<&'n str> {
 fn extensions(common: &Common, name: &ServerName<'_>) -> Result<ExtensionsBuf, Error> {
     let mut buf = ExtensionsBuf::new();
     if let Some(host) = host_name(name) {
-        buf.push(&ServerNameExtension::host_name(host.as_bytes()));
+        buf.push(&ServerNameExtension { host_name: host.as_bytes() });
     }
     buf.push(&ExtendedMasterSecret);
     buf.push(&RenegotiationInfo { renegotiated_connection: &[] });
@@ -162,13 +162,8 @@ fn extensions(common: &Common, name: &ServerName<'_>) -> Result<ExtensionsBuf, E
 
 /// Adds the ALPN extension with `names` (RFC 7301 §3.1).
 pub(super) fn push_alpn<'n>(buf: &mut ExtensionsBuf, names: impl Iterator<Item = &'n [u8]>) -> Result<(), Error> {
-    let mut list = Vec::new();
-    for name in names {
-        list.push(u8::try_from(name.len()).map_err(|_| LocalFault::MessageTooLong)?);
-        list.extend_from_slice(name);
-    }
-    buf.push(&Alpn::new(&list)?);
-    debug_assert!(buf.as_extensions().get(ExtensionType::APPLICATION_LAYER_PROTOCOL_NEGOTIATION).is_some());
+    let names = OwnedOpaqueList::new(names)?;
+    buf.push(&Alpn { protocols: names.as_list() });
     Ok(())
 }
 

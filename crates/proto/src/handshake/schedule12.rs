@@ -4,6 +4,7 @@
 use gramseal_wire::Random;
 use zeroize::{Zeroize, Zeroizing};
 
+use super::LoggedSecret;
 use crate::crypto::{AeadAlgorithm, CryptoProvider, Digest, Hash, NONCE_LEN, RecordKeys12};
 use crate::error::{Error, LocalFault};
 use crate::suite::Suite12;
@@ -51,12 +52,13 @@ impl Session12 {
         Self { hash, master_secret, randoms }
     }
 
-    pub(super) fn master_secret(&self) -> &[u8; 48] {
-        &self.master_secret
-    }
-
-    pub(super) fn client_random(&self) -> &Random {
-        &self.randoms.client
+    /// The key log's line for this session (RFC 9850 §2).
+    pub(super) fn logged(&self) -> LoggedSecret {
+        LoggedSecret {
+            label: "CLIENT_RANDOM",
+            client_random: self.randoms.client.0,
+            secret: Zeroizing::new(self.master_secret.to_vec()),
+        }
     }
 
     /// Expands the master secret into record keys.

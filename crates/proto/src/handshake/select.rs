@@ -40,7 +40,7 @@ pub(super) fn version(hello: &ClientHello<'_>, ours: &[ProtocolVersion]) -> Resu
         return Err(Incompatible::NoCommonVersion.into());
     }
     // RFC 7507 §3: the client says it tried something newer first and failed.
-    let fell_back = hello.cipher_suites.contains(&CipherSuite::TLS_FALLBACK_SCSV);
+    let fell_back = hello.cipher_suites.contains(&CipherSuite::FALLBACK_SCSV);
     if fell_back && ours.contains(&ProtocolVersion::DTLS1_3) {
         return Err(PeerFault::InappropriateFallback.into());
     }
@@ -84,7 +84,7 @@ fn check_required(hello: &ClientHello<'_>) -> Result<(), Error> {
             return Err(PeerFault::RenegotiationInfoMismatch.into());
         }
         Some(_) => {}
-        None if hello.cipher_suites.contains(&CipherSuite::TLS_EMPTY_RENEGOTIATION_INFO_SCSV) => {}
+        None if hello.cipher_suites.contains(&CipherSuite::EMPTY_RENEGOTIATION_INFO_SCSV) => {}
         None => return Err(Incompatible::NoSecureRenegotiation.into()),
     }
     // RFC 7627 §5.3
@@ -144,7 +144,7 @@ fn alpn(hello: &ClientHello<'_>, common: &Common) -> Result<Option<Vec<u8>>, Err
 }
 
 fn server_name(hello: &ClientHello<'_>) -> Result<Option<String>, Error> {
-    let name = hello.extensions.find::<ServerName<'_>>()?.and_then(|extension| extension.as_host_name());
+    let name = hello.extensions.find::<ServerName<'_>>()?.map(|extension| extension.host_name);
     // A name that is no text cannot be ours; the certificate check is the client's.
     Ok(name.and_then(|name| core::str::from_utf8(name).ok()).map(String::from))
 }

@@ -84,7 +84,7 @@ impl ExpectServerHello {
         expect(message, HandshakeType::SERVER_HELLO, Protection::None)?;
         let hello = ServerHello::from_bytes(message.body())?;
         let version = match hello.extensions.find::<SupportedVersionsServerHello>()? {
-            Some(selected) => selected.version,
+            Some(selected) => selected.selected_version,
             None => hello.legacy_version,
         };
         // RFC 8996 §4: 1.0 is recognised and refused.
@@ -100,7 +100,7 @@ impl ExpectServerHello {
 
 /// Sends a ClientHello and returns its bytes.
 fn send_hello(offer: &Offer, cookie: &[u8], seq: &mut OutgoingSeq, out: &mut Vec<Action>) -> Result<Vec<u8>, Error> {
-    let message = offer.with_hello(cookie, |hello| seq.message(PLAINTEXT, HandshakeType::CLIENT_HELLO, hello))?;
+    let message = offer.with_hello(cookie, |hello| seq.message(PLAINTEXT, hello))?;
     let bytes = message.bytes().to_vec();
     out.push(Action::Send(message));
     out.push(Action::EndFlight);

@@ -9,11 +9,11 @@ use zeroize::Zeroizing;
 
 use super::key_exchange::ServerShare;
 use super::{Context, ExpectFinished, State};
-use crate::crypto::{FiniteFieldParams, ParamsRejected};
+use crate::crypto::{CryptoProvider, FiniteFieldParams, ParamsRejected};
 use crate::error::{Error, Incompatible, LocalFault, PeerFault};
 use crate::handshake::auth12::{self, PLAINTEXT};
 use crate::handshake::schedule12::{Session12, Side};
-use crate::handshake::{Action, LoggedSecret, Protection, expect, unexpected};
+use crate::handshake::{Action, Protection, expect, unexpected};
 use crate::message::Message;
 
 /// How we answer a CertificateRequest: with the scheme to sign with, or without a certificate.
@@ -83,8 +83,8 @@ impl ExpectServerHelloDone {
                 let (public, secret) =
                     kx.answer(&*provider.random, public_key).map_err(|_| PeerFault::BadKeyShare)?;
                 self.context.negotiated.group = Some(*group);
-                let body = ClientKeyExchangeEcdh { public_key: &public };
-                let message = seq.message(PLAINTEXT, HandshakeType::CLIENT_KEY_EXCHANGE, &body)?;
+                let body = ClientKeyExchangeEcdh { public: &public };
+                let message = seq.message(PLAINTEXT, &body)?;
                 (message, Zeroizing::new(secret.as_ref().to_vec()))
             }
             ServerShare::Dhe { p, g, public } => {
@@ -94,7 +94,7 @@ impl ExpectServerHelloDone {
                     .map_err(rejected)?;
                 self.context.negotiated.group = named_group(provider, p, g);
                 let body = ClientKeyExchangeDh { public: &exchange.public };
-                let message = seq.message(PLAINTEXT, HandshakeType::CLIENT_KEY_EXCHANGE, &body)?;
+                let message = seq.message(PLAINTEXT, &body)?;
                 (message, Zeroizing::new(exchange.secret.without_leading_zeros().to_vec()))
             }
         };
@@ -114,7 +114,7 @@ impl ExpectServerHelloDone {
         let hash = provider.hash(suite.hash).ok_or(LocalFault::MissingAlgorithm)?;
         let session_hash = self.context.transcript.digest();
         let session = Session12::extended(hash, premaster_secret, &session_hash, self.context.randoms);
-        out.push(Action::LogSecret(logged(&session)));
+        out.push(Action::LogSecret(session.logged()));
         let keys = session.key_block(suite, provider)?;
 
         if let (Some(scheme), Some(identity)) = (scheme, &config.identity) {
@@ -134,17 +134,8 @@ impl ExpectServerHelloDone {
     }
 }
 
-/// The key log's line for a 1.2 session (RFC 9850 §2).
-pub(in crate::handshake) fn logged(session: &Session12) -> LoggedSecret {
-    LoggedSecret {
-        label: "CLIENT_RANDOM",
-        client_random: session.client_random().0,
-        secret: Zeroizing::new(session.master_secret().to_vec()),
-    }
-}
-
 /// The RFC 7919 name of a group, if it has one.
-fn named_group(provider: &crate::crypto::CryptoProvider, p: &[u8], g: &[u8]) -> Option<NamedGroup> {
+fn named_group(provider: &CryptoProvider, p: &[u8], g: &[u8]) -> Option<NamedGroup> {
     let finite_field = provider.finite_field?;
     let named = [NamedGroup::FFDHE2048, NamedGroup::FFDHE3072, NamedGroup::FFDHE4096];
     named.into_iter().find(|group| finite_field.params(*group) == Some(FiniteFieldParams { p, g }))

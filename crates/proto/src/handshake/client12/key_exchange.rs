@@ -9,7 +9,7 @@ use super::{Context, ExpectServerHelloDone, State};
 use crate::config::PeerVerified;
 use crate::crypto::KeyKind;
 use crate::error::{Error, PeerFault};
-use crate::handshake::schedule12::Randoms;
+use crate::handshake::auth12::signed_params;
 use crate::handshake::{Protection, expect};
 use crate::message::Message;
 use crate::suite::KeyExchange;
@@ -73,9 +73,4 @@ impl ExpectServerKeyExchange {
             .verify12(signed.scheme, self.peer.public_key(), &message, signed.signature)
             .map_err(|_| PeerFault::BadSignature.into())
     }
-}
-
-/// What the signature in ServerKeyExchange covers.
-pub(in crate::handshake) fn signed_params(randoms: &Randoms, params: &[u8]) -> Vec<u8> {
-    [&randoms.client.0[..], &randoms.server.0[..], params].concat()
 }

@@ -13,7 +13,7 @@ use gramseal_wire::handshake::{
     ServerHelloDone, ServerKeyExchangeDhe, ServerKeyExchangeEcdhe,
 };
 use gramseal_wire::{
-    ClientCertificateType, Codec, CompressionMethod, EcPointFormat, HandshakeType, OwnedList, ProtocolVersion, Random,
+    ClientCertificateType, Codec, CompressionMethod, EcPointFormat, OwnedList, OwnedOpaqueList, ProtocolVersion, Random,
     SignatureScheme,
 };
 
@@ -21,8 +21,7 @@ use super::{AnyState, Context, ExpectCertificate, ExpectClientKeyExchange, State
 use crate::config::{PeerVerifier, ServerConfig};
 use crate::crypto::ActiveKx;
 use crate::error::{Error, LocalFault};
-use crate::handshake::auth12::{self, PLAINTEXT};
-use crate::handshake::client12::signed_params;
+use crate::handshake::auth12::{self, PLAINTEXT, signed_params};
 use crate::handshake::compose::OutgoingSeq;
 use crate::handshake::offer::push_alpn;
 use crate::handshake::schedule12::Randoms;
@@ -90,7 +89,7 @@ fn server_hello(
         compression_method: CompressionMethod::NULL,
         extensions: extensions.as_extensions(),
     };
-    seq.message(PLAINTEXT, HandshakeType::SERVER_HELLO, &answer)
+    seq.message(PLAINTEXT, &answer)
 }
 
 /// Our ephemeral share, signed.
@@ -106,7 +105,6 @@ fn send_key_exchange(
     let sign = |params: &[u8]| {
         config.identity.key().sign(scheme, &signed_params(&context.randoms, params), &*provider.random)
     };
-    let msg_type = HandshakeType::SERVER_KEY_EXCHANGE;
     let message = match context.suite.key_exchange {
         KeyExchange::Ecdhe => {
             let params = ServerEcdhParams { group, public_key: kx.public_key() };
@@ -114,7 +112,7 @@ fn send_key_exchange(
             let signature = sign(&params_bytes)?;
             let signed = DigitallySigned { scheme, signature: &signature };
             let body = ServerKeyExchangeEcdhe { params, params_bytes: &params_bytes, signed };
-            context.seq.message(PLAINTEXT, msg_type, &body)?
+            context.seq.message(PLAINTEXT, &body)?
         }
         KeyExchange::Dhe => {
             let finite_field = provider.finite_field.ok_or(LocalFault::MissingAlgorithm)?;
@@ -124,7 +122,7 @@ fn send_key_exchange(
             let signature = sign(&params_bytes)?;
             let signed = DigitallySigned { scheme, signature: &signature };
             let body = ServerKeyExchangeDhe { params, params_bytes: &params_bytes, signed };
-            context.seq.message(PLAINTEXT, msg_type, &body)?
+            context.seq.message(PLAINTEXT, &body)?
         }
     };
     context.send(message, out);
@@ -138,7 +136,7 @@ fn finish(mut context: Context, kx: Box<dyn ActiveKx>, out: &mut Vec<Action>) ->
         let request = certificate_request(&mut context, &**verifier)?;
         context.send(request, out);
     }
-    let done = context.seq.message(PLAINTEXT, HandshakeType::SERVER_HELLO_DONE, &ServerHelloDone)?;
+    let done = context.seq.message(PLAINTEXT, &ServerHelloDone)?;
     context.send(done, out);
     out.push(Action::EndFlight);
     Ok(AnyState::Server12(Box::new(match verifier {
@@ -151,12 +149,11 @@ fn certificate_request(context: &mut Context, verifier: &dyn PeerVerifier) -> Re
     let types: OwnedList<ClientCertificateType> =
         [ClientCertificateType::ECDSA_SIGN, ClientCertificateType::RSA_SIGN].into_iter().collect();
     let schemes: OwnedList<SignatureScheme> = context.config.common.verify_schemes().collect();
-    let mut authorities = Vec::new();
-    for name in verifier.authorities() {
-        let length = u16::try_from(name.len()).map_err(|_| LocalFault::MessageTooLong)?;
-        authorities.extend_from_slice(&length.to_be_bytes());
-        authorities.extend_from_slice(name);
-    }
-    let request = CertificateRequest12::new(types.as_list(), schemes.as_list(), &authorities)?;
-    context.seq.message(PLAINTEXT, HandshakeType::CERTIFICATE_REQUEST, &request)
+    let authorities = OwnedOpaqueList::new(verifier.authorities())?;
+    let request = CertificateRequest12 {
+        certificate_types: types.as_list(),
+        signature_algorithms: schemes.as_list(),
+        authorities: authorities.as_list(),
+    };
+    context.seq.message(PLAINTEXT, &request)
 }

@@ -10,7 +10,6 @@ use super::{Context, ExpectCertificateVerify, ExpectFinished, State};
 use crate::config::PeerVerified;
 use crate::crypto::{ActiveKx, RecordKeys12, SharedSecret};
 use crate::error::{Error, LocalFault, PeerFault};
-use crate::handshake::client12::logged;
 use crate::handshake::schedule12::Session12;
 use crate::handshake::{Action, Protection, expect};
 use crate::message::Message;
@@ -39,7 +38,7 @@ impl ExpectClientKeyExchange {
             kx.complete(share).map_err(|_| PeerFault::BadKeyShare.into())
         };
         let secret = match context.suite.key_exchange {
-            KeyExchange::Ecdhe => complete(kx, ClientKeyExchangeEcdh::from_bytes(message.body())?.public_key)?,
+            KeyExchange::Ecdhe => complete(kx, ClientKeyExchangeEcdh::from_bytes(message.body())?.public)?,
             KeyExchange::Dhe => complete(kx, ClientKeyExchangeDh::from_bytes(message.body())?.public)?,
         };
         let premaster_secret = match context.suite.key_exchange {
@@ -50,7 +49,7 @@ impl ExpectClientKeyExchange {
         let provider = &context.config.common.provider;
         let hash = provider.hash(context.suite.hash).ok_or(LocalFault::MissingAlgorithm)?;
         let session = Session12::extended(hash, premaster_secret, &context.transcript.digest(), context.randoms);
-        out.push(Action::LogSecret(logged(&session)));
+        out.push(Action::LogSecret(session.logged()));
         let keys = session.key_block(context.suite, provider)?;
         out.push(Action::InstallRead(keys.client_write));
         let keyed = Box::new(Keyed { context, session, write_keys: keys.server_write });
