@@ -4,5 +4,7 @@
 //! Nothing here reads a clock, starts a thread or opens a socket. Never use it outside tests.
 
 pub mod alloc_counter;
+pub mod decode;
 pub mod null;
 pub mod rng;
+pub mod sim;
