@@ -105,8 +105,8 @@ impl Retransmit {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
     use core::time::Duration;
-    use std::vec::Vec;
 
     use super::Retransmit;
     use crate::time::Instant;

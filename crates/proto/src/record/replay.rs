@@ -110,7 +110,7 @@ fn ring_index(number: u64, words: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use alloc::collections::BTreeSet;
 
     use gramseal_wire::SequenceNumber;
     use proptest::prelude::*;
@@ -172,7 +172,7 @@ mod tests {
     proptest! {
         #[test] // RFC 6347 §4.1.2.6
         fn agrees_with_a_set_of_all_numbers(
-            size in prop::sample::select(std::vec![64u32, 128, 192, 1024]),
+            size in prop::sample::select(alloc::vec![64u32, 128, 192, 1024]),
             // Steps from the number before, mostly small; some jump over the whole window.
             steps in prop::collection::vec(
                 prop_oneof![8 => -80i64..80, 3 => -1100i64..1100, 1 => -70_000i64..70_000],
