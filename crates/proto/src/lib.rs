@@ -11,15 +11,27 @@ extern crate alloc;
 #[cfg(any(test, feature = "std"))]
 extern crate std;
 
+pub mod config;
+mod connection;
 pub mod crypto;
 mod discard;
-#[allow(dead_code, unused_imports, reason = "the connection will use it")]
+pub mod endpoint;
+mod error;
 mod flight;
-#[allow(dead_code, reason = "the handshake will use it")]
+mod handshake;
+mod keylog;
 mod message;
-#[allow(dead_code, unused_imports, reason = "the connection will use it")]
 mod record;
+mod suite;
 mod time;
+mod trace;
 
+pub use connection::{CloseReason, Connection, Event, ExportError, FirstHello, Received, Stats, Timer};
 pub use discard::{Discard, DiscardCounts};
+pub use error::{AlertReceived, CertificateFault, Error, Incompatible, LocalFault, PeerFault, SendError, TimedOut};
+pub use gramseal_wire as wire;
+pub use handshake::Negotiated;
+pub use keylog::KeyLog;
+pub use pki_types;
 pub use time::Instant;
+pub use trace::{Direction, Trace, TraceEvent, Traced};

@@ -145,6 +145,11 @@ impl WriteEpoch {
         self.epoch
     }
 
+    /// The number of the next record; `None` when they are used up.
+    pub(super) fn next_number(&self) -> Option<RecordNumber> {
+        self.next.map(|next| RecordNumber::new(self.epoch, next))
+    }
+
     /// Bytes that a record has beyond its content, header included.
     pub(super) fn overhead(&self) -> usize {
         PlaintextHeader::LEN + self.protection.overhead()

@@ -3,7 +3,7 @@
 //! At most three a side: previous, current and next. The receive path is in `open.rs`, the send
 //! path in `seal.rs`. RFC 6347 §4.1, RFC 9147 §4.2.1.
 
-use gramseal_wire::{Epoch, ProtocolVersion, SequenceNumber};
+use gramseal_wire::{Epoch, ProtocolVersion, RecordNumber, SequenceNumber};
 
 use super::epoch::{ReadEpoch, WriteEpoch};
 
@@ -70,6 +70,11 @@ impl RecordLayer {
     /// The newest epoch that can be written.
     pub(crate) fn write_epoch(&self) -> Epoch {
         self.write.newest
+    }
+
+    /// The number of the next record that `epoch` seals; `None` without keys or numbers.
+    pub(crate) fn next_write_number(&self, epoch: Epoch) -> Option<RecordNumber> {
+        self.write.find(epoch).and_then(WriteEpoch::next_number)
     }
 
     /// Bytes that a record of `epoch` has beyond its payload, header included. Of an epoch that is

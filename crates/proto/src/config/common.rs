@@ -1,0 +1,224 @@
+//! Settings that both roles have, and their defaults.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use gramseal_wire::{CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme};
+
+use super::ConfigError;
+use crate::crypto::{CryptoProvider, KeyKind};
+use crate::keylog::KeyLog;
+use crate::suite::{KeyExchange, SUITES_12, Suite12};
+use crate::trace::Trace;
+
+/// Whether DHE_RSA suites may be used (RFC 10015 forbids them by default).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(clippy::exhaustive_enums, reason = "a switch has two positions")]
+pub enum LegacySuites {
+    /// Only AEAD suites with elliptic-curve forward secrecy.
+    #[default]
+    Refused,
+    /// DHE_RSA as the last choice, for peers that have nothing else.
+    Allowed,
+}
+
+/// How a connection treats the network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "callers write `Transport { mtu: 1400, ..Transport::default() }`")]
+pub struct Transport {
+    /// The largest datagram to send, in bytes of UDP payload: 256 to 65,507. Default 1200.
+    pub mtu: usize,
+    /// The first retransmission timeout. Default 400 ms.
+    pub initial_timeout: Duration,
+    /// Where doubling stops. Default 60 s.
+    pub max_timeout: Duration,
+    /// How long a handshake may take. Default 60 s.
+    pub handshake_timeout: Duration,
+    /// How many sequence numbers below the newest are still accepted once: 64 to 1024. Default 64.
+    pub replay_window: u32,
+    /// The longest handshake message to accept, in bytes. Default 65,536.
+    pub max_message_len: u32,
+    /// How long the side that spoke last keeps its last flight for a peer that repeats its own
+    /// (RFC 6347 §4.2.4: twice the maximum segment lifetime). Default 240 s; it ends as soon as
+    /// the peer's application data shows that the flight arrived.
+    pub last_flight_kept: Duration,
+}
+
+impl Default for Transport {
+    fn default() -> Self {
+        Self {
+            mtu: 1200,
+            initial_timeout: Duration::from_millis(400),
+            max_timeout: Duration::from_secs(60),
+            handshake_timeout: Duration::from_secs(60),
+            replay_window: 64,
+            max_message_len: 65_536,
+            last_flight_kept: Duration::from_secs(240),
+        }
+    }
+}
+
+/// Settings of either role.
+#[derive(Debug, Clone)]
+pub(crate) struct Common {
+    pub(crate) provider: Arc<CryptoProvider>,
+    pub(crate) versions: Vec<ProtocolVersion>,
+    pub(crate) legacy: LegacySuites,
+    pub(crate) suites: Vec<CipherSuite>,
+    pub(crate) groups: Vec<NamedGroup>,
+    pub(crate) alpn: Vec<Vec<u8>>,
+    pub(crate) transport: Transport,
+    pub(crate) key_log: Option<Arc<dyn KeyLog>>,
+    pub(crate) trace: Option<Arc<dyn Trace>>,
+}
+
+impl Common {
+    pub(super) fn new(provider: Arc<CryptoProvider>) -> Self {
+        Self {
+            provider,
+            versions: Vec::from([ProtocolVersion::DTLS1_2]),
+            legacy: LegacySuites::default(),
+            suites: Vec::new(),
+            groups: Vec::new(),
+            alpn: Vec::new(),
+            transport: Transport::default(),
+            key_log: None,
+            trace: None,
+        }
+    }
+
+    /// Fills in what the caller left open and checks the whole.
+    pub(super) fn finish(mut self) -> Result<Self, ConfigError> {
+        self.check_versions()?;
+        self.finish_suites()?;
+        self.finish_groups()?;
+        if self.alpn.iter().any(|name| name.is_empty() || name.len() > 255) {
+            return Err(ConfigError::BadApplicationProtocol);
+        }
+        if !(256..=65_507).contains(&self.transport.mtu) {
+            return Err(ConfigError::BadMtu(self.transport.mtu));
+        }
+        // The first bytes of a process may take long; better now than in a handshake.
+        self.provider.random_array::<1>().map_err(|_| ConfigError::NoRandomness)?;
+        Ok(self)
+    }
+
+    fn check_versions(&self) -> Result<(), ConfigError> {
+        match self.versions.iter().find(|version| **version != ProtocolVersion::DTLS1_2) {
+            Some(version) => Err(ConfigError::UnsupportedVersion(*version)),
+            None if self.versions.is_empty() => Err(ConfigError::NothingAllowed("version")),
+            None => Ok(()),
+        }
+    }
+
+    fn finish_suites(&mut self) -> Result<(), ConfigError> {
+        if self.suites.is_empty() {
+            self.suites = SUITES_12.iter().filter(|suite| self.can_use(suite)).map(|suite| suite.id).collect();
+        }
+        let unusable = |id: &&CipherSuite| !Suite12::find(**id).is_some_and(|suite| self.can_use(suite));
+        match self.suites.iter().find(unusable) {
+            Some(id) => Err(ConfigError::UnsupportedCipherSuite(*id)),
+            None if self.suites.is_empty() => Err(ConfigError::NothingAllowed("cipher suite")),
+            None => Ok(()),
+        }
+    }
+
+    fn can_use(&self, suite: &Suite12) -> bool {
+        let exchange = match suite.key_exchange {
+            KeyExchange::Ecdhe => true,
+            KeyExchange::Dhe => self.legacy == LegacySuites::Allowed && self.provider.finite_field.is_some(),
+        };
+        exchange && self.provider.aead(suite.aead).is_some() && self.provider.hash(suite.hash).is_some()
+    }
+
+    fn finish_groups(&mut self) -> Result<(), ConfigError> {
+        if self.groups.is_empty() {
+            let legacy = self.legacy;
+            let names = self.provider.groups.iter().map(|group| group.name());
+            self.groups = names.filter(|name| legacy == LegacySuites::Allowed || !is_finite_field(*name)).collect();
+        }
+        match self.groups.iter().find(|name| self.provider.group(**name).is_none()) {
+            Some(name) => Err(ConfigError::UnsupportedGroup(*name)),
+            None if self.groups.is_empty() => Err(ConfigError::NothingAllowed("group")),
+            None => Ok(()),
+        }
+    }
+
+    /// The allowed 1.2 suites, most preferred first.
+    pub(crate) fn suites12(&self) -> impl Iterator<Item = &'static Suite12> + '_ {
+        self.suites.iter().filter_map(|id| Suite12::find(*id))
+    }
+
+    /// The schemes whose signatures the provider can verify, most preferred first.
+    pub(crate) fn verify_schemes(&self) -> impl Iterator<Item = SignatureScheme> + '_ {
+        self.provider.verifiers.iter().map(|verifier| verifier.scheme).filter(|scheme| KeyKind::of(*scheme).is_some())
+    }
+}
+
+/// Whether `group` is one of RFC 7919.
+pub(crate) fn is_finite_field(group: NamedGroup) -> bool {
+    (0x0100..=0x01FF).contains(&group.0)
+}
+
+/// The setters that the builders of both roles share.
+macro_rules! common_setters {
+    () => {
+        /// The versions to allow. Default: all that are implemented.
+        #[must_use]
+        pub fn with_versions(mut self, versions: &[gramseal_wire::ProtocolVersion]) -> Self {
+            self.common.versions = versions.to_vec();
+            self
+        }
+
+        /// The cipher suites to allow, most preferred first. Default: all that are safe.
+        #[must_use]
+        pub fn with_cipher_suites(mut self, suites: &[gramseal_wire::CipherSuite]) -> Self {
+            self.common.suites = suites.to_vec();
+            self
+        }
+
+        /// The groups to allow, most preferred first. Default: the provider's.
+        #[must_use]
+        pub fn with_groups(mut self, groups: &[gramseal_wire::NamedGroup]) -> Self {
+            self.common.groups = groups.to_vec();
+            self
+        }
+
+        /// The application protocols to offer or accept, most preferred first (RFC 7301).
+        #[must_use]
+        pub fn with_alpn<T: AsRef<[u8]>>(mut self, protocols: impl IntoIterator<Item = T>) -> Self {
+            self.common.alpn = protocols.into_iter().map(|name| name.as_ref().to_vec()).collect();
+            self
+        }
+
+        /// Allows DHE_RSA suites for peers that have nothing better.
+        #[must_use]
+        pub fn with_legacy_suites(mut self, legacy: $crate::config::LegacySuites) -> Self {
+            self.common.legacy = legacy;
+            self
+        }
+
+        /// How connections treat the network.
+        #[must_use]
+        pub fn with_transport(mut self, transport: $crate::config::Transport) -> Self {
+            self.common.transport = transport;
+            self
+        }
+
+        /// Hands the secrets of every connection to `key_log`: for debugging only.
+        #[must_use]
+        pub fn with_key_log(mut self, key_log: alloc::sync::Arc<dyn $crate::KeyLog>) -> Self {
+            self.common.key_log = Some(key_log);
+            self
+        }
+
+        /// Shows every handshake message to `trace`.
+        #[must_use]
+        pub fn with_trace(mut self, trace: alloc::sync::Arc<dyn $crate::Trace>) -> Self {
+            self.common.trace = Some(trace);
+            self
+        }
+    };
+}
+pub(super) use common_setters;

@@ -1,0 +1,66 @@
+//! What the caller decides before a connection starts: immutable values, shared by `Arc`.
+//!
+//! The builders demand what has no safe default (how to verify the peer, who we are) and fill in
+//! the rest; what weakens security lives behind a name that says so. This module holds no
+//! protocol state.
+
+mod client;
+mod common;
+mod identity;
+mod server;
+mod verify;
+
+use core::fmt;
+
+use gramseal_wire::{CipherSuite, NamedGroup, ProtocolVersion};
+
+pub use client::{ClientConfig, ClientConfigBuilder};
+pub(crate) use common::{Common, is_finite_field};
+pub use common::{LegacySuites, Transport};
+pub use identity::Identity;
+pub use server::{ClientAuth, ServerConfig, ServerConfigBuilder};
+pub use verify::{PeerRole, PeerVerified, PeerVerifier, Presented};
+
+/// A configuration that cannot work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// This version is not implemented.
+    UnsupportedVersion(ProtocolVersion),
+    /// The provider or gramseal does not have this cipher suite, or it needs the legacy switch.
+    UnsupportedCipherSuite(CipherSuite),
+    /// The provider does not have this group.
+    UnsupportedGroup(NamedGroup),
+    /// A list that must name something is empty.
+    NothingAllowed(&'static str),
+    /// No allowed cipher suite goes with the private key.
+    NoCipherSuiteForKey,
+    /// A certificate chain must hold a certificate.
+    EmptyCertificateChain,
+    /// An application protocol's name must have 1 to 255 bytes.
+    BadApplicationProtocol,
+    /// A datagram size outside 256 to 65,507 bytes.
+    BadMtu(usize),
+    /// A handshake needs a random source that works.
+    NoRandomness,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnsupportedVersion(version) => write!(f, "{version} is not supported"),
+            Self::UnsupportedCipherSuite(suite) => {
+                write!(f, "{suite} is not supported, or only behind the legacy switch")
+            }
+            Self::UnsupportedGroup(group) => write!(f, "the group {group} is not supported"),
+            Self::NothingAllowed(what) => write!(f, "no {what} is allowed"),
+            Self::NoCipherSuiteForKey => f.write_str("no allowed cipher suite goes with the private key"),
+            Self::EmptyCertificateChain => f.write_str("the certificate chain is empty"),
+            Self::BadApplicationProtocol => f.write_str("an application protocol's name must have 1 to 255 bytes"),
+            Self::BadMtu(mtu) => write!(f, "an MTU of {mtu} bytes is outside 256 to 65507"),
+            Self::NoRandomness => f.write_str("the random source does not work"),
+        }
+    }
+}
+
+impl core::error::Error for ConfigError {}

@@ -1,0 +1,416 @@
+//! Why an association ended, and the one place that maps faults to alerts.
+//!
+//! An [`Error`] is final for its association. What is merely dropped is a
+//! [`Discard`](crate::Discard); what a caller got wrong is a [`SendError`] or a
+//! [`ConfigError`](crate::config::ConfigError) and changes nothing.
+
+use core::fmt;
+
+use gramseal_wire::{AlertDescription, DecodeError, EncodeError, HandshakeType};
+
+use crate::crypto::CryptoError;
+
+/// Why an association failed. Every value is final.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Error {
+    /// The peer sent a handshake message that cannot be read.
+    Decode(DecodeError),
+    /// Both sides follow the rules but have too little in common.
+    Incompatible(Incompatible),
+    /// The peer broke a rule of the protocol.
+    Peer(PeerFault),
+    /// The peer's certificate was not accepted.
+    Certificate(CertificateFault),
+    /// The peer ended the association with an alert.
+    AlertReceived(AlertReceived),
+    /// The handshake did not finish in time.
+    TimedOut(TimedOut),
+    /// Something failed on this side.
+    Local(LocalFault),
+}
+
+/// What the two sides do not have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Incompatible {
+    /// The peer speaks no version of DTLS that is allowed here.
+    NoCommonVersion,
+    /// No cipher suite that both allow and a credential here can serve.
+    NoCommonCipherSuite,
+    /// No group that both allow.
+    NoCommonGroup,
+    /// No signature scheme that both allow and the private key here can make.
+    NoCommonSignatureScheme,
+    /// Neither side's application protocols are known to the other (RFC 7301 §3.2).
+    NoCommonApplicationProtocol,
+    /// The peer does not support the extended master secret (RFC 7627), which is required.
+    NoExtendedMasterSecret,
+    /// The peer does not indicate secure renegotiation (RFC 5746), which is required.
+    NoSecureRenegotiation,
+    /// The server's finite-field group is smaller than 2048 bits, too large, or not a safe prime.
+    UnsafeFiniteFieldGroup,
+    /// The client sent no certificate although one is required.
+    CertificateRequired,
+}
+
+/// Which rule the peer broke.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PeerFault {
+    /// A message that may not come at this point.
+    UnexpectedMessage(HandshakeType),
+    /// A message in an epoch that must not carry it.
+    WrongEpoch(HandshakeType),
+    /// The peer's Finished does not match the handshake as seen here.
+    FinishedMismatch,
+    /// A signature over the handshake is wrong.
+    BadSignature,
+    /// The server chose a suite that was not offered.
+    UnofferedCipherSuite,
+    /// The server chose a compression method other than null.
+    UnofferedCompression,
+    /// An answer to an extension that was not asked for.
+    UnofferedExtension,
+    /// A group that was not offered.
+    UnofferedGroup,
+    /// A signature scheme that was not offered.
+    UnofferedSignatureScheme,
+    /// An application protocol that was not offered.
+    UnofferedApplicationProtocol,
+    /// The server's random says that a newer version was possible (RFC 8446 §4.1.3).
+    Downgrade,
+    /// A key share that is no valid element of its group.
+    BadKeyShare,
+    /// `renegotiation_info` is not what an initial handshake must carry (RFC 5746 §3.4, §3.6).
+    RenegotiationInfoMismatch,
+    /// The client does not offer the null compression method (RFC 5246 §7.4.1.2).
+    NullCompressionMissing,
+    /// The list of point formats lacks the uncompressed one (RFC 8422 §5.1.2).
+    UncompressedPointsMissing,
+    /// The server sent no certificate.
+    NoCertificate,
+    /// The certificate's key does not go with the suite (RFC 5246 §7.4.2).
+    WrongKeyForCipherSuite,
+    /// `FALLBACK_SCSV` from a client that could speak a newer version with this server
+    /// (RFC 7507 §3).
+    InappropriateFallback,
+    /// The peer used up its handshake message numbers.
+    TooManyMessages,
+}
+
+/// Why the peer's certificate was not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CertificateFault {
+    /// It cannot be read.
+    BadEncoding,
+    /// Its chain does not lead to a trusted root.
+    UnknownIssuer,
+    /// A signature in the chain is wrong.
+    BadSignature,
+    /// It is past its validity.
+    Expired,
+    /// Its validity has not begun.
+    NotYetValid,
+    /// It was revoked.
+    Revoked,
+    /// It is for another name.
+    NameMismatch,
+    /// Its key usage does not allow this role.
+    WrongPurpose,
+    /// Its key or signature algorithm is not supported.
+    Unsupported,
+    /// It is not the certificate whose fingerprint was given.
+    FingerprintMismatch,
+    /// The application's own rule refused it.
+    Refused,
+}
+
+/// An alert of the peer's that ended the association.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "nothing else is known of an alert")]
+pub struct AlertReceived {
+    /// What the peer says.
+    pub description: AlertDescription,
+    /// Whether the record that carried it was protected. A plaintext alert may be forged, so it
+    /// ends a handshake only when the peer stays silent after it.
+    pub authenticated: bool,
+}
+
+/// Which patience ran out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TimedOut {
+    /// Nothing that belongs to this association ever came.
+    NoAnswer,
+    /// The handshake began but did not finish.
+    Handshake,
+}
+
+/// What failed on this side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LocalFault {
+    /// A cryptographic operation failed.
+    Crypto,
+    /// A message of ours outgrew its length field.
+    MessageTooLong,
+    /// The provider lacks an algorithm that the configuration promised.
+    MissingAlgorithm,
+}
+
+impl Error {
+    /// The alert to send, or `None` if the peer must not hear of it.
+    #[must_use]
+    pub fn alert(&self) -> Option<AlertDescription> {
+        Some(match self {
+            Self::Decode(_) => AlertDescription::DECODE_ERROR,
+            Self::Incompatible(incompatible) => incompatible.alert(),
+            Self::Peer(fault) => fault.alert(),
+            Self::Certificate(fault) => fault.alert(),
+            Self::Local(_) => AlertDescription::INTERNAL_ERROR,
+            Self::AlertReceived(_) | Self::TimedOut(_) => return None,
+        })
+    }
+}
+
+impl Incompatible {
+    fn alert(self) -> AlertDescription {
+        match self {
+            Self::NoCommonVersion => AlertDescription::PROTOCOL_VERSION,
+            Self::NoCommonApplicationProtocol => AlertDescription::NO_APPLICATION_PROTOCOL,
+            Self::UnsafeFiniteFieldGroup => AlertDescription::INSUFFICIENT_SECURITY,
+            Self::NoCommonCipherSuite
+            | Self::NoCommonGroup
+            | Self::NoCommonSignatureScheme
+            | Self::NoExtendedMasterSecret
+            | Self::NoSecureRenegotiation
+            | Self::CertificateRequired => AlertDescription::HANDSHAKE_FAILURE,
+        }
+    }
+}
+
+impl PeerFault {
+    fn alert(self) -> AlertDescription {
+        match self {
+            Self::UnexpectedMessage(_) | Self::WrongEpoch(_) | Self::TooManyMessages => {
+                AlertDescription::UNEXPECTED_MESSAGE
+            }
+            Self::FinishedMismatch | Self::BadSignature => AlertDescription::DECRYPT_ERROR,
+            Self::UnofferedExtension => AlertDescription::UNSUPPORTED_EXTENSION,
+            Self::RenegotiationInfoMismatch => AlertDescription::HANDSHAKE_FAILURE,
+            Self::NoCertificate => AlertDescription::BAD_CERTIFICATE,
+            Self::InappropriateFallback => AlertDescription::INAPPROPRIATE_FALLBACK,
+            Self::UnofferedCipherSuite
+            | Self::UnofferedCompression
+            | Self::UnofferedGroup
+            | Self::UnofferedSignatureScheme
+            | Self::UnofferedApplicationProtocol
+            | Self::Downgrade
+            | Self::BadKeyShare
+            | Self::NullCompressionMissing
+            | Self::UncompressedPointsMissing
+            | Self::WrongKeyForCipherSuite => AlertDescription::ILLEGAL_PARAMETER,
+        }
+    }
+}
+
+impl CertificateFault {
+    fn alert(self) -> AlertDescription {
+        match self {
+            Self::UnknownIssuer => AlertDescription::UNKNOWN_CA,
+            Self::Expired | Self::NotYetValid => AlertDescription::CERTIFICATE_EXPIRED,
+            Self::Revoked => AlertDescription::CERTIFICATE_REVOKED,
+            Self::Unsupported | Self::WrongPurpose => AlertDescription::UNSUPPORTED_CERTIFICATE,
+            Self::BadEncoding | Self::BadSignature | Self::NameMismatch | Self::FingerprintMismatch => {
+                AlertDescription::BAD_CERTIFICATE
+            }
+            Self::Refused => AlertDescription::CERTIFICATE_UNKNOWN,
+        }
+    }
+}
+
+impl From<DecodeError> for Error {
+    fn from(error: DecodeError) -> Self {
+        Self::Decode(error)
+    }
+}
+
+impl From<Incompatible> for Error {
+    fn from(incompatible: Incompatible) -> Self {
+        Self::Incompatible(incompatible)
+    }
+}
+
+impl From<PeerFault> for Error {
+    fn from(fault: PeerFault) -> Self {
+        Self::Peer(fault)
+    }
+}
+
+impl From<CertificateFault> for Error {
+    fn from(fault: CertificateFault) -> Self {
+        Self::Certificate(fault)
+    }
+}
+
+impl From<LocalFault> for Error {
+    fn from(fault: LocalFault) -> Self {
+        Self::Local(fault)
+    }
+}
+
+impl From<CryptoError> for Error {
+    fn from(_: CryptoError) -> Self {
+        Self::Local(LocalFault::Crypto)
+    }
+}
+
+impl From<EncodeError> for Error {
+    fn from(_: EncodeError) -> Self {
+        Self::Local(LocalFault::MessageTooLong)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Decode(error) => write!(f, "the peer sent a message that cannot be read: {error}")?,
+            Self::Incompatible(incompatible) => incompatible.fmt(f)?,
+            Self::Peer(fault) => fault.fmt(f)?,
+            Self::Certificate(fault) => fault.fmt(f)?,
+            Self::AlertReceived(alert) => return alert.fmt(f),
+            Self::TimedOut(patience) => return patience.fmt(f),
+            Self::Local(fault) => fault.fmt(f)?,
+        }
+        match self.alert() {
+            Some(alert) => write!(f, " (alert sent: {alert})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Incompatible {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoCommonVersion => "the peer speaks no DTLS version that is allowed here",
+            Self::NoCommonCipherSuite => "no cipher suite in common",
+            Self::NoCommonGroup => "no key exchange group in common",
+            Self::NoCommonSignatureScheme => "no signature scheme in common",
+            Self::NoCommonApplicationProtocol => "no application protocol in common",
+            Self::NoExtendedMasterSecret => "the peer does not support the extended master secret",
+            Self::NoSecureRenegotiation => "the peer does not indicate secure renegotiation",
+            Self::UnsafeFiniteFieldGroup => "the server's Diffie-Hellman group is too small or not safe",
+            Self::CertificateRequired => "the client sent no certificate although one is required",
+        })
+    }
+}
+
+impl fmt::Display for PeerFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::UnexpectedMessage(message) => return write!(f, "the peer sent {message} out of turn"),
+            Self::WrongEpoch(message) => return write!(f, "the peer sent {message} in the wrong epoch"),
+            Self::FinishedMismatch => "the peer's Finished does not match this handshake",
+            Self::BadSignature => "the peer's signature is wrong",
+            Self::UnofferedCipherSuite => "the server chose a cipher suite that was not offered",
+            Self::UnofferedCompression => "the server chose a compression method that was not offered",
+            Self::UnofferedExtension => "the peer answered an extension that was not offered",
+            Self::UnofferedGroup => "the peer chose a group that was not offered",
+            Self::UnofferedSignatureScheme => "the peer chose a signature scheme that was not offered",
+            Self::UnofferedApplicationProtocol => "the server chose an application protocol that was not offered",
+            Self::Downgrade => "somebody downgraded the version of this handshake",
+            Self::BadKeyShare => "the peer's key share is not valid",
+            Self::RenegotiationInfoMismatch => "the peer's renegotiation_info does not fit an initial handshake",
+            Self::NullCompressionMissing => "the client does not offer the null compression method",
+            Self::UncompressedPointsMissing => "the peer does not list uncompressed points",
+            Self::NoCertificate => "the server sent no certificate",
+            Self::WrongKeyForCipherSuite => "the peer's certificate does not go with the cipher suite",
+            Self::InappropriateFallback => "the client fell back to an older version for no good reason",
+            Self::TooManyMessages => "the peer sent too many handshake messages",
+        })
+    }
+}
+
+impl fmt::Display for CertificateFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::BadEncoding => "the peer's certificate cannot be read",
+            Self::UnknownIssuer => "the peer's certificate was not issued by a trusted authority",
+            Self::BadSignature => "a signature in the peer's certificate chain is wrong",
+            Self::Expired => "the peer's certificate has expired",
+            Self::NotYetValid => "the peer's certificate is not valid yet",
+            Self::Revoked => "the peer's certificate was revoked",
+            Self::NameMismatch => "the peer's certificate is for another name",
+            Self::WrongPurpose => "the peer's certificate is not meant for this role",
+            Self::Unsupported => "the peer's certificate uses an algorithm that is not supported",
+            Self::FingerprintMismatch => "the peer's certificate does not have the expected fingerprint",
+            Self::Refused => "the peer's certificate was refused by the application",
+        })
+    }
+}
+
+impl fmt::Display for AlertReceived {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let doubt = if self.authenticated { "" } else { ", unprotected, and stayed silent" };
+        write!(f, "the peer sent the alert {}{doubt}", self.description)
+    }
+}
+
+impl fmt::Display for TimedOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoAnswer => "the peer did not answer",
+            Self::Handshake => "the handshake did not finish in time",
+        })
+    }
+}
+
+impl fmt::Display for LocalFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Crypto => "a cryptographic operation failed",
+            Self::MessageTooLong => "a message outgrew its length field",
+            Self::MissingAlgorithm => "the cryptography provider lacks a configured algorithm",
+        })
+    }
+}
+
+impl core::error::Error for Error {}
+
+/// A payload was not sealed. Nothing changed; the caller may try again with something else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The handshake has not finished.
+    NotConnected,
+    /// The association has ended.
+    Closed,
+    /// The payload does not fit into one datagram.
+    TooLarge {
+        /// The longest payload that fits, in bytes.
+        limit: usize,
+    },
+    /// The caller's buffer is too short for the record.
+    BufferTooSmall {
+        /// Bytes that the record needs.
+        needed: usize,
+    },
+    /// The keys have protected as many records as they may; a new association is needed.
+    KeysExhausted,
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotConnected => f.write_str("the handshake has not finished"),
+            Self::Closed => f.write_str("the association has ended"),
+            Self::TooLarge { limit } => write!(f, "the payload is larger than {limit} bytes"),
+            Self::BufferTooSmall { needed } => write!(f, "the buffer has fewer than {needed} bytes"),
+            Self::KeysExhausted => f.write_str("the keys have protected as many records as they may"),
+        }
+    }
+}
+
+impl core::error::Error for SendError {}

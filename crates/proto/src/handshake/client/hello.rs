@@ -1,0 +1,108 @@
+//! ClientHello, HelloVerifyRequest and the choice of version.
+//!
+//! ```text
+//! ClientHello          ------>
+//!                      <------  HelloVerifyRequest
+//! ClientHello (cookie) ------>
+//!                      <------  ServerHello ...
+//! ```
+//!
+//! | message | next state |
+//! | --- | --- |
+//! | HelloVerifyRequest | [`ExpectServerHello`], after a new ClientHello |
+//! | ServerHello, 1.2 | `client12::ExpectCertificate` |
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use gramseal_wire::extension::SupportedVersionsServerHello;
+use gramseal_wire::handshake::{HelloVerifyRequest, ServerHello};
+use gramseal_wire::{Codec, HandshakeType, MessageSeq, ProtocolVersion};
+use pki_types::ServerName;
+
+use crate::config::ClientConfig;
+use crate::error::{Error, Incompatible};
+use crate::handshake::auth12::PLAINTEXT;
+use crate::handshake::compose::OutgoingSeq;
+use crate::handshake::offer::Offer;
+use crate::handshake::{Action, Protection, State, client12, expect, unexpected};
+use crate::message::Message;
+
+/// How often a server may ask for another cookie. A forged HelloVerifyRequest costs one round;
+/// after the last one further ones are ignored, which is not fatal either.
+const MAX_COOKIE_ROUNDS: u8 = 8;
+
+/// The first step of a client: its state and what to do.
+pub(crate) type Hello = (State, Vec<Action>);
+
+/// Makes the first ClientHello.
+pub(crate) fn start(config: Arc<ClientConfig>, name: ServerName<'static>) -> Result<Hello, Error> {
+    let offer = Offer::new(config, name)?;
+    let mut seq = OutgoingSeq::new(MessageSeq(0));
+    let mut out = Vec::new();
+    let hello = send_hello(&offer, &[], &mut seq, &mut out)?;
+    let state = ExpectServerHello { offer, seq, hello, cookie: Vec::new(), rounds: 0 };
+    Ok((State::ClientHello(Box::new(state)), out))
+}
+
+/// Waits for HelloVerifyRequest or ServerHello.
+pub(crate) struct ExpectServerHello {
+    offer: Offer,
+    seq: OutgoingSeq,
+    /// Our last ClientHello: the first message of the transcript.
+    hello: Vec<u8>,
+    cookie: Vec<u8>,
+    rounds: u8,
+}
+
+impl ExpectServerHello {
+    pub(crate) fn handle(self: Box<Self>, message: &Message, out: &mut Vec<Action>) -> Result<State, Error> {
+        match message.msg_type() {
+            HandshakeType::HELLO_VERIFY_REQUEST => self.retry(message, out),
+            HandshakeType::SERVER_HELLO => self.server_hello(message, out),
+            _ => Err(unexpected(message)),
+        }
+    }
+
+    /// RFC 6347 §4.2.1: the same hello again, with the cookie.
+    fn retry(mut self: Box<Self>, message: &Message, out: &mut Vec<Action>) -> Result<State, Error> {
+        expect(message, HandshakeType::HELLO_VERIFY_REQUEST, Protection::None)?;
+        let request = HelloVerifyRequest::from_bytes(message.body())?;
+        // The version in it says nothing about the version to come. A repeated request is the
+        // answer to a hello that we sent twice.
+        if request.cookie == self.cookie || self.rounds == MAX_COOKIE_ROUNDS {
+            return Ok(State::ClientHello(self));
+        }
+        self.cookie = request.cookie.to_vec();
+        self.rounds += 1;
+        self.hello = send_hello(&self.offer, &self.cookie, &mut self.seq, out)?;
+        Ok(State::ClientHello(self))
+    }
+
+    fn server_hello(self: Box<Self>, message: &Message, out: &mut Vec<Action>) -> Result<State, Error> {
+        expect(message, HandshakeType::SERVER_HELLO, Protection::None)?;
+        let hello = ServerHello::from_bytes(message.body())?;
+        let version = match hello.extensions.find::<SupportedVersionsServerHello>()? {
+            Some(selected) => selected.selected_version,
+            None => hello.legacy_version,
+        };
+        // RFC 8996 §4: 1.0 is recognised and refused.
+        if version != ProtocolVersion::DTLS1_2 || hello.legacy_version != ProtocolVersion::DTLS1_2 {
+            return Err(Incompatible::NoCommonVersion.into());
+        }
+        let agreed = self.offer.check12(&hello)?;
+        out.push(Action::Version(ProtocolVersion::DTLS1_2));
+        let Self { offer, seq, hello: client_hello, .. } = *self;
+        client12::start(offer, seq, &client_hello, &hello, agreed, message)
+    }
+}
+
+/// Sends a ClientHello and returns its bytes.
+fn send_hello(offer: &Offer, cookie: &[u8], seq: &mut OutgoingSeq, out: &mut Vec<Action>) -> Result<Vec<u8>, Error> {
+    let message = offer.with_hello(cookie, |hello| seq.message(PLAINTEXT, hello))?;
+    let bytes = message.bytes().to_vec();
+    out.push(Action::Send(message));
+    out.push(Action::EndFlight);
+    Ok(bytes)
+}

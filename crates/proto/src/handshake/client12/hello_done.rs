@@ -1,0 +1,149 @@
+//! CertificateRequest and ServerHelloDone, and our answer: the flight that ends with Finished.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use gramseal_wire::handshake::{CertificateRequest12, ClientKeyExchangeDh, ClientKeyExchangeEcdh, ServerHelloDone};
+use gramseal_wire::{Codec, HandshakeType, NamedGroup, SignatureScheme};
+use zeroize::Zeroizing;
+
+use super::key_exchange::ServerShare;
+use super::{Context, ExpectFinished, State};
+use crate::crypto::{CryptoProvider, FiniteFieldParams, ParamsRejected};
+use crate::error::{Error, Incompatible, LocalFault, PeerFault};
+use crate::handshake::auth12::{self, PLAINTEXT};
+use crate::handshake::schedule12::{Session12, Side};
+use crate::handshake::{Action, Protection, expect, unexpected};
+use crate::message::Message;
+
+/// How we answer a CertificateRequest: with the scheme to sign with, or without a certificate.
+type RequestAnswer = Option<SignatureScheme>;
+
+/// Waits for ServerHelloDone; CertificateRequest may come once before it.
+pub(crate) struct ExpectServerHelloDone {
+    pub(super) context: Context,
+    pub(super) share: ServerShare,
+    pub(super) request: Option<RequestAnswer>,
+}
+
+impl ExpectServerHelloDone {
+    pub(super) fn handle(self, message: &Message, out: &mut Vec<Action>) -> Result<State, Error> {
+        match message.msg_type() {
+            HandshakeType::CERTIFICATE_REQUEST if self.request.is_none() => self.request(message),
+            HandshakeType::SERVER_HELLO_DONE => self.done(message, out),
+            _ => Err(unexpected(message)),
+        }
+    }
+
+    fn request(mut self, message: &Message) -> Result<State, Error> {
+        expect(message, HandshakeType::CERTIFICATE_REQUEST, Protection::None)?;
+        let request = CertificateRequest12::from_bytes(message.body())?;
+        let offered = |scheme| request.signature_algorithms.contains(&scheme);
+        let identity = self.context.offer.config.identity.as_ref();
+        self.request = Some(identity.and_then(|identity| identity.choose_scheme(offered, None)));
+        self.context.transcript.add(message);
+        Ok(State::ServerHelloDone(self))
+    }
+
+    fn done(mut self, message: &Message, out: &mut Vec<Action>) -> Result<State, Error> {
+        expect(message, HandshakeType::SERVER_HELLO_DONE, Protection::None)?;
+        ServerHelloDone::from_bytes(message.body())?;
+        self.context.transcript.add(message);
+        let scheme = self.request.flatten();
+        if scheme.is_none() {
+            self.context.transcript.forget_messages();
+        }
+        if self.request.is_some() {
+            self.send_certificate(scheme.is_some(), out)?;
+        }
+        let premaster_secret = self.send_key_exchange(out)?;
+        self.finish(&premaster_secret, scheme, out)
+    }
+
+    fn send(&mut self, message: Message, out: &mut Vec<Action>) {
+        self.context.transcript.add(&message);
+        out.push(Action::Send(message));
+    }
+
+    /// RFC 5246 §7.4.6: who has no fitting certificate sends an empty list.
+    fn send_certificate(&mut self, fitting: bool, out: &mut Vec<Action>) -> Result<(), Error> {
+        let identity = self.context.offer.config.identity.as_ref().filter(|_| fitting);
+        let message = auth12::certificate(&mut self.context.seq, identity)?;
+        self.send(message, out);
+        Ok(())
+    }
+
+    /// Answers the server's share; the result is the premaster secret.
+    fn send_key_exchange(&mut self, out: &mut Vec<Action>) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let provider = &*self.context.offer.config.common.provider;
+        let seq = &mut self.context.seq;
+        let (message, secret) = match &self.share {
+            ServerShare::Ecdhe { group, public_key } => {
+                let kx = provider.group(*group).ok_or(LocalFault::MissingAlgorithm)?;
+                let (public, secret) = kx.answer(&*provider.random, public_key).map_err(|_| PeerFault::BadKeyShare)?;
+                self.context.negotiated.group = Some(*group);
+                let body = ClientKeyExchangeEcdh { public: &public };
+                let message = seq.message(PLAINTEXT, &body)?;
+                (message, Zeroizing::new(secret.as_ref().to_vec()))
+            }
+            ServerShare::Dhe { p, g, public } => {
+                let finite_field = provider.finite_field.ok_or(LocalFault::MissingAlgorithm)?;
+                let exchange =
+                    finite_field.exchange(FiniteFieldParams { p, g }, public, &*provider.random).map_err(rejected)?;
+                self.context.negotiated.group = named_group(provider, p, g);
+                let body = ClientKeyExchangeDh { public: &exchange.public };
+                let message = seq.message(PLAINTEXT, &body)?;
+                (message, Zeroizing::new(exchange.secret.without_leading_zeros().to_vec()))
+            }
+        };
+        self.send(message, out);
+        Ok(secret)
+    }
+
+    fn finish(
+        mut self,
+        premaster_secret: &[u8],
+        scheme: Option<SignatureScheme>,
+        out: &mut Vec<Action>,
+    ) -> Result<State, Error> {
+        let config = self.context.offer.config.clone();
+        let provider = &config.common.provider;
+        let suite = self.context.suite;
+        let hash = provider.hash(suite.hash).ok_or(LocalFault::MissingAlgorithm)?;
+        let session_hash = self.context.transcript.digest();
+        let session = Session12::extended(hash, premaster_secret, &session_hash, self.context.randoms);
+        out.push(Action::LogSecret(session.logged()));
+        let keys = session.key_block(suite, provider)?;
+
+        if let (Some(scheme), Some(identity)) = (scheme, &config.identity) {
+            let Context { seq, transcript, .. } = &mut self.context;
+            let message = auth12::certificate_verify(seq, provider, identity, scheme, transcript)?;
+            self.send(message, out);
+            self.context.transcript.forget_messages();
+        }
+        out.push(Action::SendChangeCipherSpec);
+        out.push(Action::InstallWrite(keys.client_write));
+        out.push(Action::InstallRead(keys.server_write));
+        let Context { seq, transcript, .. } = &mut self.context;
+        let message = auth12::finished(seq, &session, Side::Client, transcript)?;
+        self.send(message, out);
+        out.push(Action::EndFlight);
+        Ok(State::Finished(ExpectFinished { context: Box::new(self.context), session }))
+    }
+}
+
+/// The RFC 7919 name of a group, if it has one.
+fn named_group(provider: &CryptoProvider, p: &[u8], g: &[u8]) -> Option<NamedGroup> {
+    let finite_field = provider.finite_field?;
+    let named = [NamedGroup::FFDHE2048, NamedGroup::FFDHE3072, NamedGroup::FFDHE4096];
+    named.into_iter().find(|group| finite_field.params(*group) == Some(FiniteFieldParams { p, g }))
+}
+
+fn rejected(reason: ParamsRejected) -> Error {
+    match reason {
+        ParamsRejected::TooSmall | ParamsRejected::TooLarge | ParamsRejected::Unsafe => {
+            Incompatible::UnsafeFiniteFieldGroup.into()
+        }
+        ParamsRejected::BadPublicValue => PeerFault::BadKeyShare.into(),
+    }
+}

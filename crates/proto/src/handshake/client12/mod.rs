@@ -1,0 +1,102 @@
+//! The client's side of a full DTLS 1.2 handshake (RFC 6347 §4.2.4, flights 4 to 6).
+//!
+//! ```text
+//!                      <------  ServerHello
+//!                               Certificate
+//!                               ServerKeyExchange
+//!                               CertificateRequest*
+//!                      <------  ServerHelloDone
+//! Certificate*
+//! ClientKeyExchange
+//! CertificateVerify*
+//! [ChangeCipherSpec]
+//! Finished             ------>
+//!                               [ChangeCipherSpec]
+//!                      <------  Finished
+//! ```
+//!
+//! | message | next state |
+//! | --- | --- |
+//! | Certificate | [`ExpectServerKeyExchange`] |
+//! | ServerKeyExchange | [`ExpectServerHelloDone`] |
+//! | CertificateRequest (once) | [`ExpectServerHelloDone`] |
+//! | ServerHelloDone | [`ExpectFinished`], after our flight |
+//! | Finished | connected |
+
+mod certificate;
+mod finished;
+mod hello_done;
+mod key_exchange;
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use certificate::ExpectCertificate;
+use finished::ExpectFinished;
+use gramseal_wire::ProtocolVersion;
+use gramseal_wire::handshake::ServerHello;
+use hello_done::ExpectServerHelloDone;
+use key_exchange::ExpectServerKeyExchange;
+
+use super::compose::OutgoingSeq;
+use super::offer::{Agreed12, Offer};
+use super::schedule12::Randoms;
+use super::transcript::{Keep, Transcript};
+use super::{Action, Negotiated, State as AnyState};
+use crate::error::{Error, LocalFault};
+use crate::message::Message;
+use crate::suite::Suite12;
+
+/// Which message is awaited.
+#[expect(clippy::large_enum_variant, reason = "one per connection, boxed as a whole by the layer above")]
+pub(crate) enum State {
+    Certificate(ExpectCertificate),
+    ServerKeyExchange(ExpectServerKeyExchange),
+    ServerHelloDone(ExpectServerHelloDone),
+    Finished(ExpectFinished),
+}
+
+impl State {
+    pub(crate) fn handle(self: Box<Self>, message: &Message, out: &mut Vec<Action>) -> Result<AnyState, Error> {
+        let next = match *self {
+            Self::Certificate(state) => state.handle(message)?,
+            Self::ServerKeyExchange(state) => state.handle(message)?,
+            Self::ServerHelloDone(state) => state.handle(message, out)?,
+            Self::Finished(state) => return state.handle(message, out),
+        };
+        Ok(AnyState::Client12(Box::new(next)))
+    }
+}
+
+/// What every state carries on.
+pub(super) struct Context {
+    offer: Offer,
+    seq: OutgoingSeq,
+    suite: &'static Suite12,
+    randoms: Randoms,
+    transcript: Transcript,
+    negotiated: Negotiated,
+}
+
+/// From a ServerHello that was checked.
+pub(super) fn start(
+    offer: Offer,
+    seq: OutgoingSeq,
+    client_hello: &[u8],
+    hello: &ServerHello<'_>,
+    agreed: Agreed12,
+    message: &Message,
+) -> Result<AnyState, Error> {
+    let Agreed12 { suite, alpn } = agreed;
+    let hash = offer.config.common.provider.hash(suite.hash).ok_or(LocalFault::MissingAlgorithm)?;
+    // The messages are kept until we know whether the server asks for a certificate.
+    let mut transcript = Transcript::new(hash, Keep::Messages);
+    transcript.add_bytes(client_hello);
+    transcript.add(message);
+    let mut negotiated = Negotiated::new(ProtocolVersion::DTLS1_2, suite.id);
+    negotiated.alpn = alpn;
+    negotiated.server_name = offer.host_name();
+    let randoms = Randoms { client: offer.random, server: hello.random };
+    let context = Context { offer, seq, suite, randoms, transcript, negotiated };
+    Ok(AnyState::Client12(Box::new(State::Certificate(ExpectCertificate { context }))))
+}

@@ -1,0 +1,173 @@
+//! What the peers agree on. Pure: a message in; the next state and a list of actions out.
+//!
+//! No state here sees a key on the wire, a socket or a clock, and none asks what was lost: whole
+//! messages come in order from `flight`, and what to do about them goes back as [`Action`]s.
+
+mod auth12;
+mod client;
+mod client12;
+mod compose;
+mod offer;
+mod schedule12;
+mod select;
+mod server;
+mod server12;
+mod transcript;
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use gramseal_wire::{CipherSuite, Epoch, HandshakeType, NamedGroup, ProtocolVersion, SignatureScheme};
+use pki_types::CertificateDer;
+use zeroize::Zeroizing;
+
+pub(crate) use client::{Hello, start as start_client};
+pub(crate) use compose::OutgoingSeq;
+pub(crate) use schedule12::Session12;
+pub(crate) use server::start as start_server;
+
+use crate::crypto::RecordKeys12;
+use crate::error::{Error, PeerFault};
+use crate::message::Message;
+
+/// An effect of a handshake step, for the connection to carry out in order.
+pub(crate) enum Action {
+    /// Append a message to our flight.
+    Send(Message),
+    /// Append ChangeCipherSpec to our flight.
+    SendChangeCipherSpec,
+    /// Our flight is complete and asks for an answer.
+    EndFlight,
+    /// Our flight is complete and is the last of the handshake.
+    EndLastFlight,
+    /// From now on records of epoch 1 can be read with these keys.
+    InstallRead(RecordKeys12),
+    /// From now on records of epoch 1 can be written with these keys.
+    InstallWrite(RecordKeys12),
+    /// The version is agreed; records of others are not ours.
+    Version(ProtocolVersion),
+    /// For the key log.
+    LogSecret(LoggedSecret),
+    /// The handshake is done.
+    Complete(Box<Established>),
+}
+
+/// A line for the key log.
+pub(crate) struct LoggedSecret {
+    pub(crate) label: &'static str,
+    pub(crate) client_random: [u8; 32],
+    pub(crate) secret: Zeroizing<Vec<u8>>,
+}
+
+/// Proof that the peer's Finished matched: whoever holds it may let application data through.
+#[derive(Debug)]
+pub(crate) struct FinishedVerified(());
+
+/// The outcome of a handshake.
+pub(crate) struct Established {
+    pub(crate) proof: FinishedVerified,
+    pub(crate) negotiated: Negotiated,
+    pub(crate) session: Session12,
+}
+
+/// What a handshake agreed on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Negotiated {
+    /// The protocol version.
+    pub version: ProtocolVersion,
+    /// The cipher suite.
+    pub cipher_suite: CipherSuite,
+    /// The group of the key exchange; `None` for a finite-field group without a name.
+    pub group: Option<NamedGroup>,
+    /// The application protocol (RFC 7301), if one was agreed.
+    pub alpn: Option<Vec<u8>>,
+    /// The host name that the client asked for (RFC 6066 §3).
+    pub server_name: Option<String>,
+    /// The peer's certificate chain, its own certificate first; empty if it showed none.
+    pub peer_certificates: Vec<CertificateDer<'static>>,
+    /// The scheme of the peer's signature over the handshake, if it made one.
+    pub peer_signature_scheme: Option<SignatureScheme>,
+}
+
+impl Negotiated {
+    fn new(version: ProtocolVersion, cipher_suite: CipherSuite) -> Self {
+        Self {
+            version,
+            cipher_suite,
+            group: None,
+            alpn: None,
+            server_name: None,
+            peer_certificates: Vec::new(),
+            peer_signature_scheme: None,
+        }
+    }
+}
+
+/// Which message is awaited. One variant per role and version; each holds its own states.
+pub(crate) enum State {
+    /// Client, no answer yet.
+    ClientHello(Box<client::ExpectServerHello>),
+    /// Client in a 1.2 handshake.
+    Client12(Box<client12::State>),
+    /// Server, no hello yet.
+    ServerHello(Box<server::ExpectClientHello>),
+    /// Server in a 1.2 handshake.
+    Server12(Box<server12::State>),
+    /// The handshake is done.
+    Connected,
+}
+
+impl State {
+    /// Takes one whole message, in order.
+    pub(crate) fn handle(self, message: &Message, out: &mut Vec<Action>) -> Result<Self, Error> {
+        match self {
+            Self::ClientHello(state) => state.handle(message, out),
+            Self::Client12(state) => state.handle(message, out),
+            Self::ServerHello(state) => state.handle(message, out),
+            Self::Server12(state) => state.handle(message, out),
+            Self::Connected => Err(unexpected(message)),
+        }
+    }
+
+    /// The epoch that protects the awaited message: Finished comes under the new keys, everything
+    /// else before it does not.
+    pub(crate) fn awaited_epoch(&self) -> Epoch {
+        let finished = match self {
+            Self::ClientHello(_) | Self::ServerHello(_) => false,
+            Self::Client12(state) => matches!(**state, client12::State::Finished(_)),
+            Self::Server12(state) => matches!(**state, server12::State::Finished(_)),
+            Self::Connected => true,
+        };
+        if finished { auth12::PROTECTED } else { auth12::PLAINTEXT }
+    }
+
+    /// Whether a HelloVerifyRequest is still an answer, whatever its number
+    /// (RFC 6347 §4.2.1: a server without state may send several).
+    pub(crate) fn awaits_hello_verify_request(&self) -> bool {
+        matches!(self, Self::ClientHello(_))
+    }
+}
+
+fn unexpected(message: &Message) -> Error {
+    PeerFault::UnexpectedMessage(message.msg_type()).into()
+}
+
+/// Checks that `message` is of `msg_type` and came in the epoch of `protection`.
+fn expect(message: &Message, msg_type: HandshakeType, protection: Protection) -> Result<(), Error> {
+    if message.msg_type() != msg_type {
+        return Err(unexpected(message));
+    }
+    let protected = message.epoch.0 != 0;
+    // RFC 6347 §4.1: the epoch says which keys protect a record, so Finished must come in the new
+    // one and everything before it in the old one.
+    if protected == (protection == Protection::Keys) { Ok(()) } else { Err(PeerFault::WrongEpoch(msg_type).into()) }
+}
+
+/// Whether a message must come under the new keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Protection {
+    None,
+    Keys,
+}

@@ -1,0 +1,168 @@
+//! The server's choices: pure functions of the client's hello and our configuration.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use gramseal_wire::extension::{
+    Alpn, EcPointFormats, ExtendedMasterSecret, RenegotiationInfo, ServerName, SignatureAlgorithms, SupportedGroups,
+    SupportedVersionsClientHello,
+};
+use gramseal_wire::handshake::{ClientHello, DOWNGRADE_TLS12};
+use gramseal_wire::{
+    CipherSuite, CompressionMethod, ExtensionType, List, NamedGroup, ProtocolVersion, Random, SignatureScheme,
+};
+
+use super::offer::check_point_formats;
+use crate::config::{Common, ServerConfig, is_finite_field};
+use crate::error::{Error, Incompatible, PeerFault};
+use crate::suite::{KeyExchange, Suite12};
+
+/// What the server chose for a 1.2 handshake.
+#[derive(Debug)]
+pub(super) struct Selected12 {
+    pub(super) suite: &'static Suite12,
+    pub(super) group: NamedGroup,
+    pub(super) scheme: SignatureScheme,
+    pub(super) alpn: Option<Vec<u8>>,
+    pub(super) server_name: Option<String>,
+    /// Whether the client lists point formats, so that we list ours (RFC 8422 §5.2).
+    pub(super) client_lists_point_formats: bool,
+}
+
+/// The version to speak, or why none (RFC 6347 §4.2.1, RFC 8446 §4.2.1).
+pub(super) fn version(hello: &ClientHello<'_>, ours: &[ProtocolVersion]) -> Result<ProtocolVersion, Error> {
+    let speaks12 = match hello.extensions.find::<SupportedVersionsClientHello<'_>>()? {
+        Some(supported) => supported.versions.contains(&ProtocolVersion::DTLS1_2),
+        // DTLS counts downwards: a smaller number is a newer version.
+        None => hello.legacy_version.0 <= ProtocolVersion::DTLS1_2.0,
+    };
+    if !speaks12 || !ours.contains(&ProtocolVersion::DTLS1_2) {
+        return Err(Incompatible::NoCommonVersion.into());
+    }
+    // RFC 7507 §3: the client says it tried something newer first and failed.
+    let fell_back = hello.cipher_suites.contains(&CipherSuite::FALLBACK_SCSV);
+    if fell_back && ours.contains(&ProtocolVersion::DTLS1_3) {
+        return Err(PeerFault::InappropriateFallback.into());
+    }
+    Ok(ProtocolVersion::DTLS1_2)
+}
+
+/// Marks a 1.2 server's random if we could speak 1.3 (RFC 8446 §4.1.3).
+pub(super) fn with_sentinel(mut random: Random, ours: &[ProtocolVersion]) -> Random {
+    if ours.contains(&ProtocolVersion::DTLS1_3) {
+        for (to, from) in random.0.iter_mut().rev().zip(DOWNGRADE_TLS12.iter().rev()) {
+            *to = *from;
+        }
+    }
+    random
+}
+
+/// Everything else about a 1.2 handshake.
+pub(super) fn select12(hello: &ClientHello<'_>, config: &ServerConfig) -> Result<Selected12, Error> {
+    if !hello.compression_methods.contains(&CompressionMethod::NULL) {
+        return Err(PeerFault::NullCompressionMissing.into());
+    }
+    check_required(hello)?;
+    let formats = hello.extensions.find::<EcPointFormats<'_>>()?;
+    check_point_formats(formats)?;
+    let (suite, group, scheme) = suite12(hello, config)?;
+    Ok(Selected12 {
+        suite,
+        group,
+        scheme,
+        alpn: alpn(hello, &config.common)?,
+        server_name: server_name(hello)?,
+        client_lists_point_formats: formats.is_some(),
+    })
+}
+
+/// The extensions without which we do not talk.
+fn check_required(hello: &ClientHello<'_>) -> Result<(), Error> {
+    // RFC 5746 §3.6: the extension, which must be empty, or the signalling suite.
+    match hello.extensions.find::<RenegotiationInfo<'_>>()? {
+        Some(info) if !info.renegotiated_connection.is_empty() => {
+            return Err(PeerFault::RenegotiationInfoMismatch.into());
+        }
+        Some(_) => {}
+        None if hello.cipher_suites.contains(&CipherSuite::EMPTY_RENEGOTIATION_INFO_SCSV) => {}
+        None => return Err(Incompatible::NoSecureRenegotiation.into()),
+    }
+    // RFC 7627 §5.3
+    match hello.extensions.find::<ExtendedMasterSecret>()? {
+        Some(_) => Ok(()),
+        None => Err(Incompatible::NoExtendedMasterSecret.into()),
+    }
+}
+
+/// The first suite of ours that the client offers and for which group and signature work out.
+fn suite12(
+    hello: &ClientHello<'_>,
+    config: &ServerConfig,
+) -> Result<(&'static Suite12, NamedGroup, SignatureScheme), Error> {
+    let groups = hello.extensions.find::<SupportedGroups<'_>>()?.map(|extension| extension.groups);
+    let schemes = hello.extensions.find::<SignatureAlgorithms<'_>>()?.map(|extension| extension.schemes);
+    // What is missing for the last suite that both sides know is the most telling reason.
+    let mut missing = Incompatible::NoCommonCipherSuite;
+    let offered = config.common.suites12().filter(|suite| hello.cipher_suites.contains(&suite.id));
+    for suite in offered.filter(|suite| config.identity.is_of(suite.auth)) {
+        let Some(group) = group12(suite, groups.as_ref(), &config.common) else {
+            missing = Incompatible::NoCommonGroup;
+            continue;
+        };
+        // RFC 5246 §7.4.1.4.1: without the extension the client means SHA-1, which we do not do.
+        let offers = |scheme| schemes.as_ref().is_some_and(|schemes| schemes.contains(&scheme));
+        match config.identity.choose_scheme(offers, Some(suite.auth)) {
+            Some(scheme) => return Ok((suite, group, scheme)),
+            None => missing = Incompatible::NoCommonSignatureScheme,
+        }
+    }
+    Err(missing.into())
+}
+
+/// The group for `suite`, out of what the client lists.
+fn group12(suite: &Suite12, offered: Option<&List<'_, NamedGroup>>, common: &Common) -> Option<NamedGroup> {
+    let finite_field = suite.key_exchange == KeyExchange::Dhe;
+    let mut ours = common.groups.iter().copied().filter(|group| is_finite_field(*group) == finite_field);
+    match offered {
+        // RFC 7919 §4: a client that lists no finite-field group leaves the choice to the server.
+        Some(offered) if finite_field && !offered.iter().any(is_finite_field) => ours.next(),
+        Some(offered) => ours.find(|group| offered.contains(group)),
+        None => ours.next(),
+    }
+}
+
+/// RFC 7301 §3.2: our most preferred name that the client offers.
+fn alpn(hello: &ClientHello<'_>, common: &Common) -> Result<Option<Vec<u8>>, Error> {
+    let Some(offered) = hello.extensions.find::<Alpn<'_>>()? else { return Ok(None) };
+    if common.alpn.is_empty() {
+        return Ok(None);
+    }
+    match common.alpn.iter().find(|ours| offered.iter().any(|name| name == ours.as_slice())) {
+        Some(name) => Ok(Some(name.clone())),
+        None => Err(Incompatible::NoCommonApplicationProtocol.into()),
+    }
+}
+
+fn server_name(hello: &ClientHello<'_>) -> Result<Option<String>, Error> {
+    let name = hello.extensions.find::<ServerName<'_>>()?.map(|extension| extension.host_name);
+    // A name that is no text cannot be ours; the certificate check is the client's.
+    Ok(name.and_then(|name| core::str::from_utf8(name).ok()).map(String::from))
+}
+
+/// Whether the client sent `server_name`, so that we acknowledge it (RFC 6066 §3).
+pub(super) fn sent_server_name(hello: &ClientHello<'_>) -> bool {
+    hello.extensions.get(ExtensionType::SERVER_NAME).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test] // RFC 8446 §4.1.3
+    fn random_is_marked_only_by_a_server_that_speaks_more() {
+        let random = Random([9; 32]);
+        let both = [ProtocolVersion::DTLS1_3, ProtocolVersion::DTLS1_2];
+        assert!(with_sentinel(random, &both).0.ends_with(&DOWNGRADE_TLS12));
+        assert_eq!(with_sentinel(random, &[ProtocolVersion::DTLS1_2]).0, [9; 32]);
+    }
+}

@@ -1,0 +1,41 @@
+//! ClientHello and the choice of version. Cookies are the endpoint's affair: whoever gets here has
+//! shown its address, or need not.
+//!
+//! | message | next state |
+//! | --- | --- |
+//! | ClientHello, 1.2 | `server12`, after our flight |
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use gramseal_wire::handshake::ClientHello;
+use gramseal_wire::{Codec, HandshakeType, MessageSeq};
+
+use crate::config::ServerConfig;
+use crate::error::Error;
+use crate::handshake::compose::OutgoingSeq;
+use crate::handshake::{Action, Protection, State, expect, select, server12};
+use crate::message::Message;
+
+/// A server that waits for its client; its first message will have the number `first`.
+pub(crate) fn start(config: Arc<ServerConfig>, first: MessageSeq) -> State {
+    State::ServerHello(Box::new(ExpectClientHello { config, seq: OutgoingSeq::new(first) }))
+}
+
+/// Waits for the ClientHello that begins the handshake.
+pub(crate) struct ExpectClientHello {
+    config: Arc<ServerConfig>,
+    seq: OutgoingSeq,
+}
+
+impl ExpectClientHello {
+    pub(crate) fn handle(self: Box<Self>, message: &Message, out: &mut Vec<Action>) -> Result<State, Error> {
+        expect(message, HandshakeType::CLIENT_HELLO, Protection::None)?;
+        let hello = ClientHello::from_bytes(message.body())?;
+        let version = select::version(&hello, &self.config.common.versions)?;
+        out.push(Action::Version(version));
+        let selected = select::select12(&hello, &self.config)?;
+        server12::start(self.config, self.seq, &hello, message, selected, out)
+    }
+}

@@ -1,0 +1,32 @@
+//! The client's Finished, and ours: the last flight of the handshake.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use super::key_exchange::Keyed;
+use crate::error::Error;
+use crate::handshake::auth12;
+use crate::handshake::schedule12::Side;
+use crate::handshake::{Action, Established, State};
+use crate::message::Message;
+
+/// Waits for the client's Finished.
+pub(crate) struct ExpectFinished {
+    pub(super) keyed: Box<Keyed>,
+}
+
+impl ExpectFinished {
+    pub(super) fn handle(self, message: &Message, out: &mut Vec<Action>) -> Result<State, Error> {
+        let Keyed { mut context, session, write_keys } = *self.keyed;
+        let proof = auth12::verify_finished(message, &session, Side::Client, &context.transcript)?;
+        context.transcript.add(message);
+        out.push(Action::SendChangeCipherSpec);
+        out.push(Action::InstallWrite(write_keys));
+        let finished = auth12::finished(&mut context.seq, &session, Side::Server, &context.transcript)?;
+        context.send(finished, out);
+        out.push(Action::EndLastFlight);
+        let established = Established { proof, negotiated: context.negotiated, session };
+        out.push(Action::Complete(Box::new(established)));
+        Ok(State::Connected)
+    }
+}

@@ -1,0 +1,61 @@
+//! ClientKeyExchange: both shares are known, so are the keys.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use gramseal_wire::handshake::{ClientKeyExchangeDh, ClientKeyExchangeEcdh};
+use gramseal_wire::{Codec, HandshakeType};
+
+use super::{Context, ExpectCertificateVerify, ExpectFinished, State};
+use crate::config::PeerVerified;
+use crate::crypto::{ActiveKx, RecordKeys12, SharedSecret};
+use crate::error::{Error, LocalFault, PeerFault};
+use crate::handshake::schedule12::Session12;
+use crate::handshake::{Action, Protection, expect};
+use crate::message::Message;
+use crate::suite::KeyExchange;
+
+/// What follows from the key exchange; carried to the end of the handshake.
+pub(super) struct Keyed {
+    pub(super) context: Context,
+    pub(super) session: Session12,
+    pub(super) write_keys: RecordKeys12,
+}
+
+/// Waits for ClientKeyExchange.
+pub(crate) struct ExpectClientKeyExchange {
+    pub(super) context: Context,
+    pub(super) kx: Box<dyn ActiveKx>,
+    pub(super) peer: Option<PeerVerified>,
+}
+
+impl ExpectClientKeyExchange {
+    pub(super) fn handle(self, message: &Message, out: &mut Vec<Action>) -> Result<State, Error> {
+        let Self { mut context, kx, peer } = self;
+        expect(message, HandshakeType::CLIENT_KEY_EXCHANGE, Protection::None)?;
+        context.transcript.add(message);
+        let complete = |kx: Box<dyn ActiveKx>, share: &[u8]| -> Result<SharedSecret, Error> {
+            kx.complete(share).map_err(|_| PeerFault::BadKeyShare.into())
+        };
+        let secret = match context.suite.key_exchange {
+            KeyExchange::Ecdhe => complete(kx, ClientKeyExchangeEcdh::from_bytes(message.body())?.public)?,
+            KeyExchange::Dhe => complete(kx, ClientKeyExchangeDh::from_bytes(message.body())?.public)?,
+        };
+        let premaster_secret = match context.suite.key_exchange {
+            KeyExchange::Ecdhe => secret.as_ref(),
+            KeyExchange::Dhe => secret.without_leading_zeros(),
+        };
+
+        let provider = &context.config.common.provider;
+        let hash = provider.hash(context.suite.hash).ok_or(LocalFault::MissingAlgorithm)?;
+        let session = Session12::extended(hash, premaster_secret, &context.transcript.digest(), context.randoms);
+        out.push(Action::LogSecret(session.logged()));
+        let keys = session.key_block(context.suite, provider)?;
+        out.push(Action::InstallRead(keys.client_write));
+        let keyed = Box::new(Keyed { context, session, write_keys: keys.server_write });
+        Ok(match peer {
+            Some(peer) => State::CertificateVerify(ExpectCertificateVerify { keyed, peer }),
+            None => State::Finished(ExpectFinished { keyed }),
+        })
+    }
+}

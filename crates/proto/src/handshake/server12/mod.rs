@@ -1,0 +1,82 @@
+//! The server's side of a full DTLS 1.2 handshake (RFC 6347 §4.2.4, flights 4 to 6).
+//!
+//! ```text
+//!                      <------  ServerHello ... ServerHelloDone   (`flight`)
+//! Certificate*
+//! ClientKeyExchange
+//! CertificateVerify*
+//! [ChangeCipherSpec]
+//! Finished             ------>
+//!                               [ChangeCipherSpec]
+//!                      <------  Finished
+//! ```
+//!
+//! | message | next state |
+//! | --- | --- |
+//! | Certificate (if asked for) | [`ExpectClientKeyExchange`] |
+//! | ClientKeyExchange | [`ExpectCertificateVerify`] if the client showed a certificate, else [`ExpectFinished`] |
+//! | CertificateVerify | [`ExpectFinished`] |
+//! | Finished | connected, after our Finished |
+
+mod certificate;
+mod certificate_verify;
+mod finished;
+mod flight;
+mod key_exchange;
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use certificate::ExpectCertificate;
+use certificate_verify::ExpectCertificateVerify;
+use finished::ExpectFinished;
+pub(super) use flight::start;
+use key_exchange::ExpectClientKeyExchange;
+
+use super::compose::OutgoingSeq;
+use super::schedule12::Randoms;
+use super::transcript::Transcript;
+use super::{Action, Negotiated, State as AnyState};
+use crate::config::ServerConfig;
+use crate::error::Error;
+use crate::message::Message;
+use crate::suite::Suite12;
+
+/// Which message is awaited.
+#[expect(clippy::large_enum_variant, reason = "one per connection, boxed as a whole by the layer above")]
+pub(crate) enum State {
+    Certificate(ExpectCertificate),
+    ClientKeyExchange(ExpectClientKeyExchange),
+    CertificateVerify(ExpectCertificateVerify),
+    Finished(ExpectFinished),
+}
+
+impl State {
+    pub(crate) fn handle(self: Box<Self>, message: &Message, out: &mut Vec<Action>) -> Result<AnyState, Error> {
+        let next = match *self {
+            Self::Certificate(state) => state.handle(message)?,
+            Self::ClientKeyExchange(state) => state.handle(message, out)?,
+            Self::CertificateVerify(state) => state.handle(message)?,
+            Self::Finished(state) => return state.handle(message, out),
+        };
+        Ok(AnyState::Server12(Box::new(next)))
+    }
+}
+
+/// What every state carries on.
+pub(super) struct Context {
+    config: Arc<ServerConfig>,
+    seq: OutgoingSeq,
+    suite: &'static Suite12,
+    randoms: Randoms,
+    transcript: Transcript,
+    negotiated: Negotiated,
+}
+
+impl Context {
+    fn send(&mut self, message: Message, out: &mut Vec<Action>) {
+        self.transcript.add(&message);
+        out.push(Action::Send(message));
+    }
+}
