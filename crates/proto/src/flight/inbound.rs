@@ -22,20 +22,14 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use gramseal_wire::{Epoch, Fragment, HandshakeHeader, HandshakeType, MessageSeq};
+use gramseal_wire::{Epoch, Fragment, HandshakeType, MessageSeq};
 
-use super::ranges::Ranges;
+use super::partial::{Partial, Version};
 use crate::discard::Discard;
 use crate::message::Message;
 
 /// How many versions of one unprotected message are kept.
 const MAX_VERSIONS: usize = 2;
-
-// What is charged beside the bytes themselves, in bytes; from the sizes of the structures and
-// rounded up.
-const PARTIAL_CHARGE: usize = 256;
-const PIECE_CHARGE: usize = 16;
-const RANGE_CHARGE: usize = 40;
 
 /// What reassembly may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,8 +81,7 @@ pub(crate) struct Inbound {
 impl Inbound {
     /// Waits for message `next`; allocates nothing.
     pub(crate) fn new(next: MessageSeq, limits: InboundLimits) -> Self {
-        let bookkeeping = PARTIAL_CHARGE + HandshakeHeader::LEN + 64 * (PIECE_CHARGE + RANGE_CHARGE);
-        let one_message = bookkeeping.saturating_add(limits.max_message_len as usize);
+        let one_message = Partial::max_charge(limits.max_message_len as usize, 64);
         let limits = InboundLimits { max_buffered: limits.max_buffered.max(one_message), ..limits };
         Self { next: Some(next), limits, lowest_epoch: Epoch::UNPROTECTED, partials: Vec::new() }
     }
@@ -167,7 +160,7 @@ impl Inbound {
             }
             None => {
                 self.admit(version)?;
-                Partial::new(version, 0).charge() + PIECE_CHARGE + RANGE_CHARGE + body.len()
+                Partial::max_charge(body.len(), 1)
             }
         };
         if cost == 0 {
@@ -227,87 +220,6 @@ fn fragment_range(fragment: &Fragment<'_>) -> Result<Range<u32>, Discard> {
     match fragment.fragment_offset.checked_add(len) {
         Some(end) if end <= fragment.length => Ok(fragment.fragment_offset..end),
         _ => Err(Discard::Malformed),
-    }
-}
-
-/// What all fragments of one message agree on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Version {
-    message_seq: MessageSeq,
-    epoch: Epoch,
-    msg_type: HandshakeType,
-    length: u32,
-}
-
-/// A message of which some bytes have arrived.
-///
-/// The bytes lie in the order of arrival and are put in place once, when the message is whole.
-struct Partial {
-    version: Version,
-    /// Which bytes of the body are there.
-    have: Ranges,
-    /// Where in the body the bytes belong, in the order of arrival.
-    pieces: Vec<Range<u32>>,
-    /// Header of the whole message, then the pieces: if they came in order, the message itself.
-    bytes: Vec<u8>,
-}
-
-impl Partial {
-    fn new(version: Version, expected: usize) -> Self {
-        let header = HandshakeHeader::whole(version.msg_type, version.length, version.message_seq);
-        let mut bytes = Vec::with_capacity(HandshakeHeader::LEN + expected);
-        bytes.extend_from_slice(&header.to_bytes());
-        Self { version, have: Ranges::new(), pieces: Vec::new(), bytes }
-    }
-
-    fn charge(&self) -> usize {
-        PARTIAL_CHARGE + self.bytes.len() + self.pieces.len() * PIECE_CHARGE + self.have.count() * RANGE_CHARGE
-    }
-
-    /// What adding `range` could cost at most; 0 if it brings nothing new.
-    fn cost_of(&self, range: Range<u32>) -> usize {
-        let (gaps, bytes) = self.have.missing(range).fold((0, 0), |(gaps, bytes), gap| (gaps + 1, bytes + gap.len()));
-        if gaps == 0 { 0 } else { bytes + gaps * PIECE_CHARGE + RANGE_CHARGE }
-    }
-
-    fn add(&mut self, range: Range<u32>, body: &[u8]) {
-        let Self { have, pieces, bytes, .. } = self;
-        for gap in have.missing(range.clone()) {
-            let new = (gap.start - range.start) as usize..(gap.end - range.start) as usize;
-            bytes.extend_from_slice(body.get(new).unwrap_or_default());
-            match pieces.last_mut() {
-                Some(last) if last.end == gap.start => last.end = gap.end,
-                _ => pieces.push(gap),
-            }
-        }
-        have.insert(range);
-    }
-
-    fn is_whole(&self) -> bool {
-        self.have.contains(0..self.version.length)
-    }
-
-    fn into_message(mut self) -> Message {
-        if self.pieces.len() > 1 {
-            self.put_in_place();
-        }
-        Message::new(self.version.epoch, self.bytes).expect("a whole message with the header of a whole message")
-    }
-
-    fn put_in_place(&mut self) {
-        let mut whole = Vec::with_capacity(self.bytes.len());
-        let (header, mut rest) = self.bytes.split_at(HandshakeHeader::LEN.min(self.bytes.len()));
-        whole.extend_from_slice(header);
-        whole.resize(self.bytes.len(), 0);
-        for piece in &self.pieces {
-            let (from, after) = rest.split_at(piece.len().min(rest.len()));
-            rest = after;
-            let at = HandshakeHeader::LEN + piece.start as usize;
-            if let Some(to) = whole.get_mut(at..at + from.len()) {
-                to.copy_from_slice(from);
-            }
-        }
-        self.bytes = whole;
     }
 }
 

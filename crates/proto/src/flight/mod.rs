@@ -8,6 +8,7 @@
 
 mod inbound;
 mod outbound;
+mod partial;
 mod ranges;
 mod retransmit;
 
