@@ -32,13 +32,11 @@ enum Received {
 }
 
 impl ReplayWindow {
-    /// The size to use unless there is a reason for another (RFC 6347 §4.1.2.6).
-    pub(crate) const DEFAULT_SIZE: u32 = 64;
     /// The largest size, in records.
-    pub(crate) const MAX_SIZE: u32 = 1024;
+    const MAX_SIZE: u32 = 1024;
 
-    /// A window of `size` records, rounded up to a multiple of 64 and at most
-    /// [`Self::MAX_SIZE`].
+    /// A window of `size` records, rounded up to a multiple of 64 and at most 1024. RFC 6347
+    /// §4.1.2.6 prefers 64.
     pub(crate) fn new(size: u32) -> Self {
         let words = size.clamp(1, Self::MAX_SIZE).div_ceil(64) as usize;
         let received =
