@@ -417,6 +417,19 @@ mod tests {
     }
 
     #[test]
+    fn as_many_later_messages_go_as_it_takes() {
+        let limits = InboundLimits { max_message_len: 3000, max_buffered: 0, ahead: 7 };
+        let mut inbound = Inbound::new(MessageSeq(0), limits);
+        for seq in 1..=6 {
+            inbound.insert(PLAIN, fragment(seq, 700, 0, &body(699))).expect("room");
+        }
+        assert_eq!(inbound.insert(PLAIN, fragment(0, 3000, 0, &body(3000))), Ok(Inserted::Stored));
+        let held: Vec<_> = inbound.partials.iter().map(|partial| partial.version.message_seq.0).collect();
+        assert_eq!(held, [1, 2, 3, 0]);
+        assert!(inbound.buffered() <= inbound.limits.max_buffered);
+    }
+
+    #[test]
     fn the_longest_message_fits_under_any_limit() {
         let limits = InboundLimits { max_message_len: 20_000, max_buffered: 0, ahead: 1 };
         let mut inbound = Inbound::new(MessageSeq(0), limits);
