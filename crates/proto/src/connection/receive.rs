@@ -188,6 +188,11 @@ impl Connection {
         let Some(handshake) = &mut self.handshake else {
             return self.old_fragment(number.epoch, fragment, true);
         };
+        // RFC 5246 §7.4.1.1: meaningless while a handshake goes on. It must not use up the number
+        // of the message that is due.
+        if fragment.msg_type == HandshakeType::HELLO_REQUEST && !handshake.is_done() {
+            return self.discard(Discard::UnexpectedContent);
+        }
         match handshake.inbound.insert(number.epoch, fragment) {
             Ok(Inserted::Stored) => handshake.suspicion = None,
             Ok(Inserted::AlreadyHad) => {
