@@ -12,6 +12,7 @@
 
 extern crate alloc;
 
+pub mod ack;
 pub mod alert;
 pub mod change_cipher_spec;
 pub mod codec;
@@ -20,7 +21,9 @@ pub mod handshake;
 pub mod numbers;
 pub mod record;
 pub mod registry;
+pub mod return_routability;
 
+pub use ack::*;
 pub use alert::*;
 pub use change_cipher_spec::*;
 pub use codec::*;
@@ -29,3 +32,4 @@ pub use handshake::*;
 pub use numbers::*;
 pub use record::*;
 pub use registry::*;
+pub use return_routability::*;
