@@ -72,6 +72,8 @@ fn read_records(datagram: &[u8], cid_len: usize) {
     assert_eq!(covered, datagram.len());
 }
 
+const VALID: &str = "a seed is valid";
+
 /// Valid encodings to start from, since random bytes seldom get past the first length field.
 fn seeds() -> Vec<Vec<u8>> {
     let suites: OwnedList<_> = [CipherSuite::TLS_AES_128_GCM_SHA256, CipherSuite(0x1a1a)].into_iter().collect();
@@ -79,12 +81,13 @@ fn seeds() -> Vec<Vec<u8>> {
     let schemes: OwnedList<_> = [SignatureScheme::ED25519, SignatureScheme(0x2a2a)].into_iter().collect();
     let types: OwnedList<_> = [ClientCertificateType::ECDSA_SIGN].into_iter().collect();
     let share = KeyShareEntry { group: NamedGroup::X25519, key_exchange: &[7; 32] };
-    let shares = Sequence::<KeyShareEntry<'_>>::encode([share, share]).unwrap();
-    let shares = KeyShareClientHello { client_shares: Sequence::new(&shares).unwrap() };
+    let shares = Sequence::<KeyShareEntry<'_>>::encode([share, share]).expect(VALID);
+    let shares = KeyShareClientHello { client_shares: Sequence::new(&shares).expect(VALID) };
     let psk = PskIdentity { identity: b"psk", obfuscated_ticket_age: 1 };
-    let identities = Sequence::<PskIdentity<'_>>::encode([psk, psk]).unwrap();
-    let binders = OwnedOpaqueList::new([[1; 32], [2; 32]]).unwrap();
-    let psks = PreSharedKeyClientHello { identities: Sequence::new(&identities).unwrap(), binders: binders.as_list() };
+    let identities = Sequence::<PskIdentity<'_>>::encode([psk, psk]).expect(VALID);
+    let binders = OwnedOpaqueList::new([[1; 32], [2; 32]]).expect(VALID);
+    let psks =
+        PreSharedKeyClientHello { identities: Sequence::new(&identities).expect(VALID), binders: binders.as_list() };
     let mut block = ExtensionsBuf::new();
     block.push(&shares);
     block.push(&ServerName { host_name: b"example.org" });
@@ -110,14 +113,14 @@ fn seeds() -> Vec<Vec<u8>> {
         compression_method: CompressionMethod::NULL,
         extensions,
     };
-    let chain = OwnedOpaqueList::new([&b"leaf"[..], b"ca"]).unwrap();
+    let chain = OwnedOpaqueList::new([&b"leaf"[..], b"ca"]).expect(VALID);
     let entry = CertificateEntry { certificate: b"leaf", extensions };
-    let entries = Sequence::<CertificateEntry<'_>>::encode([entry, entry]).unwrap();
-    let names = OwnedOpaqueList::new([&b"one"[..], b"two"]).unwrap();
-    let protocols = OwnedOpaqueList::new([&b"coap"[..], b"h2"]).unwrap();
+    let entries = Sequence::<CertificateEntry<'_>>::encode([entry, entry]).expect(VALID);
+    let names = OwnedOpaqueList::new([&b"one"[..], b"two"]).expect(VALID);
+    let protocols = OwnedOpaqueList::new([&b"coap"[..], b"h2"]).expect(VALID);
     let signed = DigitallySigned { scheme: SignatureScheme::ED25519, signature: &[5; 64] };
-    let ecdh = ServerEcdhParams { group: NamedGroup::X25519, public_key: &[6; 32] }.to_vec().unwrap();
-    let dh = ServerDhParams { p: &[7; 40], g: &[2], public: &[8; 40] }.to_vec().unwrap();
+    let ecdh = ServerEcdhParams { group: NamedGroup::X25519, public_key: &[6; 32] }.to_vec().expect(VALID);
+    let dh = ServerDhParams { p: &[7; 40], g: &[2], public: &[8; 40] }.to_vec().expect(VALID);
     let request = CertificateRequest12 {
         certificate_types: types.as_list(),
         signature_algorithms: schemes.as_list(),
@@ -131,9 +134,9 @@ fn seeds() -> Vec<Vec<u8>> {
         shares.to_vec(),
         psks.to_vec(),
         Certificate12 { certificates: chain.as_list() }.to_vec(),
-        Certificate13 { context: &[1], entries: Sequence::new(&entries).unwrap() }.to_vec(),
-        ServerKeyExchangeEcdhe::new(&ecdh, signed).unwrap().to_vec(),
-        ServerKeyExchangeDhe::new(&dh, signed).unwrap().to_vec(),
+        Certificate13 { context: &[1], entries: Sequence::new(&entries).expect(VALID) }.to_vec(),
+        ServerKeyExchangeEcdhe::new(&ecdh, signed).expect(VALID).to_vec(),
+        ServerKeyExchangeDhe::new(&dh, signed).expect(VALID).to_vec(),
         request.to_vec(),
         ticket.to_vec(),
         cids.to_vec(),
@@ -142,7 +145,7 @@ fn seeds() -> Vec<Vec<u8>> {
         extensions.to_vec(),
     ]
     .into_iter()
-    .map(|encoded| encoded.expect("a seed encodes"))
+    .map(|encoded| encoded.expect(VALID))
     .collect()
 }
 
