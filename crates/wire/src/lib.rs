@@ -6,6 +6,20 @@
 //!
 //! Readers borrow from the bytes given to them. Code points are open newtypes, so unknown values survive
 //! a round trip.
+//!
+//! ```
+//! use gramseal_wire::{Alert, AlertDescription, Codec, DecodeError, RecordHeader, Records};
+//!
+//! # fn main() -> Result<(), DecodeError> {
+//! let datagram = [21, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 7, 0, 2, 2, 40];
+//! for record in Records::new(&datagram, 0) {
+//!     let record = record?;
+//!     assert!(matches!(record.header, RecordHeader::Plaintext(header) if header.sequence_number.0 == 7));
+//!     assert_eq!(Alert::from_bytes(record.body)?, Alert::new(AlertDescription::HANDSHAKE_FAILURE));
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
 #![no_std]
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
