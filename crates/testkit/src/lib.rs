@@ -6,5 +6,6 @@
 pub mod alloc_counter;
 pub mod decode;
 pub mod null;
+pub mod peer;
 pub mod rng;
 pub mod sim;
