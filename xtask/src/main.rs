@@ -1,3 +1,64 @@
-//! Checks and chores of this repository.
+//! Checks and chores of this repository; run as `cargo xtask <command>`.
+//!
+//! Owns the list of what has to hold before a change is taken. Holds no protocol code and is never published.
 
-fn main() {}
+mod ci;
+mod conformance;
+mod layers;
+mod packages;
+mod shell;
+mod source;
+mod test;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask <command>
+
+  ci           everything that has to hold: format, clippy, rustdoc, test, conformance, layers, licences
+  test         all tests: unit, integration, documentation and interop tests
+  conformance  docs/conformance.md names only files and tests that exist
+  layers       who may import whom, sizes of files and functions, no `unsafe`
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [command] = arguments.as_slice() else {
+        eprint!("{USAGE}");
+        return ExitCode::from(2);
+    };
+    let root = repository();
+    let done = match command.as_str() {
+        "ci" => ci::run(&root),
+        "test" => test::run(&root),
+        "conformance" => conformance::run(&root),
+        "layers" => layers::run(&root),
+        "help" | "-h" | "--help" => {
+            print!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            eprint!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(reason) => {
+            eprintln!("xtask {command}: {reason}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The repository's root: the folder above this crate.
+fn repository() -> PathBuf {
+    own_folder().parent().expect("xtask lies in the repository").to_path_buf()
+}
+
+/// This crate's folder, as cargo tells it when it starts the program. The folder known at compile time may be another
+/// checkout's, where several share what they build.
+fn own_folder() -> PathBuf {
+    std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from)
+}

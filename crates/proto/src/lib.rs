@@ -12,8 +12,10 @@ extern crate alloc;
 extern crate std;
 
 pub mod config;
+mod connection;
 pub mod crypto;
 mod discard;
+pub mod endpoint;
 mod error;
 mod flight;
 mod handshake;
@@ -24,10 +26,9 @@ mod suite;
 mod time;
 mod trace;
 
+pub use connection::{CloseReason, Connection, Event, ExportError, FirstHello, Received, Stats, Timer};
 pub use discard::{Discard, DiscardCounts};
-pub use error::{
-    AlertReceived, CertificateFault, Error, Incompatible, LocalFault, PeerFault, SendError, TimedOut,
-};
+pub use error::{AlertReceived, CertificateFault, Error, Incompatible, LocalFault, PeerFault, SendError, TimedOut};
 pub use gramseal_wire as wire;
 pub use handshake::Negotiated;
 pub use keylog::KeyLog;

@@ -43,4 +43,9 @@ impl Message {
     pub(crate) fn body(&self) -> &[u8] {
         self.bytes.get(HandshakeHeader::LEN..).unwrap_or_default()
     }
+
+    /// Bytes in the body.
+    pub(crate) fn body_len(&self) -> u32 {
+        self.header.length
+    }
 }

@@ -136,8 +136,7 @@ impl Common {
         if self.groups.is_empty() {
             let legacy = self.legacy;
             let names = self.provider.groups.iter().map(|group| group.name());
-            self.groups =
-                names.filter(|name| legacy == LegacySuites::Allowed || !is_finite_field(*name)).collect();
+            self.groups = names.filter(|name| legacy == LegacySuites::Allowed || !is_finite_field(*name)).collect();
         }
         match self.groups.iter().find(|name| self.provider.group(**name).is_none()) {
             Some(name) => Err(ConfigError::UnsupportedGroup(*name)),

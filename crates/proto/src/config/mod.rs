@@ -15,8 +15,8 @@ use core::fmt;
 use gramseal_wire::{CipherSuite, NamedGroup, ProtocolVersion};
 
 pub use client::{ClientConfig, ClientConfigBuilder};
-pub use common::{LegacySuites, Transport};
 pub(crate) use common::{Common, is_finite_field};
+pub use common::{LegacySuites, Transport};
 pub use identity::Identity;
 pub use server::{ClientAuth, ServerConfig, ServerConfigBuilder};
 pub use verify::{PeerRole, PeerVerified, PeerVerifier, Presented};

@@ -7,9 +7,7 @@ use core::fmt;
 use gramseal_wire::{NamedGroup, SignatureScheme};
 use pki_types::SignatureVerificationAlgorithm;
 
-use super::{
-    Aead, AeadAlgorithm, CryptoError, FiniteFieldDh, Hash, HashAlgorithm, KeyLoader, KxGroup, PublicKey,
-};
+use super::{Aead, AeadAlgorithm, CryptoError, FiniteFieldDh, Hash, HashAlgorithm, KeyLoader, KxGroup, PublicKey};
 
 /// A source of random bytes fit for keys.
 pub trait SecureRandom: Send + Sync + fmt::Debug {

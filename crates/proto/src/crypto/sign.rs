@@ -48,12 +48,7 @@ pub trait SigningKey: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// If `scheme` is not one of [`Self::schemes`] or the key is out of reach.
-    fn sign(
-        &self,
-        scheme: SignatureScheme,
-        message: &[u8],
-        random: &dyn SecureRandom,
-    ) -> Result<Vec<u8>, CryptoError>;
+    fn sign(&self, scheme: SignatureScheme, message: &[u8], random: &dyn SecureRandom) -> Result<Vec<u8>, CryptoError>;
 
     /// The public half, DER-encoded; `None` if it is not known.
     fn public_key(&self) -> Option<SubjectPublicKeyInfoDer<'_>>;

@@ -18,7 +18,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use gramseal_wire::{CipherSuite, HandshakeType, NamedGroup, ProtocolVersion, SignatureScheme};
+use gramseal_wire::{CipherSuite, Epoch, HandshakeType, NamedGroup, ProtocolVersion, SignatureScheme};
 use pki_types::CertificateDer;
 use zeroize::Zeroizing;
 
@@ -131,6 +131,18 @@ impl State {
         }
     }
 
+    /// The epoch that protects the awaited message: Finished comes under the new keys, everything
+    /// else before it does not.
+    pub(crate) fn awaited_epoch(&self) -> Epoch {
+        let finished = match self {
+            Self::ClientHello(_) | Self::ServerHello(_) => false,
+            Self::Client12(state) => matches!(**state, client12::State::Finished(_)),
+            Self::Server12(state) => matches!(**state, server12::State::Finished(_)),
+            Self::Connected => true,
+        };
+        if finished { auth12::PROTECTED } else { auth12::PLAINTEXT }
+    }
+
     /// Whether a HelloVerifyRequest is still an answer, whatever its number
     /// (RFC 6347 §4.2.1: a server without state may send several).
     pub(crate) fn awaits_hello_verify_request(&self) -> bool {
@@ -150,11 +162,7 @@ fn expect(message: &Message, msg_type: HandshakeType, protection: Protection) ->
     let protected = message.epoch.0 != 0;
     // RFC 6347 §4.1: the epoch says which keys protect a record, so Finished must come in the new
     // one and everything before it in the old one.
-    if protected == (protection == Protection::Keys) {
-        Ok(())
-    } else {
-        Err(PeerFault::WrongEpoch(msg_type).into())
-    }
+    if protected == (protection == Protection::Keys) { Ok(()) } else { Err(PeerFault::WrongEpoch(msg_type).into()) }
 }
 
 /// Whether a message must come under the new keys.

@@ -3,7 +3,7 @@
 //! At most three a side: previous, current and next. The receive path is in `open.rs`, the send
 //! path in `seal.rs`. RFC 6347 §4.1, RFC 9147 §4.2.1.
 
-use gramseal_wire::{Epoch, ProtocolVersion, SequenceNumber};
+use gramseal_wire::{Epoch, ProtocolVersion, RecordNumber, SequenceNumber};
 
 use super::epoch::{ReadEpoch, WriteEpoch};
 
@@ -72,6 +72,11 @@ impl RecordLayer {
         self.write.newest
     }
 
+    /// The number of the next record that `epoch` seals; `None` without keys or numbers.
+    pub(crate) fn next_write_number(&self, epoch: Epoch) -> Option<RecordNumber> {
+        self.write.find(epoch).and_then(WriteEpoch::next_number)
+    }
+
     /// Bytes that a record of `epoch` has beyond its payload, header included. Of an epoch that is
     /// not there, those of the newest one.
     pub(crate) fn overhead(&self, epoch: Epoch) -> usize {
@@ -90,18 +95,9 @@ impl RecordLayer {
         self.read.find(self.read.newest).is_some_and(ReadEpoch::is_worn_out)
     }
 
-    /// Whether a record with this version may be looked at.
-    ///
-    /// No RFC says what to do with another version. In epoch 0 the major one is all that is asked
-    /// for, at any time: a ClientHello may come with DTLS 1.0 (RFC 6347 §4.2.1, RFC 9147 §5.3), and
-    /// a peer that refuses our version says so in its own. BoringSSL does the same; OpenSSL asks for
-    /// the whole version of all but alerts, and so misses a repeated ClientHello. The content
-    /// decides. A protected record must have the version that was agreed on.
-    pub(super) fn accepts(&self, version: ProtocolVersion, is_protected: bool) -> bool {
-        match self.version {
-            Some(agreed) if is_protected => version == agreed,
-            _ => version.0.to_be_bytes().first() == Some(&DTLS_MAJOR),
-        }
+    /// The version that was agreed on, if one was.
+    pub(super) fn version(&self) -> Option<ProtocolVersion> {
+        self.version
     }
 
     /// The version for records to be sent. Before one is agreed on it is DTLS 1.0, which every
@@ -110,9 +106,6 @@ impl RecordLayer {
         self.version.unwrap_or(ProtocolVersion::DTLS1_0)
     }
 }
-
-/// The first byte of all versions of DTLS.
-const DTLS_MAJOR: u8 = 0xFE;
 
 /// Something that belongs to an epoch.
 pub(super) trait InEpoch {
@@ -172,5 +165,47 @@ impl<T: InEpoch> Epochs<T> {
 
     pub(super) fn find_mut(&mut self, epoch: Epoch) -> Option<&mut T> {
         self.slots.iter_mut().flatten().find(|value| value.epoch() == epoch)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gramseal_wire::{Epoch, SequenceNumber};
+
+    use super::RecordLayer;
+    use crate::crypto::AeadAlgorithm;
+    use crate::record::test_keys::test_keys;
+    use crate::record::{ReadEpoch, WriteEpoch};
+
+    #[test]
+    fn three_epochs_a_side_are_kept_at_most() {
+        let mut layer = RecordLayer::new(SequenceNumber(0), 64);
+        for number in 1..=3 {
+            let keys = || test_keys(AeadAlgorithm::Aes128Gcm, 1);
+            layer.install_read(ReadEpoch::dtls12(Epoch(number), keys(), layer.replay_window()));
+            layer.install_write(WriteEpoch::dtls12(Epoch(number), keys()));
+        }
+        assert_eq!((layer.newest_read_epoch(), layer.write_epoch()), (Epoch(3), Epoch(3)));
+        for number in 0..=4 {
+            let kept = (1..=3).contains(&number);
+            assert_eq!(layer.can_read(Epoch(number)), kept, "{number}");
+            assert_eq!(layer.write.find(Epoch(number)).is_some(), kept, "{number}");
+        }
+        layer.retire_write_before(Epoch(3));
+        assert!(layer.write.find(Epoch(2)).is_none() && layer.write.find(Epoch(3)).is_some());
+    }
+
+    #[test]
+    #[cfg(debug_assertions)]
+    #[should_panic(expected = "in order")]
+    fn an_epoch_is_never_installed_twice() {
+        let mut layer = RecordLayer::new(SequenceNumber(0), 64);
+        layer.install_write(WriteEpoch::plaintext(SequenceNumber(0)));
+    }
+
+    #[test]
+    fn stays_small() {
+        // PERFORMANCE.md: 2 KB for an idle connection, keys included.
+        assert!(size_of::<RecordLayer>() <= 640, "{}", size_of::<RecordLayer>());
     }
 }

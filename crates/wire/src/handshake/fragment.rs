@@ -38,6 +38,14 @@ impl HandshakeHeader {
         Self { msg_type, length, message_seq, fragment_offset: 0, fragment_length: length }
     }
 
+    /// Reads the header at the front of `bytes`, which may go on behind it.
+    ///
+    /// # Errors
+    /// [`DecodeError::Truncated`], [`DecodeError::FragmentOutOfRange`]
+    pub fn from_prefix(bytes: &[u8]) -> Result<Self, DecodeError> {
+        Self::read(&mut Reader::new(bytes))
+    }
+
     /// The header's bytes. Of each 24-bit field the low 24 bits are written.
     pub fn to_bytes(&self) -> [u8; Self::LEN] {
         let [t] = [self.msg_type.0];

@@ -80,8 +80,7 @@ impl ExpectServerHelloDone {
         let (message, secret) = match &self.share {
             ServerShare::Ecdhe { group, public_key } => {
                 let kx = provider.group(*group).ok_or(LocalFault::MissingAlgorithm)?;
-                let (public, secret) =
-                    kx.answer(&*provider.random, public_key).map_err(|_| PeerFault::BadKeyShare)?;
+                let (public, secret) = kx.answer(&*provider.random, public_key).map_err(|_| PeerFault::BadKeyShare)?;
                 self.context.negotiated.group = Some(*group);
                 let body = ClientKeyExchangeEcdh { public: &public };
                 let message = seq.message(PLAINTEXT, &body)?;
@@ -89,9 +88,8 @@ impl ExpectServerHelloDone {
             }
             ServerShare::Dhe { p, g, public } => {
                 let finite_field = provider.finite_field.ok_or(LocalFault::MissingAlgorithm)?;
-                let exchange = finite_field
-                    .exchange(FiniteFieldParams { p, g }, public, &*provider.random)
-                    .map_err(rejected)?;
+                let exchange =
+                    finite_field.exchange(FiniteFieldParams { p, g }, public, &*provider.random).map_err(rejected)?;
                 self.context.negotiated.group = named_group(provider, p, g);
                 let body = ClientKeyExchangeDh { public: &exchange.public };
                 let message = seq.message(PLAINTEXT, &body)?;

@@ -33,8 +33,8 @@ use alloc::vec::Vec;
 
 use certificate::ExpectCertificate;
 use finished::ExpectFinished;
-use gramseal_wire::handshake::ServerHello;
 use gramseal_wire::ProtocolVersion;
+use gramseal_wire::handshake::ServerHello;
 use hello_done::ExpectServerHelloDone;
 use key_exchange::ExpectServerKeyExchange;
 

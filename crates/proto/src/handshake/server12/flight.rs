@@ -5,16 +5,14 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use gramseal_wire::extension::{
-    EcPointFormats, ExtendedMasterSecret, ExtensionsBuf, RenegotiationInfo, ServerNameAck,
-};
+use gramseal_wire::extension::{EcPointFormats, ExtendedMasterSecret, ExtensionsBuf, RenegotiationInfo, ServerNameAck};
 use gramseal_wire::handshake::{
-    CertificateRequest12, ClientHello, DigitallySigned, ServerDhParams, ServerEcdhParams, ServerHello,
-    ServerHelloDone, ServerKeyExchangeDhe, ServerKeyExchangeEcdhe,
+    CertificateRequest12, ClientHello, DigitallySigned, ServerDhParams, ServerEcdhParams, ServerHello, ServerHelloDone,
+    ServerKeyExchangeDhe, ServerKeyExchangeEcdhe,
 };
 use gramseal_wire::{
-    ClientCertificateType, Codec, CompressionMethod, EcPointFormat, OwnedList, OwnedOpaqueList, ProtocolVersion, Random,
-    SignatureScheme,
+    ClientCertificateType, Codec, CompressionMethod, EcPointFormat, OwnedList, OwnedOpaqueList, ProtocolVersion,
+    Random, SignatureScheme,
 };
 
 use super::{AnyState, Context, ExpectCertificate, ExpectClientKeyExchange, State};
@@ -102,9 +100,8 @@ fn send_key_exchange(
     let provider = &config.common.provider;
     let group = context.negotiated.group.ok_or(LocalFault::MissingAlgorithm)?;
     let kx = provider.group(group).ok_or(LocalFault::MissingAlgorithm)?.start(&*provider.random)?;
-    let sign = |params: &[u8]| {
-        config.identity.key().sign(scheme, &signed_params(&context.randoms, params), &*provider.random)
-    };
+    let sign =
+        |params: &[u8]| config.identity.key().sign(scheme, &signed_params(&context.randoms, params), &*provider.random);
     let message = match context.suite.key_exchange {
         KeyExchange::Ecdhe => {
             let params = ServerEcdhParams { group, public_key: kx.public_key() };

@@ -1,0 +1,101 @@
+//! Carrying out what a handshake step decided.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use gramseal_wire::Epoch;
+
+use super::{Agreed, Connection, Phase, Role};
+use crate::handshake::{Action, Established, LoggedSecret};
+use crate::message::Message;
+use crate::record::{ReadEpoch, WriteEpoch};
+use crate::time::Instant;
+use crate::trace::Direction;
+
+/// The one epoch with keys in 1.2: renegotiation is refused.
+pub(super) const PROTECTED: Epoch = Epoch(1);
+
+impl Connection {
+    /// Carries out `actions` in order.
+    pub(super) fn apply(&mut self, actions: Vec<Action>, now: Instant) {
+        for action in actions {
+            match action {
+                Action::Send(message) => self.push_message(message),
+                Action::SendChangeCipherSpec => self.push_change_cipher_spec(),
+                Action::EndFlight => self.end_flight(now),
+                Action::EndLastFlight => self.end_last_flight(now),
+                Action::InstallRead(keys) => {
+                    let window = self.records.replay_window();
+                    self.records.install_read(ReadEpoch::dtls12(PROTECTED, keys, window));
+                }
+                Action::InstallWrite(keys) => self.records.install_write(WriteEpoch::dtls12(PROTECTED, keys)),
+                Action::Version(version) => self.records.set_version(version),
+                Action::LogSecret(secret) => self.log_secret(&secret),
+                Action::Complete(established) => self.complete(*established),
+            }
+        }
+    }
+
+    fn push_message(&mut self, message: Message) {
+        let Some(handshake) = &mut self.handshake else { return };
+        if handshake.flights.begins() {
+            handshake.outbound.begin();
+        }
+        handshake.flights.number(Direction::Sent);
+        handshake.outbound.push_message(message);
+    }
+
+    fn push_change_cipher_spec(&mut self) {
+        let epoch = self.records.write_epoch();
+        let Some(handshake) = &mut self.handshake else { return };
+        if handshake.flights.begins() {
+            handshake.outbound.begin();
+        }
+        handshake.flights.number(Direction::Sent);
+        handshake.outbound.push_change_cipher_spec(epoch);
+    }
+
+    fn end_flight(&mut self, now: Instant) {
+        let Some(handshake) = &mut self.handshake else { return };
+        handshake.flights.end();
+        handshake.retransmit.progress(now);
+        handshake.retransmit.arm(now);
+    }
+
+    /// RFC 6347 §4.2.4: nobody answers the last flight, so no timer repeats it; the peer asks for
+    /// it by repeating its own.
+    fn end_last_flight(&mut self, now: Instant) {
+        let kept = self.role.common().transport.last_flight_kept;
+        let Some(handshake) = &mut self.handshake else { return };
+        handshake.flights.end();
+        handshake.retransmit.progress(now);
+        handshake.deadline = now + kept;
+    }
+
+    fn log_secret(&self, secret: &LoggedSecret) {
+        if let Some(key_log) = &self.role.common().key_log {
+            key_log.log(secret.label, &secret.client_random, &secret.secret);
+        }
+    }
+
+    fn complete(&mut self, established: Established) {
+        // The proof says that Finished was verified: from here application data may pass.
+        let Established { proof: _, negotiated, session } = established;
+        self.agreed = Some(Box::new(Agreed { negotiated, session }));
+        self.phase = Phase::Connected;
+        self.unread.connected = true;
+        self.records.retire_read_before(PROTECTED);
+        match self.role {
+            // The server's Finished is the answer to our last flight.
+            Role::Client(_) => self.confirm(),
+            // Our last flight may get lost: see `end_last_flight`.
+            Role::Server(_) => {}
+        }
+    }
+
+    /// The peer has our last flight: nothing of the handshake is needed any more.
+    pub(super) fn confirm(&mut self) {
+        self.handshake = None;
+        self.records.retire_write_before(PROTECTED);
+    }
+}

@@ -1,0 +1,37 @@
+//! What a connection tells its caller.
+
+use crate::error::Error;
+
+/// Something that the caller should know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// The handshake is done: application data can flow.
+    Connected,
+    /// The association has ended.
+    Closed(CloseReason),
+}
+
+/// Why an association ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// [`close`](crate::Connection::close) was called.
+    Local,
+    /// The peer closed it in good order (close_notify).
+    Peer,
+    /// It failed.
+    Failed(Error),
+}
+
+/// What a connection waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Timer {
+    /// An answer to our flight; then it is sent again.
+    Retransmit,
+    /// The end of the handshake; then it fails.
+    Handshake,
+    /// The peer to ask for our last flight again; then it is forgotten.
+    LastFlight,
+}

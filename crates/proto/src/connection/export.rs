@@ -1,0 +1,61 @@
+//! Keying material for the application (RFC 5705).
+
+use core::fmt;
+
+use super::Connection;
+
+/// Labels that the protocol itself uses with the PRF (RFC 5705 §4, RFC 7627 §4).
+const RESERVED: [&[u8]; 5] =
+    [b"client finished", b"server finished", b"master secret", b"extended master secret", b"key expansion"];
+
+/// No keying material was exported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ExportError {
+    /// The handshake has not finished.
+    NotConnected,
+    /// The label is one that the protocol uses itself.
+    ReservedLabel,
+    /// The context is longer than 65,535 bytes.
+    ContextTooLong,
+}
+
+impl fmt::Display for ExportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotConnected => "the handshake has not finished",
+            Self::ReservedLabel => "the label is reserved for the protocol",
+            Self::ContextTooLong => "the context is longer than 65535 bytes",
+        })
+    }
+}
+
+impl core::error::Error for ExportError {}
+
+impl Connection {
+    /// Fills `out` with keying material that only the two peers can compute (RFC 5705). No context
+    /// and an empty one give different bytes.
+    ///
+    /// # Errors
+    /// See [`ExportError`].
+    pub fn export_keying_material(
+        &self,
+        label: &[u8],
+        context: Option<&[u8]>,
+        out: &mut [u8],
+    ) -> Result<(), ExportError> {
+        let agreed = self.agreed.as_ref().ok_or(ExportError::NotConnected)?;
+        if RESERVED.contains(&label) {
+            return Err(ExportError::ReservedLabel);
+        }
+        let context = match context {
+            Some(context) => {
+                let len = u16::try_from(context.len()).map_err(|_| ExportError::ContextTooLong)?;
+                Some((context, len))
+            }
+            None => None,
+        };
+        agreed.session.export(label, context, out);
+        Ok(())
+    }
+}

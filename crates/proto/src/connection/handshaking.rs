@@ -1,0 +1,103 @@
+//! Everything that a connection needs for its handshake and for nothing else: one box, freed when
+//! the handshake is confirmed.
+
+use alloc::vec::Vec;
+
+use gramseal_wire::{AlertDescription, MessageSeq};
+
+use crate::config::Common;
+use crate::flight::{Inbound, InboundLimits, Outbound, Retransmit};
+use crate::handshake::State;
+use crate::record::EarlyRecords;
+use crate::time::Instant;
+use crate::trace::Direction;
+
+pub(super) struct Handshaking {
+    pub(super) state: State,
+    pub(super) inbound: Inbound,
+    pub(super) outbound: Outbound,
+    pub(super) retransmit: Retransmit,
+    pub(super) early: EarlyRecords,
+    pub(super) flights: Flights,
+    /// When the handshake fails, or, once it is done, when our last flight is forgotten.
+    pub(super) deadline: Instant,
+    pub(super) suspicion: Option<Suspicion>,
+    /// One record's payload on its way out.
+    pub(super) payload: Vec<u8>,
+}
+
+/// An alert that may be forged: believed when the peer stays silent.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Suspicion {
+    pub(super) description: AlertDescription,
+    /// How many of our timeouts must still pass without a word from the peer.
+    pub(super) patience: u8,
+}
+
+impl Suspicion {
+    pub(super) fn of(description: AlertDescription) -> Self {
+        Self { description, patience: 2 }
+    }
+}
+
+impl Handshaking {
+    pub(super) fn new(common: &Common, state: State, first: MessageSeq, now: Instant) -> Self {
+        let transport = &common.transport;
+        let max_message_len = transport.max_message_len;
+        let limits = InboundLimits { max_message_len, ..InboundLimits::default() };
+        Self {
+            state,
+            inbound: Inbound::new(first, limits),
+            outbound: Outbound::new(),
+            retransmit: Retransmit::new(transport.initial_timeout, transport.max_timeout),
+            early: EarlyRecords::new(),
+            flights: Flights::after(first),
+            deadline: now + transport.handshake_timeout,
+            suspicion: None,
+            payload: Vec::new(),
+        }
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        matches!(self.state, State::Connected)
+    }
+}
+
+/// Counts flights over both sides, for traces, and knows when ours begins and ends.
+#[derive(Debug)]
+pub(super) struct Flights {
+    count: u32,
+    last: Option<Direction>,
+    /// Whether the flight we sent is complete, so that the next message begins another.
+    complete: bool,
+}
+
+impl Flights {
+    /// Each hello before the one with number `first` was a flight, and so was its answer.
+    fn after(first: MessageSeq) -> Self {
+        Self { count: u32::from(first.0) * 2, last: None, complete: true }
+    }
+
+    /// The flight that a message in `direction` belongs to.
+    pub(super) fn number(&mut self, direction: Direction) -> u32 {
+        if self.last != Some(direction) {
+            self.last = Some(direction);
+            self.count += 1;
+        }
+        self.count
+    }
+
+    /// The flight of the latest message.
+    pub(super) fn current(&self) -> u32 {
+        self.count
+    }
+
+    /// Whether a message to send now is the first of a flight of ours.
+    pub(super) fn begins(&mut self) -> bool {
+        core::mem::take(&mut self.complete)
+    }
+
+    pub(super) fn end(&mut self) {
+        self.complete = true;
+    }
+}

@@ -1,0 +1,197 @@
+//! One association: what joins record protection, flights and the handshake.
+//!
+//! It owns the order in which a datagram passes through the layers (`receive`), what goes out
+//! (`transmit`), time (`timers`) and the end (`close`). It decides nothing that the RFCs leave to
+//! a layer below.
+
+mod apply;
+mod close;
+mod event;
+mod export;
+mod handshaking;
+mod mtu;
+mod receive;
+mod stats;
+mod timers;
+mod transmit;
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use core::fmt;
+
+pub use event::{CloseReason, Event, Timer};
+pub use export::ExportError;
+use gramseal_wire::{Alert, MessageSeq, SequenceNumber};
+use handshaking::Handshaking;
+use mtu::Mtu;
+use pki_types::ServerName;
+pub use receive::Received;
+pub use stats::Stats;
+
+use crate::config::{ClientConfig, Common, ServerConfig};
+use crate::error::Error;
+use crate::handshake::{self, Negotiated, Session12};
+use crate::record::RecordLayer;
+use crate::time::Instant;
+
+/// One association with one peer.
+///
+/// # Contract
+///
+/// Datagrams and time come in, datagrams and events go out:
+///
+/// * give every datagram from the peer to [`handle_datagram`](Self::handle_datagram);
+/// * after it, after [`handle_timeout`](Self::handle_timeout), after [`close`](Self::close) and
+///   after making the connection: call [`poll_transmit`](Self::poll_transmit) until it has
+///   nothing more, then [`poll_event`](Self::poll_event) likewise, then wait until the time that
+///   [`poll_timeout`](Self::poll_timeout) names and call `handle_timeout`;
+/// * every call takes the present time; it must not run backwards.
+///
+/// The network cannot cause an error: what does not belong here is dropped and counted in
+/// [`stats`](Self::stats). A failed association says so with [`Event::Closed`].
+///
+/// Application data does not wait in queues: [`seal`](Self::seal) writes a record into the
+/// caller's buffer, `handle_datagram` opens payloads where they lie. Neither allocates.
+pub struct Connection {
+    role: Role,
+    records: RecordLayer,
+    phase: Phase,
+    /// Gone once nobody can need it any more.
+    handshake: Option<Box<Handshaking>>,
+    agreed: Option<Box<Agreed>>,
+    pending_alert: Option<Alert>,
+    unread: Unread,
+    mtu: Mtu,
+    stats: Stats,
+}
+
+/// How a server's connection begins: what the client's first hello said before any state existed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "made by whoever looked at the hello")]
+pub struct FirstHello {
+    /// The hello's number. 0 without a cookie exchange, usually 1 after one; our first message
+    /// gets the same (RFC 6347 §4.2.2).
+    pub message_seq: MessageSeq,
+    /// The number of the record that carried it; our first record gets the same
+    /// (RFC 6347 §4.2.1).
+    pub sequence_number: SequenceNumber,
+}
+
+enum Role {
+    Client(Arc<ClientConfig>),
+    Server(Arc<ServerConfig>),
+}
+
+impl Role {
+    fn common(&self) -> &Common {
+        match self {
+            Self::Client(config) => &config.common,
+            Self::Server(config) => &config.common,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Handshaking,
+    Connected,
+    Closed,
+}
+
+/// What the handshake agreed on, for as long as the association lasts.
+struct Agreed {
+    negotiated: Negotiated,
+    session: Session12,
+}
+
+/// Events that the caller has not polled. There are two in a connection's life.
+#[derive(Default)]
+struct Unread {
+    connected: bool,
+    closed: Option<CloseReason>,
+}
+
+impl Connection {
+    /// Begins an association as client with the server `name`. Its ClientHello waits for
+    /// [`poll_transmit`](Self::poll_transmit).
+    ///
+    /// # Errors
+    /// If the random source fails.
+    pub fn client(config: Arc<ClientConfig>, name: ServerName<'static>, now: Instant) -> Result<Self, Error> {
+        let (state, actions) = handshake::start_client(config.clone(), name)?;
+        let handshaking = Handshaking::new(&config.common, state, MessageSeq(0), now);
+        let mut connection = Self::new(Role::Client(config), SequenceNumber(0), handshaking);
+        connection.apply(actions, now);
+        Ok(connection)
+    }
+
+    /// Begins an association as server. The datagram that held the client's hello is still to be
+    /// given to [`handle_datagram`](Self::handle_datagram).
+    ///
+    /// That the client owns its address must have been checked before, see
+    /// `endpoint`, or be clear from elsewhere (ICE).
+    #[must_use]
+    pub fn server(config: Arc<ServerConfig>, first: FirstHello, now: Instant) -> Self {
+        let state = handshake::start_server(config.clone(), first.message_seq);
+        let handshaking = Handshaking::new(&config.common, state, first.message_seq, now);
+        Self::new(Role::Server(config), first.sequence_number, handshaking)
+    }
+
+    fn new(role: Role, first_write: SequenceNumber, handshaking: Handshaking) -> Self {
+        let transport = &role.common().transport;
+        Self {
+            records: RecordLayer::new(first_write, transport.replay_window),
+            phase: Phase::Handshaking,
+            handshake: Some(Box::new(handshaking)),
+            agreed: None,
+            pending_alert: None,
+            unread: Unread::default(),
+            mtu: Mtu::new(transport.mtu),
+            stats: Stats::default(),
+            role,
+        }
+    }
+
+    /// What happened since the last call.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        if core::mem::take(&mut self.unread.connected) {
+            return Some(Event::Connected);
+        }
+        self.unread.closed.take().map(Event::Closed)
+    }
+
+    /// Whether application data can be sent and received.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.phase == Phase::Connected
+    }
+
+    /// Whether the association has ended. What [`poll_transmit`](Self::poll_transmit) still has is
+    /// worth sending.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.phase == Phase::Closed
+    }
+
+    /// What the handshake agreed on; `None` before it is done.
+    #[must_use]
+    pub fn negotiated(&self) -> Option<&Negotiated> {
+        self.agreed.as_ref().map(|agreed| &agreed.negotiated)
+    }
+
+    /// Counters.
+    #[must_use]
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("phase", &self.phase)
+            .field("negotiated", &self.negotiated())
+            .field("stats", &self.stats)
+            .finish_non_exhaustive()
+    }
+}

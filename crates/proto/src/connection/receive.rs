@@ -1,0 +1,275 @@
+//! The way in: datagram, record, content.
+
+use alloc::vec::Vec;
+
+use gramseal_wire::{
+    Alert, AlertDescription, AlertLevel, ChangeCipherSpec, Codec, ContentType, Epoch, Fragment, HandshakeType, Reader,
+    RecordNumber,
+};
+
+use super::handshaking::Suspicion;
+use super::{CloseReason, Connection, Phase, Role};
+use crate::discard::Discard;
+use crate::error::{AlertReceived, Error};
+use crate::flight::Inserted;
+use crate::handshake::State;
+use crate::message::Message;
+use crate::record::{peek_epoch, split_record};
+use crate::time::Instant;
+use crate::trace::{Direction, TraceEvent, Traced};
+
+/// The application payloads of one datagram, opened in place.
+///
+/// An iterator; each step opens further records. Dropping it handles what is left.
+#[must_use = "handle the payloads, or drop it to handle everything else in the datagram"]
+#[derive(Debug)]
+pub struct Received<'c, 'd> {
+    connection: &'c mut Connection,
+    now: Instant,
+    rest: &'d mut [u8],
+}
+
+impl<'d> Iterator for Received<'_, 'd> {
+    type Item = &'d mut [u8];
+
+    fn next(&mut self) -> Option<&'d mut [u8]> {
+        loop {
+            match split_record(&mut self.rest) {
+                Ok(Some(record)) => {
+                    if let Some(payload) = self.connection.handle_record(record, self.now) {
+                        return Some(payload);
+                    }
+                }
+                Ok(None) => return None,
+                // What follows a broken record cannot be found.
+                Err(reason) => {
+                    self.connection.discard(reason);
+                    return None;
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Received<'_, '_> {
+    fn drop(&mut self) {
+        while let Some(payload) = self.next() {
+            // The caller did not want it; it is not lost without a trace.
+            let _unread: &[u8] = payload;
+            self.connection.stats.payloads_ignored += 1;
+        }
+    }
+}
+
+impl Connection {
+    /// Takes one datagram from the peer and gives the application payloads in it, as slices of
+    /// `datagram`. Everything else in it is handled too.
+    pub fn handle_datagram<'c, 'd>(&'c mut self, now: Instant, datagram: &'d mut [u8]) -> Received<'c, 'd> {
+        self.stats.datagrams_received += 1;
+        Received { connection: self, now, rest: datagram }
+    }
+
+    pub(super) fn discard(&mut self, reason: Discard) {
+        self.stats.discards.count(reason);
+    }
+
+    fn handle_record<'d>(&mut self, record: &'d mut [u8], now: Instant) -> Option<&'d mut [u8]> {
+        if self.phase == Phase::Closed {
+            self.discard(Discard::Closed);
+            return None;
+        }
+        if self.keep_early(record) {
+            return None;
+        }
+        let opened = match self.records.open(record) {
+            Ok(opened) => opened,
+            Err(reason) => {
+                self.discard(reason);
+                return None;
+            }
+        };
+        match opened.content_type {
+            ContentType::APPLICATION_DATA => return self.application_data(opened.number, opened.content),
+            ContentType::HANDSHAKE => self.handshake_record(opened.number, opened.content, now),
+            ContentType::ALERT => self.alert_record(opened.number, opened.content),
+            ContentType::CHANGE_CIPHER_SPEC => self.change_cipher_spec_record(opened.number, opened.content),
+            _ => self.discard(Discard::UnknownContentType),
+        }
+        None
+    }
+
+    /// Sets a record of the next epoch aside until its keys are there.
+    fn keep_early(&mut self, record: &[u8]) -> bool {
+        let Some(handshake) = &mut self.handshake else { return false };
+        let early = peek_epoch(record).is_some() && peek_epoch(record) == self.records.newest_read_epoch().next();
+        if !early || handshake.is_done() {
+            return false;
+        }
+        if let Err(reason) = handshake.early.push(record) {
+            self.discard(reason);
+        }
+        true
+    }
+
+    /// Opens what came before its keys. Application data among it is dropped: its Finished was
+    /// not verified when it came (RFC 6347 §4.2.4).
+    fn handle_early(&mut self, now: Instant) {
+        let Some(handshake) = &mut self.handshake else { return };
+        if handshake.early.is_empty() || self.records.newest_read_epoch() == Epoch::UNPROTECTED {
+            return;
+        }
+        for mut record in handshake.early.drain() {
+            if self.handle_record(&mut record, now).is_some() {
+                self.discard(Discard::BeforeFinished);
+            }
+        }
+    }
+
+    fn application_data<'d>(&mut self, number: RecordNumber, content: &'d mut [u8]) -> Option<&'d mut [u8]> {
+        if number.epoch == Epoch::UNPROTECTED {
+            self.discard(Discard::UnexpectedContent);
+            return None;
+        }
+        if self.phase != Phase::Connected {
+            self.discard(Discard::BeforeFinished);
+            return None;
+        }
+        // Only who has seen our Finished sends application data.
+        if self.handshake.is_some() {
+            self.confirm();
+        }
+        self.stats.records_opened += 1;
+        Some(content)
+    }
+
+    /// ChangeCipherSpec says nothing that the epoch of the next record does not say, and nothing
+    /// authenticates it: it is checked for its form and otherwise ignored (RFC 6347 §4.2.5).
+    fn change_cipher_spec_record(&mut self, number: RecordNumber, content: &[u8]) {
+        if number.epoch != Epoch::UNPROTECTED {
+            return self.discard(Discard::UnexpectedContent);
+        }
+        match ChangeCipherSpec::from_bytes(content) {
+            Ok(_) => self.trace_received(Traced::ChangeCipherSpec, number),
+            Err(_) => self.discard(Discard::Malformed),
+        }
+    }
+
+    fn alert_record(&mut self, number: RecordNumber, content: &[u8]) {
+        let Ok(alert) = Alert::from_bytes(content) else { return self.discard(Discard::Malformed) };
+        self.trace_received(Traced::Alert(alert.description), number);
+        let closes = alert.description == AlertDescription::CLOSE_NOTIFY;
+        let ends = closes || alert.level == AlertLevel::FATAL;
+        if number.epoch == Epoch::UNPROTECTED {
+            self.discard(Discard::UnauthenticatedAlert);
+            if let (true, Some(handshake)) = (ends, &mut self.handshake) {
+                handshake.suspicion = Some(Suspicion::of(alert.description));
+            }
+        } else if self.phase == Phase::Connected && closes {
+            self.closed_by_peer();
+        } else if ends {
+            let received = AlertReceived { description: alert.description, authenticated: true };
+            self.end(CloseReason::Failed(Error::AlertReceived(received)));
+        }
+    }
+
+    fn handshake_record(&mut self, number: RecordNumber, content: &[u8], now: Instant) {
+        let mut reader = Reader::new(content);
+        // RFC 6347 §4.2.3: a record may hold several messages.
+        while !reader.is_empty() && self.phase != Phase::Closed {
+            match Fragment::read(&mut reader) {
+                Ok(fragment) => self.handle_fragment(number, fragment, now),
+                Err(_) => return self.discard(Discard::Malformed),
+            }
+        }
+        self.handle_early(now);
+    }
+
+    fn handle_fragment(&mut self, number: RecordNumber, fragment: Fragment<'_>, now: Instant) {
+        let Some(handshake) = &mut self.handshake else {
+            return self.old_fragment(number.epoch, fragment, true);
+        };
+        match handshake.inbound.insert(number.epoch, fragment) {
+            Ok(Inserted::Stored) => handshake.suspicion = None,
+            Ok(Inserted::AlreadyHad) => {
+                handshake.suspicion = None;
+                return self.discard(Discard::FragmentOld);
+            }
+            Ok(Inserted::Old { last_fragment, .. }) => {
+                handshake.suspicion = None;
+                if handshake.state.awaits_hello_verify_request() {
+                    return self.another_cookie(number, fragment, now);
+                }
+                return self.old_fragment(number.epoch, fragment, last_fragment);
+            }
+            Err(reason) => return self.discard(reason),
+        }
+        while let Some(message) = self.handshake.as_mut().and_then(|handshake| handshake.inbound.next()) {
+            self.handle_message(&message, number, now);
+        }
+    }
+
+    /// One step of the handshake.
+    fn handle_message(&mut self, message: &Message, number: RecordNumber, now: Instant) {
+        let Some(handshake) = &mut self.handshake else { return };
+        handshake.flights.number(Direction::Received);
+        let length = message.body_len();
+        let traced = Traced::Handshake {
+            msg_type: message.msg_type(),
+            message_seq: message.message_seq(),
+            fragment_offset: 0,
+            fragment_length: length,
+            message_length: length,
+        };
+        let state = core::mem::replace(&mut handshake.state, State::Connected);
+        self.trace_received(traced, number);
+        let mut actions = Vec::new();
+        match state.handle(message, &mut actions) {
+            Ok(next) => {
+                if let Some(handshake) = &mut self.handshake {
+                    handshake.inbound.expect_epoch(next.awaited_epoch());
+                    handshake.state = next;
+                }
+                self.apply(actions, now);
+            }
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// A HelloVerifyRequest with a number that was used before: servers without state number all
+    /// of them 0, and a new one replaces the cookie (RFC 6347 §4.2.1).
+    fn another_cookie(&mut self, number: RecordNumber, fragment: Fragment<'_>, now: Instant) {
+        let request = fragment.msg_type == HandshakeType::HELLO_VERIFY_REQUEST && fragment.is_whole();
+        let message = fragment.to_vec().ok().and_then(|bytes| Message::new(number.epoch, bytes).ok());
+        match message.filter(|_| request) {
+            Some(message) => self.handle_message(&message, number, now),
+            None => self.discard(Discard::FragmentOld),
+        }
+    }
+
+    /// A message that was delivered before, or that begins another handshake.
+    fn old_fragment(&mut self, epoch: Epoch, fragment: Fragment<'_>, last_fragment: bool) {
+        let done = self.phase == Phase::Connected && epoch != Epoch::UNPROTECTED;
+        let renegotiates = match self.role {
+            Role::Client(_) => fragment.msg_type == HandshakeType::HELLO_REQUEST,
+            Role::Server(_) => fragment.msg_type == HandshakeType::CLIENT_HELLO,
+        };
+        if done && renegotiates && fragment.fragment_offset == 0 {
+            // RFC 5246 §7.2.2, RFC 5746 §4.5: refused, and the association goes on.
+            return self.warn(AlertDescription::NO_RENEGOTIATION);
+        }
+        match &mut self.handshake {
+            // RFC 6347 §4.2.4: the peer repeats its last flight because it misses ours.
+            Some(handshake) if done && fragment.msg_type == HandshakeType::FINISHED && last_fragment => {
+                handshake.outbound.rewind();
+                self.stats.retransmissions += 1;
+            }
+            _ => self.discard(Discard::FragmentOld),
+        }
+    }
+
+    fn trace_received(&self, traced: Traced, number: RecordNumber) {
+        let Some(trace) = &self.role.common().trace else { return };
+        let flight = self.handshake.as_ref().map_or(0, |handshake| handshake.flights.current());
+        trace.trace(&TraceEvent::new(Direction::Received, traced, number).in_flight(flight, 0));
+    }
+}

@@ -1,0 +1,23 @@
+//! Counters of a connection.
+
+use crate::discard::DiscardCounts;
+
+/// What a connection has counted since it began.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Datagrams given to the connection.
+    pub datagrams_received: u64,
+    /// Datagrams that the protocol itself sent: handshake and alerts.
+    pub datagrams_sent: u64,
+    /// Records of application data that were opened.
+    pub records_opened: u64,
+    /// Payloads that the caller did not take from a [`Received`](crate::Received).
+    pub payloads_ignored: u64,
+    /// Records of application data that were sealed.
+    pub records_sealed: u64,
+    /// Flights that were sent again.
+    pub retransmissions: u32,
+    /// What was dropped, by reason.
+    pub discards: DiscardCounts,
+}

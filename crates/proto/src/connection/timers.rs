@@ -1,0 +1,61 @@
+//! Time: when to act without being asked.
+
+use super::{Connection, Timer};
+use crate::error::{AlertReceived, Error, TimedOut};
+use crate::time::Instant;
+
+/// After this many timeouts of one flight its datagrams become smaller, and again after as many.
+const TIMEOUTS_PER_MTU_STEP: u32 = 2;
+
+impl Connection {
+    /// When to call [`handle_timeout`](Self::handle_timeout), and what for; `None` for never.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<(Instant, Timer)> {
+        let handshake = self.handshake.as_ref()?;
+        if handshake.is_done() {
+            return Some((handshake.deadline, Timer::LastFlight));
+        }
+        match handshake.retransmit.deadline() {
+            Some(retransmit) if retransmit < handshake.deadline => Some((retransmit, Timer::Retransmit)),
+            _ => Some((handshake.deadline, Timer::Handshake)),
+        }
+    }
+
+    /// Acts on all timers that are due at `now`; harmless when none is.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let Some(handshake) = &mut self.handshake else { return };
+        if now >= handshake.deadline {
+            return self.deadline_passed();
+        }
+        if !handshake.retransmit.expire(now) {
+            return;
+        }
+        if let Some(suspicion) = &mut handshake.suspicion {
+            suspicion.patience = suspicion.patience.saturating_sub(1);
+            if suspicion.patience == 0 {
+                let description = suspicion.description;
+                return self.fail(Error::AlertReceived(AlertReceived { description, authenticated: false }));
+            }
+        }
+        if handshake.retransmit.expiries() % TIMEOUTS_PER_MTU_STEP == 0 {
+            self.mtu.step_down();
+        }
+        handshake.outbound.rewind();
+        self.stats.retransmissions += 1;
+    }
+
+    fn deadline_passed(&mut self) {
+        let Some(handshake) = &self.handshake else { return };
+        if handshake.is_done() {
+            return self.confirm();
+        }
+        let error = match handshake.suspicion {
+            Some(suspicion) => {
+                Error::AlertReceived(AlertReceived { description: suspicion.description, authenticated: false })
+            }
+            None if self.stats.datagrams_received == 0 => Error::TimedOut(TimedOut::NoAnswer),
+            None => Error::TimedOut(TimedOut::Handshake),
+        };
+        self.fail(error);
+    }
+}

@@ -1,0 +1,156 @@
+//! The way out: what the protocol sends by itself, and application data.
+
+use alloc::vec::Vec;
+
+use gramseal_wire::{ContentType, Epoch, RecordNumber};
+
+use super::apply::PROTECTED;
+use super::{Connection, Phase};
+use crate::error::SendError;
+use crate::flight::{Fresh, Piece};
+use crate::record::SealError;
+use crate::time::Instant;
+use crate::trace::{Direction, TraceEvent, Traced};
+
+/// The longest content of a record (RFC 5246 §6.2.1), in bytes.
+const MAX_CONTENT: usize = 1 << 14;
+
+impl Connection {
+    /// Clears `datagram` and fills it with the next datagram that the protocol has to send;
+    /// `false` if there is none. Call it until then.
+    pub fn poll_transmit(&mut self, _now: Instant, datagram: &mut Vec<u8>) -> bool {
+        datagram.clear();
+        self.put_flight(datagram);
+        self.put_alert(datagram);
+        if datagram.is_empty() {
+            return false;
+        }
+        self.stats.datagrams_sent += 1;
+        true
+    }
+
+    /// Records of our flight, as many as fit.
+    fn put_flight(&mut self, datagram: &mut Vec<u8>) {
+        while let Some((piece, payload)) = self.next_piece(datagram.len()) {
+            let sealed = self.put_record(piece.epoch, piece.content_type, &payload, datagram);
+            if let Some(number) = sealed {
+                self.trace_piece(&piece, number);
+            }
+            if let Some(handshake) = &mut self.handshake {
+                handshake.payload = payload;
+            }
+        }
+    }
+
+    /// The next piece that still fits behind `used` bytes.
+    fn next_piece(&mut self, used: usize) -> Option<(Piece, Vec<u8>)> {
+        let handshake = self.handshake.as_mut()?;
+        let epoch = handshake.outbound.pending_epoch()?;
+        let room = self.mtu.bytes().checked_sub(used + self.records.overhead(epoch))?;
+        let fresh = if used == 0 { Fresh::Yes } else { Fresh::No };
+        let mut payload = core::mem::take(&mut handshake.payload);
+        match handshake.outbound.next_piece(room, fresh, &mut payload) {
+            Some(piece) => Some((piece, payload)),
+            None => {
+                handshake.payload = payload;
+                None
+            }
+        }
+    }
+
+    fn put_alert(&mut self, datagram: &mut Vec<u8>) {
+        let Some(alert) = self.pending_alert else { return };
+        let epoch = self.records.write_epoch();
+        if datagram.len() + self.records.overhead(epoch) + 2 > self.mtu.bytes() {
+            return;
+        }
+        self.pending_alert = None;
+        let payload = [alert.level.0, alert.description.0];
+        if let Some(number) = self.put_record(epoch, ContentType::ALERT, &payload, datagram) {
+            self.trace_sent(TraceEvent::new(Direction::Sent, Traced::Alert(alert.description), number));
+        }
+    }
+
+    /// Appends one record; `None` if the keys are used up, which ends retransmissions too.
+    fn put_record(
+        &mut self,
+        epoch: Epoch,
+        content_type: ContentType,
+        payload: &[u8],
+        datagram: &mut Vec<u8>,
+    ) -> Option<RecordNumber> {
+        let used = datagram.len();
+        let number = self.records.next_write_number(epoch)?;
+        datagram.resize(used + payload.len() + self.records.overhead(epoch), 0);
+        let sealed = self.records.seal(epoch, content_type, payload, datagram.get_mut(used..)?);
+        datagram.truncate(used + sealed.unwrap_or(0));
+        sealed.is_ok().then_some(number)
+    }
+
+    fn trace_piece(&self, piece: &Piece, number: RecordNumber) {
+        let Some(handshake) = &self.handshake else { return };
+        let traced = match piece.msg_type {
+            None => Traced::ChangeCipherSpec,
+            Some(msg_type) => Traced::Handshake {
+                msg_type,
+                message_seq: piece.message_seq,
+                fragment_offset: piece.fragment_offset,
+                fragment_length: piece.fragment_length,
+                message_length: piece.message_length,
+            },
+        };
+        let event = TraceEvent::new(Direction::Sent, traced, number);
+        self.trace_sent(event.in_flight(handshake.flights.current(), handshake.outbound.transmission()));
+    }
+
+    fn trace_sent(&self, event: TraceEvent) {
+        if let Some(trace) = &self.role.common().trace {
+            trace.trace(&event);
+        }
+    }
+
+    /// Writes one record with `payload` into `out` and returns its length in bytes: one datagram
+    /// to send. Nothing is queued or copied elsewhere, nothing is allocated.
+    ///
+    /// # Errors
+    /// See [`SendError`]; nothing changed then.
+    pub fn seal(&mut self, payload: &[u8], out: &mut [u8]) -> Result<usize, SendError> {
+        match self.phase {
+            Phase::Handshaking => return Err(SendError::NotConnected),
+            Phase::Closed => return Err(SendError::Closed),
+            Phase::Connected => {}
+        }
+        let limit = self.max_payload();
+        if payload.len() > limit {
+            return Err(SendError::TooLarge { limit });
+        }
+        let needed = self.sealed_len(payload.len());
+        match self.records.seal(PROTECTED, ContentType::APPLICATION_DATA, payload, out) {
+            Ok(len) => {
+                self.stats.records_sealed += 1;
+                Ok(len)
+            }
+            Err(SealError::BufferTooSmall) => Err(SendError::BufferTooSmall { needed }),
+            Err(SealError::TooLong) => Err(SendError::TooLarge { limit }),
+            Err(SealError::Exhausted | SealError::NoSuchEpoch | SealError::Crypto) => Err(SendError::KeysExhausted),
+        }
+    }
+
+    /// Bytes of the datagram that carries a payload of `payload_len` bytes.
+    #[must_use]
+    pub fn sealed_len(&self, payload_len: usize) -> usize {
+        payload_len + self.records.overhead(PROTECTED)
+    }
+
+    /// The longest payload that [`seal`](Self::seal) takes, in bytes.
+    #[must_use]
+    pub fn max_payload(&self) -> usize {
+        self.mtu.bytes().saturating_sub(self.records.overhead(PROTECTED)).min(MAX_CONTENT)
+    }
+
+    /// The largest datagram to send from now on, in bytes of UDP payload; what is outside 256 to
+    /// 65,507 is taken as the nearer end.
+    pub fn set_mtu(&mut self, bytes: usize) {
+        self.mtu = super::Mtu::new(bytes);
+    }
+}
