@@ -10,21 +10,21 @@ use gramseal_testkit::sim::{Pair, Sim};
 
 /// One kind of handshake.
 #[derive(Debug, Clone, Copy)]
-pub struct Kind {
-    pub name: &'static str,
-    pub client_auth: bool,
-    pub legacy: bool,
-    pub cookies: bool,
+pub(crate) struct Kind {
+    pub(crate) name: &'static str,
+    pub(crate) client_auth: bool,
+    pub(crate) legacy: bool,
+    pub(crate) cookies: bool,
     /// Bytes in each certificate.
-    pub certificate_len: usize,
+    pub(crate) certificate_len: usize,
     /// The largest datagram each side sends.
-    pub mtu: usize,
+    pub(crate) mtu: usize,
 }
 
 const PLAIN: Kind =
     Kind { name: "ECDHE", client_auth: false, legacy: false, cookies: true, certificate_len: 500, mtu: 1200 };
 
-pub const KINDS: [Kind; 7] = [
+pub(crate) const KINDS: [Kind; 7] = [
     PLAIN,
     Kind { name: "ECDHE with client certificate", client_auth: true, ..PLAIN },
     Kind { name: "DHE_RSA", legacy: true, ..PLAIN },
@@ -39,7 +39,7 @@ impl Kind {
         Transport { mtu: self.mtu, handshake_timeout, ..Transport::default() }
     }
 
-    pub fn client(&self, seed: u64, timeout: Duration) -> ClientConfig {
+    pub(crate) fn client(&self, seed: u64, timeout: Duration) -> ClientConfig {
         let mut builder = null::client_config(seed).with_transport(self.transport(timeout));
         if self.client_auth {
             builder = builder.with_identity(null::identity(ToyKind::EcdsaP256, null::CLIENT_NAME, self.certificate_len));
@@ -50,7 +50,7 @@ impl Kind {
         builder.build().expect("a client configuration")
     }
 
-    pub fn server(&self, seed: u64, timeout: Duration) -> ServerConfig {
+    pub(crate) fn server(&self, seed: u64, timeout: Duration) -> ServerConfig {
         let key = if self.legacy { ToyKind::Rsa } else { ToyKind::EcdsaP256 };
         let identity = null::identity(key, null::SERVER_NAME, self.certificate_len);
         let mut builder = null::server_config(!seed, identity).with_transport(self.transport(timeout));
@@ -65,7 +65,7 @@ impl Kind {
     }
 
     /// Starts a handshake of this kind that may take `timeout`.
-    pub fn connect(&self, mut sim: Sim, seed: u64, timeout: Duration) -> (Sim, Pair) {
+    pub(crate) fn connect(&self, mut sim: Sim, seed: u64, timeout: Duration) -> (Sim, Pair) {
         if !self.cookies {
             sim = sim.without_cookies();
         }
