@@ -63,10 +63,7 @@ impl EndpointConfig {
 
     /// For an endpoint that only begins handshakes: every ClientHello is dropped.
     pub fn client() -> Self {
-        Self {
-            server: None,
-            limits: WaitingLimits { count: 1024, bytes: 2 << 20, time: Duration::from_secs(30) },
-        }
+        Self { server: None, limits: WaitingLimits { count: 1024, bytes: 2 << 20, time: Duration::from_secs(30) } }
     }
 
     /// When cookies are asked for. No effect on an endpoint that accepts no handshakes.

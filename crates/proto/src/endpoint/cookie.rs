@@ -204,7 +204,12 @@ impl CookieMaker {
 
     /// Whether the hello's cookie was made here (or by a host with the same secrets) for this peer
     /// and this hello, not too long ago.
-    pub(super) fn verify(&mut self, now: Instant, peer: SocketAddr, hello: &ClientHelloPrefix<'_>) -> Result<(), Refusal> {
+    pub(super) fn verify(
+        &mut self,
+        now: Instant,
+        peer: SocketAddr,
+        hello: &ClientHelloPrefix<'_>,
+    ) -> Result<(), Refusal> {
         self.rotate_if_due(now);
         let Ok([key_id, time_step, mac @ ..]) = <&[u8; COOKIE_LEN]>::try_from(hello.cookie) else {
             return Err(Refusal::Malformed);

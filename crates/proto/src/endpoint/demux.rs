@@ -70,13 +70,7 @@ struct Waiting {
 
 impl<K: Copy + Eq> Demux<K> {
     pub(super) fn new(limits: WaitingLimits) -> Self {
-        Self {
-            routes: BTreeMap::new(),
-            waiting: BTreeMap::new(),
-            deadlines: BTreeSet::new(),
-            waiting_bytes: 0,
-            limits,
-        }
+        Self { routes: BTreeMap::new(), waiting: BTreeMap::new(), deadlines: BTreeSet::new(), waiting_bytes: 0, limits }
     }
 
     /// The connection of this address.
@@ -97,13 +91,7 @@ impl<K: Copy + Eq> Demux<K> {
     }
 
     /// Notes that a ClientHello in a datagram of `bytes` waits for the application.
-    pub(super) fn wait(
-        &mut self,
-        now: Instant,
-        peer: SocketAddr,
-        random: &Random,
-        bytes: usize,
-    ) -> Result<(), NoRoom> {
+    pub(super) fn wait(&mut self, now: Instant, peer: SocketAddr, random: &Random, bytes: usize) -> Result<(), NoRoom> {
         let peer = address(peer);
         if self.waiting.contains_key(&peer) {
             return Err(NoRoom::AddressWaits);

@@ -44,10 +44,7 @@ impl CookieRefusals {
     /// All refusals together.
     #[must_use]
     pub const fn total(&self) -> u64 {
-        self.malformed
-            .saturating_add(self.unknown_secret)
-            .saturating_add(self.expired)
-            .saturating_add(self.mismatch)
+        self.malformed.saturating_add(self.unknown_secret).saturating_add(self.expired).saturating_add(self.mismatch)
     }
 
     pub(super) fn count(&mut self, refusal: Refusal) {
