@@ -44,12 +44,8 @@ pub(crate) struct Retransmit {
 }
 
 impl Retransmit {
-    /// The wait before the first repetition, unless the caller knows the round trip better.
-    pub(crate) const DEFAULT_INITIAL: Duration = Duration::from_millis(400);
-    /// The longest wait: RFC 6347 §4.2.4.1 wants no less.
-    pub(crate) const DEFAULT_MAX: Duration = Duration::from_secs(60);
-
-    /// A stopped timer that waits `initial` at first and never longer than `max`.
+    /// A stopped timer that waits `initial` at first and never longer than `max`, for which
+    /// RFC 6347 §4.2.4.1 wants no less than 60 s.
     pub(crate) fn new(initial: Duration, max: Duration) -> Self {
         let max = max.max(initial);
         Self { initial, max, current: initial, deadline: None, armed: None, expiries: 0 }
@@ -105,8 +101,8 @@ impl Retransmit {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
     use core::time::Duration;
-    use std::vec::Vec;
 
     use super::Retransmit;
     use crate::time::Instant;
