@@ -75,8 +75,7 @@ fn check(kind: Kind, sim: &Sim, pair: Pair, flights: &[Vec<Vec<Item>>; 2], (side
     let own = &flights[side as usize];
     let flight = own.iter().find(|flight| flight.windows(contents.len()).any(|part| part == contents));
     let flight = flight.unwrap_or_else(|| panic!("{what}: {lost} is in no flight of the undisturbed run"));
-    let later: Vec<Item> =
-        sim.sent_by(pair, side).filter(|sent| sent.at > lost.at).flat_map(Sent::items).collect();
+    let later: Vec<Item> = sim.sent_by(pair, side).filter(|sent| sent.at > lost.at).flat_map(Sent::items).collect();
     assert!(later.windows(flight.len()).any(|part| part == flight), "{what}: the flight was not sent again");
 
     for side in Side::BOTH {

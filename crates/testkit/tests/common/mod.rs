@@ -35,14 +35,19 @@ pub(crate) const KINDS: [Kind; 7] = [
 ];
 
 impl Kind {
+    /// A handshake that may take long on a bad network has to try often: with the default maximum
+    /// of 60 s the wait doubles so far that 180 s leave nine attempts, and one run in a thousand
+    /// is out of luck with all of them.
     fn transport(&self, handshake_timeout: Duration) -> Transport {
-        Transport { mtu: self.mtu, handshake_timeout, ..Transport::default() }
+        let max_timeout = Duration::from_secs(10);
+        Transport { mtu: self.mtu, handshake_timeout, max_timeout, ..Transport::default() }
     }
 
     pub(crate) fn client(&self, seed: u64, timeout: Duration) -> ClientConfig {
         let mut builder = null::client_config(seed).with_transport(self.transport(timeout));
         if self.client_auth {
-            builder = builder.with_identity(null::identity(ToyKind::EcdsaP256, null::CLIENT_NAME, self.certificate_len));
+            builder =
+                builder.with_identity(null::identity(ToyKind::EcdsaP256, null::CLIENT_NAME, self.certificate_len));
         }
         if self.legacy {
             builder = builder.with_legacy_suites(LegacySuites::Allowed).with_cipher_suites(&LEGACY);
