@@ -128,6 +128,11 @@ impl Inbound {
         Some(partial.into_message())
     }
 
+    /// Whether `message_seq` is the message delivered last.
+    pub(crate) fn is_latest(&self, message_seq: MessageSeq) -> bool {
+        message_seq.next() == self.next
+    }
+
     /// The message that is due next; `None` when the numbers are used up.
     #[cfg(test)]
     pub(crate) fn next_seq(&self) -> Option<MessageSeq> {
