@@ -8,11 +8,15 @@ pub(super) struct Mtu {
 }
 
 impl Mtu {
-    /// No step goes below this: constrained links carry little more in one piece (RFC 7925 §15).
-    const FLOOR: usize = 256;
+    /// The least that may be configured: constrained links carry little more in one piece
+    /// (RFC 7925 §15).
+    const LEAST: usize = 256;
+    /// No step goes below this: what every IPv4 path carries, 576 bytes (RFC 791 §3.2), less the
+    /// headers of IP and UDP. Smaller datagrams would be more of them, to be lost one by one.
+    const FLOOR: usize = 548;
 
     pub(super) fn new(bytes: usize) -> Self {
-        let configured = bytes.clamp(Self::FLOOR, 65_507);
+        let configured = bytes.clamp(Self::LEAST, 65_507);
         Self { configured, flights: configured }
     }
 
@@ -29,7 +33,7 @@ impl Mtu {
 
     /// Repeated losses may mean that the path is narrower than we think.
     pub(super) fn shrink_flights(&mut self) {
-        self.flights = (self.flights / 2).max(Self::FLOOR);
+        self.flights = (self.flights / 2).max(Self::FLOOR).min(self.flights);
     }
 }
 
@@ -39,12 +43,12 @@ mod tests {
 
     #[test] // RFC 6347 §4.1.1.1
     fn flights_shrink_to_a_floor_and_payloads_do_not() {
-        let mut mtu = Mtu::new(1200);
-        let mut sizes = [0; 4];
-        for size in &mut sizes {
-            mtu.shrink_flights();
-            *size = mtu.for_flights();
+        for (configured, expected) in [(1400, [700, 548, 548]), (600, [548; 3]), (300, [300; 3])] {
+            let mut mtu = Mtu::new(configured);
+            for size in expected {
+                mtu.shrink_flights();
+                assert_eq!((mtu.for_flights(), mtu.bytes()), (size, configured));
+            }
         }
-        assert_eq!((sizes, mtu.bytes()), ([600, 300, 256, 256], 1200));
     }
 }

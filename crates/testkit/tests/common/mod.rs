@@ -35,12 +35,8 @@ pub(crate) const KINDS: [Kind; 7] = [
 ];
 
 impl Kind {
-    /// A handshake that may take long on a bad network has to try often: with the default maximum
-    /// of 60 s the wait doubles so far that 180 s leave nine attempts, and one run in a thousand
-    /// is out of luck with all of them.
     fn transport(&self, handshake_timeout: Duration) -> Transport {
-        let max_timeout = Duration::from_secs(10);
-        Transport { mtu: self.mtu, handshake_timeout, max_timeout, ..Transport::default() }
+        Transport { mtu: self.mtu, handshake_timeout, ..Transport::default() }
     }
 
     pub(crate) fn client(&self, seed: u64, timeout: Duration) -> ClientConfig {
