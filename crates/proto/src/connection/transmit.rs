@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use gramseal_wire::{ContentType, Epoch, RecordNumber};
 
 use super::apply::PROTECTED;
-use super::{Connection, Phase};
+use super::{Connection, Mtu, Phase};
 use crate::error::SendError;
 use crate::flight::{Fresh, Piece};
 use crate::record::SealError;
@@ -46,7 +46,7 @@ impl Connection {
     fn next_piece(&mut self, used: usize) -> Option<(Piece, Vec<u8>)> {
         let handshake = self.handshake.as_mut()?;
         let epoch = handshake.outbound.pending_epoch()?;
-        let room = self.mtu.bytes().checked_sub(used + self.records.overhead(epoch))?;
+        let room = self.mtu.for_flights().checked_sub(used + self.records.overhead(epoch))?;
         let fresh = if used == 0 { Fresh::Yes } else { Fresh::No };
         let mut payload = core::mem::take(&mut handshake.payload);
         match handshake.outbound.next_piece(room, fresh, &mut payload) {
@@ -148,9 +148,17 @@ impl Connection {
         self.mtu.bytes().saturating_sub(self.records.overhead(PROTECTED)).min(MAX_CONTENT)
     }
 
+    /// Whether the keys have protected nearly as many records as they may, or have met so many
+    /// forgeries that they open nothing any more (RFC 9147 §4.5.3, RFC 9325 §4.4). DTLS 1.2 cannot
+    /// change keys: it is time for a new association.
+    #[must_use]
+    pub fn is_nearly_exhausted(&self) -> bool {
+        self.records.nearly_exhausted() || self.records.forgery_limit_reached()
+    }
+
     /// The largest datagram to send from now on, in bytes of UDP payload; what is outside 256 to
     /// 65,507 is taken as the nearer end.
     pub fn set_mtu(&mut self, bytes: usize) {
-        self.mtu = super::Mtu::new(bytes);
+        self.mtu = Mtu::new(bytes);
     }
 }

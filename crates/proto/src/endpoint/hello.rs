@@ -20,11 +20,16 @@ const MAX_MESSAGE_SEQ: MessageSeq = MessageSeq(16);
 /// Bytes of the shortest datagram that [`Hello::read`] accepts.
 const MIN_HELLO_LEN: usize = PlaintextHeader::LEN + HandshakeHeader::LEN + 2 + 32 + 1 + 1;
 
-const VERIFY_BODY_LEN: u8 = 2 + 1 + COOKIE_LEN as u8;
-const VERIFY_RECORD_LEN: u16 = HandshakeHeader::LEN as u16 + VERIFY_BODY_LEN as u16;
+/// Bytes of a HelloVerifyRequest, and of the record around it.
+const VERIFY_BODY_LEN: u8 = 2 + 1 + 18;
+const VERIFY_RECORD_LEN: u16 = 12 + VERIFY_BODY_LEN as u16;
 
-// No amplification: what answers a hello cannot be longer than any hello.
-const _: () = assert!(PlaintextHeader::LEN + VERIFY_RECORD_LEN as usize <= MIN_HELLO_LEN);
+const _: () = {
+    assert!(VERIFY_BODY_LEN as usize == 2 + 1 + COOKIE_LEN);
+    assert!(VERIFY_RECORD_LEN as usize == HandshakeHeader::LEN + VERIFY_BODY_LEN as usize);
+    // No amplification: what answers a hello is shorter than any hello.
+    assert!(PlaintextHeader::LEN + (VERIFY_RECORD_LEN as usize) < MIN_HELLO_LEN);
+};
 
 /// The front of a ClientHello as it arrived.
 #[derive(Debug, Clone, Copy)]

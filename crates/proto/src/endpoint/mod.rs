@@ -96,7 +96,6 @@ use crate::discard::Discard;
 #[derive(Debug)]
 #[must_use = "a datagram that is not acted on is lost"]
 #[expect(clippy::exhaustive_enums, reason = "callers have to act on every kind")]
-#[expect(clippy::large_enum_variant, reason = "it is short-lived, and only proven peers cost an allocation")]
 pub enum Route<K> {
     /// It belongs to this connection.
     Connection(K),

@@ -22,8 +22,7 @@ use gramseal_wire::{CipherSuite, Epoch, HandshakeType, NamedGroup, ProtocolVersi
 use pki_types::CertificateDer;
 use zeroize::Zeroizing;
 
-pub(crate) use client::{Hello, start as start_client};
-pub(crate) use compose::OutgoingSeq;
+pub(crate) use client::start as start_client;
 pub(crate) use schedule12::Session12;
 pub(crate) use server::start as start_server;
 
@@ -125,7 +124,7 @@ impl State {
         match self {
             Self::ClientHello(state) => state.handle(message, out),
             Self::Client12(state) => state.handle(message, out),
-            Self::ServerHello(state) => state.handle(message, out),
+            Self::ServerHello(state) => (*state).handle(message, out),
             Self::Server12(state) => state.handle(message, out),
             Self::Connected => Err(unexpected(message)),
         }

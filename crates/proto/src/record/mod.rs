@@ -4,6 +4,8 @@
 //! limits. Never does: look into content, keep application data, or end an association.
 //! RFC 6347 §4.1; built so that RFC 9147 §4 fits in beside it.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
+
 mod early;
 mod epoch;
 mod layer;
@@ -18,8 +20,7 @@ mod test_keys;
 pub(crate) use early::EarlyRecords;
 pub(crate) use epoch::{ReadEpoch, WriteEpoch};
 pub(crate) use layer::RecordLayer;
-pub(crate) use open::{Opened, peek_epoch, split_record};
-pub(crate) use replay::ReplayWindow;
+pub(crate) use open::{peek_epoch, split_record};
 pub(crate) use seal::SealError;
 
 /// The most bytes of content that a record carries (RFC 6347 §4.1).
