@@ -166,10 +166,17 @@ impl Node {
     pub fn run_until(&mut self, what: &str, process: &Process, mut done: impl FnMut(&Self) -> bool) {
         let started = Clock::now();
         while !done(self) {
-            let state = format!("{:?} {:?}", self.closed, self.watch.log().events);
-            assert!(started.elapsed() < PATIENCE, "waiting for {what}: {state}; {}", process.transcript());
+            if started.elapsed() > PATIENCE {
+                panic!("waiting for {what}: {}; {}", self.state(), process.transcript());
+            }
             self.step();
         }
+    }
+
+    /// Where it is, for messages.
+    #[must_use]
+    pub fn state(&self) -> String {
+        format!("closed: {:?}\n{}", self.closed, self.watch.log())
     }
 
     /// Works for a while, or until `done`, and says whether it is.

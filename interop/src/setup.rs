@@ -64,7 +64,13 @@ pub fn server(pki: &TestPki) -> ServerConfigBuilder {
 pub struct Folder(PathBuf);
 
 impl Folder {
-    pub(crate) fn new() -> Self {
+    /// Makes it, below the system's folder for temporary files.
+    ///
+    /// # Panics
+    /// If nothing can be written there.
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "a folder is made, not a default taken")]
+    pub fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("gramseal-interop-{}-{number}", std::process::id()));

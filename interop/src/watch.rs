@@ -1,6 +1,6 @@
 //! What our side shows of a handshake: secrets for the key log, and the trace.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gramseal_proto::wire::AlertDescription;
@@ -35,6 +35,21 @@ impl Log {
                 if event.direction == Direction::Sent && fragment_length < message_length)
         };
         self.events.iter().filter(partial).count()
+    }
+}
+
+impl fmt::Display for Log {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for event in &self.events {
+            let what = match event.traced {
+                Traced::Handshake { msg_type, .. } => msg_type.to_string(),
+                Traced::ChangeCipherSpec => "ChangeCipherSpec".to_owned(),
+                Traced::Alert(description) => format!("alert {description}"),
+                other => format!("{other:?}"),
+            };
+            writeln!(f, "{:?} {what}, transmission {}", event.direction, event.retransmission)?;
+        }
+        Ok(())
     }
 }
 

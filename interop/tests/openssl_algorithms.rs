@@ -1,6 +1,6 @@
 //! Every suite, group and kind of key, in both roles, against OpenSSL.
 
-use gramseal_interop::{Node, SERVER_NAME, Weather, client, for_each, openssl, pki, server};
+use gramseal_interop::{Folder, Node, SERVER_NAME, Weather, client, for_each, openssl, pki, server};
 use gramseal_proto::config::LegacySuites;
 use gramseal_proto::endpoint::CookiePolicy;
 use gramseal_proto::wire::{CipherSuite as Suite, NamedGroup as Group, SignatureScheme as Scheme};
@@ -70,15 +70,24 @@ fn groups() -> Vec<Case> {
     .collect()
 }
 
-/// The names of TLS 1.2 in OpenSSL: every curve needs the certificate's own among the groups.
-fn group_list(case: &Case) -> String {
+/// The groups to offer, for us and for OpenSSL. OpenSSL takes them for the curves of certificates,
+/// too (RFC 8422 §5.1.1 gives the list no narrower meaning), so the certificate's joins them.
+fn group_list(case: &Case) -> (Vec<Group>, String) {
     let curve = match case.kind {
-        Kind::EcdsaP256 => "P-256",
-        Kind::EcdsaP384 => "P-384",
-        Kind::EcdsaP521 => "P-521",
-        Kind::Ed25519 | Kind::Rsa2048 => return case.group.1.to_owned(),
+        Kind::EcdsaP256 => Some((Group::SECP256R1, "P-256")),
+        Kind::EcdsaP384 => Some((Group::SECP384R1, "P-384")),
+        Kind::EcdsaP521 => Some((Group::SECP521R1, "P-521")),
+        Kind::Ed25519 | Kind::Rsa2048 => None,
     };
-    if case.group.1 == curve { curve.to_owned() } else { format!("{}:{curve}", case.group.1) }
+    let list = std::iter::once(case.group).chain(curve.filter(|curve| *curve != case.group));
+    let (groups, names): (Vec<_>, Vec<_>) = list.unzip();
+    (groups, names.join(":"))
+}
+
+/// The signature to agree on, and that of the chain, which is the root's.
+fn scheme_list(name: &str) -> String {
+    const ROOT: &str = "ECDSA+SHA256";
+    if name == ROOT { name.to_owned() } else { format!("{name}:{ROOT}") }
 }
 
 fn check_negotiated(node: &Node, case: &Case) {
@@ -89,13 +98,14 @@ fn check_negotiated(node: &Node, case: &Case) {
 fn our_client(case: &Case) {
     let pki = pki(case.kind);
     let mut peer = openssl::s_server().identity(&pki.server(SERVER_NAME)).cipher(case.suite.1);
-    peer = peer.args(["-groups", &group_list(case)]);
+    let (groups, names) = group_list(case);
+    // OpenSSL does as the client prefers, so the first of ours is it.
+    peer = peer.args(["-groups", &names]);
     if let Some((_, name)) = case.scheme {
-        // The chain's signatures are the root's, which is ECDSA with SHA-256.
-        peer = peer.args(["-sigalgs", name]);
+        peer = peer.args(["-sigalgs", &scheme_list(name)]);
     }
     let (mut peer, address) = peer.listening();
-    let config = client(&pki).with_groups(&[case.group.0]);
+    let config = client(&pki).with_groups(&groups);
     let mut node = Node::client(config, SERVER_NAME, address, Weather::default());
     openssl::check(&mut node, &mut peer);
     check_negotiated(&node, case);
@@ -109,9 +119,9 @@ fn our_server(case: &Case) {
     let pki = pki(case.kind);
     let mut node = Node::server(server(&pki), CookiePolicy::Required, Weather::default());
     let mut peer = openssl::s_client(node.local_addr()).trust(&pki).cipher(case.suite.1);
-    peer = peer.args(["-groups", &group_list(case), "-verify_hostname", SERVER_NAME]);
+    peer = peer.args(["-groups", &group_list(case).1, "-verify_hostname", SERVER_NAME]);
     if let Some((_, name)) = case.scheme {
-        peer = peer.args(["-sigalgs", &format!("{name}:ECDSA+SHA256")]);
+        peer = peer.args(["-sigalgs", &scheme_list(name)]);
     }
     let mut peer = peer.start();
     openssl::check(&mut node, &mut peer);
@@ -157,8 +167,7 @@ fn every_group_and_signature_as_server() {
 }
 
 fn parameters(group: &str) -> String {
-    let algorithm = if group.starts_with("dh_") { "DHX" } else { "DH" };
-    openssl::run(&["genpkey", "-genparam", "-algorithm", algorithm, "-pkeyopt", &format!("group:{group}")])
+    openssl::run(&["genpkey", "-genparam", "-algorithm", "DH", "-pkeyopt", &format!("group:{group}")])
 }
 
 #[test]
@@ -207,19 +216,43 @@ fn groups_of_the_servers_own_making() {
     });
 }
 
+/// A prime of 1024 bits, and a safe one (RFC 2409 §6.2).
+const PRIME_1024: &str = "FFFFFFFFFFFFFFFFC90FDAA22168C234C4C6628B80DC1CD129024E088A67CC74\
+    020BBEA63B139B22514A08798E3404DDEF9519B3CD3A431B302B0A6DF25F14374FE1356D6D51C245\
+    E485B576625E7EC6F44C42E9A637ED6B0BFF5CB6F406B7EDEE386BFB5A899FA5AE9F24117C4B1FE6\
+    49286651ECE65381FFFFFFFFFFFFFFFF";
+
+fn parameters_of(prime: &str) -> String {
+    let folder = Folder::new();
+    let der = folder.path("dh.der");
+    let der = der.to_str().expect("the name of the folder is text");
+    let (p, g) = (format!("p=INTEGER:0x{prime}"), "g=INTEGER:2");
+    let definition = folder.path("dh.conf");
+    std::fs::write(&definition, format!("asn1=SEQUENCE:dh\n[dh]\n{p}\n{g}\n")).expect("the folder is writable");
+    let definition = definition.to_str().expect("the name of the folder is text");
+    let _parsed = openssl::run(&["asn1parse", "-genconf", definition, "-noout", "-out", der]);
+    openssl::run(&["dhparam", "-inform", "DER", "-in", der])
+}
+
+/// Offers `parameters` as OpenSSL's server and gives how our client ends.
+fn refused(parameters: &str, alert: u8) -> CloseReason {
+    let pki = pki(Kind::Rsa2048);
+    let peer = openssl::s_server().identity(&pki.server(SERVER_NAME));
+    let peer = peer.cipher("DHE-RSA-AES128-GCM-SHA256@SECLEVEL=0");
+    let (peer, address) = peer.file("-dhparam", "dh.pem", parameters).listening();
+    let config = client(&pki).with_legacy_suites(LegacySuites::Allowed);
+    let mut node = Node::client(config, SERVER_NAME, address, Weather::default());
+    let reason = node.run_to_end(&peer);
+    peer.wait_for(&format!("SSL alert number {alert}"));
+    reason
+}
+
 #[test]
 fn unsafe_groups_are_refused() {
-    // Too small: 1536 bits; 1024 bits. Large enough, but no safe prime (RFC 5114).
-    for_each(&["modp_1536", "dh_1024_160", "dh_2048_256"], |group| {
-        let pki = pki(Kind::Rsa2048);
-        let peer = openssl::s_server().identity(&pki.server(SERVER_NAME));
-        let peer = peer.cipher("DHE-RSA-AES128-GCM-SHA256@SECLEVEL=0");
-        let (peer, address) = peer.file("-dhparam", "dh.pem", &parameters(group)).listening();
-        let config = client(&pki).with_legacy_suites(LegacySuites::Allowed);
-        let mut node = Node::client(config, SERVER_NAME, address, Weather::default());
-        let reason = node.run_to_end(&peer);
+    let prime_not_safe = openssl::run(&["prime", "-generate", "-bits", "2048", "-hex"]);
+    let groups = [parameters_of(PRIME_1024), parameters("modp_1536"), parameters_of(prime_not_safe.trim())];
+    for_each(&groups, |group| {
+        let reason = refused(group, 71);
         assert_eq!(reason, CloseReason::Failed(Error::Incompatible(Incompatible::UnsafeFiniteFieldGroup)));
-        // insufficient_security
-        peer.wait_for("SSL alert number 71");
     });
 }
