@@ -150,9 +150,10 @@ impl OpenSsl {
 /// If openssl is not there or fails.
 #[must_use]
 pub fn run(args: &[&str]) -> String {
-    let output = Command::new(PROGRAM).args(args).output().unwrap_or_else(|error| {
-        panic!("`{PROGRAM}` did not start ({error}): install the Debian package of that name")
-    });
+    let output = Command::new(PROGRAM)
+        .args(args)
+        .output()
+        .unwrap_or_else(|error| panic!("`{PROGRAM}` did not start ({error}): install the Debian package of that name"));
     assert!(output.status.success(), "openssl {args:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("PEM is text")
 }

@@ -84,7 +84,7 @@ fn group_list(case: &Case) -> (Vec<Group>, String) {
     (groups, names.join(":"))
 }
 
-/// The signature to agree on, and that of the chain, which is the root's.
+/// What OpenSSL's client lists: the signature to agree on, and that of the root.
 fn scheme_list(name: &str) -> String {
     const ROOT: &str = "ECDSA+SHA256";
     if name == ROOT { name.to_owned() } else { format!("{name}:{ROOT}") }
@@ -102,7 +102,7 @@ fn our_client(case: &Case) {
     // OpenSSL does as the client prefers, so the first of ours is it.
     peer = peer.args(["-groups", &names]);
     if let Some((_, name)) = case.scheme {
-        peer = peer.args(["-sigalgs", &scheme_list(name)]);
+        peer = peer.args(["-sigalgs", name]);
     }
     let (mut peer, address) = peer.listening();
     let config = client(&pki).with_groups(&groups);
@@ -158,7 +158,9 @@ fn every_suite_as_server() {
 
 #[test]
 fn every_group_and_signature_as_client() {
-    for_each(&groups(), our_client);
+    // OpenSSL's server takes Ed25519 in TLS 1.2 but not in DTLS 1.2, where it finds no suite.
+    let cases: Vec<_> = groups().into_iter().filter(|case| case.kind != Kind::Ed25519).collect();
+    for_each(&cases, our_client);
 }
 
 #[test]
