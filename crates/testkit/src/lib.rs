@@ -1,1 +1,3 @@
 //! Network simulator, scripted peer, null cryptography and test certificates.
+
+pub mod pki;

@@ -1,1 +1,34 @@
-//! Certificate chain verification for gramseal.
+//! Decides whether a peer is who it should be: implementations of [`PeerVerifier`].
+//!
+//! - [`ChainVerifier`]: the certificate leads to a trusted root, is valid now, is meant for the
+//!   peer's role and, for a server, carries its name.
+//! - [`FingerprintVerifier`]: the certificate is one of those named beforehand.
+//! - [`dangerous::AcceptAnyCertificate`]: anything goes.
+//!
+//! [`public_key_of`] and [`describe`] serve applications that write a verifier of their own or
+//! show certificates to people.
+//!
+//! Chains are checked by `rustls-webpki`, none of whose types appears here, so that its releases
+//! are not ours. Signature algorithms come from the crypto provider. This crate never checks that
+//! a peer holds its private key (the handshake does), never revocation, never touches the network.
+//!
+//! Standards: RFC 5280 (certificates and paths), RFC 9525 (names of servers), RFC 5246 §7.4.2 and
+//! §7.4.4.
+
+mod chain;
+pub mod dangerous;
+mod describe;
+mod fault;
+mod fingerprint;
+mod key;
+#[cfg(feature = "system-roots")]
+mod system;
+
+pub use chain::{ChainVerifier, ChainVerifierBuilder, RootsError};
+pub use describe::{Description, describe};
+pub use fingerprint::{Fingerprint, FingerprintVerifier, ParseFingerprintError};
+pub use gramseal_proto::CertificateFault;
+pub use gramseal_proto::config::{PeerRole, PeerVerified, PeerVerifier, Presented};
+pub use key::public_key_of;
+#[cfg(feature = "system-roots")]
+pub use system::SystemRoots;

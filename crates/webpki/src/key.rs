@@ -1,0 +1,75 @@
+//! Takes the public key out of a certificate.
+
+use gramseal_proto::CertificateFault;
+use gramseal_proto::crypto::PublicKey;
+use pki_types::CertificateDer;
+use webpki::EndEntityCert;
+use x509_cert::der::asn1::{AnyRef, BitStringRef};
+use x509_cert::der::{Reader, SliceReader, Tag, Tagged};
+
+use crate::fault::fault;
+
+/// The public key that `certificate` is for. Nothing else of the certificate is checked.
+///
+/// # Errors
+/// - [`CertificateFault::BadEncoding`]: not a certificate, or a damaged one.
+/// - [`CertificateFault::Unsupported`]: a version other than 3 (self-made certificates of old
+///   tools are version 1), or a critical extension that this crate does not know. Such an extension
+///   forbids to use the certificate at all (RFC 5280 §4.2), so it is refused even where no chain
+///   is checked.
+pub fn public_key_of(certificate: &CertificateDer<'_>) -> Result<PublicKey, CertificateFault> {
+    let parsed = EndEntityCert::try_from(certificate).map_err(|error| fault(&error))?;
+    public_key(&parsed)
+}
+
+/// The public key of a certificate that is parsed already.
+pub(crate) fn public_key(certificate: &EndEntityCert<'_>) -> Result<PublicKey, CertificateFault> {
+    split(&certificate.subject_public_key_info()).map_err(|_| CertificateFault::BadEncoding)
+}
+
+/// Splits a `SubjectPublicKeyInfo` (RFC 5280 §4.1.2.7) as [`PublicKey::new`] asks.
+fn split(info: &[u8]) -> x509_cert::der::Result<PublicKey> {
+    let mut reader = SliceReader::new(info)?;
+    let (algorithm, key) = reader.sequence(|fields| {
+        let algorithm: AnyRef<'_> = fields.decode()?;
+        algorithm.tag().assert_eq(Tag::Sequence)?;
+        let key: BitStringRef<'_> = fields.decode()?;
+        Ok::<_, x509_cert::der::Error>((algorithm, key))
+    })?;
+    reader.finish()?;
+    // No signature key has a number of bits that is not a multiple of eight.
+    let key = key.as_bytes().ok_or_else(|| Tag::BitString.value_error())?;
+    Ok(PublicKey::new(algorithm.value().to_vec(), key.to_vec()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INFO: [u8; 16] = [0x30, 14, 0x30, 7, 0x06, 3, 0x2b, 0x65, 0x70, 0x05, 0x00, 0x03, 3, 0x00, 0xaa, 0xbb];
+
+    #[test] // RFC 5280 §4.1.2.7
+    fn algorithm_and_key_lose_their_headers() {
+        let key = split(&INFO).unwrap();
+        assert_eq!(key.algorithm(), [0x06, 3, 0x2b, 0x65, 0x70, 0x05, 0x00]);
+        assert_eq!(key.key(), [0xaa, 0xbb]);
+    }
+
+    #[test]
+    fn unused_bits_are_refused() {
+        let mut info = INFO;
+        info[13] = 1;
+        info[15] = 0xba;
+        assert!(split(&info).is_err());
+    }
+
+    #[test]
+    fn trailing_bytes_are_refused() {
+        let mut longer = INFO.to_vec();
+        longer.push(0);
+        assert!(split(&longer).is_err());
+        // The same byte inside the outer SEQUENCE.
+        longer[1] += 1;
+        assert!(split(&longer).is_err());
+    }
+}
