@@ -1,0 +1,58 @@
+//! AES-GCM and ChaCha20-Poly1305 (RFC 5116, RFC 8439).
+//!
+//! Nonces are the caller's: the record layer derives them from record numbers.
+
+use aws_lc_rs::aead::{self, Aad, LessSafeKey, Nonce, UnboundKey};
+use gramseal_proto::crypto::{Aead, AeadAlgorithm, AeadKey, CryptoError, NONCE_LEN};
+
+/// AEAD_AES_128_GCM.
+pub static AES_128_GCM: &dyn Aead = &Algorithm(AeadAlgorithm::Aes128Gcm, &aead::AES_128_GCM);
+
+/// AEAD_AES_256_GCM.
+pub static AES_256_GCM: &dyn Aead = &Algorithm(AeadAlgorithm::Aes256Gcm, &aead::AES_256_GCM);
+
+/// AEAD_CHACHA20_POLY1305.
+pub static CHACHA20_POLY1305: &dyn Aead = &Algorithm(AeadAlgorithm::ChaCha20Poly1305, &aead::CHACHA20_POLY1305);
+
+#[derive(Debug)]
+struct Algorithm(AeadAlgorithm, &'static aead::Algorithm);
+
+impl Aead for Algorithm {
+    fn algorithm(&self) -> AeadAlgorithm {
+        self.0
+    }
+
+    fn key(&self, key: &[u8]) -> Result<Box<dyn AeadKey>, CryptoError> {
+        let key = UnboundKey::new(self.1, key).map_err(|_| CryptoError::new())?;
+        Ok(Box::new(Key(LessSafeKey::new(key))))
+    }
+}
+
+struct Key(LessSafeKey);
+
+impl AeadKey for Key {
+    fn seal(
+        &self,
+        nonce: [u8; NONCE_LEN],
+        aad: &[u8],
+        plaintext: &[u8],
+        trailer: &[u8],
+        out: &mut [u8],
+    ) -> Result<(), CryptoError> {
+        // The library compares the length of what remains with the trailer and the tag.
+        let (ciphertext, rest) = out.split_at_mut_checked(plaintext.len()).ok_or_else(CryptoError::new)?;
+        self.0
+            .seal_out_of_place_scatter(nonce_of(nonce), Aad::from(aad), plaintext, ciphertext, trailer, rest)
+            .map_err(|_| CryptoError::new())
+    }
+
+    fn open(&self, nonce: [u8; NONCE_LEN], aad: &[u8], in_out: &mut [u8]) -> Result<usize, CryptoError> {
+        let plaintext =
+            self.0.open_in_place(nonce_of(nonce), Aad::from(aad), in_out).map_err(|_| CryptoError::new())?;
+        Ok(plaintext.len())
+    }
+}
+
+fn nonce_of(bytes: [u8; NONCE_LEN]) -> Nonce {
+    Nonce::assume_unique_for_key(bytes)
+}
