@@ -2,7 +2,7 @@
 //!
 //! A [`Discard`] ends nothing: whoever can send a datagram can cause one (RFC 6347 §4.1.2.7,
 //! RFC 9147 §4.5.2). It is a type of its own, with no conversion to an error that ends an
-//! association, so that the two cannot be mixed up. `record`, `flight` and `connection` share it.
+//! association, so that the two cannot be mixed up. `record`, `flight`, `connection` and `endpoint` share it.
 
 use core::fmt;
 
@@ -54,11 +54,20 @@ pub enum Discard {
     UnauthenticatedAlert,
     /// The association has ended.
     Closed,
+    /// Nothing that begins an association, from an address that has none.
+    UnknownPeer,
+    /// A part of a ClientHello, from an address that has no association, without all of the fields
+    /// up to the cookie: it cannot be answered without keeping it.
+    HelloFragment,
+    /// A ClientHello from an address of which one waits for the application already.
+    AlreadyWaiting,
+    /// A ClientHello while too many wait for the application.
+    IncomingFull,
 }
 
 impl Discard {
     /// Every reason, in the order in which [`DiscardCounts`] lists them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 25] = [
         Self::Foreign,
         Self::Malformed,
         Self::UnknownVersion,
@@ -80,6 +89,10 @@ impl Discard {
         Self::BeforeFinished,
         Self::UnauthenticatedAlert,
         Self::Closed,
+        Self::UnknownPeer,
+        Self::HelloFragment,
+        Self::AlreadyWaiting,
+        Self::IncomingFull,
     ];
 
     /// A short name for counters and machine-readable output; never changes for a reason.
@@ -107,6 +120,10 @@ impl Discard {
             Self::BeforeFinished => "before_finished",
             Self::UnauthenticatedAlert => "unauthenticated_alert",
             Self::Closed => "closed",
+            Self::UnknownPeer => "unknown_peer",
+            Self::HelloFragment => "hello_fragment",
+            Self::AlreadyWaiting => "already_waiting",
+            Self::IncomingFull => "incoming_full",
         }
     }
 
@@ -134,6 +151,10 @@ impl Discard {
             Self::BeforeFinished => "application data before Finished",
             Self::UnauthenticatedAlert => "alert that is not authenticated",
             Self::Closed => "the association has ended",
+            Self::UnknownPeer => "nothing that begins an association, from an unknown peer",
+            Self::HelloFragment => "part of a ClientHello without its cookie field, from an unknown peer",
+            Self::AlreadyWaiting => "ClientHello from a peer whose handshake waits for the application",
+            Self::IncomingFull => "ClientHello while too many wait for the application",
         }
     }
 }

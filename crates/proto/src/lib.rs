@@ -15,6 +15,7 @@ pub mod config;
 mod connection;
 pub mod crypto;
 mod discard;
+pub mod endpoint;
 mod error;
 mod flight;
 mod handshake;

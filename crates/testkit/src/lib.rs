@@ -1,3 +1,11 @@
-//! Network simulator, scripted peer, null cryptography and test certificates.
+//! What gramseal's own tests are made of: a simulated network, a scripted peer, cryptography that
+//! protects nothing but runs fast and repeats exactly, and a counter of allocations.
+//!
+//! Nothing here reads a clock, starts a thread or opens a socket. Never use it outside tests.
 
+pub mod alloc_counter;
+pub mod decode;
+pub mod null;
 pub mod pki;
+pub mod rng;
+pub mod sim;

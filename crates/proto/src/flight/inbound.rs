@@ -298,3 +298,269 @@ impl Partial {
         self.bytes = whole;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::vec;
+    use std::vec::Vec;
+
+    use gramseal_wire::{Epoch, Fragment, HandshakeHeader, HandshakeType, MessageSeq};
+    use proptest::prelude::*;
+
+    use super::{Inbound, InboundLimits, Inserted};
+    use crate::discard::Discard;
+    use crate::message::Message;
+
+    const PLAIN: Epoch = Epoch::UNPROTECTED;
+    const SEALED: Epoch = Epoch(1);
+    const TYPE: HandshakeType = HandshakeType::CERTIFICATE;
+
+    fn inbound() -> Inbound {
+        Inbound::new(MessageSeq(0), InboundLimits::default())
+    }
+
+    fn fragment(seq: u16, length: u32, offset: u32, body: &[u8]) -> Fragment<'_> {
+        Fragment { msg_type: TYPE, length, message_seq: MessageSeq(seq), fragment_offset: offset, body }
+    }
+
+    fn message(epoch: Epoch, seq: u16, body: &[u8]) -> Message {
+        let length = u32::try_from(body.len()).expect("short");
+        let header = HandshakeHeader::whole(TYPE, length, MessageSeq(seq)).to_bytes();
+        Message::new(epoch, [&header[..], body].concat()).expect("a message")
+    }
+
+    fn body(len: usize) -> Vec<u8> {
+        (0u8..251).cycle().take(len).collect()
+    }
+
+    #[test] // RFC 6347 §4.2.2
+    fn messages_come_out_in_order_whatever_order_they_came_in() {
+        let mut inbound = inbound();
+        assert_eq!(inbound.insert(PLAIN, fragment(2, 1, 0, b"c")), Ok(Inserted::Stored));
+        assert_eq!(inbound.insert(PLAIN, fragment(1, 0, 0, b"")), Ok(Inserted::Stored));
+        assert_eq!(inbound.next(), None);
+        assert_eq!(inbound.insert(PLAIN, fragment(0, 1, 0, b"a")), Ok(Inserted::Stored));
+        assert_eq!(inbound.next(), Some(message(PLAIN, 0, b"a")));
+        assert_eq!(inbound.next(), Some(message(PLAIN, 1, b"")));
+        assert_eq!(inbound.next(), Some(message(PLAIN, 2, b"c")));
+        assert_eq!((inbound.next(), inbound.is_empty(), inbound.buffered()), (None, true, 0));
+    }
+
+    #[test] // RFC 6347 §4.2.3
+    fn of_bytes_that_overlap_the_first_copy_counts() {
+        let mut inbound = inbound();
+        assert_eq!(inbound.insert(PLAIN, fragment(0, 6, 2, b"CD")), Ok(Inserted::Stored));
+        assert_eq!(inbound.insert(PLAIN, fragment(0, 6, 2, b"xy")), Ok(Inserted::AlreadyHad));
+        assert_eq!(inbound.insert(PLAIN, fragment(0, 6, 1, b"bxyef")), Ok(Inserted::Stored));
+        assert_eq!(inbound.insert(PLAIN, fragment(0, 6, 0, b"aaaaaa")), Ok(Inserted::Stored));
+        assert_eq!(inbound.next(), Some(message(PLAIN, 0, b"abCDef")));
+    }
+
+    #[test]
+    fn a_fragment_without_bytes_leaves_no_trace() {
+        let mut inbound = inbound();
+        assert_eq!(inbound.insert(PLAIN, fragment(0, 6, 3, b"")), Ok(Inserted::AlreadyHad));
+        assert!(inbound.is_empty());
+    }
+
+    #[test]
+    fn a_repeated_message_is_old_and_its_end_is_told() {
+        let mut inbound = inbound();
+        inbound.insert(PLAIN, fragment(0, 4, 0, b"abcd")).expect("stored");
+        inbound.next().expect("whole");
+        let old = |last_fragment| Ok(Inserted::Old { msg_type: TYPE, message_seq: MessageSeq(0), last_fragment });
+        assert_eq!(inbound.insert(PLAIN, fragment(0, 4, 0, b"ab")), old(false));
+        assert_eq!(inbound.insert(PLAIN, fragment(0, 4, 2, b"cd")), old(true));
+    }
+
+    #[test]
+    fn only_a_few_messages_ahead_are_taken() {
+        let mut inbound = inbound();
+        assert_eq!(inbound.insert(PLAIN, fragment(6, 1, 0, b"x")), Ok(Inserted::Stored));
+        assert_eq!(inbound.insert(PLAIN, fragment(7, 1, 0, b"x")), Err(Discard::FragmentTooFarAhead));
+        assert_eq!(inbound.insert(PLAIN, fragment(u16::MAX, 1, 0, b"x")), Err(Discard::FragmentTooFarAhead));
+    }
+
+    #[test]
+    fn message_numbers_do_not_wrap() {
+        let mut inbound = Inbound::new(MessageSeq(u16::MAX), InboundLimits::default());
+        inbound.insert(SEALED, fragment(u16::MAX, 1, 0, b"x")).expect("stored");
+        assert!(inbound.next().is_some());
+        assert_eq!((inbound.next(), inbound.next_seq()), (None, None));
+        assert!(matches!(inbound.insert(SEALED, fragment(0, 1, 0, b"x")), Ok(Inserted::Old { .. })));
+    }
+
+    #[test]
+    fn what_cannot_be_a_fragment_is_dropped() {
+        let mut inbound = inbound();
+        assert_eq!(inbound.insert(PLAIN, fragment(0, 4, 2, b"cde")), Err(Discard::Malformed));
+        assert_eq!(inbound.insert(PLAIN, fragment(0, 4, u32::MAX, b"cde")), Err(Discard::Malformed));
+        assert_eq!(inbound.insert(PLAIN, fragment(0, 65_537, 0, b"x")), Err(Discard::MessageTooLong));
+        assert!(inbound.is_empty());
+    }
+
+    #[test]
+    fn one_forged_first_fragment_does_not_block_a_message() {
+        let mut inbound = inbound();
+        let forged = Fragment { msg_type: HandshakeType::FINISHED, ..fragment(0, 60_000, 0, b"junk") };
+        assert_eq!(inbound.insert(PLAIN, forged), Ok(Inserted::Stored));
+        assert_eq!(inbound.insert(PLAIN, fragment(0, 4, 0, b"ab")), Ok(Inserted::Stored));
+        assert_eq!(inbound.insert(PLAIN, fragment(0, 5, 0, b"ab")), Err(Discard::FragmentMismatch));
+        assert_eq!(inbound.insert(PLAIN, fragment(0, 4, 2, b"cd")), Ok(Inserted::Stored));
+        assert_eq!(inbound.next(), Some(message(PLAIN, 0, b"abcd")));
+        assert!(inbound.is_empty(), "the forged version is forgotten with its message");
+    }
+
+    #[test]
+    fn a_protected_message_displaces_what_anybody_could_have_sent() {
+        let mut inbound = inbound();
+        for length in [4, 5] {
+            inbound.insert(PLAIN, fragment(0, length, 0, b"junk")).expect("stored");
+        }
+        assert_eq!(inbound.insert(SEALED, fragment(0, 4, 0, b"good")), Ok(Inserted::Stored));
+        assert_eq!(inbound.insert(PLAIN, fragment(0, 4, 0, b"junk")), Err(Discard::FragmentMismatch));
+        assert_eq!(inbound.next(), Some(message(SEALED, 0, b"good")));
+    }
+
+    #[test]
+    fn a_protected_message_that_changes_is_refused_and_the_first_version_stands() {
+        let mut inbound = inbound();
+        inbound.insert(SEALED, fragment(0, 4, 0, b"go")).expect("stored");
+        let other_type = Fragment { msg_type: HandshakeType::FINISHED, ..fragment(0, 4, 0, b"xx") };
+        assert_eq!(inbound.insert(SEALED, other_type), Err(Discard::FragmentMismatch));
+        assert_eq!(inbound.insert(SEALED, fragment(0, 5, 0, b"xx")), Err(Discard::FragmentMismatch));
+        assert_eq!(inbound.insert(SEALED, fragment(0, 4, 2, b"od")), Ok(Inserted::Stored));
+        assert_eq!(inbound.next(), Some(message(SEALED, 0, b"good")));
+    }
+
+    #[test]
+    fn after_a_key_change_nothing_from_before_becomes_due() {
+        let mut inbound = inbound();
+        inbound.insert(PLAIN, fragment(0, 1, 0, b"x")).expect("stored");
+        inbound.expect_epoch(SEALED);
+        assert_eq!(inbound.next(), None);
+        assert_eq!(inbound.insert(PLAIN, fragment(0, 1, 0, b"x")), Err(Discard::UnexpectedContent));
+        inbound.insert(SEALED, fragment(0, 1, 0, b"y")).expect("stored");
+        assert_eq!(inbound.next(), Some(message(SEALED, 0, b"y")));
+        assert!(matches!(inbound.insert(PLAIN, fragment(0, 1, 0, b"x")), Ok(Inserted::Old { .. })));
+    }
+
+    #[test]
+    fn claimed_lengths_cost_nothing() {
+        let mut inbound = inbound();
+        for seq in 0..7 {
+            inbound.insert(PLAIN, fragment(seq, 65_536, 65_535, b"x")).expect("stored");
+        }
+        assert!(inbound.buffered() < 7 * 400, "{}", inbound.buffered());
+        assert!(inbound.partials.iter().all(|partial| partial.bytes.capacity() < 64));
+    }
+
+    #[test]
+    fn the_message_that_is_due_displaces_later_ones() {
+        let limits = InboundLimits { max_message_len: 3000, max_buffered: 4000, ahead: 7 };
+        let mut inbound = Inbound::new(MessageSeq(0), limits);
+        for seq in [1, 5] {
+            inbound.insert(PLAIN, fragment(seq, 3000, 0, &body(1500))).expect("room");
+        }
+        assert_eq!(inbound.insert(PLAIN, fragment(6, 1500, 0, &body(1500))), Err(Discard::ReassemblyFull));
+        assert_eq!(inbound.insert(PLAIN, fragment(0, 1200, 0, &body(1200))), Ok(Inserted::Stored));
+        let held: Vec<_> = inbound.partials.iter().map(|partial| partial.version.message_seq.0).collect();
+        assert_eq!(held, [1, 0], "the message furthest ahead went");
+        assert_eq!(inbound.next(), Some(message(PLAIN, 0, &body(1200))));
+    }
+
+    #[test]
+    fn the_longest_message_fits_under_any_limit() {
+        let limits = InboundLimits { max_message_len: 20_000, max_buffered: 0, ahead: 1 };
+        let mut inbound = Inbound::new(MessageSeq(0), limits);
+        let body = body(20_000);
+        for (index, part) in body.chunks(1000).enumerate() {
+            let offset = u32::try_from(index * 1000).expect("small");
+            assert_eq!(inbound.insert(PLAIN, fragment(0, 20_000, offset, part)), Ok(Inserted::Stored));
+        }
+        assert_eq!(inbound.next(), Some(message(PLAIN, 0, &body)));
+    }
+
+    #[test]
+    fn single_bytes_in_reverse_still_make_a_certificate() {
+        let body = body(4000);
+        let mut inbound = inbound();
+        for offset in (0..4000u32).rev() {
+            let byte = &body[offset as usize..=offset as usize];
+            assert_eq!(inbound.insert(PLAIN, fragment(0, 4000, offset, byte)), Ok(Inserted::Stored));
+        }
+        assert_eq!(inbound.next(), Some(message(PLAIN, 0, &body)));
+    }
+
+    #[test]
+    fn every_other_byte_fills_the_bound_and_no_more() {
+        let mut inbound = inbound();
+        let sparse = (0..65_536).step_by(2);
+        let stored = sparse.filter(|offset| inbound.insert(PLAIN, fragment(0, 65_536, *offset, b"x")).is_ok()).count();
+        assert!(stored > 2000, "{stored}");
+        assert!(inbound.buffered() <= InboundLimits::default().max_buffered);
+    }
+
+    /// A message's body and fragments of it: several complete sets cut at random places, in random
+    /// order.
+    fn split_message() -> impl Strategy<Value = (Vec<u8>, Vec<(usize, usize)>)> {
+        (0usize..300).prop_flat_map(|len| {
+            let cuts = prop::collection::vec(prop::collection::vec(0..=len, 0..6), 1..4);
+            let fragments = cuts.prop_map(move |sets| {
+                let cut = |mut set: Vec<usize>| {
+                    set.extend([0, len]);
+                    set.sort_unstable();
+                    set.windows(2).map(|pair| (pair[0], pair[1])).collect::<Vec<_>>()
+                };
+                sets.into_iter().flat_map(cut).collect::<Vec<_>>()
+            });
+            (Just(body(len)), fragments.prop_shuffle())
+        })
+    }
+
+    proptest! {
+        #[test] // RFC 6347 §4.2.3
+        fn any_split_order_duplication_and_overlap_gives_the_message(
+            (body, fragments) in split_message(),
+            lost in prop::option::of(any::<prop::sample::Index>()),
+        ) {
+            let length = u32::try_from(body.len()).expect("short");
+            let lost = lost.map(|index| index.index(body.len().max(1)));
+            let mut inbound = inbound();
+            let mut delivered = Vec::new();
+            for (start, end) in fragments {
+                // A byte that never arrives: then nothing may come out.
+                if lost.is_some_and(|lost| (start..end).contains(&lost)) {
+                    continue;
+                }
+                let offset = u32::try_from(start).expect("short");
+                prop_assert!(inbound.insert(PLAIN, fragment(0, length, offset, &body[start..end])).is_ok());
+                delivered.extend(inbound.next());
+            }
+            if lost.is_some() && !body.is_empty() {
+                prop_assert_eq!(delivered, vec![]);
+            } else {
+                prop_assert_eq!(delivered, vec![message(PLAIN, 0, &body)]);
+                prop_assert!(inbound.is_empty());
+            }
+        }
+
+        #[test]
+        fn hostile_fragments_stay_within_the_bound(
+            fragments in prop::collection::vec((0u16..9, 0u64..3, 0u32..3000, 0u32..2500, 0usize..400), 0..200),
+        ) {
+            let limits = InboundLimits { max_message_len: 2000, max_buffered: 6000, ahead: 7 };
+            let mut inbound = Inbound::new(MessageSeq(0), limits);
+            let mut received = 0;
+            for (seq, epoch, length, offset, len) in fragments {
+                let body = body(len);
+                let result = inbound.insert(Epoch(epoch), fragment(seq, length, offset, &body));
+                received += usize::from(result.is_ok()) * (HandshakeHeader::LEN + len);
+                prop_assert!(inbound.buffered() <= limits.max_buffered);
+                prop_assert!(inbound.buffered() <= 30 * received, "{} for {}", inbound.buffered(), received);
+                let real: usize = inbound.partials.iter().map(|partial| partial.bytes.capacity()).sum();
+                prop_assert!(real <= 2 * inbound.buffered());
+            }
+        }
+    }
+}

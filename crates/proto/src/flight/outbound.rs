@@ -245,3 +245,204 @@ fn write_fragment(message: &Message, range: Range<u32>, payload: &mut Vec<u8>) -
         message_length: header.length,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::vec;
+    use std::vec::Vec;
+
+    use gramseal_wire::{Codec, ContentType, Epoch, Fragment, HandshakeHeader, HandshakeType, MessageSeq};
+    use proptest::prelude::*;
+
+    use super::{Fresh, Outbound, Piece};
+    use crate::flight::{Inbound, InboundLimits};
+    use crate::message::Message;
+
+    fn message(epoch: u64, seq: u16, len: usize) -> Message {
+        let length = u32::try_from(len).expect("short");
+        let header = HandshakeHeader::whole(HandshakeType::CERTIFICATE, length, MessageSeq(seq)).to_bytes();
+        let body: Vec<u8> = (0u8..251).cycle().take(len).collect();
+        Message::new(Epoch(epoch), [&header[..], &body].concat()).expect("a message")
+    }
+
+    fn flight(lengths: &[usize]) -> Outbound {
+        let mut outbound = Outbound::new();
+        outbound.begin();
+        for (seq, len) in (0..).zip(lengths) {
+            outbound.push_message(message(0, seq, *len));
+        }
+        outbound
+    }
+
+    /// Offsets and lengths of all pieces, each in a datagram of its own.
+    fn pieces(outbound: &mut Outbound, room: usize) -> Vec<(u16, u32, u32)> {
+        let mut payload = Vec::new();
+        let mut pieces = Vec::new();
+        while let Some(piece) = outbound.next_piece(room, Fresh::Yes, &mut payload) {
+            assert!(payload.len() <= room);
+            pieces.push((piece.message_seq.0, piece.fragment_offset, piece.fragment_length));
+        }
+        pieces
+    }
+
+    #[test]
+    fn a_piece_is_header_and_body_and_says_so() {
+        let mut outbound = flight(&[5]);
+        let mut payload = vec![0xee; 3];
+        let piece = outbound.next_piece(15, Fresh::Yes, &mut payload).expect("fits");
+        assert_eq!(payload, [11, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 3, 0, 1, 2]);
+        let first = Piece {
+            epoch: Epoch(0),
+            content_type: ContentType::HANDSHAKE,
+            msg_type: Some(HandshakeType::CERTIFICATE),
+            message_seq: MessageSeq(0),
+            fragment_offset: 0,
+            fragment_length: 3,
+            message_length: 5,
+        };
+        assert_eq!(piece, first);
+        let piece = outbound.next_piece(15, Fresh::Yes, &mut payload).expect("fits");
+        assert_eq!(piece, Piece { fragment_offset: 3, fragment_length: 2, ..first });
+        assert_eq!(payload, [11, 0, 0, 5, 0, 0, 0, 0, 3, 0, 0, 2, 3, 4]);
+        assert_eq!(outbound.next_piece(15, Fresh::Yes, &mut payload), None);
+        assert!(payload.is_empty());
+    }
+
+    #[test] // RFC 6347 §4.2.4
+    fn a_flight_goes_out_again_in_the_same_pieces() {
+        let mut outbound = flight(&[100, 0, 300]);
+        let first = pieces(&mut outbound, 112);
+        assert_eq!(first, [(0, 0, 100), (1, 0, 0), (2, 0, 100), (2, 100, 100), (2, 200, 100)]);
+        assert!(!outbound.has_pending() && !outbound.is_empty());
+        for transmission in 1..4 {
+            outbound.rewind();
+            assert_eq!(outbound.transmission(), transmission);
+            assert_eq!(pieces(&mut outbound, 112), first);
+        }
+    }
+
+    #[test]
+    fn a_flight_rewound_half_way_starts_over() {
+        let mut outbound = flight(&[200]);
+        let mut payload = Vec::new();
+        outbound.next_piece(62, Fresh::Yes, &mut payload).expect("fits");
+        outbound.rewind();
+        assert_eq!(pieces(&mut outbound, 112), [(0, 0, 100), (0, 100, 100)]);
+    }
+
+    #[test] // RFC 6347 §4.2.5
+    fn change_cipher_spec_keeps_its_place_between_the_epochs() {
+        let mut outbound = flight(&[10]);
+        outbound.push_change_cipher_spec(Epoch(0));
+        outbound.push_message(message(1, 1, 12));
+        let mut payload = Vec::new();
+        for _ in 0..2 {
+            assert_eq!(outbound.pending_epoch(), Some(Epoch(0)));
+            outbound.next_piece(100, Fresh::Yes, &mut payload).expect("fits");
+            let piece = outbound.next_piece(1, Fresh::No, &mut payload).expect("fits");
+            assert_eq!((piece.content_type, piece.msg_type), (ContentType::CHANGE_CIPHER_SPEC, None));
+            assert_eq!(payload, [1]);
+            assert_eq!(outbound.pending_epoch(), Some(Epoch(1)));
+            let piece = outbound.next_piece(100, Fresh::Yes, &mut payload).expect("fits");
+            assert_eq!((piece.epoch, piece.message_seq), (Epoch(1), MessageSeq(1)));
+            assert_eq!(outbound.pending_epoch(), None);
+            outbound.rewind();
+        }
+    }
+
+    #[test]
+    fn crumbs_wait_for_a_fresh_datagram() {
+        let mut payload = Vec::new();
+        let mut outbound = flight(&[100]);
+        assert_eq!(outbound.next_piece(12 + 31, Fresh::No, &mut payload), None);
+        assert!(outbound.has_pending(), "not counted as sent");
+        let piece = outbound.next_piece(12 + 32, Fresh::No, &mut payload).expect("worth it");
+        assert_eq!(piece.fragment_length, 32);
+        let piece = outbound.next_piece(12 + 31, Fresh::Yes, &mut payload).expect("no better place");
+        assert_eq!(piece.fragment_length, 31);
+        let piece = outbound.next_piece(1000, Fresh::No, &mut payload).expect("the rest");
+        assert_eq!(piece.fragment_length, 37);
+
+        let mut short = flight(&[20, 0]);
+        assert_eq!(short.next_piece(12 + 19, Fresh::No, &mut payload), None);
+        assert!(short.next_piece(12 + 20, Fresh::No, &mut payload).is_some());
+        assert_eq!(short.next_piece(11, Fresh::No, &mut payload), None);
+        assert!(short.next_piece(12, Fresh::No, &mut payload).is_some());
+    }
+
+    #[test]
+    fn no_room_at_all_sends_nothing_and_does_not_loop() {
+        let mut payload = Vec::new();
+        let mut outbound = flight(&[100]);
+        for room in 0..=12 {
+            assert_eq!(outbound.next_piece(room, Fresh::Yes, &mut payload), None, "{room}");
+        }
+        assert!(outbound.has_pending());
+    }
+
+    #[test]
+    fn the_fragment_limit_holds_where_there_is_more_room() {
+        let mut outbound = flight(&[100]);
+        outbound.set_fragment_limit(Some(12 + 40));
+        assert_eq!(pieces(&mut outbound, 1000), [(0, 0, 40), (0, 40, 40), (0, 80, 20)]);
+        outbound.set_fragment_limit(None);
+        outbound.rewind();
+        assert_eq!(pieces(&mut outbound, 1000), [(0, 0, 100)]);
+
+        // A limit below what is worthwhile elsewhere must not wait for ever.
+        outbound.set_fragment_limit(Some(12 + 8));
+        outbound.rewind();
+        assert!(outbound.next_piece(1000, Fresh::No, &mut Vec::new()).is_some());
+    }
+
+    #[test] // RFC 6347 §4.1
+    fn no_piece_is_longer_than_a_record_may_be() {
+        let mut outbound = flight(&[20_000]);
+        assert_eq!(pieces(&mut outbound, usize::MAX), [(0, 0, 16_372), (0, 16_372, 3628)]);
+    }
+
+    #[test]
+    fn a_new_flight_forgets_the_old_one() {
+        let mut outbound = flight(&[10]);
+        outbound.rewind();
+        outbound.begin();
+        assert!(outbound.is_empty() && !outbound.has_pending());
+        outbound.rewind();
+        assert_eq!(outbound.transmission(), 0, "nothing to repeat");
+        outbound.push_message(message(0, 1, 4));
+        outbound.clear();
+        assert!(outbound.is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_the_room_the_peer_gets_the_flight(
+            lengths in prop::collection::vec(0usize..500, 1..5),
+            rooms in prop::collection::vec((13usize..300, any::<bool>()), 1..10),
+            limit in prop::option::of(13usize..200),
+        ) {
+            let mut outbound = flight(&lengths);
+            outbound.set_fragment_limit(limit);
+            let mut inbound = Inbound::new(MessageSeq(0), InboundLimits::default());
+            let (mut payload, mut received, mut sent) = (Vec::new(), Vec::new(), 0);
+            for (room, fresh) in rooms.into_iter().cycle() {
+                if !outbound.has_pending() {
+                    break;
+                }
+                let fresh_or_not = if fresh { Fresh::Yes } else { Fresh::No };
+                let piece = outbound
+                    .next_piece(room, fresh_or_not, &mut payload)
+                    .or_else(|| outbound.next_piece(room, Fresh::Yes, &mut payload))
+                    .expect("a fresh datagram of 13 bytes takes something");
+                prop_assert!(payload.len() <= room.min(limit.unwrap_or(room)));
+                sent += piece.fragment_length as usize;
+                let fragment = Fragment::from_bytes(&payload).expect("a fragment");
+                prop_assert!(inbound.insert(piece.epoch, fragment).is_ok());
+                received.extend(core::iter::from_fn(|| inbound.next()));
+            }
+            let expected: Vec<_> = (0..).zip(&lengths).map(|(seq, len)| message(0, seq, *len)).collect();
+            prop_assert_eq!(received, expected);
+            prop_assert_eq!(sent, lengths.iter().sum::<usize>(), "no byte twice");
+        }
+    }
+}

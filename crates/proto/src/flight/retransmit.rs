@@ -75,7 +75,7 @@ impl Retransmit {
     /// Whether the wait is over. If so, the next one has begun and is twice as long, up to the
     /// longest (RFC 6347 §4.2.4.1), and the flight must be sent again.
     pub(crate) fn expire(&mut self, now: Instant) -> bool {
-        if !self.deadline.is_some_and(|deadline| deadline <= now) {
+        if self.deadline.is_none_or(|deadline| deadline > now) {
             return false;
         }
         self.current = self.current.saturating_mul(2).min(self.max);

@@ -205,3 +205,71 @@ impl WriteEpoch {
         Ok(number)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use gramseal_wire::{ContentType, Epoch, ProtocolVersion, RecordNumber, SequenceNumber};
+
+    use super::{Covered, ReadEpoch, WriteEpoch};
+    use crate::crypto::AeadAlgorithm;
+    use crate::discard::Discard;
+    use crate::record::SealError;
+    use crate::record::limits::blocks;
+    use crate::record::test_keys::test_keys;
+
+    const DATA: ContentType = ContentType::APPLICATION_DATA;
+    const VERSION: ProtocolVersion = ProtocolVersion::DTLS1_2;
+
+    fn writer() -> WriteEpoch {
+        WriteEpoch::dtls12(Epoch(1), test_keys(AeadAlgorithm::Aes128Gcm, 1))
+    }
+
+    fn covered(sequence_number: u64) -> Covered {
+        let number = RecordNumber::new(Epoch(1), SequenceNumber(sequence_number));
+        Covered { number, content_type: DATA, version: VERSION }
+    }
+
+    #[test] // RFC 9325 §4.4
+    fn a_key_seals_up_to_its_limit_and_warns_before() {
+        let mut out = [0; 64];
+        let mut writer = writer();
+        assert!(!writer.is_nearly_exhausted());
+        writer.sealed_blocks = writer.limits.sealed_blocks - 2 * blocks(1);
+        assert!(writer.is_nearly_exhausted());
+        for _ in 0..2 {
+            assert!(writer.seal(DATA, VERSION, b"x", &mut out).is_ok());
+        }
+        assert_eq!(writer.seal(DATA, VERSION, b"x", &mut out), Err(SealError::Exhausted));
+    }
+
+    #[test] // RFC 9147 §4.5.3
+    fn a_key_that_met_too_many_forgeries_opens_nothing() {
+        let mut record = [0; 64];
+        let len = writer().seal(DATA, VERSION, b"x", &mut record).expect("seals");
+        let body = record[13..len].to_vec();
+        let mut reader = ReadEpoch::dtls12(Epoch(1), test_keys(AeadAlgorithm::Aes128Gcm, 1), 64);
+        reader.failed_opens = reader.limits.failed_opens - 1;
+
+        assert_eq!(reader.open(covered(9), &mut body.clone()), Err(Discard::BadTag));
+        assert!(reader.is_worn_out());
+        assert_eq!(reader.open(covered(0), &mut body.clone()), Err(Discard::KeyWornOut));
+    }
+
+    #[test] // RFC 9147 §4.5.3
+    fn only_forgeries_count_as_failed() {
+        let mut record = [0; 64];
+        let len = writer().seal(DATA, VERSION, b"x", &mut record).expect("seals");
+        let body = record[13..len].to_vec();
+        let mut reader = ReadEpoch::dtls12(Epoch(1), test_keys(AeadAlgorithm::Aes128Gcm, 1), 64);
+        assert!(reader.open(covered(0), &mut body.clone()).is_ok());
+        assert_eq!(reader.open(covered(0), &mut body.clone()), Err(Discard::Replayed));
+        assert_eq!(reader.open(covered(1), &mut [0; 5]), Err(Discard::Malformed));
+        assert_eq!(reader.failed_opens, 0);
+    }
+
+    #[test]
+    fn a_first_number_beyond_48_bits_seals_nothing() {
+        let mut writer = WriteEpoch::plaintext(SequenceNumber(1 << 48));
+        assert_eq!(writer.seal(DATA, VERSION, b"", &mut [0; 64]), Err(SealError::Exhausted));
+    }
+}

@@ -167,3 +167,45 @@ impl<T: InEpoch> Epochs<T> {
         self.slots.iter_mut().flatten().find(|value| value.epoch() == epoch)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use gramseal_wire::{Epoch, SequenceNumber};
+
+    use super::RecordLayer;
+    use crate::crypto::AeadAlgorithm;
+    use crate::record::test_keys::test_keys;
+    use crate::record::{ReadEpoch, WriteEpoch};
+
+    #[test]
+    fn three_epochs_a_side_are_kept_at_most() {
+        let mut layer = RecordLayer::new(SequenceNumber(0), 64);
+        for number in 1..=3 {
+            let keys = || test_keys(AeadAlgorithm::Aes128Gcm, 1);
+            layer.install_read(ReadEpoch::dtls12(Epoch(number), keys(), layer.replay_window()));
+            layer.install_write(WriteEpoch::dtls12(Epoch(number), keys()));
+        }
+        assert_eq!((layer.newest_read_epoch(), layer.write_epoch()), (Epoch(3), Epoch(3)));
+        for number in 0..=4 {
+            let kept = (1..=3).contains(&number);
+            assert_eq!(layer.can_read(Epoch(number)), kept, "{number}");
+            assert_eq!(layer.write.find(Epoch(number)).is_some(), kept, "{number}");
+        }
+        layer.retire_write_before(Epoch(3));
+        assert!(layer.write.find(Epoch(2)).is_none() && layer.write.find(Epoch(3)).is_some());
+    }
+
+    #[test]
+    #[cfg(debug_assertions)]
+    #[should_panic(expected = "in order")]
+    fn an_epoch_is_never_installed_twice() {
+        let mut layer = RecordLayer::new(SequenceNumber(0), 64);
+        layer.install_write(WriteEpoch::plaintext(SequenceNumber(0)));
+    }
+
+    #[test]
+    fn stays_small() {
+        // PERFORMANCE.md: 2 KB for an idle connection, keys included.
+        assert!(size_of::<RecordLayer>() <= 640, "{}", size_of::<RecordLayer>());
+    }
+}

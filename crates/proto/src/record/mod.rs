@@ -12,6 +12,8 @@ mod open;
 mod protect12;
 mod replay;
 mod seal;
+#[cfg(test)]
+mod test_keys;
 
 pub(crate) use early::EarlyRecords;
 pub(crate) use epoch::{ReadEpoch, WriteEpoch};

@@ -98,3 +98,204 @@ fn check_form(header: &PlaintextHeader, body_len: usize) -> Result<(), Discard> 
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::vec;
+    use std::vec::Vec;
+
+    use gramseal_wire::{ContentType, Epoch, ProtocolVersion, RecordNumber, SequenceNumber};
+    use proptest::prelude::*;
+
+    use super::{Opened, peek_epoch, split_record};
+    use crate::crypto::AeadAlgorithm;
+    use crate::discard::Discard;
+    use crate::record::test_keys::test_keys;
+    use crate::record::{ReadEpoch, RecordLayer, WriteEpoch};
+
+    const EPOCH_1: Epoch = Epoch(1);
+    const DATA: ContentType = ContentType::APPLICATION_DATA;
+
+    /// A side that writes and one that reads, in epochs 0 and 1.
+    fn pair() -> (RecordLayer, RecordLayer) {
+        let mut writer = RecordLayer::new(SequenceNumber(0), 64);
+        let mut reader = RecordLayer::new(SequenceNumber(0), 64);
+        for layer in [&mut writer, &mut reader] {
+            layer.set_version(ProtocolVersion::DTLS1_2);
+        }
+        writer.install_write(WriteEpoch::dtls12(EPOCH_1, test_keys(AeadAlgorithm::Aes128Gcm, 1)));
+        reader.install_read(ReadEpoch::dtls12(EPOCH_1, test_keys(AeadAlgorithm::Aes128Gcm, 1), 64));
+        (writer, reader)
+    }
+
+    fn seal(writer: &mut RecordLayer, epoch: Epoch, content: &[u8]) -> Vec<u8> {
+        let mut record = vec![0; content.len() + writer.overhead(epoch)];
+        let len = writer.seal(epoch, DATA, content, &mut record).expect("seals");
+        assert_eq!(len, record.len());
+        record
+    }
+
+    fn open(reader: &mut RecordLayer, record: &[u8]) -> Result<Vec<u8>, Discard> {
+        reader.open(&mut record.to_vec()).map(|opened| opened.content.to_vec())
+    }
+
+    #[test]
+    fn content_stays_where_it_arrived() {
+        let (mut writer, mut reader) = pair();
+        for (epoch, offset) in [(Epoch::UNPROTECTED, 13), (EPOCH_1, 21)] {
+            let mut record = seal(&mut writer, epoch, b"hello");
+            let place = record[offset..].as_ptr();
+            let Opened { number, content_type, content } = reader.open(&mut record).expect("opens");
+            assert_eq!(number, RecordNumber::new(epoch, SequenceNumber(0)));
+            assert_eq!((content_type, &*content), (DATA, &b"hello"[..]));
+            assert_eq!(content.as_ptr(), place);
+        }
+    }
+
+    #[test] // RFC 6347 §4.1.1
+    fn a_datagram_is_taken_apart_record_by_record() {
+        let (mut writer, _) = pair();
+        let records =
+            [seal(&mut writer, Epoch(0), b"a"), seal(&mut writer, EPOCH_1, b""), seal(&mut writer, EPOCH_1, b"bc")];
+        let mut bytes = records.concat();
+        let mut datagram = &mut bytes[..];
+        for record in &records {
+            assert_eq!(split_record(&mut datagram).expect("a record").as_deref(), Some(&record[..]));
+        }
+        assert_eq!(split_record(&mut datagram), Ok(None));
+    }
+
+    #[test] // RFC 6347 §4.1.2.7
+    fn what_is_no_record_takes_the_rest_of_the_datagram_along() {
+        let (mut writer, _) = pair();
+        let record = seal(&mut writer, Epoch(0), b"a");
+        for (rest, reason) in [
+            (&b"\x17"[..], Discard::Malformed),
+            (&record[..13], Discard::Malformed),
+            (&b"\x00\x01 STUN"[..], Discard::Foreign),
+            (&b"\x80 RTP"[..], Discard::Foreign),
+        ] {
+            let mut bytes = [&record[..], rest].concat();
+            let mut datagram = &mut bytes[..];
+            assert!(split_record(&mut datagram).expect("a record").is_some());
+            assert_eq!(split_record(&mut datagram), Err(reason));
+            assert_eq!(split_record(&mut datagram), Ok(None));
+        }
+    }
+
+    #[test] // RFC 6347 §4.1.2.6
+    fn a_replayed_record_is_dropped() {
+        let (mut writer, mut reader) = pair();
+        let records: Vec<_> = (0..70).map(|_| seal(&mut writer, EPOCH_1, b"x")).collect();
+        assert!(open(&mut reader, &records[69]).is_ok());
+        assert_eq!(open(&mut reader, &records[69]), Err(Discard::Replayed));
+        assert!(open(&mut reader, &records[6]).is_ok());
+        assert_eq!(open(&mut reader, &records[5]), Err(Discard::TooOld));
+    }
+
+    #[test] // RFC 6347 §4.1.2.6
+    fn forged_record_leaves_the_replay_window_alone() {
+        let (mut writer, mut reader) = pair();
+        let genuine = seal(&mut writer, EPOCH_1, b"x");
+        let mut forged = genuine.clone();
+        forged[5..11].fill(0xff);
+        assert_eq!(open(&mut reader, &forged), Err(Discard::BadTag));
+        assert!(open(&mut reader, &genuine).is_ok());
+    }
+
+    #[test]
+    fn forged_plaintext_with_a_huge_number_shuts_nobody_out() {
+        let (mut writer, mut reader) = pair();
+        let genuine = seal(&mut writer, Epoch(0), b"x");
+        let mut forged = genuine.clone();
+        forged[5..11].fill(0xff);
+        assert!(open(&mut reader, &forged).is_ok());
+        assert!(open(&mut reader, &genuine).is_ok());
+    }
+
+    #[test] // RFC 6347 §4.1
+    fn a_record_of_the_next_epoch_is_early_and_untouched() {
+        let (mut writer, _) = pair();
+        let mut reader = RecordLayer::new(SequenceNumber(0), 64);
+        let record = seal(&mut writer, EPOCH_1, b"x");
+        let mut arrived = record.clone();
+        assert_eq!(reader.open(&mut arrived), Err(Discard::EarlyEpoch));
+        assert_eq!(arrived, record);
+        assert_eq!(peek_epoch(&record), Some(EPOCH_1));
+
+        let mut far = record;
+        far[4] = 2;
+        assert_eq!(open(&mut reader, &far), Err(Discard::UnknownEpoch));
+    }
+
+    #[test]
+    fn retired_epochs_are_unknown() {
+        let (mut writer, mut reader) = pair();
+        reader.retire_read_before(EPOCH_1);
+        assert!(!reader.can_read(Epoch(0)) && reader.can_read(EPOCH_1));
+        assert_eq!(open(&mut reader, &seal(&mut writer, Epoch(0), b"x")), Err(Discard::UnknownEpoch));
+        assert!(open(&mut reader, &seal(&mut writer, EPOCH_1, b"x")).is_ok());
+    }
+
+    #[test] // RFC 6347 §4.2.1, RFC 9147 §5.3
+    fn epoch_0_takes_any_version_of_dtls_and_later_ones_the_agreed() {
+        let (mut writer, mut reader) = pair();
+        for (version, plaintext, sealed) in [
+            ([0xfe, 0xff], Ok(()), Err(Discard::UnknownVersion)),
+            ([0xfe, 0xfc], Ok(()), Err(Discard::UnknownVersion)),
+            ([0x03, 0x03], Err(Discard::UnknownVersion), Err(Discard::UnknownVersion)),
+        ] {
+            for (epoch, expected) in [(Epoch(0), plaintext), (EPOCH_1, sealed)] {
+                let mut record = seal(&mut writer, epoch, b"x");
+                record[1..3].copy_from_slice(&version);
+                assert_eq!(reader.open(&mut record).map(drop), expected, "{version:x?}");
+            }
+        }
+    }
+
+    #[test]
+    fn records_with_a_wrong_form_are_named_by_their_fault() {
+        let (mut writer, mut reader) = pair();
+        let record = seal(&mut writer, Epoch(0), b"x");
+        assert_eq!(open(&mut reader, &record[..12]), Err(Discard::Malformed));
+        assert_eq!(open(&mut reader, &record[..13]), Err(Discard::Malformed));
+        let mut heartbeat = record.clone();
+        heartbeat[0] = 24;
+        assert_eq!(open(&mut reader, &heartbeat), Err(Discard::UnknownContentType));
+
+        for len in [(1 << 14) + 1, (1 << 14) + 2049] {
+            let mut long = record.clone();
+            long.truncate(13);
+            long[11..13].copy_from_slice(&u16::try_from(len).expect("16 bits").to_be_bytes());
+            long.resize(13 + len, 0);
+            assert_eq!(open(&mut reader, &long), Err(Discard::Oversized));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(mut bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+            let (_, mut reader) = pair();
+            let _ = reader.open(&mut bytes);
+            let mut datagram = &mut bytes[..];
+            while let Ok(Some(record)) = split_record(&mut datagram) {
+                let _ = reader.open(record);
+            }
+        }
+
+        #[test]
+        fn a_changed_record_never_opens(
+            content in prop::collection::vec(any::<u8>(), 0..40),
+            at in any::<prop::sample::Index>(),
+            flip in 1u8..,
+        ) {
+            let (mut writer, mut reader) = pair();
+            let mut record = seal(&mut writer, EPOCH_1, &content);
+            let at = at.index(record.len());
+            // A change of the epoch to 0 makes a plaintext record of it; nothing is authentic there.
+            prop_assume!(!(at == 3 || at == 4));
+            record[at] ^= flip;
+            prop_assert!(reader.open(&mut record).is_err());
+        }
+    }
+}

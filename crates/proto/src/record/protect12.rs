@@ -110,3 +110,138 @@ fn additional_data(covered: Covered, content_len: usize) -> Option<[u8; 13]> {
     let length = u16::try_from(content_len).ok()?;
     Some(additional_data12(number.epoch, number.sequence_number, content_type, version, length))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::boxed::Box;
+    use std::vec;
+    use std::vec::Vec;
+
+    use gramseal_wire::{ContentType, Epoch, ProtocolVersion, RecordNumber, SequenceNumber};
+
+    use super::{Covered, Protection12};
+    use crate::crypto::{AeadAlgorithm, AeadKey, CryptoError, NONCE_LEN, RecordKeys12};
+    use crate::discard::Discard;
+    use crate::record::test_keys::test_keys;
+
+    const CONTENT: [u8; 16] = *b"gramseal\x00\x01\x02\x03\x04\x05\x06\x07";
+    const IV: [u8; NONCE_LEN] = [0xa0, 0xa1, 0xa2, 0xa3, 0xa4, 0xa5, 0xa6, 0xa7, 0xa8, 0xa9, 0xaa, 0xab];
+    const COVERED: Covered = Covered {
+        number: RecordNumber { epoch: Epoch(1), sequence_number: SequenceNumber(0x0102_0304_0506) },
+        content_type: ContentType::APPLICATION_DATA,
+        version: ProtocolVersion::DTLS1_2,
+    };
+
+    /// Bodies of records made with the `cryptography` package 50.0.2 for Python (OpenSSL): its AEAD
+    /// over `CONTENT`, with nonce and additional data put together by hand as the RFCs say, for the
+    /// numbers above. Keys: 10 11 … 1f (AES) and 20 21 … 3f (ChaCha20).
+    const KNOWN: [(AeadAlgorithm, &str, &str); 3] = [
+        (
+            AeadAlgorithm::Aes128Gcm,
+            "a0a1a2a30001010203040506",
+            "0001010203040506a9dcea0223632c2e0dd3dc001f30fef60cdd2aeb149d3f2102e2df742d1286fe",
+        ),
+        (
+            AeadAlgorithm::ChaCha20Poly1305,
+            "a0a1a2a3a4a4a7a5abadafad",
+            "7639bee64fee88ae0483c4db7b1d2d16a19d014f17d654fa066656c0ea59760c",
+        ),
+        (
+            AeadAlgorithm::Aes128Ccm8,
+            "a0a1a2a30001010203040506",
+            "00010102030405062484818fccec79162e862074dc7a69d8c73f965b309d2216",
+        ),
+    ];
+
+    /// Stands for the AEAD that made a known answer: only the very same inputs give its output.
+    struct Playback {
+        nonce: Vec<u8>,
+        sealed: Vec<u8>,
+    }
+
+    impl Playback {
+        fn expect(&self, nonce: [u8; NONCE_LEN], aad: &[u8]) {
+            assert_eq!(nonce, *self.nonce);
+            assert_eq!(aad, [0, 1, 1, 2, 3, 4, 5, 6, 23, 0xfe, 0xfd, 0, 16]);
+        }
+    }
+
+    impl AeadKey for Playback {
+        fn seal(
+            &self,
+            nonce: [u8; NONCE_LEN],
+            aad: &[u8],
+            plaintext: &[u8],
+            trailer: &[u8],
+            out: &mut [u8],
+        ) -> Result<(), CryptoError> {
+            self.expect(nonce, aad);
+            assert_eq!((plaintext, trailer), (&CONTENT[..], &[][..]));
+            out.copy_from_slice(&self.sealed);
+            Ok(())
+        }
+
+        fn open(&self, nonce: [u8; NONCE_LEN], aad: &[u8], in_out: &mut [u8]) -> Result<usize, CryptoError> {
+            self.expect(nonce, aad);
+            assert_eq!(in_out, self.sealed);
+            in_out[..CONTENT.len()].copy_from_slice(&CONTENT);
+            Ok(CONTENT.len())
+        }
+    }
+
+    fn unhex(hex: &str) -> Vec<u8> {
+        let digits = |at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex");
+        (0..hex.len()).step_by(2).map(digits).collect()
+    }
+
+    #[test] // RFC 5288 §3, RFC 6655 §3, RFC 7905 §2
+    fn known_answers() {
+        for (algorithm, nonce, body) in KNOWN {
+            let body = unhex(body);
+            let explicit = if algorithm == AeadAlgorithm::ChaCha20Poly1305 { 0 } else { 8 };
+            let key = Playback { nonce: unhex(nonce), sealed: body[explicit..].to_vec() };
+            let protection = Protection12::new(RecordKeys12 { algorithm, key: Box::new(key), iv: IV });
+
+            let mut sealed = vec![0; CONTENT.len() + protection.overhead()];
+            protection.seal(COVERED, &CONTENT, &mut sealed).expect("seals");
+            assert_eq!(sealed, body, "{algorithm:?}");
+            assert_eq!(protection.open(COVERED, &mut sealed), Ok(&mut CONTENT.clone()[..]), "{algorithm:?}");
+        }
+    }
+
+    #[test] // RFC 5288 §3
+    fn a_peer_may_choose_its_explicit_nonce() {
+        let ours = Protection12::new(test_keys(AeadAlgorithm::Aes128Gcm, 7));
+        let mut body = vec![0; 3 + ours.overhead()];
+        // As if the peer had counted from elsewhere: seal under another number, then check under
+        // the additional data of this one, which this AEAD can do by hand.
+        let nonce = ours.nonce([9; 8]);
+        let aad = super::additional_data(COVERED, 3).expect("short");
+        body[..8].copy_from_slice(&[9; 8]);
+        ours.keys.key.seal(nonce, &aad, b"abc", &[], &mut body[8..]).expect("seals");
+        assert_eq!(ours.open(COVERED, &mut body), Ok(&mut [b'a', b'b', b'c'][..]));
+    }
+
+    #[test]
+    fn a_body_too_short_for_nonce_and_tag_is_malformed() {
+        for algorithm in [AeadAlgorithm::Aes128Gcm, AeadAlgorithm::ChaCha20Poly1305, AeadAlgorithm::Aes256Ccm8] {
+            let protection = Protection12::new(test_keys(algorithm, 7));
+            let mut body = vec![0; protection.overhead() - 1];
+            assert_eq!(protection.open(COVERED, &mut body), Err(Discard::Malformed));
+            assert_eq!(protection.open(COVERED, &mut []), Err(Discard::Malformed));
+        }
+    }
+
+    #[test] // RFC 5246 §6.2.3.3, RFC 6347 §4.1.2.1
+    fn number_type_and_version_are_protected() {
+        let protection = Protection12::new(test_keys(AeadAlgorithm::ChaCha20Poly1305, 7));
+        let mut body = vec![0; 3 + protection.overhead()];
+        protection.seal(COVERED, b"abc", &mut body).expect("seals");
+        let open = |covered| protection.open(covered, &mut body.clone()).map(|content| content.to_vec());
+        assert_eq!(open(COVERED), Ok(b"abc".to_vec()));
+        let number = RecordNumber::new(Epoch(1), SequenceNumber(0));
+        assert_eq!(open(Covered { number, ..COVERED }), Err(Discard::BadTag));
+        assert_eq!(open(Covered { content_type: ContentType::ALERT, ..COVERED }), Err(Discard::BadTag));
+        assert_eq!(open(Covered { version: ProtocolVersion::DTLS1_0, ..COVERED }), Err(Discard::BadTag));
+    }
+}

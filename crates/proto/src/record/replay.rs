@@ -107,3 +107,96 @@ fn ring_index(number: u64, words: usize) -> usize {
     let index = number / WORD_BITS % words as u64;
     usize::try_from(index).expect("smaller than a length")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use gramseal_wire::SequenceNumber;
+    use proptest::prelude::*;
+
+    use super::ReplayWindow;
+    use crate::discard::Discard;
+
+    /// Every number ever accepted.
+    struct Model {
+        size: u64,
+        accepted: BTreeSet<u64>,
+    }
+
+    impl Model {
+        fn check(&self, number: u64) -> Result<(), Discard> {
+            if self.accepted.last().is_some_and(|highest| number + self.size <= *highest) {
+                return Err(Discard::TooOld);
+            }
+            if self.accepted.contains(&number) { Err(Discard::Replayed) } else { Ok(()) }
+        }
+    }
+
+    #[test] // RFC 6347 §4.1.2.6
+    fn the_left_edge_is_the_size_below_the_highest() {
+        for size in [64, 128, 1024] {
+            let mut window = ReplayWindow::new(size);
+            window.accept(SequenceNumber(5000));
+            let age = |age: u64| SequenceNumber(5000 - age);
+            assert_eq!(window.check(age(0)), Err(Discard::Replayed));
+            assert_eq!(window.check(age(u64::from(size) - 1)), Ok(()), "{size}");
+            assert_eq!(window.check(age(u64::from(size))), Err(Discard::TooOld), "{size}");
+        }
+    }
+
+    #[test]
+    fn asking_changes_nothing() {
+        let mut window = ReplayWindow::new(64);
+        window.accept(SequenceNumber(3));
+        assert_eq!(window.check(SequenceNumber(1 << 47)), Ok(()));
+        assert_eq!(window.check(SequenceNumber(2)), Ok(()));
+        assert_eq!(window.check(SequenceNumber(2)), Ok(()));
+    }
+
+    #[test]
+    fn odd_sizes_are_rounded_up_within_bounds() {
+        for (asked, size) in [(0, 64), (1, 64), (65, 128), (1000, 1024), (u32::MAX, 1024)] {
+            let mut window = ReplayWindow::new(asked);
+            window.accept(SequenceNumber(size));
+            assert_eq!(window.check(SequenceNumber(1)), Ok(()), "{asked}");
+            assert_eq!(window.check(SequenceNumber(0)), Err(Discard::TooOld), "{asked}");
+        }
+    }
+
+    #[test]
+    fn stays_small() {
+        assert!(size_of::<ReplayWindow>() <= 24);
+    }
+
+    proptest! {
+        #[test] // RFC 6347 §4.1.2.6
+        fn agrees_with_a_set_of_all_numbers(
+            size in prop::sample::select(std::vec![64u32, 128, 192, 1024]),
+            // Steps from the number before, mostly small; some jump over the whole window.
+            steps in prop::collection::vec(
+                prop_oneof![8 => -80i64..80, 3 => -1100i64..1100, 1 => -70_000i64..70_000],
+                1..300,
+            ),
+        ) {
+            let mut window = ReplayWindow::new(size);
+            let mut model = Model { size: u64::from(size), accepted: BTreeSet::new() };
+            let mut number = 0u64;
+            for step in steps {
+                number = number.saturating_add_signed(step);
+                let expected = model.check(number);
+                prop_assert_eq!(window.check(SequenceNumber(number)), expected, "number {}", number);
+                // Also what is refused, as a caller's mistake must not open the window again.
+                window.accept(SequenceNumber(number));
+                if expected.is_ok() {
+                    model.accepted.insert(number);
+                }
+                let highest = *model.accepted.last().expect("at least one");
+                let left = highest.saturating_sub(u64::from(size));
+                for near in (left.saturating_sub(2)..left + 3).chain(number.saturating_sub(66)..=highest.min(number + 66) + 2) {
+                    prop_assert_eq!(window.check(SequenceNumber(near)), model.check(near), "near {}", near);
+                }
+            }
+        }
+    }
+}

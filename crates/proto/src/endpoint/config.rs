@@ -1,0 +1,127 @@
+//! What an endpoint needs to know.
+
+use alloc::sync::Arc;
+use core::time::Duration;
+
+use super::admission::Admission;
+use super::cookie::{CookieMaker, CookieSecrets};
+use super::demux::WaitingLimits;
+use crate::crypto::{CryptoError, CryptoProvider, SecureRandom};
+
+/// When a ClientHello has to bring a cookie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(clippy::exhaustive_enums, reason = "the two policies there are")]
+pub enum CookiePolicy {
+    /// Always (RFC 6347 §4.2.1).
+    #[default]
+    Required,
+    /// Only from an address that has a connection already, which a forged hello must not end
+    /// (RFC 6347 §4.2.8). Anyone can then make the server keep state and answer with its
+    /// certificates, to forged addresses too: for paths that are proven elsewhere, as by ICE.
+    Off,
+}
+
+/// The configuration of an [`Endpoint`](super::Endpoint).
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct EndpointConfig {
+    pub(super) server: Option<ServerSide>,
+    pub(super) limits: WaitingLimits,
+}
+
+/// What only an endpoint that accepts handshakes has.
+#[derive(Debug, Clone)]
+pub(super) struct ServerSide {
+    policy: CookiePolicy,
+    secrets: CookieSecrets,
+    lifetime: Duration,
+    clock_at_start: Duration,
+    rotation: Option<Duration>,
+    random: Arc<dyn SecureRandom>,
+}
+
+impl EndpointConfig {
+    /// For an endpoint that accepts handshakes, and may begin some as well.
+    ///
+    /// Cookies are required, live for 60 seconds and are made with a random secret that is renewed
+    /// every 10 minutes. At most 1024 handshakes wait for the application, with 2 MiB of datagrams,
+    /// for 30 seconds.
+    ///
+    /// # Errors
+    /// If the provider's random source fails or it has no SHA-256.
+    pub fn server(provider: Arc<CryptoProvider>) -> Result<Self, CryptoError> {
+        let server = ServerSide {
+            policy: CookiePolicy::default(),
+            secrets: CookieSecrets::random(&provider)?,
+            lifetime: Duration::from_secs(60),
+            clock_at_start: Duration::ZERO,
+            rotation: Some(Duration::from_secs(600)),
+            random: Arc::clone(&provider.random),
+        };
+        Ok(Self { server: Some(server), ..Self::client() })
+    }
+
+    /// For an endpoint that only begins handshakes: every ClientHello is dropped.
+    pub fn client() -> Self {
+        Self { server: None, limits: WaitingLimits { count: 1024, bytes: 2 << 20, time: Duration::from_secs(30) } }
+    }
+
+    /// When cookies are asked for. No effect on an endpoint that accepts no handshakes.
+    pub fn with_cookie_policy(self, policy: CookiePolicy) -> Self {
+        self.on_server(|server| server.policy = policy)
+    }
+
+    /// Makes cookies with these secrets, and renews them only when
+    /// [`Endpoint::cookie_secrets`](super::Endpoint::cookie_secrets) is asked to.
+    pub fn with_cookie_secrets(self, secrets: CookieSecrets) -> Self {
+        self.on_server(|server| {
+            server.secrets = secrets;
+            server.rotation = None;
+        })
+    }
+
+    /// How long a cookie is good. It may be accepted for a quarter longer.
+    pub fn with_cookie_lifetime(self, lifetime: Duration) -> Self {
+        self.on_server(|server| server.lifetime = lifetime)
+    }
+
+    /// What a clock common to all hosts that share secrets (say, seconds since 1970) shows at
+    /// [`Instant::default`](crate::Instant). The clocks may differ by up to a quarter of the
+    /// cookie lifetime. Not needed where each host has secrets of its own. Default: zero.
+    pub fn with_cookie_clock(self, at_start: Duration) -> Self {
+        self.on_server(|server| server.clock_at_start = at_start)
+    }
+
+    /// At most how many handshakes wait for the application to accept them.
+    pub fn with_incoming_limit(mut self, count: usize) -> Self {
+        self.limits.count = count;
+        self
+    }
+
+    /// At most how many bytes the datagrams of waiting handshakes have together.
+    pub fn with_incoming_bytes(mut self, bytes: usize) -> Self {
+        self.limits.bytes = bytes;
+        self
+    }
+
+    /// How long a handshake may wait for the application.
+    pub fn with_incoming_expiry(mut self, time: Duration) -> Self {
+        self.limits.time = time;
+        self
+    }
+
+    fn on_server(mut self, change: impl FnOnce(&mut ServerSide)) -> Self {
+        if let Some(server) = &mut self.server {
+            change(server);
+        }
+        self
+    }
+}
+
+impl ServerSide {
+    pub(super) fn into_admission(self) -> Admission {
+        let rotation = self.rotation.map(|every| (every, self.random));
+        let cookies = CookieMaker::new(self.secrets, self.lifetime, self.clock_at_start, rotation);
+        Admission { policy: self.policy, cookies }
+    }
+}

@@ -1,0 +1,44 @@
+//! A handshake that waits for the application.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+use gramseal_wire::Random;
+
+use crate::config::ServerConfig;
+use crate::{Connection, FirstHello, Instant};
+
+/// A client whose ClientHello passed what the endpoint asks of it.
+///
+/// With cookies, the client has proved that it receives what is sent to its address, and nothing
+/// else. Dropping this without telling [`Endpoint::refuse`](super::Endpoint::refuse) keeps the
+/// address waiting until it expires.
+#[derive(Debug)]
+#[must_use = "the client waits for an answer"]
+pub struct Incoming {
+    pub(super) peer: SocketAddr,
+    pub(super) random: Random,
+    pub(super) first: FirstHello,
+    pub(super) datagram: Vec<u8>,
+}
+
+impl Incoming {
+    /// Where it comes from.
+    #[must_use]
+    pub const fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// Begins the server's side of the handshake; the connection has handled the ClientHello.
+    ///
+    /// Give its key to [`Endpoint::insert`](super::Endpoint::insert), then drain it as after any
+    /// datagram.
+    #[must_use]
+    pub fn accept(mut self, config: Arc<ServerConfig>, now: Instant) -> Connection {
+        let mut connection = Connection::server(config, self.first, now);
+        // Dropping the iterator processes the datagram; a hello carries no payload.
+        drop(connection.handle_datagram(now, &mut self.datagram));
+        connection
+    }
+}

@@ -1,0 +1,241 @@
+//! Many peers on one socket: which connection a datagram belongs to, and who may begin one.
+//!
+//! Owns the table from addresses to the caller's keys, the stateless cookie exchange and the bound
+//! on handshakes that the application has not accepted yet. Never owns a connection, opens a
+//! record, or keeps anything for an address that has not proved that it receives what is sent to
+//! it. RFC 6347 §4.2.1 and §4.2.8, RFC 7983, RFC 9443.
+//!
+//! # Contract
+//!
+//! Give every datagram to [`Endpoint::route`] and do what the [`Route`] says:
+//!
+//! - `Connection(key)`: the datagram is for that connection.
+//! - `Incoming(incoming)`: decide. [`Incoming::accept`] makes a connection that has handled the
+//!   hello already; keep it under a key, tell the key with [`Endpoint::insert`], and close the
+//!   connection whose key that returns: its client began anew. Or [`Endpoint::refuse`] it.
+//! - `Reply`: send the reply buffer to the peer.
+//! - `Discard(reason)`: nothing; it is counted. `Discard::Foreign` may be for another protocol on
+//!   the same socket, which [`DatagramKind::of`](gramseal_wire::DatagramKind::of) tells by the
+//!   first byte.
+//!
+//! Tell a connection that this side begins with `insert` as well, and one that is closed with
+//! [`Endpoint::remove`].
+//!
+//! ```
+//! use std::collections::HashMap;
+//! use std::net::SocketAddr;
+//! use std::sync::Arc;
+//!
+//! use gramseal_proto::config::ServerConfig;
+//! use gramseal_proto::endpoint::{Endpoint, Route};
+//! use gramseal_proto::{Connection, Instant};
+//!
+//! struct Server {
+//!     endpoint: Endpoint<u64>,
+//!     connections: HashMap<u64, Connection>,
+//!     config: Arc<ServerConfig>,
+//!     next_key: u64,
+//! }
+//!
+//! impl Server {
+//!     /// Returns what to send back to `peer`, apart from what the connections have to send.
+//!     fn received(&mut self, now: Instant, peer: SocketAddr, datagram: &mut [u8]) -> Option<Vec<u8>> {
+//!         let mut reply = Vec::new();
+//!         match self.endpoint.route(now, peer, datagram, &mut reply) {
+//!             Route::Connection(key) => {
+//!                 let connection = self.connections.get_mut(&key)?;
+//!                 for payload in connection.handle_datagram(now, datagram) {
+//!                     println!("{} bytes from {peer}", payload.len());
+//!                 }
+//!             }
+//!             Route::Incoming(incoming) => {
+//!                 self.next_key += 1;
+//!                 let connection = incoming.accept(Arc::clone(&self.config), now);
+//!                 self.connections.insert(self.next_key, connection);
+//!                 if let Some(replaced) = self.endpoint.insert(peer, self.next_key) {
+//!                     self.connections.remove(&replaced);
+//!                 }
+//!             }
+//!             Route::Reply => return Some(reply),
+//!             Route::Discard(_) => {}
+//!         }
+//!         None
+//!     }
+//! }
+//! ```
+
+mod admission;
+mod config;
+mod cookie;
+mod demux;
+mod hello;
+mod incoming;
+mod stats;
+#[cfg(test)]
+mod tests;
+
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+use gramseal_wire::DatagramKind;
+
+use admission::{Address, Admission};
+use config::ServerSide;
+pub use config::{CookiePolicy, EndpointConfig};
+pub use cookie::CookieSecrets;
+use demux::{Demux, NoRoom, Standing};
+use hello::Hello;
+pub use incoming::Incoming;
+use stats::add;
+pub use stats::{CookieRefusals, EndpointStats};
+
+use crate::Instant;
+use crate::discard::Discard;
+
+/// What to do with a datagram.
+#[derive(Debug)]
+#[must_use = "a datagram that is not acted on is lost"]
+#[expect(clippy::exhaustive_enums, reason = "callers have to act on every kind")]
+pub enum Route<K> {
+    /// It belongs to this connection.
+    Connection(K),
+    /// It begins a handshake that the application may accept.
+    Incoming(Incoming),
+    /// The reply buffer holds the one datagram to send back to the peer.
+    Reply,
+    /// It was dropped and counted.
+    Discard(Discard),
+}
+
+/// Routes the datagrams of one socket to connections that the caller keeps under keys of type `K`.
+///
+/// See the [module](self) for how to use it.
+#[derive(Debug)]
+pub struct Endpoint<K> {
+    demux: Demux<K>,
+    /// `None`: no handshakes are accepted.
+    admission: Option<Admission>,
+    stats: EndpointStats,
+}
+
+impl<K: Copy + Eq> Endpoint<K> {
+    /// An endpoint without connections.
+    #[must_use]
+    pub fn new(config: EndpointConfig) -> Self {
+        let admission = config.server.map(ServerSide::into_admission);
+        Self { demux: Demux::new(config.limits), admission, stats: EndpointStats::default() }
+    }
+
+    /// Says what to do with a datagram from `peer`.
+    ///
+    /// `reply` is cleared, and filled if the route is [`Route::Reply`]: with one datagram, never
+    /// longer than the one that came. Until a hello brings a valid cookie, nothing is kept and
+    /// nothing but `reply` is allocated (and once per period, a new secret for cookies).
+    pub fn route(&mut self, now: Instant, peer: SocketAddr, datagram: &[u8], reply: &mut Vec<u8>) -> Route<K> {
+        reply.clear();
+        self.decide(now, peer, datagram, reply).unwrap_or_else(|reason| {
+            self.stats.discards.count(reason);
+            Route::Discard(reason)
+        })
+    }
+
+    /// Routes datagrams from `peer` to `key` from now on: a connection that this side began, or an
+    /// accepted [`Incoming`].
+    ///
+    /// Returns the key that this one replaces. It gets no more datagrams; its connection is the
+    /// caller's to close (RFC 6347 §4.2.8).
+    pub fn insert(&mut self, peer: SocketAddr, key: K) -> Option<K> {
+        self.demux.insert(peer, key)
+    }
+
+    /// Forgets the connection `key` at `peer`. Nothing happens if another one has replaced it.
+    pub fn remove(&mut self, peer: SocketAddr, key: K) {
+        self.demux.remove(peer, key);
+    }
+
+    /// Forgets a handshake, in silence. The client repeats its hello some times, and as long as its
+    /// cookie is good each comes up as a new [`Incoming`].
+    #[expect(clippy::needless_pass_by_value, reason = "what was refused cannot be accepted any more")]
+    pub fn refuse(&mut self, incoming: Incoming) {
+        self.demux.refuse(incoming.peer, &incoming.random);
+    }
+
+    /// The secrets that cookies are made with, to rotate them by hand; `None` if this endpoint
+    /// accepts no handshakes.
+    pub fn cookie_secrets(&mut self) -> Option<&mut CookieSecrets> {
+        self.admission.as_mut().map(|admission| admission.cookies.secrets_mut())
+    }
+
+    /// How many addresses have something kept for them: connections and waiting handshakes.
+    #[must_use]
+    pub fn entries(&self) -> usize {
+        self.demux.connections() + self.demux.waiting()
+    }
+
+    /// What was counted so far.
+    #[must_use]
+    pub const fn stats(&self) -> &EndpointStats {
+        &self.stats
+    }
+
+    fn decide(
+        &mut self,
+        now: Instant,
+        peer: SocketAddr,
+        datagram: &[u8],
+        reply: &mut Vec<u8>,
+    ) -> Result<Route<K>, Discard> {
+        match datagram.first().copied().map(DatagramKind::of) {
+            Some(DatagramKind::Dtls) => {}
+            Some(_) => return Err(Discard::Foreign),
+            None => return Err(Discard::Malformed),
+        }
+        let known = self.demux.connection(peer);
+        let hello = match Hello::read(datagram) {
+            Ok(hello) => hello,
+            Err(reason) => return known.map(Route::Connection).ok_or(reason),
+        };
+        let Some(admission) = &mut self.admission else {
+            return known.map(Route::Connection).ok_or(Discard::UnknownPeer);
+        };
+        let address = if known.is_some() { Address::Connected } else { Address::Unknown };
+        add(&mut self.stats.incoming_expired, self.demux.expire(now));
+        match self.demux.standing(peer, &hello.prefix.random) {
+            Standing::Began(key) => Ok(Route::Connection(key)),
+            Standing::Waits => Err(self.no_room(NoRoom::AddressWaits)),
+            Standing::New if admission.admits(now, peer, &hello, address, &mut self.stats) => {
+                self.offer(now, peer, &hello, datagram)
+            }
+            Standing::New => {
+                admission.ask(now, peer, &hello, &mut self.stats, reply);
+                Ok(Route::Reply)
+            }
+        }
+    }
+
+    fn offer(
+        &mut self,
+        now: Instant,
+        peer: SocketAddr,
+        hello: &Hello<'_>,
+        datagram: &[u8],
+    ) -> Result<Route<K>, Discard> {
+        let random = hello.prefix.random;
+        self.demux.wait(now, peer, &random, datagram.len()).map_err(|no_room| self.no_room(no_room))?;
+        add(&mut self.stats.incoming, 1);
+        Ok(Route::Incoming(Incoming { peer, random, first: hello.first, datagram: datagram.to_vec() }))
+    }
+
+    fn no_room(&mut self, no_room: NoRoom) -> Discard {
+        match no_room {
+            NoRoom::AddressWaits => {
+                add(&mut self.stats.incoming_repeated, 1);
+                Discard::AlreadyWaiting
+            }
+            NoRoom::Full => {
+                add(&mut self.stats.incoming_overflow, 1);
+                Discard::IncomingFull
+            }
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! What an endpoint counts.
+
+use super::cookie::Refusal;
+use crate::discard::DiscardCounts;
+
+/// Counters of an endpoint since it began. They stop at their maximum instead of wrapping.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct EndpointStats {
+    /// Cookies sent: one HelloVerifyRequest each.
+    pub cookies_sent: u64,
+    /// ClientHellos whose cookie was good.
+    pub cookies_accepted: u64,
+    /// ClientHellos whose cookie was not, by reason. Each was answered with a new cookie.
+    pub cookies_refused: CookieRefusals,
+    /// Handshakes offered to the application.
+    pub incoming: u64,
+    /// ClientHellos that were not offered because one from the same address waits already; most
+    /// are retransmissions.
+    pub incoming_repeated: u64,
+    /// Handshakes that were not offered because too many wait already.
+    pub incoming_overflow: u64,
+    /// Handshakes that waited for the application longer than the limit.
+    pub incoming_expired: u64,
+    /// Datagrams dropped before they reached a connection, by reason.
+    pub discards: DiscardCounts,
+}
+
+/// How often a cookie was refused, by reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct CookieRefusals {
+    /// Not a cookie of ours by its length.
+    pub malformed: u64,
+    /// Made with a secret that is not known or not known any more.
+    pub unknown_secret: u64,
+    /// Older than the lifetime.
+    pub expired: u64,
+    /// Made for another address or another hello, or forged.
+    pub mismatch: u64,
+}
+
+impl CookieRefusals {
+    /// All refusals together.
+    #[must_use]
+    pub const fn total(&self) -> u64 {
+        self.malformed.saturating_add(self.unknown_secret).saturating_add(self.expired).saturating_add(self.mismatch)
+    }
+
+    pub(super) fn count(&mut self, refusal: Refusal) {
+        let counter = match refusal {
+            Refusal::Malformed => &mut self.malformed,
+            Refusal::UnknownSecret => &mut self.unknown_secret,
+            Refusal::Expired => &mut self.expired,
+            Refusal::Mismatch => &mut self.mismatch,
+        };
+        add(counter, 1);
+    }
+}
+
+/// Counts on, up to the maximum.
+pub(super) fn add(counter: &mut u64, more: u64) {
+    *counter = counter.saturating_add(more);
+}

@@ -1,0 +1,112 @@
+//! Toy certificates: a name, a public key and padding. Nobody signs them.
+
+use gramseal_proto::CertificateFault;
+use gramseal_proto::config::{PeerRole, PeerVerified, PeerVerifier, Presented};
+use pki_types::CertificateDer;
+
+use super::sign::NullKey;
+
+const MAGIC: &[u8; 8] = b"NULLCERT";
+
+/// A certificate for `name` and `key`, padded to `len` bytes if it would be shorter.
+///
+/// # Panics
+/// If `name` has more than 65,535 bytes.
+#[must_use]
+pub fn certificate(name: &str, key: &NullKey, len: usize) -> CertificateDer<'static> {
+    let mut bytes = MAGIC.to_vec();
+    bytes.extend(key.to_bytes());
+    bytes.extend(u16::try_from(name.len()).expect("a name of at most 65,535 bytes").to_be_bytes());
+    bytes.extend(name.as_bytes());
+    bytes.resize(bytes.len().max(len), 0xEE);
+    CertificateDer::from(bytes)
+}
+
+/// Believes every toy certificate that has the right name.
+#[derive(Debug, Default)]
+pub struct NullVerifier {
+    client_name: Option<String>,
+    refuse: Option<CertificateFault>,
+    authorities: Vec<Vec<u8>>,
+}
+
+impl NullVerifier {
+    /// Believes clients only if their certificate is for `name`. Otherwise any name will do.
+    #[must_use]
+    pub fn with_client_name(mut self, name: &str) -> Self {
+        self.client_name = Some(name.to_owned());
+        self
+    }
+
+    /// Refuses everybody because of `fault`.
+    #[must_use]
+    pub fn refusing(mut self, fault: CertificateFault) -> Self {
+        self.refuse = Some(fault);
+        self
+    }
+
+    /// Names `authorities` in CertificateRequest.
+    #[must_use]
+    pub fn with_authorities(mut self, authorities: Vec<Vec<u8>>) -> Self {
+        self.authorities = authorities;
+        self
+    }
+}
+
+impl PeerVerifier for NullVerifier {
+    fn verify(&self, presented: &Presented<'_>) -> Result<PeerVerified, CertificateFault> {
+        let (name, key) = read(presented.end_entity).ok_or(CertificateFault::BadEncoding)?;
+        if let Some(fault) = self.refuse {
+            return Err(fault);
+        }
+        let right = match presented.role {
+            PeerRole::Server(expected) => name == expected.to_str(),
+            PeerRole::Client => self.client_name.as_deref().is_none_or(|expected| name == expected),
+        };
+        if right { Ok(PeerVerified::assertion(key.public())) } else { Err(CertificateFault::NameMismatch) }
+    }
+
+    fn authorities(&self) -> &[Vec<u8>] {
+        &self.authorities
+    }
+}
+
+fn read<'a>(certificate: &'a CertificateDer<'_>) -> Option<(&'a str, NullKey)> {
+    let (key, rest) = NullKey::split_from(certificate.strip_prefix(MAGIC)?)?;
+    let (len, rest) = rest.split_first_chunk()?;
+    let name = rest.get(..usize::from(u16::from_be_bytes(*len)))?;
+    Some((std::str::from_utf8(name).ok()?, key))
+}
+
+#[cfg(test)]
+mod tests {
+    use pki_types::ServerName;
+
+    use super::super::ToyKind;
+    use super::*;
+
+    fn verdict(
+        verifier: &NullVerifier,
+        certificate: &CertificateDer<'_>,
+        role: PeerRole<'_>,
+    ) -> Option<CertificateFault> {
+        verifier.verify(&Presented::new(certificate, &[], role)).err()
+    }
+
+    #[test]
+    fn names_are_checked_and_faults_can_be_asked_for() {
+        let certificate = certificate("a.example", &NullKey::new(ToyKind::Rsa, 1), 3000);
+        assert_eq!(certificate.len(), 3000);
+        let (a, b) = (ServerName::try_from("a.example").unwrap(), ServerName::try_from("b.example").unwrap());
+        let plain = NullVerifier::default();
+        assert_eq!(verdict(&plain, &certificate, PeerRole::Server(&a)), None);
+        assert_eq!(verdict(&plain, &certificate, PeerRole::Server(&b)), Some(CertificateFault::NameMismatch));
+        assert_eq!(verdict(&plain, &certificate, PeerRole::Client), None);
+        let junk = CertificateDer::from(vec![0; 9]);
+        assert_eq!(verdict(&plain, &junk, PeerRole::Client), Some(CertificateFault::BadEncoding));
+        let picky = NullVerifier::default().with_client_name("b.example");
+        assert_eq!(verdict(&picky, &certificate, PeerRole::Client), Some(CertificateFault::NameMismatch));
+        let refusing = NullVerifier::default().refusing(CertificateFault::Expired);
+        assert_eq!(verdict(&refusing, &certificate, PeerRole::Client), Some(CertificateFault::Expired));
+    }
+}

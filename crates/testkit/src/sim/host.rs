@@ -1,0 +1,93 @@
+//! One simulated host: a connection, or an endpoint that waits for one.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use gramseal_proto::config::ServerConfig;
+use gramseal_proto::endpoint::{CookiePolicy, Endpoint, EndpointConfig, Route};
+use gramseal_proto::{Connection, Event, Instant};
+
+use crate::null;
+
+/// A connection with what it handed out so far.
+pub(super) struct Host {
+    pub(super) connection: Option<Connection>,
+    pub(super) received: Vec<Vec<u8>>,
+    pub(super) events: Vec<Event>,
+    listener: Option<Listener>,
+    outgoing: Vec<Vec<u8>>,
+}
+
+struct Listener {
+    endpoint: Endpoint<()>,
+    config: Arc<ServerConfig>,
+}
+
+impl Host {
+    pub(super) fn client(connection: Connection) -> Self {
+        Self { connection: Some(connection), ..Self::idle() }
+    }
+
+    pub(super) fn server(seed: u64, config: Arc<ServerConfig>, cookies: CookiePolicy) -> Self {
+        let endpoint = EndpointConfig::server(null::provider(seed)).expect("the null provider has all it takes");
+        let endpoint = Endpoint::new(endpoint.with_cookie_policy(cookies));
+        Self { listener: Some(Listener { endpoint, config }), ..Self::idle() }
+    }
+
+    fn idle() -> Self {
+        Self { connection: None, received: Vec::new(), events: Vec::new(), listener: None, outgoing: Vec::new() }
+    }
+
+    /// When the connection wants to be woken.
+    pub(super) fn timeout(&self) -> Option<Instant> {
+        self.connection.as_ref()?.poll_timeout().map(|(at, _)| at)
+    }
+
+    /// Takes in a datagram; the answers wait in [`Self::take_outgoing`].
+    pub(super) fn handle_datagram(&mut self, now: Instant, from: SocketAddr, mut datagram: Vec<u8>) {
+        if self.is_for_connection(now, from, &datagram) {
+            if let Some(connection) = &mut self.connection {
+                let payloads = connection.handle_datagram(now, &mut datagram);
+                self.received.extend(payloads.map(|payload| payload.to_vec()));
+            }
+        }
+        self.drain(now);
+    }
+
+    /// Asks the endpoint, if there is one, and lets it answer or accept.
+    fn is_for_connection(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) -> bool {
+        let Some(Listener { endpoint, config }) = &mut self.listener else { return true };
+        let mut reply = Vec::new();
+        match endpoint.route(now, from, datagram, &mut reply) {
+            Route::Connection(()) => return true,
+            Route::Incoming(incoming) => {
+                self.connection = Some(incoming.accept(Arc::clone(config), now));
+                endpoint.insert(from, ());
+            }
+            Route::Reply => self.outgoing.push(reply),
+            Route::Discard(_) => {}
+        }
+        false
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        if let Some(connection) = &mut self.connection {
+            connection.handle_timeout(now);
+        }
+        self.drain(now);
+    }
+
+    /// Collects what the connection wants to send and to say.
+    pub(super) fn drain(&mut self, now: Instant) {
+        let Some(connection) = &mut self.connection else { return };
+        let mut datagram = Vec::new();
+        while connection.poll_transmit(now, &mut datagram) {
+            self.outgoing.push(std::mem::take(&mut datagram));
+        }
+        self.events.extend(std::iter::from_fn(|| connection.poll_event()));
+    }
+
+    pub(super) fn take_outgoing(&mut self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.outgoing)
+    }
+}

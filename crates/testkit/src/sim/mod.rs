@@ -1,0 +1,390 @@
+//! A network in a box: hosts, datagrams and time, all made up.
+//!
+//! Owns virtual time, the order of arrivals and what goes wrong on the way. Everything random
+//! follows from one seed, so a run repeats exactly; a panic while a [`Sim`] lives prints the seed,
+//! and `SIM_SEED=…` makes [`seeds`] return just that one. Never reads a clock or starts a thread.
+//!
+//! ```text
+//! let mut sim = Sim::new(seed).loss(0.2).reorder(0.1).mtu(600);
+//! let pair = sim.connect(client_config, server_config);
+//! sim.run_until(|sim| sim.connected(pair), Duration::from_secs(180)).expect("both sides connect");
+//! ```
+
+mod host;
+mod log;
+mod network;
+mod seeds;
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashSet};
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gramseal_proto::config::{ClientConfig, ServerConfig};
+use gramseal_proto::endpoint::CookiePolicy;
+use gramseal_proto::{CloseReason, Connection, Event, Instant, SendError};
+use pki_types::ServerName;
+
+use self::host::Host;
+pub use self::log::{Sent, Stuck};
+pub use self::network::{Conditions, Fate, Side};
+pub use self::seeds::{REGRESSIONS, seeds};
+use crate::decode::records;
+use crate::null::SERVER_NAME;
+use crate::rng::Rng;
+
+/// A client and a server that talk to each other in a [`Sim`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Pair(usize);
+
+/// The simulated network with its hosts.
+pub struct Sim {
+    seed: u64,
+    rng: Rng,
+    now: Instant,
+    cookies: CookiePolicy,
+    conditions: [Conditions; 2],
+    rules: Vec<Rule>,
+    arrivals: BinaryHeap<Reverse<(Instant, usize, Arrival)>>,
+    hosts: Vec<[Host; 2]>,
+    log: Vec<Sent>,
+    numbers: HashSet<(Pair, Side, u64, u64)>,
+}
+
+/// Says of a datagram whether it shall be dropped.
+type Rule = Box<dyn FnMut(&Sent) -> bool>;
+
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Arrival {
+    pair: Pair,
+    to: Side,
+    bytes: Vec<u8>,
+}
+
+impl Sim {
+    /// A perfect network (10 ms each way) whose chances follow from `seed`.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self {
+            seed,
+            rng: Rng::new(seed),
+            now: Instant::from_micros(1_000_000),
+            cookies: CookiePolicy::Required,
+            conditions: [Conditions::default(), Conditions::default()],
+            rules: Vec::new(),
+            arrivals: BinaryHeap::new(),
+            hosts: Vec::new(),
+            log: Vec::new(),
+            numbers: HashSet::new(),
+        }
+    }
+
+    /// Loses datagrams with this probability.
+    #[must_use]
+    pub fn loss(self, probability: f64) -> Self {
+        self.both(|conditions| conditions.loss = probability)
+    }
+
+    /// Lets later datagrams overtake one with this probability.
+    #[must_use]
+    pub fn reorder(self, probability: f64) -> Self {
+        self.both(|conditions| conditions.reorder = probability)
+    }
+
+    /// Delivers datagrams twice with this probability.
+    #[must_use]
+    pub fn duplicate(self, probability: f64) -> Self {
+        self.both(|conditions| conditions.duplicate = probability)
+    }
+
+    /// Flips bits in datagrams with this probability.
+    #[must_use]
+    pub fn corrupt(self, probability: f64) -> Self {
+        self.both(|conditions| conditions.corrupt = probability)
+    }
+
+    /// How long datagrams take, one way.
+    #[must_use]
+    pub fn delay(self, delay: Duration) -> Self {
+        self.both(|conditions| conditions.delay = delay)
+    }
+
+    /// How much longer some take, at most.
+    #[must_use]
+    pub fn jitter(self, jitter: Duration) -> Self {
+        self.both(|conditions| conditions.jitter = jitter)
+    }
+
+    /// Drops datagrams with more than `bytes` of UDP payload.
+    #[must_use]
+    pub fn mtu(self, bytes: usize) -> Self {
+        self.both(|conditions| conditions.mtu = bytes)
+    }
+
+    /// Servers ask for no cookie.
+    #[must_use]
+    pub fn without_cookies(mut self) -> Self {
+        self.cookies = CookiePolicy::Off;
+        self
+    }
+
+    /// Sets the conditions for what `from` sends.
+    #[must_use]
+    pub fn conditions(mut self, from: Side, conditions: Conditions) -> Self {
+        self.set_conditions(from, conditions);
+        self
+    }
+
+    /// Changes the conditions for what `from` sends, from now on.
+    pub fn set_conditions(&mut self, from: Side, conditions: Conditions) {
+        self.conditions[from as usize] = conditions;
+    }
+
+    fn both(mut self, change: impl Fn(&mut Conditions)) -> Self {
+        self.conditions.iter_mut().for_each(change);
+        self
+    }
+
+    /// Drops every datagram of which `rule` says so.
+    pub fn drop_if(&mut self, rule: impl FnMut(&Sent) -> bool + 'static) {
+        self.rules.push(Box::new(rule));
+    }
+
+    /// Drops the datagram that `from` sends after `index` others.
+    pub fn drop_nth(&mut self, from: Side, index: usize) {
+        self.drop_if(move |sent| sent.from == from && sent.index == index);
+    }
+
+    /// Starts a client that connects to a server of its own, named [`SERVER_NAME`].
+    ///
+    /// # Panics
+    /// If the client cannot even begin.
+    pub fn connect(&mut self, client: impl Into<Arc<ClientConfig>>, server: impl Into<Arc<ServerConfig>>) -> Pair {
+        let name = ServerName::try_from(SERVER_NAME).expect("a DNS name");
+        let connection = Connection::client(client.into(), name, self.now).expect("a client begins");
+        let pair = Pair(self.hosts.len());
+        let server = Host::server(self.seed, server.into(), self.cookies);
+        self.hosts.push([Host::client(connection), server]);
+        self.after_input(pair, Side::Client);
+        pair
+    }
+
+    /// Runs until `done` says so.
+    ///
+    /// # Errors
+    /// If that takes more than `limit` of virtual time, or nothing is left to happen.
+    pub fn run_until(&mut self, done: impl Fn(&Self) -> bool, limit: Duration) -> Result<(), Stuck> {
+        let start = self.now;
+        while !done(self) {
+            let next = self.next();
+            if next.is_none_or(|at| at > start + limit) {
+                let (after, ladder) = (self.now - start, log::ladder(&self.log));
+                return Err(Stuck { seed: self.seed, after, quiet: next.is_none(), ladder });
+            }
+            self.step();
+        }
+        Ok(())
+    }
+
+    /// Runs for `time`, whatever happens.
+    pub fn run_for(&mut self, time: Duration) {
+        let end = self.now + time;
+        while self.next().is_some_and(|at| at <= end) {
+            self.step();
+        }
+        self.now = end;
+    }
+
+    /// Sends application data.
+    ///
+    /// # Errors
+    /// Those of [`Connection::seal`]; [`SendError::NotConnected`] if there is no connection yet.
+    pub fn send(&mut self, pair: Pair, from: Side, payload: &[u8]) -> Result<(), SendError> {
+        let connection = self.host_mut(pair, from).connection.as_mut().ok_or(SendError::NotConnected)?;
+        let mut datagram = vec![0; connection.sealed_len(payload.len())];
+        let len = connection.seal(payload, &mut datagram)?;
+        datagram.truncate(len);
+        self.transmit(pair, from, datagram);
+        Ok(())
+    }
+
+    /// Sends `payload` both ways and waits until it arrived; for networks that lose nothing.
+    ///
+    /// # Panics
+    /// If it does not arrive within 10 virtual seconds.
+    pub fn exchange(&mut self, pair: Pair, payload: &[u8]) {
+        for side in Side::BOTH {
+            self.send(pair, side, payload).expect("connected");
+            let arrived = |sim: &Self| sim.received(pair, side.peer()).iter().any(|received| received == payload);
+            self.run_until(arrived, Duration::from_secs(10)).expect("application data arrives");
+        }
+    }
+
+    /// Closes one side; its close_notify is sent at once.
+    pub fn close(&mut self, pair: Pair, side: Side) {
+        if let Some(connection) = &mut self.host_mut(pair, side).connection {
+            connection.close();
+        }
+        self.after_input(pair, side);
+    }
+
+    /// Hands `datagram` to `to` at once, as if the peer had sent it.
+    pub fn inject(&mut self, pair: Pair, to: Side, datagram: Vec<u8>) {
+        let (now, from) = (self.now, address(pair, to.peer()));
+        self.host_mut(pair, to).handle_datagram(now, from, datagram);
+        self.after_input(pair, to);
+    }
+
+    /// Whether both sides have completed the handshake.
+    #[must_use]
+    pub fn connected(&self, pair: Pair) -> bool {
+        Side::BOTH.iter().all(|side| self.connection(pair, *side).is_some_and(Connection::is_connected))
+    }
+
+    /// Why `side` is closed, if it is.
+    #[must_use]
+    pub fn closed(&self, pair: Pair, side: Side) -> Option<&CloseReason> {
+        self.events(pair, side).iter().find_map(|event| match event {
+            Event::Closed(reason) => Some(reason),
+            _ => None,
+        })
+    }
+
+    /// The connection of a side. A server has none until it believes the client.
+    #[must_use]
+    pub fn connection(&self, pair: Pair, side: Side) -> Option<&Connection> {
+        self.host(pair, side).connection.as_ref()
+    }
+
+    /// As [`Self::connection`], to change it. What it wants to send waits for the next event.
+    pub fn connection_mut(&mut self, pair: Pair, side: Side) -> Option<&mut Connection> {
+        self.host_mut(pair, side).connection.as_mut()
+    }
+
+    /// The application data that a side received so far.
+    #[must_use]
+    pub fn received(&self, pair: Pair, side: Side) -> &[Vec<u8>] {
+        &self.host(pair, side).received
+    }
+
+    /// The events of a side so far.
+    #[must_use]
+    pub fn events(&self, pair: Pair, side: Side) -> &[Event] {
+        &self.host(pair, side).events
+    }
+
+    /// Every datagram sent so far.
+    #[must_use]
+    pub fn sent(&self) -> &[Sent] {
+        &self.log
+    }
+
+    /// The datagrams that one side sent so far.
+    pub fn sent_by(&self, pair: Pair, from: Side) -> impl Iterator<Item = &Sent> {
+        self.log.iter().filter(move |sent| sent.pair == pair && sent.from == from)
+    }
+
+    /// The virtual time.
+    #[must_use]
+    pub const fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// When something happens next.
+    fn next(&self) -> Option<Instant> {
+        let arrival = self.arrivals.peek().map(|Reverse((at, ..))| *at);
+        let timeout = self.next_timeout().map(|(at, ..)| at);
+        arrival.into_iter().chain(timeout).min().map(|at| at.max(self.now))
+    }
+
+    fn next_timeout(&self) -> Option<(Instant, Pair, Side)> {
+        let hosts = (0..self.hosts.len()).flat_map(|pair| Side::BOTH.map(|side| (Pair(pair), side)));
+        hosts.filter_map(|(pair, side)| Some((self.host(pair, side).timeout()?, pair, side))).min()
+    }
+
+    /// Lets the next thing happen: an arrival, or a timeout.
+    fn step(&mut self) {
+        let timeout = self.next_timeout();
+        let arrival_at = self.arrivals.peek().map(|Reverse((at, ..))| *at);
+        if let Some((at, pair, side)) = timeout.filter(|(at, ..)| arrival_at.is_none_or(|arrival| *at < arrival)) {
+            self.now = self.now.max(at);
+            let now = self.now;
+            let host = self.host_mut(pair, side);
+            host.handle_timeout(now);
+            // Otherwise virtual time would stand still for ever.
+            assert!(host.timeout().is_none_or(|next| next > now), "a timer of the {side:?} does not advance");
+            self.after_input(pair, side);
+        } else if let Some(Reverse((at, _, arrival))) = self.arrivals.pop() {
+            self.now = self.now.max(at);
+            self.inject(arrival.pair, arrival.to, arrival.bytes);
+        }
+    }
+
+    fn after_input(&mut self, pair: Pair, side: Side) {
+        let now = self.now;
+        let host = self.host_mut(pair, side);
+        host.drain(now);
+        for datagram in host.take_outgoing() {
+            self.transmit(pair, side, datagram);
+        }
+    }
+
+    fn transmit(&mut self, pair: Pair, from: Side, bytes: Vec<u8>) {
+        self.check_numbers(pair, from, &bytes);
+        let index = self.sent_by(pair, from).count();
+        let (fate, arrivals) = self.conditions[from as usize].carry(&mut self.rng, &bytes);
+        let mut sent = Sent { at: self.now, pair, from, index, bytes, fate };
+        if self.rules.iter_mut().fold(false, |dropped, rule| rule(&sent) || dropped) {
+            sent.fate = Fate::Dropped;
+        }
+        if sent.fate == Fate::Arrives {
+            for arrival in arrivals {
+                let order = self.log.len();
+                let to = Arrival { pair, to: from.peer(), bytes: arrival.bytes };
+                self.arrivals.push(Reverse((self.now + arrival.after, order, to)));
+            }
+        }
+        self.log.push(sent);
+    }
+
+    /// No record number may protect two records: it is the AEAD's nonce.
+    fn check_numbers(&mut self, pair: Pair, from: Side, datagram: &[u8]) {
+        for record in records(datagram) {
+            let (epoch, number) = (record.header.epoch.0, record.header.sequence_number.0);
+            let fresh = epoch == 0 || self.numbers.insert((pair, from, epoch, number));
+            assert!(fresh, "the {from:?} used record number {epoch}.{number} twice");
+        }
+    }
+
+    fn host(&self, pair: Pair, side: Side) -> &Host {
+        &self.hosts[pair.0][side as usize]
+    }
+
+    fn host_mut(&mut self, pair: Pair, side: Side) -> &mut Host {
+        &mut self.hosts[pair.0][side as usize]
+    }
+}
+
+impl Drop for Sim {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the simulation that failed: SIM_SEED={}\n{}", self.seed, log::ladder(&self.log));
+        }
+    }
+}
+
+impl fmt::Debug for Sim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sim").field("seed", &self.seed).field("now", &self.now).finish_non_exhaustive()
+    }
+}
+
+fn address(pair: Pair, side: Side) -> SocketAddr {
+    let port = 10_000 + u16::try_from(pair.0).expect("fewer pairs than ports");
+    match side {
+        Side::Client => SocketAddr::from(([192, 0, 2, 1], port)),
+        Side::Server => SocketAddr::from(([198, 51, 100, 1], port)),
+    }
+}

@@ -1,0 +1,32 @@
+//! Which seeds a test runs with.
+
+use std::env;
+
+/// Seeds that once failed. Whoever fixes a fault found by a seed adds it here with the fault.
+pub const REGRESSIONS: &[u64] = &[];
+
+/// The seeds for a test: just `SIM_SEED` if that is set, otherwise [`REGRESSIONS`], then `seeds`.
+///
+/// # Panics
+/// If `SIM_SEED` is not a number.
+pub fn seeds(seeds: impl IntoIterator<Item = u64>) -> impl Iterator<Item = u64> {
+    let only = env::var("SIM_SEED").ok().map(|seed| seed.parse().expect("SIM_SEED is a decimal number"));
+    pick(only, seeds)
+}
+
+fn pick(only: Option<u64>, seeds: impl IntoIterator<Item = u64>) -> impl Iterator<Item = u64> {
+    let all = REGRESSIONS.iter().copied().chain(seeds);
+    only.into_iter().chain(all.filter(move |_| only.is_none()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{REGRESSIONS, pick};
+
+    #[test]
+    fn one_seed_replays_alone() {
+        assert_eq!(pick(Some(7), 0..3).collect::<Vec<_>>(), [7]);
+        let all: Vec<_> = pick(None, 0..3).collect();
+        assert_eq!(all, [REGRESSIONS, &[0, 1, 2]].concat());
+    }
+}
