@@ -58,9 +58,4 @@ impl Suite12 {
     pub(crate) fn find(id: CipherSuite) -> Option<&'static Self> {
         SUITES_12.iter().find(|suite| suite.id == id)
     }
-
-    /// Whether the suite is only for peers that have nothing better (RFC 10015).
-    pub(crate) fn is_legacy(&self) -> bool {
-        self.key_exchange == KeyExchange::Dhe
-    }
 }

@@ -16,7 +16,6 @@ pub struct ClientConfig {
 
 impl ClientConfig {
     /// Begins a configuration. `verifier` decides which servers are accepted.
-    #[must_use]
     pub fn builder(provider: Arc<CryptoProvider>, verifier: Arc<dyn PeerVerifier>) -> ClientConfigBuilder {
         ClientConfigBuilder { common: Common::new(provider), verifier, identity: None }
     }

@@ -165,56 +165,48 @@ pub(crate) fn is_finite_field(group: NamedGroup) -> bool {
 macro_rules! common_setters {
     () => {
         /// The versions to allow. Default: all that are implemented.
-        #[must_use]
         pub fn with_versions(mut self, versions: &[gramseal_wire::ProtocolVersion]) -> Self {
             self.common.versions = versions.to_vec();
             self
         }
 
         /// The cipher suites to allow, most preferred first. Default: all that are safe.
-        #[must_use]
         pub fn with_cipher_suites(mut self, suites: &[gramseal_wire::CipherSuite]) -> Self {
             self.common.suites = suites.to_vec();
             self
         }
 
         /// The groups to allow, most preferred first. Default: the provider's.
-        #[must_use]
         pub fn with_groups(mut self, groups: &[gramseal_wire::NamedGroup]) -> Self {
             self.common.groups = groups.to_vec();
             self
         }
 
         /// The application protocols to offer or accept, most preferred first (RFC 7301).
-        #[must_use]
         pub fn with_alpn<T: AsRef<[u8]>>(mut self, protocols: impl IntoIterator<Item = T>) -> Self {
             self.common.alpn = protocols.into_iter().map(|name| name.as_ref().to_vec()).collect();
             self
         }
 
         /// Allows DHE_RSA suites for peers that have nothing better.
-        #[must_use]
         pub fn with_legacy_suites(mut self, legacy: $crate::config::LegacySuites) -> Self {
             self.common.legacy = legacy;
             self
         }
 
         /// How connections treat the network.
-        #[must_use]
         pub fn with_transport(mut self, transport: $crate::config::Transport) -> Self {
             self.common.transport = transport;
             self
         }
 
         /// Hands the secrets of every connection to `key_log`: for debugging only.
-        #[must_use]
         pub fn with_key_log(mut self, key_log: alloc::sync::Arc<dyn $crate::KeyLog>) -> Self {
             self.common.key_log = Some(key_log);
             self
         }
 
         /// Shows every handshake message to `trace`.
-        #[must_use]
         pub fn with_trace(mut self, trace: alloc::sync::Arc<dyn $crate::Trace>) -> Self {
             self.common.trace = Some(trace);
             self

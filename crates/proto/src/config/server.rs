@@ -38,7 +38,6 @@ pub struct ServerConfig {
 
 impl ServerConfig {
     /// Begins a configuration. `identity` is what clients see.
-    #[must_use]
     pub fn builder(provider: Arc<CryptoProvider>, identity: Identity) -> ServerConfigBuilder {
         ServerConfigBuilder { common: Common::new(provider), identity, client_auth: ClientAuth::None }
     }

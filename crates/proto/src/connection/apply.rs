@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use gramseal_wire::Epoch;
 
 use super::{Agreed, Connection, Phase, Role};
-use crate::handshake::{Action, Established, LoggedSecret};
+use crate::handshake::{Action, Established, FinishedVerified, LoggedSecret};
 use crate::message::Message;
 use crate::record::{ReadEpoch, WriteEpoch};
 use crate::time::Instant;
@@ -79,11 +79,9 @@ impl Connection {
     }
 
     fn complete(&mut self, established: Established) {
-        // The proof says that Finished was verified: from here application data may pass.
-        let Established { proof: _, negotiated, session } = established;
+        let Established { proof, negotiated, session } = established;
         self.agreed = Some(Box::new(Agreed { negotiated, session }));
-        self.phase = Phase::Connected;
-        self.unread.connected = true;
+        self.open_to_application_data(proof);
         self.records.retire_read_before(PROTECTED);
         match self.role {
             // The server's Finished is the answer to our last flight.
@@ -91,6 +89,12 @@ impl Connection {
             // Our last flight may get lost: see `end_last_flight`.
             Role::Server(_) => {}
         }
+    }
+
+    /// Only a Finished that was verified lets application data through.
+    fn open_to_application_data(&mut self, _: FinishedVerified) {
+        self.phase = Phase::Connected;
+        self.unread.connected = true;
     }
 
     /// The peer has our last flight: nothing of the handshake is needed any more.

@@ -148,6 +148,14 @@ impl Connection {
         self.mtu.bytes().saturating_sub(self.records.overhead(PROTECTED)).min(MAX_CONTENT)
     }
 
+    /// Whether the keys have protected nearly as many records as they may, or have met so many
+    /// forgeries that they open nothing any more (RFC 9147 §4.5.3, RFC 9325 §4.4). DTLS 1.2 cannot
+    /// change keys: it is time for a new association.
+    #[must_use]
+    pub fn is_nearly_exhausted(&self) -> bool {
+        self.records.nearly_exhausted() || self.records.forgery_limit_reached()
+    }
+
     /// The largest datagram to send from now on, in bytes of UDP payload; what is outside 256 to
     /// 65,507 is taken as the nearer end.
     pub fn set_mtu(&mut self, bytes: usize) {

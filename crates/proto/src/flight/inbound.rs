@@ -134,6 +134,7 @@ impl Inbound {
     }
 
     /// The message that is due next; `None` when the numbers are used up.
+    #[cfg(test)]
     pub(crate) fn next_seq(&self) -> Option<MessageSeq> {
         self.next
     }
@@ -147,6 +148,7 @@ impl Inbound {
     }
 
     /// Whether no part of a message not yet delivered is held.
+    #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
         self.partials.is_empty()
     }

@@ -51,13 +51,12 @@ pub(crate) struct Piece {
 pub(crate) struct Outbound {
     entries: Vec<Entry>,
     transmission: u32,
-    fragment_limit: Option<usize>,
 }
 
 impl Outbound {
     /// No flight; allocates nothing.
     pub(crate) const fn new() -> Self {
-        Self { entries: Vec::new(), transmission: 0, fragment_limit: None }
+        Self { entries: Vec::new(), transmission: 0 }
     }
 
     /// Begins a new flight and forgets the previous one: the peer has it (RFC 6347 §4.2.4).
@@ -87,18 +86,14 @@ impl Outbound {
         }
     }
 
-    /// Forgets the flight and frees its memory.
-    pub(crate) fn clear(&mut self) {
-        self.entries = Vec::new();
-        self.transmission = 0;
-    }
-
     /// Whether no flight is kept.
+    #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
     /// Whether something is to be sent.
+    #[cfg(test)]
     pub(crate) fn has_pending(&self) -> bool {
         self.pending_epoch().is_some()
     }
@@ -113,11 +108,6 @@ impl Outbound {
         self.transmission
     }
 
-    /// Limits a piece to so many bytes, with its 12-byte header, whatever room there is.
-    pub(crate) fn set_fragment_limit(&mut self, limit: Option<usize>) {
-        self.fragment_limit = limit;
-    }
-
     /// Writes the payload of the flight's next record into `payload`, which is cleared first, and
     /// counts it as sent. At most `room` bytes.
     ///
@@ -126,7 +116,6 @@ impl Outbound {
     /// of the fragments in every transmission.
     pub(crate) fn next_piece(&mut self, room: usize, fresh: Fresh, payload: &mut Vec<u8>) -> Option<Piece> {
         payload.clear();
-        let limit = self.fragment_limit.unwrap_or(MAX_PAYLOAD).min(MAX_PAYLOAD);
         let entry = self.entries.iter_mut().find(|entry| !entry.pending.is_empty())?;
         match &entry.content {
             Content::ChangeCipherSpec(epoch) => {
@@ -139,7 +128,7 @@ impl Outbound {
                 Some(piece)
             }
             Content::Message(message) => {
-                let range = next_fragment(message, &entry.pending, room, limit, fresh)?;
+                let range = next_fragment(message, &entry.pending, room, fresh)?;
                 let piece = write_fragment(message, range.clone(), payload)?;
                 entry.pending.remove(if range.is_empty() { entry.content.extent() } else { range });
                 Some(piece)
@@ -200,19 +189,18 @@ impl Content {
 }
 
 fn body_len(message: &Message) -> u32 {
-    u32::try_from(message.body().len()).expect("its header counts it in 24 bits")
+    message.body_len()
 }
 
 /// Which bytes of the body to send next, if it is worth sending them here.
-fn next_fragment(message: &Message, pending: &Ranges, room: usize, limit: usize, fresh: Fresh) -> Option<Range<u32>> {
+fn next_fragment(message: &Message, pending: &Ranges, room: usize, fresh: Fresh) -> Option<Range<u32>> {
     let length = body_len(message);
     let first = pending.first()?;
     let wanted = first.start.min(length)..first.end.min(length);
-    let fits = room.min(limit).checked_sub(HandshakeHeader::LEN)?;
-    let allowed = limit.saturating_sub(HandshakeHeader::LEN);
+    let fits = room.min(MAX_PAYLOAD).checked_sub(HandshakeHeader::LEN)?;
     let worthwhile = match fresh {
         Fresh::Yes => wanted.len().min(1),
-        Fresh::No => wanted.len().min(WORTHWHILE).min(allowed),
+        Fresh::No => wanted.len().min(WORTHWHILE),
     };
     if fits < worthwhile {
         return None;
@@ -380,21 +368,6 @@ mod tests {
         assert!(outbound.has_pending());
     }
 
-    #[test]
-    fn the_fragment_limit_holds_where_there_is_more_room() {
-        let mut outbound = flight(&[100]);
-        outbound.set_fragment_limit(Some(12 + 40));
-        assert_eq!(pieces(&mut outbound, 1000), [(0, 0, 40), (0, 40, 40), (0, 80, 20)]);
-        outbound.set_fragment_limit(None);
-        outbound.rewind();
-        assert_eq!(pieces(&mut outbound, 1000), [(0, 0, 100)]);
-
-        // A limit below what is worthwhile elsewhere must not wait for ever.
-        outbound.set_fragment_limit(Some(12 + 8));
-        outbound.rewind();
-        assert!(outbound.next_piece(1000, Fresh::No, &mut Vec::new()).is_some());
-    }
-
     #[test] // RFC 6347 §4.1
     fn no_piece_is_longer_than_a_record_may_be() {
         let mut outbound = flight(&[20_000]);
@@ -409,9 +382,6 @@ mod tests {
         assert!(outbound.is_empty() && !outbound.has_pending());
         outbound.rewind();
         assert_eq!(outbound.transmission(), 0, "nothing to repeat");
-        outbound.push_message(message(0, 1, 4));
-        outbound.clear();
-        assert!(outbound.is_empty());
     }
 
     proptest! {
@@ -419,10 +389,8 @@ mod tests {
         fn whatever_the_room_the_peer_gets_the_flight(
             lengths in prop::collection::vec(0usize..500, 1..5),
             rooms in prop::collection::vec((13usize..300, any::<bool>()), 1..10),
-            limit in prop::option::of(13usize..200),
         ) {
             let mut outbound = flight(&lengths);
-            outbound.set_fragment_limit(limit);
             let mut inbound = Inbound::new(MessageSeq(0), InboundLimits::default());
             let (mut payload, mut received, mut sent) = (Vec::new(), Vec::new(), 0);
             for (room, fresh) in rooms.into_iter().cycle() {
@@ -434,7 +402,7 @@ mod tests {
                     .next_piece(room, fresh_or_not, &mut payload)
                     .or_else(|| outbound.next_piece(room, Fresh::Yes, &mut payload))
                     .expect("a fresh datagram of 13 bytes takes something");
-                prop_assert!(payload.len() <= room.min(limit.unwrap_or(room)));
+                prop_assert!(payload.len() <= room);
                 sent += piece.fragment_length as usize;
                 let fragment = Fragment::from_bytes(&payload).expect("a fragment");
                 prop_assert!(inbound.insert(piece.epoch, fragment).is_ok());

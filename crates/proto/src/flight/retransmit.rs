@@ -44,11 +44,6 @@ pub(crate) struct Retransmit {
 }
 
 impl Retransmit {
-    /// The wait before the first repetition, unless the caller knows the round trip better.
-    pub(crate) const DEFAULT_INITIAL: Duration = Duration::from_millis(400);
-    /// The longest wait: RFC 6347 §4.2.4.1 wants no less.
-    pub(crate) const DEFAULT_MAX: Duration = Duration::from_secs(60);
-
     /// A stopped timer that waits `initial` at first and never longer than `max`.
     pub(crate) fn new(initial: Duration, max: Duration) -> Self {
         let max = max.max(initial);

@@ -22,8 +22,7 @@ use gramseal_wire::{CipherSuite, Epoch, HandshakeType, NamedGroup, ProtocolVersi
 use pki_types::CertificateDer;
 use zeroize::Zeroizing;
 
-pub(crate) use client::{Hello, start as start_client};
-pub(crate) use compose::OutgoingSeq;
+pub(crate) use client::start as start_client;
 pub(crate) use schedule12::Session12;
 pub(crate) use server::start as start_server;
 

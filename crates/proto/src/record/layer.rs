@@ -58,6 +58,7 @@ impl RecordLayer {
     }
 
     /// Whether records of `epoch` can be opened.
+    #[cfg(test)]
     pub(crate) fn can_read(&self, epoch: Epoch) -> bool {
         self.read.find(epoch).is_some()
     }

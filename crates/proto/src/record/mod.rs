@@ -18,8 +18,7 @@ mod test_keys;
 pub(crate) use early::EarlyRecords;
 pub(crate) use epoch::{ReadEpoch, WriteEpoch};
 pub(crate) use layer::RecordLayer;
-pub(crate) use open::{Opened, peek_epoch, split_record};
-pub(crate) use replay::ReplayWindow;
+pub(crate) use open::{peek_epoch, split_record};
 pub(crate) use seal::SealError;
 
 /// The most bytes of content that a record carries (RFC 6347 §4.1).

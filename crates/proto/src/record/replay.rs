@@ -32,8 +32,6 @@ enum Received {
 }
 
 impl ReplayWindow {
-    /// The size to use unless there is a reason for another (RFC 6347 §4.1.2.6).
-    pub(crate) const DEFAULT_SIZE: u32 = 64;
     /// The largest size, in records.
     pub(crate) const MAX_SIZE: u32 = 1024;
 

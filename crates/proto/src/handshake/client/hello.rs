@@ -33,11 +33,8 @@ use crate::message::Message;
 /// after the last one further ones are ignored, which is not fatal either.
 const MAX_COOKIE_ROUNDS: u8 = 8;
 
-/// The first step of a client: its state and what to do.
-pub(crate) type Hello = (State, Vec<Action>);
-
-/// Makes the first ClientHello.
-pub(crate) fn start(config: Arc<ClientConfig>, name: ServerName<'static>) -> Result<Hello, Error> {
+/// The first step of a client: makes its ClientHello.
+pub(crate) fn start(config: Arc<ClientConfig>, name: ServerName<'static>) -> Result<(State, Vec<Action>), Error> {
     let offer = Offer::new(config, name)?;
     let mut seq = OutgoingSeq::new(MessageSeq(0));
     let mut out = Vec::new();

@@ -2,4 +2,4 @@
 
 mod hello;
 
-pub(crate) use hello::{ExpectServerHello, Hello, start};
+pub(crate) use hello::{ExpectServerHello, start};
