@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use gramseal::proto::wire::{CipherSuite, NamedGroup};
-use gramseal_webpki::Fingerprint;
+use gramseal::webpki::Fingerprint;
 
 use crate::names;
 

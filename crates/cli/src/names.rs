@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use gramseal::proto::config::{ClientConfig, LegacySuites};
 use gramseal::proto::wire::{CipherSuite, NamedGroup};
-use gramseal_webpki::dangerous::AcceptAnyCertificate;
+use gramseal::webpki::dangerous::AcceptAnyCertificate;
 
 /// The cipher suite called `name`.
 pub(crate) fn suite(name: &str) -> Result<CipherSuite, String> {
@@ -18,7 +18,7 @@ pub(crate) fn group(name: &str) -> Result<NamedGroup, String> {
 
 /// Which suites a configuration takes, legacy ones included: asked of the library, which alone knows.
 pub(crate) fn usable_suites() -> Vec<String> {
-    let provider = Arc::new(gramseal::provider());
+    let provider = gramseal::provider();
     let works = |suite: &CipherSuite| {
         let builder = ClientConfig::builder(Arc::clone(&provider), Arc::new(AcceptAnyCertificate));
         builder.with_legacy_suites(LegacySuites::Allowed).with_cipher_suites(&[*suite]).build().is_ok()
