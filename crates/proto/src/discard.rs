@@ -199,8 +199,8 @@ impl DiscardCounts {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-    use std::string::ToString;
+    use alloc::collections::BTreeSet;
+    use alloc::string::ToString;
 
     use super::{Discard, DiscardCounts};
 

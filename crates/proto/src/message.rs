@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use gramseal_wire::{Codec, DecodeError, Epoch, HandshakeHeader, HandshakeType, MessageSeq, Reader};
+use gramseal_wire::{DecodeError, Epoch, HandshakeHeader, HandshakeType, MessageSeq};
 
 /// A handshake message in one piece, with the epoch that protects it.
 ///
@@ -18,7 +18,7 @@ pub(crate) struct Message {
 impl Message {
     /// From `bytes`: header, then the whole body.
     pub(crate) fn new(epoch: Epoch, bytes: Vec<u8>) -> Result<Self, DecodeError> {
-        let header = HandshakeHeader::read(&mut Reader::new(&bytes))?;
+        let header = HandshakeHeader::from_prefix(&bytes)?;
         let body = bytes.len().saturating_sub(HandshakeHeader::LEN);
         let whole = header.fragment_offset == 0 && header.fragment_length == header.length;
         if !whole || usize::try_from(header.length) != Ok(body) {

@@ -20,7 +20,12 @@ pub fn records(datagram: &[u8]) -> Vec<Record<'_>> {
     let mut r = Reader::new(datagram);
     let mut records = Vec::new();
     while let Ok(header) = PlaintextHeader::read(&mut r) {
+        // The content types of records with this header; the unified header of 1.3 starts higher.
+        let known = (20..=26).contains(&header.content_type.0);
         let Ok(body) = r.bytes(usize::from(header.length)) else { break };
+        if !known {
+            break;
+        }
         records.push(Record { header, body });
     }
     records
@@ -100,5 +105,24 @@ impl fmt::Display for Item {
             Self::Sealed(epoch, content_type, len) => write!(f, "sealed {content_type} ({len} bytes, epoch {epoch})"),
             Self::Other(content_type) => write!(f, "{content_type}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Item, items};
+    use gramseal_wire::{ContentType, HandshakeType};
+
+    #[test]
+    fn a_datagram_shows_what_can_be_seen_without_keys() {
+        let mut datagram = vec![22, 0xFE, 0xFD, 0, 0, 0, 0, 0, 0, 0, 3, 0, 14];
+        datagram.extend([11, 0, 0, 9, 0, 2, 0, 0, 4, 0, 0, 2, 0xAA, 0xBB]);
+        datagram.extend([20, 0xFE, 0xFD, 0, 0, 0, 0, 0, 0, 0, 4, 0, 1, 1]);
+        datagram.extend([22, 0xFE, 0xFD, 0, 1, 0, 0, 0, 0, 0, 0, 0, 3, 7, 8, 9]);
+        let certificate = Item::Handshake { msg_type: HandshakeType::CERTIFICATE, message_seq: 2, offset: 4, len: 2 };
+        let sealed = Item::Sealed(1, ContentType::HANDSHAKE, 3);
+        assert_eq!(items(&datagram), [certificate, Item::ChangeCipherSpec, sealed]);
+        datagram.extend([0x2F; 40]);
+        assert_eq!(items(&datagram).len(), 3, "a unified header ends it");
     }
 }

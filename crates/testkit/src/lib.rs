@@ -6,6 +6,7 @@
 pub mod alloc_counter;
 pub mod decode;
 pub mod null;
+pub mod peer;
 pub mod pki;
 pub mod rng;
 pub mod sim;

@@ -8,6 +8,7 @@ mod error;
 mod list;
 mod opaque_list;
 mod reader;
+mod sequence;
 mod writer;
 
 use alloc::vec::Vec;
@@ -16,6 +17,7 @@ pub use error::{DecodeError, EncodeError};
 pub use list::{CodePoint, List, ListIter, OwnedList};
 pub use opaque_list::{Len8, Len16, Len24, LengthField, OpaqueIter, OpaqueList, OwnedOpaqueList};
 pub use reader::Reader;
+pub use sequence::{Sequence, SequenceIter};
 pub use writer::Writer;
 
 /// A value with exactly one encoding: what [`Codec::write`] emits, [`Codec::read`] gives back unchanged.

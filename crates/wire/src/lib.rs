@@ -6,12 +6,27 @@
 //!
 //! Readers borrow from the bytes given to them. Code points are open newtypes, so unknown values survive
 //! a round trip.
+//!
+//! ```
+//! use gramseal_wire::{Alert, AlertDescription, Codec, DecodeError, RecordHeader, Records};
+//!
+//! # fn main() -> Result<(), DecodeError> {
+//! let datagram = [21, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 7, 0, 2, 2, 40];
+//! for record in Records::new(&datagram, 0) {
+//!     let record = record?;
+//!     assert!(matches!(record.header, RecordHeader::Plaintext(header) if header.sequence_number.0 == 7));
+//!     assert_eq!(Alert::from_bytes(record.body)?, Alert::new(AlertDescription::HANDSHAKE_FAILURE));
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
 #![no_std]
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
 extern crate alloc;
 
+pub mod ack;
 pub mod alert;
 pub mod change_cipher_spec;
 pub mod codec;
@@ -20,7 +35,9 @@ pub mod handshake;
 pub mod numbers;
 pub mod record;
 pub mod registry;
+pub mod return_routability;
 
+pub use ack::*;
 pub use alert::*;
 pub use change_cipher_spec::*;
 pub use codec::*;
@@ -29,3 +46,4 @@ pub use handshake::*;
 pub use numbers::*;
 pub use record::*;
 pub use registry::*;
+pub use return_routability::*;

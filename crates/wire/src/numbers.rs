@@ -5,7 +5,7 @@
 
 use core::fmt;
 
-use crate::codec::{Codec, DecodeError, Reader, Writer};
+use crate::codec::{CodePoint, Codec, DecodeError, Reader, Writer};
 
 /// Counts key changes. 16 bits in a DTLS 1.2 record, 64 bits in DTLS 1.3 (RFC 9147 §4.2.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -64,9 +64,6 @@ pub struct RecordNumber {
 }
 
 impl RecordNumber {
-    /// Size in an ACK, in bytes.
-    pub const LEN: usize = 16;
-
     /// Joins the two parts.
     pub fn new(epoch: Epoch, sequence_number: SequenceNumber) -> Self {
         Self { epoch, sequence_number }
@@ -88,6 +85,10 @@ impl<'a> Codec<'a> for RecordNumber {
         w.u64(self.epoch.0);
         w.u64(self.sequence_number.0);
     }
+}
+
+impl CodePoint for RecordNumber {
+    const LEN: usize = 16;
 }
 
 /// Counts the handshake messages of a side (RFC 6347 §4.2.2, RFC 9147 §5.2).

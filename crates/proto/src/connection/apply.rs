@@ -58,7 +58,7 @@ impl Connection {
     fn end_flight(&mut self, now: Instant) {
         let Some(handshake) = &mut self.handshake else { return };
         handshake.flights.end();
-        handshake.retransmit.progress(now);
+        handshake.retransmit.progress();
         handshake.retransmit.arm(now);
     }
 
@@ -68,7 +68,7 @@ impl Connection {
         let kept = self.role.common().transport.last_flight_kept;
         let Some(handshake) = &mut self.handshake else { return };
         handshake.flights.end();
-        handshake.retransmit.progress(now);
+        handshake.retransmit.progress();
         handshake.deadline = now + kept;
     }
 

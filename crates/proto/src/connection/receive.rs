@@ -188,16 +188,25 @@ impl Connection {
         let Some(handshake) = &mut self.handshake else {
             return self.old_fragment(number.epoch, fragment, true);
         };
+        // RFC 5246 §7.4.1.1: meaningless while a handshake goes on. It must not use up the number
+        // of the message that is due.
+        if fragment.msg_type == HandshakeType::HELLO_REQUEST && !handshake.is_done() {
+            return self.discard(Discard::UnexpectedContent);
+        }
         match handshake.inbound.insert(number.epoch, fragment) {
             Ok(Inserted::Stored) => handshake.suspicion = None,
             Ok(Inserted::AlreadyHad) => {
                 handshake.suspicion = None;
                 return self.discard(Discard::FragmentOld);
             }
-            Ok(Inserted::Old { last_fragment, .. }) => {
+            Ok(Inserted::Old { message_seq, last_fragment, .. }) => {
                 handshake.suspicion = None;
                 if handshake.state.awaits_hello_verify_request() {
                     return self.another_cookie(number, fragment, now);
+                }
+                // RFC 6347 §4.2.4: the end of the peer's flight once more.
+                if last_fragment && handshake.inbound.is_latest(message_seq) {
+                    self.repeat_flight(now);
                 }
                 return self.old_fragment(number.epoch, fragment, last_fragment);
             }
@@ -243,6 +252,15 @@ impl Connection {
         match message.filter(|_| request) {
             Some(message) => self.handle_message(&message, number, now),
             None => self.discard(Discard::FragmentOld),
+        }
+    }
+
+    /// The peer repeats its flight because it misses ours.
+    fn repeat_flight(&mut self, now: Instant) {
+        let Some(handshake) = &mut self.handshake else { return };
+        if handshake.retransmit.repeat_on_request(now) {
+            handshake.outbound.rewind();
+            self.stats.retransmissions += 1;
         }
     }
 

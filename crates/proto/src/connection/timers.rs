@@ -1,17 +1,18 @@
 //! Time: when to act without being asked.
 
-use super::{Connection, Timer};
+use super::{Connection, Phase, Timer};
 use crate::error::{AlertReceived, Error, TimedOut};
 use crate::time::Instant;
 
-/// After this many timeouts of one flight its datagrams become smaller, and again after as many.
+/// After this many timeouts of one flight its datagrams become smaller, and again after as many
+/// (RFC 6347 §4.1.1.1).
 const TIMEOUTS_PER_MTU_STEP: u32 = 2;
 
 impl Connection {
     /// When to call [`handle_timeout`](Self::handle_timeout), and what for; `None` for never.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<(Instant, Timer)> {
-        let handshake = self.handshake.as_ref()?;
+        let handshake = self.handshake.as_ref().filter(|_| self.phase != Phase::Closed)?;
         if handshake.is_done() {
             return Some((handshake.deadline, Timer::LastFlight));
         }
@@ -23,7 +24,8 @@ impl Connection {
 
     /// Acts on all timers that are due at `now`; harmless when none is.
     pub fn handle_timeout(&mut self, now: Instant) {
-        let Some(handshake) = &mut self.handshake else { return };
+        let phase = self.phase;
+        let Some(handshake) = self.handshake.as_mut().filter(|_| phase != Phase::Closed) else { return };
         if now >= handshake.deadline {
             return self.deadline_passed();
         }
@@ -38,7 +40,7 @@ impl Connection {
             }
         }
         if handshake.retransmit.expiries() % TIMEOUTS_PER_MTU_STEP == 0 {
-            self.mtu.step_down();
+            self.mtu.shrink_flights();
         }
         handshake.outbound.rewind();
         self.stats.retransmissions += 1;

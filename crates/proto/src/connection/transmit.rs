@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use gramseal_wire::{ContentType, Epoch, RecordNumber};
 
 use super::apply::PROTECTED;
-use super::{Connection, Phase};
+use super::{Connection, Mtu, Phase};
 use crate::error::SendError;
 use crate::flight::{Fresh, Piece};
 use crate::record::SealError;
@@ -46,7 +46,7 @@ impl Connection {
     fn next_piece(&mut self, used: usize) -> Option<(Piece, Vec<u8>)> {
         let handshake = self.handshake.as_mut()?;
         let epoch = handshake.outbound.pending_epoch()?;
-        let room = self.mtu.bytes().checked_sub(used + self.records.overhead(epoch))?;
+        let room = self.mtu.for_flights().checked_sub(used + self.records.overhead(epoch))?;
         let fresh = if used == 0 { Fresh::Yes } else { Fresh::No };
         let mut payload = core::mem::take(&mut handshake.payload);
         match handshake.outbound.next_piece(room, fresh, &mut payload) {
@@ -159,6 +159,6 @@ impl Connection {
     /// The largest datagram to send from now on, in bytes of UDP payload; what is outside 256 to
     /// 65,507 is taken as the nearer end.
     pub fn set_mtu(&mut self, bytes: usize) {
-        self.mtu = super::Mtu::new(bytes);
+        self.mtu = Mtu::new(bytes);
     }
 }

@@ -10,6 +10,8 @@ mod kx;
 mod provider;
 mod record_keys;
 mod sign;
+#[cfg(test)]
+pub(crate) mod test_hash;
 
 use core::fmt;
 

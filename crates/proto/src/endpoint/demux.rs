@@ -114,6 +114,7 @@ impl<K: Copy + Eq> Demux<K> {
             if deadline > now {
                 break;
             }
+            self.deadlines.pop_first();
             self.forget_waiting(peer);
             expired += 1;
         }

@@ -15,33 +15,29 @@
 //! Before keys exist anybody can send a fragment that claims another length or type for the message
 //! that is due. If the first one seen stood alone, one datagram would end the handshake. So two
 //! versions of an unprotected message are put together side by side, and the one that is whole
-//! first is delivered; a third is refused. A protected version displaces the unprotected ones.
+//! first is delivered. A third displaces the one that has gone longest without a fragment: whoever
+//! wants to keep a message out has to flood, and cannot keep out one that comes in one piece. A
+//! protected version displaces the unprotected ones; of protected ones the first stands.
 
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use gramseal_wire::{Epoch, Fragment, HandshakeHeader, HandshakeType, MessageSeq};
+use gramseal_wire::{Epoch, Fragment, HandshakeType, MessageSeq};
 
-use super::ranges::Ranges;
+use super::partial::{Partial, Version};
 use crate::discard::Discard;
 use crate::message::Message;
 
 /// How many versions of one unprotected message are kept.
 const MAX_VERSIONS: usize = 2;
 
-// What is charged beside the bytes themselves, in bytes; from the sizes of the structures and
-// rounded up.
-const PARTIAL_CHARGE: usize = 256;
-const PIECE_CHARGE: usize = 16;
-const RANGE_CHARGE: usize = 40;
-
 /// What reassembly may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct InboundLimits {
     /// The longest message, in bytes without its header.
     pub(crate) max_message_len: u32,
-    /// The most bytes held, over all messages and with bookkeeping. At least one message of the
-    /// greatest length fits in any case.
+    /// The most bytes held, over all messages and with bookkeeping. One message of the greatest
+    /// length, in up to 64 pieces, fits in any case.
     pub(crate) max_buffered: usize,
     /// How many messages are accepted, counted from the next one due.
     pub(crate) ahead: u16,
@@ -78,15 +74,14 @@ pub(crate) struct Inbound {
     next: Option<MessageSeq>,
     limits: InboundLimits,
     lowest_epoch: Epoch,
-    /// In the order in which they were begun; at most `MAX_VERSIONS` times `ahead`.
+    /// The one that a fragment came for last is at the end; at most `MAX_VERSIONS` times `ahead`.
     partials: Vec<Partial>,
 }
 
 impl Inbound {
     /// Waits for message `next`; allocates nothing.
     pub(crate) fn new(next: MessageSeq, limits: InboundLimits) -> Self {
-        let one_message = PARTIAL_CHARGE + PIECE_CHARGE + RANGE_CHARGE + HandshakeHeader::LEN;
-        let one_message = one_message.saturating_add(limits.max_message_len as usize);
+        let one_message = Partial::max_charge(limits.max_message_len as usize, 64);
         let limits = InboundLimits { max_buffered: limits.max_buffered.max(one_message), ..limits };
         Self { next: Some(next), limits, lowest_epoch: Epoch::UNPROTECTED, partials: Vec::new() }
     }
@@ -133,6 +128,11 @@ impl Inbound {
         Some(partial.into_message())
     }
 
+    /// Whether `message_seq` is the message delivered last.
+    pub(crate) fn is_latest(&self, message_seq: MessageSeq) -> bool {
+        message_seq.next() == self.next
+    }
+
     /// The message that is due next; `None` when the numbers are used up.
     #[cfg(test)]
     pub(crate) fn next_seq(&self) -> Option<MessageSeq> {
@@ -159,39 +159,49 @@ impl Inbound {
     }
 
     fn store(&mut self, version: Version, range: Range<u32>, body: &[u8]) -> Result<Inserted, Discard> {
-        let known = self.partials.iter().find(|partial| partial.version == version);
-        let cost = match known {
-            Some(partial) => match partial.cost_of(range.clone()) {
-                0 => return Ok(Inserted::AlreadyHad),
-                cost => cost,
-            },
+        let cost = match self.partials.iter().position(|partial| partial.version == version) {
+            Some(index) => {
+                // Rotating keeps the others in order.
+                self.partials.get_mut(index..).unwrap_or_default().rotate_left(1);
+                self.partials.last().map_or(0, |partial| partial.cost_of(range.clone()))
+            }
             None => {
                 self.admit(version)?;
-                Partial::new(version, 0).charge() + PIECE_CHARGE + RANGE_CHARGE + body.len()
+                Partial::max_charge(body.len(), 1)
             }
         };
+        if cost == 0 {
+            return Ok(Inserted::AlreadyHad);
+        }
         self.make_room(cost, version.message_seq)?;
-        if let Some(partial) = self.partials.iter_mut().find(|partial| partial.version == version) {
-            partial.add(range, body);
-        } else {
-            let mut partial = Partial::new(version, body.len());
-            partial.add(range, body);
-            self.partials.push(partial);
+        match self.partials.last_mut() {
+            Some(partial) if partial.version == version => partial.add(range, body),
+            _ => {
+                let mut partial = Partial::new(version, body.len());
+                partial.add(range, body);
+                self.partials.push(partial);
+            }
         }
         Ok(Inserted::Stored)
     }
 
-    /// Whether a new version of a message may stand beside what is kept of the same message.
+    /// Whether a new version of a message may stand beside what is kept of the same message, which
+    /// may have to give way.
     fn admit(&mut self, new: Version) -> Result<(), Discard> {
-        let rival = |partial: &&Partial| partial.version.message_seq == new.message_seq;
-        let rivals = || self.partials.iter().filter(rival).map(|partial| partial.version.epoch);
-        let same_epoch = rivals().filter(|epoch| *epoch == new.epoch).count();
-        let allowed = if new.epoch == Epoch::UNPROTECTED { MAX_VERSIONS } else { 1 };
-        if same_epoch >= allowed || rivals().any(|epoch| epoch > new.epoch) {
+        let rivals =
+            || self.partials.iter().map(|partial| partial.version).filter(|v| v.message_seq == new.message_seq);
+        let protected = new.epoch > Epoch::UNPROTECTED;
+        if rivals().any(|rival| rival.epoch > new.epoch || (protected && rival.epoch == new.epoch)) {
             return Err(Discard::FragmentMismatch);
         }
-        let Version { message_seq, epoch, .. } = new;
-        self.partials.retain(|other| other.version.message_seq != message_seq || other.version.epoch >= epoch);
+        // What is left is all unprotected, or all of an earlier epoch.
+        let keep = if protected { 0 } else { MAX_VERSIONS - 1 };
+        let mut surplus = rivals().count().saturating_sub(keep);
+        self.partials.retain(|partial| {
+            let goes = surplus > 0 && partial.version.message_seq == new.message_seq;
+            surplus -= usize::from(goes);
+            !goes
+        });
         Ok(())
     }
 
@@ -220,91 +230,10 @@ fn fragment_range(fragment: &Fragment<'_>) -> Result<Range<u32>, Discard> {
     }
 }
 
-/// What all fragments of one message agree on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Version {
-    message_seq: MessageSeq,
-    epoch: Epoch,
-    msg_type: HandshakeType,
-    length: u32,
-}
-
-/// A message of which some bytes have arrived.
-///
-/// The bytes lie in the order of arrival and are put in place once, when the message is whole.
-struct Partial {
-    version: Version,
-    /// Which bytes of the body are there.
-    have: Ranges,
-    /// Where in the body the bytes belong, in the order of arrival.
-    pieces: Vec<Range<u32>>,
-    /// Header of the whole message, then the pieces: if they came in order, the message itself.
-    bytes: Vec<u8>,
-}
-
-impl Partial {
-    fn new(version: Version, expected: usize) -> Self {
-        let header = HandshakeHeader::whole(version.msg_type, version.length, version.message_seq);
-        let mut bytes = Vec::with_capacity(HandshakeHeader::LEN + expected);
-        bytes.extend_from_slice(&header.to_bytes());
-        Self { version, have: Ranges::new(), pieces: Vec::new(), bytes }
-    }
-
-    fn charge(&self) -> usize {
-        PARTIAL_CHARGE + self.bytes.len() + self.pieces.len() * PIECE_CHARGE + self.have.count() * RANGE_CHARGE
-    }
-
-    /// What adding `range` could cost at most; 0 if it brings nothing new.
-    fn cost_of(&self, range: Range<u32>) -> usize {
-        let (gaps, bytes) = self.have.missing(range).fold((0, 0), |(gaps, bytes), gap| (gaps + 1, bytes + gap.len()));
-        if gaps == 0 { 0 } else { bytes + gaps * PIECE_CHARGE + RANGE_CHARGE }
-    }
-
-    fn add(&mut self, range: Range<u32>, body: &[u8]) {
-        let Self { have, pieces, bytes, .. } = self;
-        for gap in have.missing(range.clone()) {
-            let new = (gap.start - range.start) as usize..(gap.end - range.start) as usize;
-            bytes.extend_from_slice(body.get(new).unwrap_or_default());
-            match pieces.last_mut() {
-                Some(last) if last.end == gap.start => last.end = gap.end,
-                _ => pieces.push(gap),
-            }
-        }
-        have.insert(range);
-    }
-
-    fn is_whole(&self) -> bool {
-        self.have.contains(0..self.version.length)
-    }
-
-    fn into_message(mut self) -> Message {
-        if self.pieces.len() > 1 {
-            self.put_in_place();
-        }
-        Message::new(self.version.epoch, self.bytes).expect("a whole message with the header of a whole message")
-    }
-
-    fn put_in_place(&mut self) {
-        let mut whole = Vec::with_capacity(self.bytes.len());
-        let (header, mut rest) = self.bytes.split_at(HandshakeHeader::LEN.min(self.bytes.len()));
-        whole.extend_from_slice(header);
-        whole.resize(self.bytes.len(), 0);
-        for piece in &self.pieces {
-            let (from, after) = rest.split_at(piece.len().min(rest.len()));
-            rest = after;
-            let at = HandshakeHeader::LEN + piece.start as usize;
-            if let Some(to) = whole.get_mut(at..at + from.len()) {
-                to.copy_from_slice(from);
-            }
-        }
-        self.bytes = whole;
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::vec;
-    use std::vec::Vec;
+    use alloc::vec;
+    use alloc::vec::Vec;
 
     use gramseal_wire::{Epoch, Fragment, HandshakeHeader, HandshakeType, MessageSeq};
     use proptest::prelude::*;
@@ -402,15 +331,38 @@ mod tests {
     }
 
     #[test]
-    fn one_forged_first_fragment_does_not_block_a_message() {
+    fn one_forged_fragment_does_not_block_a_message() {
         let mut inbound = inbound();
         let forged = Fragment { msg_type: HandshakeType::FINISHED, ..fragment(0, 60_000, 0, b"junk") };
         assert_eq!(inbound.insert(PLAIN, forged), Ok(Inserted::Stored));
         assert_eq!(inbound.insert(PLAIN, fragment(0, 4, 0, b"ab")), Ok(Inserted::Stored));
-        assert_eq!(inbound.insert(PLAIN, fragment(0, 5, 0, b"ab")), Err(Discard::FragmentMismatch));
+        assert_eq!(inbound.next(), None);
         assert_eq!(inbound.insert(PLAIN, fragment(0, 4, 2, b"cd")), Ok(Inserted::Stored));
         assert_eq!(inbound.next(), Some(message(PLAIN, 0, b"abcd")));
         assert!(inbound.is_empty(), "the forged version is forgotten with its message");
+    }
+
+    #[test]
+    fn many_forged_fragments_do_not_block_a_message_in_one_piece() {
+        let mut inbound = inbound();
+        for length in 10..100 {
+            assert_eq!(inbound.insert(PLAIN, fragment(0, length, 0, b"junk")), Ok(Inserted::Stored));
+        }
+        assert_eq!(inbound.partials.len(), 2);
+        inbound.insert(PLAIN, fragment(0, 4, 0, b"abcd")).expect("stored");
+        assert_eq!(inbound.next(), Some(message(PLAIN, 0, b"abcd")));
+    }
+
+    #[test]
+    fn the_version_without_news_gives_way() {
+        let mut inbound = inbound();
+        for (length, body) in [(4, b"ab"), (50, b"ju"), (4, b"ab"), (60, b"ju")] {
+            inbound.insert(PLAIN, fragment(0, length, 0, body)).expect("stored or there");
+        }
+        let lengths: Vec<_> = inbound.partials.iter().map(|partial| partial.version.length).collect();
+        assert_eq!(lengths, [4, 60]);
+        inbound.insert(PLAIN, fragment(0, 4, 2, b"cd")).expect("stored");
+        assert_eq!(inbound.next(), Some(message(PLAIN, 0, b"abcd")));
     }
 
     #[test]
@@ -462,13 +414,26 @@ mod tests {
         let limits = InboundLimits { max_message_len: 3000, max_buffered: 4000, ahead: 7 };
         let mut inbound = Inbound::new(MessageSeq(0), limits);
         for seq in [1, 5] {
-            inbound.insert(PLAIN, fragment(seq, 3000, 0, &body(1500))).expect("room");
+            inbound.insert(PLAIN, fragment(seq, 3000, 0, &body(2999))).expect("room");
         }
         assert_eq!(inbound.insert(PLAIN, fragment(6, 1500, 0, &body(1500))), Err(Discard::ReassemblyFull));
         assert_eq!(inbound.insert(PLAIN, fragment(0, 1200, 0, &body(1200))), Ok(Inserted::Stored));
         let held: Vec<_> = inbound.partials.iter().map(|partial| partial.version.message_seq.0).collect();
         assert_eq!(held, [1, 0], "the message furthest ahead went");
         assert_eq!(inbound.next(), Some(message(PLAIN, 0, &body(1200))));
+    }
+
+    #[test]
+    fn as_many_later_messages_go_as_it_takes() {
+        let limits = InboundLimits { max_message_len: 3000, max_buffered: 0, ahead: 7 };
+        let mut inbound = Inbound::new(MessageSeq(0), limits);
+        for seq in 1..=6 {
+            inbound.insert(PLAIN, fragment(seq, 700, 0, &body(699))).expect("room");
+        }
+        assert_eq!(inbound.insert(PLAIN, fragment(0, 3000, 0, &body(3000))), Ok(Inserted::Stored));
+        let held: Vec<_> = inbound.partials.iter().map(|partial| partial.version.message_seq.0).collect();
+        assert_eq!(held, [1, 2, 3, 0]);
+        assert!(inbound.buffered() <= inbound.limits.max_buffered);
     }
 
     #[test]

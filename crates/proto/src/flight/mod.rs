@@ -4,8 +4,11 @@
 //! the retransmission timer. Never does: protect a record, read a clock, or ask what a message
 //! means. RFC 6347 §4.2.2 to §4.2.4, RFC 9147 §5.2, §5.5 and §5.8.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
+
 mod inbound;
 mod outbound;
+mod partial;
 mod ranges;
 mod retransmit;
 

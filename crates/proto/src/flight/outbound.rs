@@ -236,8 +236,8 @@ fn write_fragment(message: &Message, range: Range<u32>, payload: &mut Vec<u8>) -
 
 #[cfg(test)]
 mod tests {
-    use std::vec;
-    use std::vec::Vec;
+    use alloc::vec;
+    use alloc::vec::Vec;
 
     use gramseal_wire::{Codec, ContentType, Epoch, Fragment, HandshakeHeader, HandshakeType, MessageSeq};
     use proptest::prelude::*;

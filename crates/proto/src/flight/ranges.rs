@@ -101,9 +101,9 @@ impl Ranges {
 
 #[cfg(test)]
 mod tests {
+    use alloc::collections::BTreeSet;
+    use alloc::vec::Vec;
     use core::ops::Range;
-    use std::collections::BTreeSet;
-    use std::vec::Vec;
 
     use proptest::prelude::*;
 
@@ -120,7 +120,7 @@ mod tests {
         ranges.insert(8..12);
         assert_eq!(ranges.count(), 2);
         ranges.insert(4..8);
-        assert_eq!(held(&ranges), [0..12]);
+        assert_eq!((ranges.first(), ranges.count()), (Some(0..12), 1));
     }
 
     #[test]
@@ -139,7 +139,7 @@ mod tests {
         ranges.insert(2..4);
         ranges.insert(6..8);
         assert_eq!(ranges.missing(0..10).collect::<Vec<_>>(), [0..2, 4..6, 8..10]);
-        assert_eq!(ranges.missing(3..7).collect::<Vec<_>>(), [4..6]);
+        assert!(ranges.missing(3..7).eq(core::iter::once(4..6)));
         assert_eq!(ranges.missing(6..8).count(), 0);
         assert_eq!(ranges.missing(5..5).count(), 0);
         assert!(ranges.contains(2..4) && ranges.contains(9..9) && !ranges.contains(2..5));

@@ -44,17 +44,29 @@ pub(crate) struct Retransmit {
 }
 
 impl Retransmit {
-    /// A stopped timer that waits `initial` at first and never longer than `max`.
+    /// A stopped timer that waits `initial` at first and never longer than `max`, for which
+    /// RFC 6347 §4.2.4.1 wants no less than 60 s.
     pub(crate) fn new(initial: Duration, max: Duration) -> Self {
         let max = max.max(initial);
         Self { initial, max, current: initial, deadline: None, armed: None, expiries: 0 }
     }
 
-    /// Starts the wait: the flight is out and an answer is expected. Also restarts it when a flight
-    /// went out again because the peer repeated its own; that is no reason to wait longer.
+    /// Starts the wait: the flight is out and an answer is expected.
     pub(crate) fn arm(&mut self, now: Instant) {
         self.deadline = Some(now + self.current);
         self.armed = Some(now);
+    }
+
+    /// The peer repeats its own flight, so it misses ours: whether to send ours again at once. If
+    /// so, the wait begins anew and is no longer than before. Not more often than the first wait,
+    /// or whoever repeats one datagram of the peer's could make us send any number of flights.
+    pub(crate) fn repeat_on_request(&mut self, now: Instant) -> bool {
+        let due =
+            self.deadline.is_some() && self.armed.is_some_and(|armed| now.saturating_since(armed) >= self.initial);
+        if due {
+            self.arm(now);
+        }
+        due
     }
 
     /// Stops the wait and keeps its value.
@@ -84,15 +96,14 @@ impl Retransmit {
         self.expiries
     }
 
-    /// The peer's next flight is complete: stops the wait and counts expiries anew.
+    /// The peer's next flight is complete: stops the wait and begins with the first one again.
     ///
-    /// RFC 6347 §4.2.4.1: the wait keeps its length until a flight got through without a
-    /// repetition, or until nothing happened for ten times its length.
-    pub(crate) fn progress(&mut self, now: Instant) {
-        let idle = self.armed.map_or(Duration::ZERO, |armed| now.saturating_since(armed));
-        if self.expiries == 0 || idle >= self.current.saturating_mul(10) {
-            self.current = self.initial;
-        }
+    /// RFC 6347 §4.2.4.1 would rather keep a longer wait until a flight passes without loss. But
+    /// while the peer sends its flight piece by piece our own wait grows for nothing, and a
+    /// handshake of a few flights has no time to shrink it again. Other implementations start
+    /// anew as well.
+    pub(crate) fn progress(&mut self) {
+        self.current = self.initial;
         self.expiries = 0;
         self.stop();
     }
@@ -100,8 +111,8 @@ impl Retransmit {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
     use core::time::Duration;
-    use std::vec::Vec;
 
     use super::Retransmit;
     use crate::time::Instant;
@@ -151,35 +162,25 @@ mod tests {
     }
 
     #[test] // RFC 6347 §4.2.4.1
-    fn keeps_its_value_until_a_flight_gets_through_at_once() {
+    fn a_new_flight_begins_with_the_first_wait() {
         let mut timer = timer();
         timer.arm(at(0));
         assert!(timer.expire(at(400)));
-        timer.progress(at(500));
+        timer.progress();
         assert_eq!((timer.deadline(), timer.expiries()), (None, 0));
         timer.arm(at(500));
-        assert_eq!(timer.deadline(), Some(at(1300)), "loss: the longer wait stays");
-        timer.progress(at(600));
-        timer.arm(at(600));
-        assert_eq!(timer.deadline(), Some(at(1000)), "no loss: back to the first wait");
+        assert_eq!(timer.deadline(), Some(at(900)));
     }
 
-    #[test] // RFC 6347 §4.2.4.1
-    fn a_long_silence_forgets_the_longer_wait() {
+    #[test] // RFC 6347 §4.2.4
+    fn a_flight_is_repeated_on_request_but_not_for_every_datagram() {
         let mut timer = timer();
+        assert!(!timer.repeat_on_request(at(1000)), "nothing was sent");
         timer.arm(at(0));
         assert!(timer.expire(at(400)));
-        timer.stop();
-        timer.progress(at(400 + 8000));
-        timer.arm(at(10_000));
-        assert_eq!(timer.deadline(), Some(at(10_400)));
-    }
-
-    #[test]
-    fn repeating_a_flight_on_request_does_not_double_the_wait() {
-        let mut timer = timer();
-        timer.arm(at(0));
-        timer.arm(at(100));
-        assert_eq!((timer.deadline(), timer.expiries()), (Some(at(500)), 0));
+        assert!(!timer.repeat_on_request(at(799)));
+        assert!(timer.repeat_on_request(at(800)));
+        assert_eq!((timer.deadline(), timer.expiries()), (Some(at(1600)), 1), "no longer than before");
+        assert!(!timer.repeat_on_request(at(900)));
     }
 }

@@ -124,7 +124,7 @@ impl State {
         match self {
             Self::ClientHello(state) => state.handle(message, out),
             Self::Client12(state) => state.handle(message, out),
-            Self::ServerHello(state) => state.handle(message, out),
+            Self::ServerHello(state) => (*state).handle(message, out),
             Self::Server12(state) => state.handle(message, out),
             Self::Connected => Err(unexpected(message)),
         }

@@ -144,3 +144,137 @@ fn prf(hash: &dyn Hash, secret: &[u8], label: &[u8], seed: &[&[u8]], out: &mut [
         a = key.sign(&[a.as_ref()]);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+    use alloc::vec::Vec;
+
+    use super::*;
+    use crate::crypto::test_hash::{SHA256, SHA384};
+
+    fn hex(text: &str) -> Vec<u8> {
+        let digit = |at: usize| u8::from_str_radix(&text[at..at + 2], 16).expect("hex");
+        (0..text.len()).step_by(2).map(digit).collect()
+    }
+
+    fn array<const N: usize>(text: &str) -> [u8; N] {
+        hex(text).try_into().expect("the right length")
+    }
+
+    /// A vector of the TLS 1.2 KDF with extended master secret.
+    struct Vector {
+        hash: &'static dyn Hash,
+        premaster_secret: &'static str,
+        session_hash: &'static str,
+        client_random: &'static str,
+        server_random: &'static str,
+        master_secret: &'static str,
+        key_block: &'static str,
+    }
+
+    /// From NIST's ACVP sample set for `TLS-v1.2/KDF/RFC7627`: test cases 11 and 31, the key block
+    /// cut to 64 bytes.
+    const ACVP: [Vector; 2] = [
+        Vector {
+            hash: &SHA256,
+            premaster_secret: concat!(
+                "23c9d8d88575378f5f8009bb596be6815f5d96a3b633467712e1a22405a73482192ec19f5b1273832cb9663e",
+                "7e66cb28",
+            ),
+            session_hash: "9f395b2cec7548b4785dd555b9d9b315ec880233f70654e986366248fd766cc4",
+            client_random: "8d5a49ecff49fd0fefce10fe246f88ae8c2b8802666fe5af1f175f2036f10f7c",
+            server_random: "66321715222702416ca015eca33ee91c2b76f6667009ba9bb6cc5211237b671a",
+            master_secret: concat!(
+                "3a43bb93200224518942279b01cbe0c04398c6da15232bfb4790b52f15fa563048360312c9958e788c74a19a",
+                "2f16465e",
+            ),
+            key_block: concat!(
+                "12562ee7021c315e0b23ccd6daac537b47741a2fb61717c83c76ee203b27ccd4cb7864044cdd22c4a77bd2dc",
+                "163cb2ed082351a11cb9c1af1893f833058382f5",
+            ),
+        },
+        Vector {
+            hash: &SHA384,
+            premaster_secret: concat!(
+                "86d4c4505eb4b275bddbd62f7a368638427bf2cd4341b575ae00a7f34e06088e3af6dd916898e28078bf4656",
+                "a204c2cd",
+            ),
+            session_hash: concat!(
+                "fab73aa9d9b80f3d7acaceff0eb2bae0b15ea2f240d9492db70b7ba70b3055678eaa7b05a02c56c22648bd77",
+                "acf2be91",
+            ),
+            client_random: "f20e31c397cdb58b988e9cc84ac07bf8203307e42e7f3ab315dfc994faf62607",
+            server_random: "825247fbde6e5d986b316d7a2ee198dc36969b4fc45b9dda171d63abcb38df91",
+            master_secret: concat!(
+                "0020134a8a8a830082674842e91bd090e695f06685298ff2fe4fc6598fd0ce2f2920faf1127b6f6745f33527",
+                "a9c6a131",
+            ),
+            key_block: concat!(
+                "0e4f3d3a50bf595aa110edfebce1ee84b8cf95787e0a57f1bc66d25c0ac2c723fb8af0ca1a1a934a1209cfab",
+                "a51b022bca27d4d56b875f516157b28e0fda285a",
+            ),
+        },
+    ];
+
+    #[test] // RFC 7627 §4, RFC 5246 §6.3
+    fn extended_master_secret_and_key_block_agree_with_acvp() {
+        for vector in &ACVP {
+            let randoms =
+                Randoms { client: Random(array(vector.client_random)), server: Random(array(vector.server_random)) };
+            let session_hash = Digest::new(&hex(vector.session_hash));
+            let session = Session12::extended(vector.hash, &hex(vector.premaster_secret), &session_hash, randoms);
+            assert_eq!(session.master_secret.to_vec(), hex(vector.master_secret));
+            let mut block = [0; 64];
+            let seed: [&[u8]; 2] = [&randoms.server.0, &randoms.client.0];
+            prf(vector.hash, &*session.master_secret, b"key expansion", &seed, &mut block);
+            assert_eq!(block.to_vec(), hex(vector.key_block));
+        }
+    }
+
+    /// From Botan's `kdf_tls_prf.vec` (BSD-2): secret, seed, output, for the label "test label".
+    const PRF_VECTORS: [(&dyn Hash, &str, &str, &str); 2] = [
+        (
+            &SHA256,
+            "9bbe436ba940f017b17652849a71db35",
+            "a0ba9f936cda311827a6f796ffd5198c",
+            concat!(
+                "e3f229ba727be17b8d122620557cd453c2aab21d07c3d495329b52d4e61edb5a6b301791e90d35c9c9a46b4e",
+                "14baf9af0fa022f7077def17abfd3797c0564bab4fbc91666e9def9b97fce34f796789baa48082d122ee42c5",
+                "a72e5a5110fff70187347b66",
+            ),
+        ),
+        (
+            &SHA384,
+            "b80b733d6ceefcdc71566ea48e5567df",
+            "cd665cf6a8447dd6ff8b27555edb7465",
+            concat!(
+                "7b0c18e9ced410ed1804f2cfa34a336a1c14dffb4900bb5fd7942107e81c83cde9ca0faa60be9fe34f82b123",
+                "3c9146a0e534cb400fed2700884f9dc236f80edd8bfa961144c9e8d792eca722a7b32fc3d416d473ebc2c5fd",
+                "4abfdad05d9184259b5bf8cd4d90fa0d31e2dec479e4f1a26066f2eea9a69236a3e52655c9e9aee691c8f3a2",
+                "6854308d5eaa3be85e0990703d73e56f",
+            ),
+        ),
+    ];
+
+    #[test] // RFC 5246 §5
+    fn prf_agrees_with_known_answers() {
+        for (hash, secret, seed, output) in PRF_VECTORS {
+            let mut out = vec![0; output.len() / 2];
+            let seed = hex(seed);
+            let (first, second) = seed.split_at(5);
+            prf(hash, &hex(secret), b"test label", &[first, second], &mut out);
+            assert_eq!(out, hex(output));
+        }
+    }
+
+    #[test] // RFC 5705 §4
+    fn no_context_and_an_empty_one_export_differently() {
+        let randoms = Randoms { client: Random([1; 32]), server: Random([2; 32]) };
+        let session = Session12::extended(&SHA256, &[3; 32], &Digest::new(&[4; 32]), randoms);
+        let (mut without, mut empty) = ([0; 16], [0; 16]);
+        session.export(b"EXPORTER-test", None, &mut without);
+        session.export(b"EXPORTER-test", Some((&[], 0)), &mut empty);
+        assert_ne!(without, empty);
+    }
+}

@@ -34,7 +34,7 @@ pub(super) fn version(hello: &ClientHello<'_>, ours: &[ProtocolVersion]) -> Resu
     let speaks12 = match hello.extensions.find::<SupportedVersionsClientHello<'_>>()? {
         Some(supported) => supported.versions.contains(&ProtocolVersion::DTLS1_2),
         // DTLS counts downwards: a smaller number is a newer version.
-        None => hello.legacy_version.0 <= ProtocolVersion::DTLS1_2.0,
+        None => hello.legacy_version.is_dtls() && hello.legacy_version.0 <= ProtocolVersion::DTLS1_2.0,
     };
     if !speaks12 || !ours.contains(&ProtocolVersion::DTLS1_2) {
         return Err(Incompatible::NoCommonVersion.into());

@@ -50,8 +50,8 @@ impl EarlyRecords {
 
 #[cfg(test)]
 mod tests {
-    use std::vec;
-    use std::vec::Vec;
+    use alloc::vec;
+    use alloc::vec::Vec;
 
     use super::EarlyRecords;
     use crate::discard::Discard;

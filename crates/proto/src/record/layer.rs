@@ -84,7 +84,7 @@ impl RecordLayer {
         self.write.find(epoch).or_else(|| self.write.find(self.write.newest)).map_or(0, WriteEpoch::overhead)
     }
 
-    /// Whether the newest epoch can seal only a sixteenth more than it did already, or less.
+    /// Whether less than a sixteenth is left of what the newest epoch may seal.
     /// RFC 9147 §4.5.3, RFC 9325 §4.4: time for new keys, or for the end.
     pub(crate) fn nearly_exhausted(&self) -> bool {
         self.write.find(self.write.newest).is_none_or(WriteEpoch::is_nearly_exhausted)

@@ -4,6 +4,8 @@
 //! limits. Never does: look into content, keep application data, or end an association.
 //! RFC 6347 §4.1; built so that RFC 9147 §4 fits in beside it.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
+
 mod early;
 mod epoch;
 mod layer;

@@ -101,8 +101,8 @@ fn check_form(header: &PlaintextHeader, body_len: usize) -> Result<(), Discard> 
 
 #[cfg(test)]
 mod tests {
-    use std::vec;
-    use std::vec::Vec;
+    use alloc::vec;
+    use alloc::vec::Vec;
 
     use gramseal_wire::{ContentType, Epoch, ProtocolVersion, RecordNumber, SequenceNumber};
     use proptest::prelude::*;

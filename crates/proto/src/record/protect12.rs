@@ -113,9 +113,9 @@ fn additional_data(covered: Covered, content_len: usize) -> Option<[u8; 13]> {
 
 #[cfg(test)]
 mod tests {
-    use std::boxed::Box;
-    use std::vec;
-    use std::vec::Vec;
+    use alloc::boxed::Box;
+    use alloc::vec;
+    use alloc::vec::Vec;
 
     use gramseal_wire::{ContentType, Epoch, ProtocolVersion, RecordNumber, SequenceNumber};
 
@@ -205,7 +205,7 @@ mod tests {
             let mut sealed = vec![0; CONTENT.len() + protection.overhead()];
             protection.seal(COVERED, &CONTENT, &mut sealed).expect("seals");
             assert_eq!(sealed, body, "{algorithm:?}");
-            assert_eq!(protection.open(COVERED, &mut sealed), Ok(&mut CONTENT.clone()[..]), "{algorithm:?}");
+            assert_eq!(protection.open(COVERED, &mut sealed), Ok(&mut { CONTENT }[..]), "{algorithm:?}");
         }
     }
 

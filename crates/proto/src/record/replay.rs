@@ -33,10 +33,10 @@ enum Received {
 
 impl ReplayWindow {
     /// The largest size, in records.
-    pub(crate) const MAX_SIZE: u32 = 1024;
+    const MAX_SIZE: u32 = 1024;
 
-    /// A window of `size` records, rounded up to a multiple of 64 and at most
-    /// [`Self::MAX_SIZE`].
+    /// A window of `size` records, rounded up to a multiple of 64 and at most 1024. RFC 6347
+    /// §4.1.2.6 prefers 64.
     pub(crate) fn new(size: u32) -> Self {
         let words = size.clamp(1, Self::MAX_SIZE).div_ceil(64) as usize;
         let received =
@@ -108,7 +108,7 @@ fn ring_index(number: u64, words: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use alloc::collections::BTreeSet;
 
     use gramseal_wire::SequenceNumber;
     use proptest::prelude::*;
@@ -170,7 +170,7 @@ mod tests {
     proptest! {
         #[test] // RFC 6347 §4.1.2.6
         fn agrees_with_a_set_of_all_numbers(
-            size in prop::sample::select(std::vec![64u32, 128, 192, 1024]),
+            size in prop::sample::select(alloc::vec![64u32, 128, 192, 1024]),
             // Steps from the number before, mostly small; some jump over the whole window.
             steps in prop::collection::vec(
                 prop_oneof![8 => -80i64..80, 3 => -1100i64..1100, 1 => -70_000i64..70_000],

@@ -53,7 +53,7 @@ impl RecordLayer {
 
 #[cfg(test)]
 mod tests {
-    use std::vec;
+    use alloc::vec;
 
     use gramseal_wire::{Codec, ContentType, Epoch, PlaintextHeader, ProtocolVersion, SequenceNumber};
 

@@ -1,6 +1,6 @@
 //! Keys for tests: no cryptography, but every input counts.
 
-use std::boxed::Box;
+use alloc::boxed::Box;
 
 use crate::crypto::{AeadAlgorithm, AeadKey, CryptoError, NONCE_LEN, RecordKeys12};
 

@@ -16,7 +16,7 @@ impl Mixer {
     }
 
     pub(super) fn update(&mut self, mut bytes: &[u8]) {
-        if self.absorbed % 8 == 0 {
+        if self.absorbed.is_multiple_of(8) {
             let (words, rest) = bytes.as_chunks::<8>();
             for word in words {
                 self.word(u64::from_be_bytes(*word));
@@ -27,7 +27,7 @@ impl Mixer {
         for byte in bytes {
             self.pending = self.pending << 8 | u64::from(*byte);
             self.absorbed += 1;
-            if self.absorbed % 8 == 0 {
+            if self.absorbed.is_multiple_of(8) {
                 let word = std::mem::take(&mut self.pending);
                 self.word(word);
             }

@@ -54,13 +54,11 @@ pub fn identity(kind: ToyKind, name: &str, certificate_len: usize) -> Identity {
 }
 
 /// A client that believes every toy certificate with the right name.
-#[must_use]
 pub fn client_config(seed: u64) -> ClientConfigBuilder {
     ClientConfig::builder(provider(seed), Arc::new(NullVerifier::default()))
 }
 
 /// A server that shows `identity`.
-#[must_use]
 pub fn server_config(seed: u64, identity: Identity) -> ServerConfigBuilder {
     ServerConfig::builder(provider(seed), identity)
 }

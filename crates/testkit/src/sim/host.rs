@@ -45,11 +45,11 @@ impl Host {
 
     /// Takes in a datagram; the answers wait in [`Self::take_outgoing`].
     pub(super) fn handle_datagram(&mut self, now: Instant, from: SocketAddr, mut datagram: Vec<u8>) {
-        if self.is_for_connection(now, from, &datagram) {
-            if let Some(connection) = &mut self.connection {
-                let payloads = connection.handle_datagram(now, &mut datagram);
-                self.received.extend(payloads.map(|payload| payload.to_vec()));
-            }
+        if self.is_for_connection(now, from, &datagram)
+            && let Some(connection) = &mut self.connection
+        {
+            let payloads = connection.handle_datagram(now, &mut datagram);
+            self.received.extend(payloads.map(|payload| payload.to_vec()));
         }
         self.drain(now);
     }

@@ -336,8 +336,11 @@ impl Sim {
         let index = self.sent_by(pair, from).count();
         let (fate, arrivals) = self.conditions[from as usize].carry(&mut self.rng, &bytes);
         let mut sent = Sent { at: self.now, pair, from, index, bytes, fate };
-        if self.rules.iter_mut().fold(false, |dropped, rule| rule(&sent) || dropped) {
-            sent.fate = Fate::Dropped;
+        // Every rule sees every datagram, for those that count.
+        for rule in &mut self.rules {
+            if rule(&sent) {
+                sent.fate = Fate::Dropped;
+            }
         }
         if sent.fate == Fate::Arrives {
             for arrival in arrivals {

@@ -130,7 +130,9 @@ fn flip_a_bit(rng: &mut Rng, bytes: &mut [u8]) {
 mod tests {
     use super::*;
 
-    fn arrivals(conditions: &Conditions, count: usize) -> Vec<(Fate, Vec<Arrival>)> {
+    type Carried = (Fate, Vec<Arrival>);
+
+    fn arrivals(conditions: &Conditions, count: usize) -> Vec<Carried> {
         let mut rng = Rng::new(3);
         (0..count).map(|_| conditions.carry(&mut rng, &[0xAA; 100])).collect()
     }
@@ -145,16 +147,16 @@ mod tests {
 
     #[test]
     fn every_condition_does_what_it_says() {
-        let count = |conditions: Conditions, what: &dyn Fn(&(Fate, Vec<Arrival>)) -> bool| {
+        let count = |conditions: Conditions, what: &dyn Fn(&Carried) -> bool| {
             arrivals(&conditions, 1000).iter().filter(|arrival| what(arrival)).count()
         };
         let base = Conditions::default;
         let around = |count, expected: usize| (expected * 8 / 10..=expected * 12 / 10).contains(&count);
         assert!(around(count(Conditions { loss: 0.3, ..base() }, &|a| a.0 == Fate::Lost && a.1.is_empty()), 300));
         assert!(around(count(Conditions { duplicate: 0.3, ..base() }, &|a| a.1.len() == 2), 300));
-        let late = |a: &(Fate, Vec<Arrival>)| a.1[0].after >= Duration::from_millis(20);
+        let late = |a: &Carried| a.1[0].after >= Duration::from_millis(20);
         assert!(around(count(Conditions { reorder: 0.3, ..base() }, &late), 300));
-        let damaged = |a: &(Fate, Vec<Arrival>)| a.1[0].bytes != [0xAA; 100];
+        let damaged = |a: &Carried| a.1[0].bytes != [0xAA; 100];
         assert!(around(count(Conditions { corrupt: 0.3, ..base() }, &damaged), 300));
         assert_eq!(count(Conditions { mtu: 99, ..base() }, &|a| a.0 == Fate::TooLarge && a.1.is_empty()), 1000);
         assert_eq!(count(Conditions { mtu: 100, ..base() }, &|a| a.0 == Fate::Arrives), 1000);

@@ -3,7 +3,10 @@
 use std::env;
 
 /// Seeds that once failed. Whoever fixes a fault found by a seed adds it here with the fault.
-pub const REGRESSIONS: &[u64] = &[];
+///
+/// 24, 79, 698: with a wait that doubles up to 60 s, handshakes at 20 % loss were out of attempts
+/// after 180 s.
+pub const REGRESSIONS: &[u64] = &[24, 79, 698];
 
 /// The seeds for a test: just `SIM_SEED` if that is set, otherwise [`REGRESSIONS`], then `seeds`.
 ///

@@ -51,13 +51,16 @@ impl Error for DecodeError {}
 pub enum EncodeError {
     /// A number or a vector does not fit its field.
     TooLong,
+    /// The output buffer is shorter than the encoding.
+    BufferTooSmall,
 }
 
 impl fmt::Display for EncodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooLong => f.write_str("value does not fit its field"),
-        }
+        f.write_str(match self {
+            Self::TooLong => "value does not fit its field",
+            Self::BufferTooSmall => "output buffer too small",
+        })
     }
 }
 

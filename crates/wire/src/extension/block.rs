@@ -47,6 +47,11 @@ impl<'a> Extensions<'a> {
         Self::new(r.vec16()?)
     }
 
+    /// Writes the block where the message always has one; an absent block is written as an empty one.
+    pub fn write_present(&self, w: &mut Writer<'_>) {
+        w.vec16(|w| w.bytes(self.bytes));
+    }
+
     /// Whether the message has a block, possibly empty.
     pub fn is_present(&self) -> bool {
         self.present
@@ -100,7 +105,7 @@ impl<'a> Codec<'a> for Extensions<'a> {
 
     fn write(&self, w: &mut Writer<'_>) {
         if self.present {
-            w.vec16(|w| w.bytes(self.bytes));
+            self.write_present(w);
         }
     }
 }
@@ -262,7 +267,7 @@ mod tests {
     }
 
     fn block(types: impl Iterator<Item = u16>) -> Vec<u8> {
-        types.flat_map(|ty| [(ty >> 8) as u8, ty as u8, 0, 0]).collect()
+        types.flat_map(|ty| (u32::from(ty) << 16).to_be_bytes()).collect()
     }
 
     #[test] // RFC 8446 §4.2

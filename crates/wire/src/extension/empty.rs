@@ -27,6 +27,21 @@ macro_rules! empty_extension {
 pub(super) use empty_extension;
 
 empty_extension! {
+    /// CBC records carry the MAC over the ciphertext (RFC 7366 §2).
+    EncryptThenMac = ENCRYPT_THEN_MAC
+}
+
+empty_extension! {
+    /// The client can be asked for a certificate after the handshake (RFC 8446 §4.2.6).
+    PostHandshakeAuth = POST_HANDSHAKE_AUTH
+}
+
+empty_extension! {
+    /// The sender can check return routability (RFC 9853 §3).
+    Rrc = RRC
+}
+
+empty_extension! {
     /// The master secret is bound to the whole handshake (RFC 7627 §5.1).
     ExtendedMasterSecret = EXTENDED_MASTER_SECRET
 }

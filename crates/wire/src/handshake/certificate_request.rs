@@ -2,6 +2,7 @@
 
 use super::HandshakeMessage;
 use crate::codec::{Codec, DecodeError, Len16, List, OpaqueList, Reader, Writer};
+use crate::extension::Extensions;
 use crate::registry::{ClientCertificateType, HandshakeType, SignatureScheme};
 
 /// DER distinguished names of certificate authorities.
@@ -46,6 +47,37 @@ impl<'a> HandshakeMessage<'a> for CertificateRequest12<'a> {
     const TYPE: HandshakeType = HandshakeType::CERTIFICATE_REQUEST;
 }
 
+/// Asks for a certificate in 1.3 (RFC 8446 §4.3.2).
+///
+/// ```text
+/// struct {
+///     opaque certificate_request_context<0..2^8-1>;
+///     Extension extensions<0..2^16-1>;
+/// } CertificateRequest;
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CertificateRequest13<'a> {
+    /// Repeated in the answer; empty within the handshake.
+    pub context: &'a [u8],
+    /// The block, always present.
+    pub extensions: Extensions<'a>,
+}
+
+impl<'a> Codec<'a> for CertificateRequest13<'a> {
+    fn read(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        Ok(Self { context: r.vec8()?, extensions: Extensions::read_present(r)? })
+    }
+
+    fn write(&self, w: &mut Writer<'_>) {
+        w.vec8(|w| w.bytes(self.context));
+        self.extensions.write_present(w);
+    }
+}
+
+impl<'a> HandshakeMessage<'a> for CertificateRequest13<'a> {
+    const TYPE: HandshakeType = HandshakeType::CERTIFICATE_REQUEST;
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,5 +90,15 @@ mod tests {
         assert!(request.signature_algorithms.contains(&SignatureScheme::RSA_PSS_RSAE_SHA256));
         assert_eq!(request.authorities.first(), Some(&[0x30, 0x00][..]));
         assert_eq!(request.to_vec().unwrap(), bytes);
+    }
+
+    #[test]
+    fn format13() {
+        let bytes = [1, 9, 0, 8, 0, 13, 0, 4, 0, 2, 8, 7];
+        let request = CertificateRequest13::from_bytes(&bytes).unwrap();
+        assert_eq!(request.context, [9]);
+        assert_eq!(request.extensions.iter().count(), 1);
+        assert_eq!(request.to_vec().unwrap(), bytes);
+        assert_eq!(CertificateRequest13::from_bytes(&[0]), Err(DecodeError::Truncated));
     }
 }

@@ -46,10 +46,15 @@ impl HandshakeHeader {
         Self::read(&mut Reader::new(bytes))
     }
 
+    /// The four bytes of a TLS handshake header, as the 1.3 transcript hashes it (RFC 9147 §5.2).
+    pub fn tls_bytes(msg_type: HandshakeType, length: u32) -> [u8; 4] {
+        let [_, l0, l1, l2] = length.to_be_bytes();
+        [msg_type.0, l0, l1, l2]
+    }
+
     /// The header's bytes. Of each 24-bit field the low 24 bits are written.
     pub fn to_bytes(&self) -> [u8; Self::LEN] {
-        let [t] = [self.msg_type.0];
-        let [_, l0, l1, l2] = self.length.to_be_bytes();
+        let [t, l0, l1, l2] = Self::tls_bytes(self.msg_type, self.length);
         let [s0, s1] = self.message_seq.0.to_be_bytes();
         let [_, o0, o1, o2] = self.fragment_offset.to_be_bytes();
         let [_, f0, f1, f2] = self.fragment_length.to_be_bytes();
@@ -171,6 +176,11 @@ mod tests {
         assert!(Fragment::from_bytes(&bytes).is_ok());
         bytes[8] = 0xfe;
         assert_eq!(Fragment::from_bytes(&bytes), Err(DecodeError::FragmentOutOfRange));
+    }
+
+    #[test] // RFC 9147 §5.2
+    fn the_1_3_transcript_sees_no_dtls_fields() {
+        assert_eq!(HandshakeHeader::tls_bytes(HandshakeType::MESSAGE_HASH, 0x01_0203), [254, 1, 2, 3]);
     }
 
     #[test]

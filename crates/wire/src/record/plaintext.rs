@@ -41,11 +41,10 @@ impl PlaintextHeader {
 
     /// The header's bytes; see [`PlaintextHeader::write`].
     pub fn to_bytes(&self) -> [u8; Self::LEN] {
-        let [t] = [self.content_type.0];
         let [v0, v1] = self.version.0.to_be_bytes();
         let [n0, n1, n2, n3, n4, n5, n6, n7] = epoch_and_sequence_number(self.epoch, self.sequence_number);
         let [l0, l1] = self.length.to_be_bytes();
-        [t, v0, v1, n0, n1, n2, n3, n4, n5, n6, n7, l0, l1]
+        [self.content_type.0, v0, v1, n0, n1, n2, n3, n4, n5, n6, n7, l0, l1]
     }
 }
 

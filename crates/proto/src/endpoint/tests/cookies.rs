@@ -53,16 +53,18 @@ fn an_ipv4_address_is_the_same_through_a_socket_of_either_family() {
 #[test] // RFC 6347 §4.2.1
 fn a_cookie_is_for_one_hello() {
     let mut endpoint = server();
-    let second = proved(&mut endpoint, seconds(0), peer(1), &hello(7));
+    let first = HelloShape { session_id: Vec::from([1, 2]), ..hello(7) };
+    let second = proved(&mut endpoint, seconds(0), peer(1), &first);
     let others = [
         HelloShape { random: [8; 32], ..second.clone() },
         HelloShape { session_id: Vec::from([1]), ..second.clone() },
+        HelloShape { session_id: Vec::from([1, 3]), ..second.clone() },
         HelloShape { version: ProtocolVersion::DTLS1_0, ..second.clone() },
     ];
     for other in &others {
         assert_eq!(outcome(&mut endpoint, seconds(0), peer(1), other), Outcome::Reply);
     }
-    assert_eq!((endpoint.stats().cookies_refused.mismatch, endpoint.entries()), (3, 0));
+    assert_eq!((endpoint.stats().cookies_refused.mismatch, endpoint.entries()), (4, 0));
     offered(&mut endpoint, seconds(0), peer(1), &second);
 }
 

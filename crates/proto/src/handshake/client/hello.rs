@@ -57,7 +57,7 @@ impl ExpectServerHello {
     pub(crate) fn handle(self: Box<Self>, message: &Message, out: &mut Vec<Action>) -> Result<State, Error> {
         match message.msg_type() {
             HandshakeType::HELLO_VERIFY_REQUEST => self.retry(message, out),
-            HandshakeType::SERVER_HELLO => self.server_hello(message, out),
+            HandshakeType::SERVER_HELLO => (*self).server_hello(message, out),
             _ => Err(unexpected(message)),
         }
     }
@@ -77,7 +77,7 @@ impl ExpectServerHello {
         Ok(State::ClientHello(self))
     }
 
-    fn server_hello(self: Box<Self>, message: &Message, out: &mut Vec<Action>) -> Result<State, Error> {
+    fn server_hello(self, message: &Message, out: &mut Vec<Action>) -> Result<State, Error> {
         expect(message, HandshakeType::SERVER_HELLO, Protection::None)?;
         let hello = ServerHello::from_bytes(message.body())?;
         let version = match hello.extensions.find::<SupportedVersionsServerHello>()? {
@@ -90,7 +90,7 @@ impl ExpectServerHello {
         }
         let agreed = self.offer.check12(&hello)?;
         out.push(Action::Version(ProtocolVersion::DTLS1_2));
-        let Self { offer, seq, hello: client_hello, .. } = *self;
+        let Self { offer, seq, hello: client_hello, .. } = self;
         client12::start(offer, seq, &client_hello, &hello, agreed, message)
     }
 }

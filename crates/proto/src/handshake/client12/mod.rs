@@ -48,7 +48,6 @@ use crate::message::Message;
 use crate::suite::Suite12;
 
 /// Which message is awaited.
-#[expect(clippy::large_enum_variant, reason = "one per connection, boxed as a whole by the layer above")]
 pub(crate) enum State {
     Certificate(ExpectCertificate),
     ServerKeyExchange(ExpectServerKeyExchange),

@@ -30,7 +30,7 @@ pub(crate) struct ExpectClientHello {
 }
 
 impl ExpectClientHello {
-    pub(crate) fn handle(self: Box<Self>, message: &Message, out: &mut Vec<Action>) -> Result<State, Error> {
+    pub(crate) fn handle(self, message: &Message, out: &mut Vec<Action>) -> Result<State, Error> {
         expect(message, HandshakeType::CLIENT_HELLO, Protection::None)?;
         let hello = ClientHello::from_bytes(message.body())?;
         let version = select::version(&hello, &self.config.common.versions)?;

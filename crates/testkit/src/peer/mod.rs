@@ -1,0 +1,328 @@
+//! A scripted peer: it speaks DTLS 1.2 with the null cryptography and breaks every rule it is told
+//! to break, consistently: its keys, signatures and Finished always fit the messages that were
+//! really exchanged, in their real order. What only a peer that forgets its own lie would be caught
+//! by, proves nothing.
+//!
+//! It is a small handshake of its own (message bodies, PRF, record protection) and shares only
+//! `gramseal-wire` and the null primitives with the code under test. It knows one suite,
+//! `TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256` with x25519. It never retransmits or times out.
+//!
+//! [`Scene`] puts one before a [`Connection`](gramseal_proto::Connection).
+
+mod inbox;
+mod keys;
+mod messages;
+mod scene;
+
+use std::sync::Arc;
+
+use gramseal_proto::crypto::{ActiveKx, CryptoProvider};
+use gramseal_wire::{
+    Alert, Codec, ContentType, Epoch, HandshakeType, MessageSeq, PlaintextHeader, ProtocolVersion, Reader,
+    SequenceNumber,
+};
+
+use self::inbox::{Inbox, whole};
+use self::keys::Keys;
+use self::messages::{GROUP, HANDSHAKE};
+use crate::decode::{Record, fragments, records};
+use crate::null;
+use crate::sim::Side;
+
+pub use self::inbox::Received;
+pub use self::scene::{Outcome, Scene};
+
+/// One thing a scripted peer does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Step {
+    /// Sends a message with the next number, built for this moment, in the current epoch.
+    Message(HandshakeType),
+    /// Sends ChangeCipherSpec and goes on in epoch 1.
+    ChangeCipherSpec,
+    /// Goes on in epoch 1 without saying so.
+    SwitchKeys,
+    /// Sends ChangeCipherSpec but stays in its epoch.
+    BareChangeCipherSpec,
+    /// Sends application data in the current epoch.
+    ApplicationData,
+}
+
+/// The peer: what it sent, received and computed so far.
+pub struct Peer {
+    side: Side,
+    provider: Arc<CryptoProvider>,
+    randoms: [[u8; 32]; 2],
+    cookie: Vec<u8>,
+    kx: Option<Box<dyn ActiveKx>>,
+    share: Vec<u8>,
+    peer_share: Option<Vec<u8>>,
+    transcript: Vec<u8>,
+    keys: Option<Keys>,
+    epoch: u16,
+    next_message: u16,
+    next_record: [u64; 2],
+    inbox: Inbox,
+    received: Vec<Received>,
+    alerts: Vec<Alert>,
+    application_data: Vec<Vec<u8>>,
+    early: Vec<(PlaintextHeader, Vec<u8>)>,
+}
+
+impl Peer {
+    /// A peer that plays `side`.
+    ///
+    /// # Panics
+    /// Never, as the null provider has what it takes.
+    #[must_use]
+    pub fn new(side: Side, seed: u64) -> Self {
+        let provider = null::provider(seed);
+        let group = provider.group(GROUP).expect("the null provider has x25519");
+        let kx = group.start(&*provider.random).expect("seeded randomness never fails");
+        let own_random = provider.random_array().expect("seeded randomness never fails");
+        Self {
+            side,
+            randoms: [own_random; 2],
+            cookie: Vec::new(),
+            share: kx.public_key().to_vec(),
+            kx: Some(kx),
+            peer_share: None,
+            transcript: Vec::new(),
+            keys: None,
+            epoch: 0,
+            next_message: 0,
+            next_record: [0; 2],
+            inbox: Inbox::default(),
+            received: Vec::new(),
+            alerts: Vec::new(),
+            application_data: Vec::new(),
+            early: Vec::new(),
+            provider,
+        }
+    }
+
+    /// Does `steps`; each that sends anything makes a datagram of one record.
+    pub fn play(&mut self, steps: &[Step]) -> Vec<Vec<u8>> {
+        steps.iter().filter_map(|step| self.step(*step)).collect()
+    }
+
+    fn step(&mut self, step: Step) -> Option<Vec<u8>> {
+        Some(match step {
+            Step::Message(msg_type) => {
+                let message = self.message(msg_type);
+                self.record(HANDSHAKE, &message)
+            }
+            Step::ChangeCipherSpec => {
+                let record = self.record(ContentType::CHANGE_CIPHER_SPEC, &[1]);
+                self.switch_keys();
+                record
+            }
+            Step::SwitchKeys => {
+                self.switch_keys();
+                return None;
+            }
+            Step::BareChangeCipherSpec => self.record(ContentType::CHANGE_CIPHER_SPEC, &[1]),
+            Step::ApplicationData => self.record(ContentType::APPLICATION_DATA, b"from the scripted peer"),
+        })
+    }
+
+    /// A message of this type with its header, as it must be now; takes the next number and adds
+    /// it to the transcript.
+    pub fn message(&mut self, msg_type: HandshakeType) -> Vec<u8> {
+        let body = self.body(msg_type);
+        self.message_of(msg_type, &body)
+    }
+
+    /// As [`Self::message`], with a body of the test's choice.
+    pub fn message_of(&mut self, msg_type: HandshakeType, body: &[u8]) -> Vec<u8> {
+        let message = whole(msg_type, MessageSeq(self.next_message), body);
+        self.next_message += 1;
+        self.learn(msg_type, &message);
+        message
+    }
+
+    /// The body that a message of this type would have now; changes nothing.
+    pub fn body_of(&mut self, msg_type: HandshakeType) -> Vec<u8> {
+        self.body(msg_type)
+    }
+
+    /// Chooses the number of the next message.
+    pub fn set_next_message(&mut self, message_seq: u16) {
+        self.next_message = message_seq;
+    }
+
+    /// A record in the current epoch with the next sequence number.
+    pub fn record(&mut self, content_type: ContentType, content: &[u8]) -> Vec<u8> {
+        let epoch = self.epoch;
+        let number = &mut self.next_record[usize::from(epoch)];
+        let sequence_number = *number;
+        *number += 1;
+        self.record_numbered(content_type, epoch, sequence_number, content)
+    }
+
+    /// A record with any number; protected in every epoch but 0.
+    ///
+    /// # Panics
+    /// If `content` is longer than a record can be.
+    pub fn record_numbered(&mut self, content_type: ContentType, epoch: u16, number: u64, content: &[u8]) -> Vec<u8> {
+        let mut header = PlaintextHeader {
+            content_type,
+            version: ProtocolVersion::DTLS1_2,
+            epoch: Epoch(u64::from(epoch)),
+            sequence_number: SequenceNumber(number),
+            length: 0,
+        };
+        let side = self.side;
+        let body = if epoch == 0 { content.to_vec() } else { self.keys().seal(side, &header, content) };
+        header.length = u16::try_from(body.len()).expect("a record's length");
+        [&header.to_bytes()[..], &body].concat()
+    }
+
+    /// Cuts `message` (header and body) into fragments of at most `len` bytes of body.
+    ///
+    /// # Panics
+    /// If `message` has no header.
+    #[must_use]
+    pub fn fragment(message: &[u8], len: usize) -> Vec<Vec<u8>> {
+        let (header, body) = message.split_at(gramseal_wire::HandshakeHeader::LEN);
+        let cut = |(index, part): (usize, &[u8])| {
+            let number = |value: usize| u32::try_from(value).expect("24 bits").to_be_bytes();
+            let (offset, length) = (number(index * len), number(part.len()));
+            [&header[..6], &offset[1..], &length[1..], part].concat()
+        };
+        body.chunks(len.max(1)).enumerate().map(cut).collect()
+    }
+
+    /// Takes in a datagram of the side under test.
+    ///
+    /// # Panics
+    /// If a protected record of an honest peer does not open.
+    pub fn receive(&mut self, datagram: &[u8]) {
+        for Record { header, body } in records(datagram) {
+            if header.epoch == Epoch::UNPROTECTED {
+                self.receive_content(&header, body);
+            } else if self.keys.is_some() || self.can_compute_keys() {
+                self.receive_sealed(&header, body);
+            } else {
+                self.early.push((header, body.to_vec()));
+            }
+        }
+    }
+
+    fn receive_sealed(&mut self, header: &PlaintextHeader, body: &[u8]) {
+        let from = self.side.peer();
+        // After deviations the two sides may have different keys; then nothing can be read.
+        if let Some(content) = self.keys().open(from, header, body) {
+            self.receive_content(header, &content);
+        }
+    }
+
+    fn receive_content(&mut self, header: &PlaintextHeader, content: &[u8]) {
+        match header.content_type {
+            ContentType::HANDSHAKE => {
+                fragments(content).iter().for_each(|fragment| self.inbox.insert(header.epoch.0, fragment));
+                while let Some(message) = self.inbox.next() {
+                    self.learn(message.msg_type, &message.to_bytes());
+                    self.received.push(message);
+                }
+            }
+            ContentType::ALERT => self.alerts.extend(Alert::from_bytes(content)),
+            ContentType::APPLICATION_DATA => self.application_data.push(content.to_vec()),
+            _ => {}
+        }
+    }
+
+    /// The messages received so far, in order and once each.
+    #[must_use]
+    pub fn received(&self) -> &[Received] {
+        &self.received
+    }
+
+    /// The alerts received so far, those that could be read.
+    #[must_use]
+    pub fn alerts(&self) -> &[Alert] {
+        &self.alerts
+    }
+
+    /// The application data received so far.
+    #[must_use]
+    pub fn application_data(&self) -> &[Vec<u8>] {
+        &self.application_data
+    }
+
+    /// The side it plays.
+    #[must_use]
+    pub const fn side(&self) -> Side {
+        self.side
+    }
+
+    /// Takes from a message, sent or received, what later ones depend on.
+    fn learn(&mut self, msg_type: HandshakeType, message: &[u8]) {
+        let body = &message[gramseal_wire::HandshakeHeader::LEN..];
+        match msg_type {
+            // RFC 6347 §4.2.1: neither it nor the hello before it are part of the transcript.
+            HandshakeType::HELLO_VERIFY_REQUEST => {
+                if let Some(cookie) = body.get(3..) {
+                    self.cookie = cookie.to_vec();
+                }
+                self.transcript.clear();
+                return;
+            }
+            HandshakeType::CLIENT_HELLO => self.learn_random(0, body),
+            HandshakeType::SERVER_HELLO => self.learn_random(1, body),
+            HandshakeType::SERVER_KEY_EXCHANGE if self.side == Side::Client => {
+                self.peer_share = body.get(3..).and_then(|rest| Reader::new(rest).vec8().ok()).map(<[u8]>::to_vec);
+            }
+            HandshakeType::CLIENT_KEY_EXCHANGE if self.side == Side::Server => {
+                self.peer_share = Reader::new(body).vec8().ok().map(<[u8]>::to_vec);
+            }
+            _ => {}
+        }
+        self.transcript.extend_from_slice(message);
+        if msg_type == HandshakeType::CLIENT_KEY_EXCHANGE && self.keys.is_none() {
+            self.compute_keys();
+        }
+    }
+
+    fn learn_random(&mut self, of: usize, body: &[u8]) {
+        if let Some(random) = body.get(2..34).and_then(|random| random.try_into().ok()) {
+            self.randoms[of] = random;
+        }
+    }
+
+    fn share(&self) -> &[u8] {
+        &self.share
+    }
+
+    fn switch_keys(&mut self) {
+        self.epoch = 1;
+    }
+
+    fn can_compute_keys(&self) -> bool {
+        self.peer_share.is_some()
+    }
+
+    /// The keys; where no key exchange took place, those that follow from an empty secret, as
+    /// attackers on careless implementations use them.
+    fn keys(&mut self) -> &Keys {
+        if self.keys.is_none() {
+            self.compute_keys();
+        }
+        self.keys.as_ref().expect("computed above")
+    }
+
+    fn compute_keys(&mut self) {
+        let secret = self.peer_share.as_ref().zip(self.kx.take()).and_then(|(share, kx)| kx.complete(share).ok());
+        let premaster = secret.as_ref().map_or(&[][..], AsRef::as_ref);
+        self.keys = Some(Keys::new(&self.provider, premaster, &self.transcript, self.randoms));
+        for (header, body) in std::mem::take(&mut self.early) {
+            self.receive_sealed(&header, &body);
+        }
+    }
+}
+
+impl std::fmt::Debug for Peer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Peer").field("side", &self.side).field("received", &self.received.len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,179 @@
+//! A connection under test in front of a scripted peer, without a network between them.
+
+use std::time::Duration;
+
+use gramseal_proto::config::{ClientConfig, ServerConfig};
+use gramseal_proto::{CloseReason, Connection, Event, FirstHello, Instant};
+use gramseal_wire::{HandshakeType, MessageSeq, SequenceNumber};
+use pki_types::ServerName;
+
+use super::{Peer, Step};
+use crate::null::SERVER_NAME;
+use crate::sim::Side;
+
+/// Where the connection under test stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "tests decide about every outcome")]
+pub enum Outcome {
+    /// It still waits for something.
+    Waiting,
+    /// Its handshake is complete.
+    Connected,
+    /// It ended.
+    Closed(CloseReason),
+}
+
+/// The connection under test and its peer. Datagrams between them arrive at once.
+#[derive(Debug)]
+pub struct Scene {
+    /// The peer.
+    pub peer: Peer,
+    connection: Connection,
+    now: Instant,
+    sent: Vec<Vec<u8>>,
+    received: Vec<Vec<u8>>,
+    closed: Option<CloseReason>,
+    was_connected: bool,
+}
+
+impl Scene {
+    /// A client under test, before a scripted server that has its ClientHello.
+    ///
+    /// # Panics
+    /// If the client cannot begin.
+    #[must_use]
+    pub fn client(config: ClientConfig, seed: u64) -> Self {
+        let name = ServerName::try_from(SERVER_NAME).expect("a DNS name");
+        let now = Instant::from_micros(1_000_000);
+        let connection = Connection::client(config.into(), name, now).expect("a client begins");
+        Self::new(Peer::new(Side::Server, seed), connection, now)
+    }
+
+    /// A server under test that needs no cookie, before a scripted client that has sent nothing.
+    #[must_use]
+    pub fn server(config: ServerConfig, seed: u64) -> Self {
+        let now = Instant::from_micros(1_000_000);
+        let first = FirstHello { message_seq: MessageSeq(0), sequence_number: SequenceNumber(0) };
+        let connection = Connection::server(config.into(), first, now);
+        Self::new(Peer::new(Side::Client, seed), connection, now)
+    }
+
+    fn new(peer: Peer, connection: Connection, now: Instant) -> Self {
+        let (sent, received) = (Vec::new(), Vec::new());
+        let mut scene = Self { peer, connection, now, sent, received, closed: None, was_connected: false };
+        scene.drain();
+        scene
+    }
+
+    /// Lets the peer do `steps` and hands over what it sends, one by one.
+    pub fn play(&mut self, steps: &[Step]) {
+        for step in steps {
+            let datagrams = self.peer.play(&[*step]);
+            self.deliver(datagrams);
+        }
+    }
+
+    /// Hands datagrams to the connection under test, and its answers to the peer.
+    pub fn deliver(&mut self, datagrams: impl IntoIterator<Item = Vec<u8>>) {
+        for mut datagram in datagrams {
+            let payloads = self.connection.handle_datagram(self.now, &mut datagram);
+            self.received.extend(payloads.map(|payload| payload.to_vec()));
+            self.drain();
+        }
+    }
+
+    /// Lets time go by; deadlines of the connection fire when they are due.
+    ///
+    /// # Panics
+    /// If a deadline does not move on.
+    pub fn advance(&mut self, time: Duration) {
+        let end = self.now + time;
+        while let Some((at, _)) = self.connection.poll_timeout().filter(|(at, _)| *at <= end) {
+            self.now = self.now.max(at);
+            self.connection.handle_timeout(self.now);
+            self.drain();
+            let next = self.connection.poll_timeout();
+            assert!(next.is_none_or(|(next, _)| next > self.now), "a timer does not advance");
+        }
+        self.now = end;
+    }
+
+    fn drain(&mut self) {
+        let mut datagram = Vec::new();
+        while self.connection.poll_transmit(self.now, &mut datagram) {
+            self.peer.receive(&datagram);
+            self.sent.push(std::mem::take(&mut datagram));
+        }
+        while let Some(event) = self.connection.poll_event() {
+            match event {
+                Event::Connected => self.was_connected = true,
+                Event::Closed(reason) => self.closed = Some(reason),
+                _ => {}
+            }
+        }
+    }
+
+    /// Where the connection under test stands.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        match &self.closed {
+            Some(reason) => Outcome::Closed(reason.clone()),
+            None if self.connection.is_connected() => Outcome::Connected,
+            None => Outcome::Waiting,
+        }
+    }
+
+    /// Whether the connection ever said it was connected.
+    #[must_use]
+    pub const fn was_connected(&self) -> bool {
+        self.was_connected
+    }
+
+    /// What the connection sent since this was last asked.
+    pub fn take_sent(&mut self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.sent)
+    }
+
+    /// The application data the connection gave out so far.
+    #[must_use]
+    pub fn received(&self) -> &[Vec<u8>] {
+        &self.received
+    }
+
+    /// The connection under test.
+    pub const fn connection(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
+
+    /// The first flight of the peer: a ClientHello, or everything up to ServerHelloDone.
+    #[must_use]
+    pub fn first_flight(&self, client_auth: bool) -> Vec<Step> {
+        if self.peer.side() == Side::Client {
+            return vec![Step::Message(HandshakeType::CLIENT_HELLO)];
+        }
+        let mut types = vec![
+            HandshakeType::SERVER_HELLO,
+            HandshakeType::CERTIFICATE,
+            HandshakeType::SERVER_KEY_EXCHANGE,
+            HandshakeType::CERTIFICATE_REQUEST,
+            HandshakeType::SERVER_HELLO_DONE,
+        ];
+        types.retain(|msg_type| client_auth || *msg_type != HandshakeType::CERTIFICATE_REQUEST);
+        types.into_iter().map(Step::Message).collect()
+    }
+
+    /// The flight of the peer that ends in its Finished.
+    #[must_use]
+    pub fn last_flight(&self, client_auth: bool) -> Vec<Step> {
+        let mut steps = Vec::new();
+        if self.peer.side() == Side::Client {
+            steps.push(Step::Message(HandshakeType::CERTIFICATE));
+            steps.push(Step::Message(HandshakeType::CLIENT_KEY_EXCHANGE));
+            steps.push(Step::Message(HandshakeType::CERTIFICATE_VERIFY));
+            steps.retain(|step| client_auth || *step == Step::Message(HandshakeType::CLIENT_KEY_EXCHANGE));
+        }
+        steps.push(Step::ChangeCipherSpec);
+        steps.push(Step::Message(HandshakeType::FINISHED));
+        steps
+    }
+}

@@ -1,0 +1,78 @@
+//! The kinds of handshakes that every network test goes through.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gramseal_proto::config::{ClientAuth, ClientConfig, LegacySuites, ServerConfig, Transport};
+use gramseal_proto::wire::CipherSuite;
+use gramseal_testkit::null::{self, NullVerifier, ToyKind};
+use gramseal_testkit::sim::{Pair, Sim};
+
+/// One kind of handshake.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Kind {
+    pub(crate) name: &'static str,
+    pub(crate) client_auth: bool,
+    pub(crate) legacy: bool,
+    pub(crate) cookies: bool,
+    /// Bytes in each certificate.
+    pub(crate) certificate_len: usize,
+    /// The largest datagram each side sends.
+    pub(crate) mtu: usize,
+}
+
+const PLAIN: Kind =
+    Kind { name: "ECDHE", client_auth: false, legacy: false, cookies: true, certificate_len: 500, mtu: 1200 };
+
+pub(crate) const KINDS: [Kind; 7] = [
+    PLAIN,
+    Kind { name: "ECDHE with client certificate", client_auth: true, ..PLAIN },
+    Kind { name: "DHE_RSA", legacy: true, ..PLAIN },
+    Kind { name: "ECDHE without cookie", cookies: false, ..PLAIN },
+    Kind { name: "big certificates", client_auth: true, certificate_len: 6000, ..PLAIN },
+    Kind { name: "small MTU", client_auth: true, certificate_len: 1500, mtu: 300, ..PLAIN },
+    Kind { name: "DHE_RSA with client certificate and small MTU", client_auth: true, legacy: true, mtu: 600, ..PLAIN },
+];
+
+impl Kind {
+    fn transport(&self, handshake_timeout: Duration) -> Transport {
+        Transport { mtu: self.mtu, handshake_timeout, ..Transport::default() }
+    }
+
+    pub(crate) fn client(&self, seed: u64, timeout: Duration) -> ClientConfig {
+        let mut builder = null::client_config(seed).with_transport(self.transport(timeout));
+        if self.client_auth {
+            builder =
+                builder.with_identity(null::identity(ToyKind::EcdsaP256, null::CLIENT_NAME, self.certificate_len));
+        }
+        if self.legacy {
+            builder = builder.with_legacy_suites(LegacySuites::Allowed).with_cipher_suites(&LEGACY);
+        }
+        builder.build().expect("a client configuration")
+    }
+
+    pub(crate) fn server(&self, seed: u64, timeout: Duration) -> ServerConfig {
+        let key = if self.legacy { ToyKind::Rsa } else { ToyKind::EcdsaP256 };
+        let identity = null::identity(key, null::SERVER_NAME, self.certificate_len);
+        let mut builder = null::server_config(!seed, identity).with_transport(self.transport(timeout));
+        if self.client_auth {
+            let verifier = NullVerifier::default().with_client_name(null::CLIENT_NAME);
+            builder = builder.with_client_auth(ClientAuth::Required(Arc::new(verifier)));
+        }
+        if self.legacy {
+            builder = builder.with_legacy_suites(LegacySuites::Allowed).with_cipher_suites(&LEGACY);
+        }
+        builder.build().expect("a server configuration")
+    }
+
+    /// Starts a handshake of this kind that may take `timeout`.
+    pub(crate) fn connect(&self, mut sim: Sim, seed: u64, timeout: Duration) -> (Sim, Pair) {
+        if !self.cookies {
+            sim = sim.without_cookies();
+        }
+        let pair = sim.connect(self.client(seed, timeout), self.server(seed, timeout));
+        (sim, pair)
+    }
+}
+
+const LEGACY: [CipherSuite; 1] = [CipherSuite::TLS_DHE_RSA_WITH_AES_128_GCM_SHA256];
