@@ -278,7 +278,11 @@ fn parse_seconds(text: &str) -> Result<Duration, String> {
 fn parse_probability(text: &str) -> Result<f64, String> {
     let probability = text.parse::<f64>().map_err(|error| error.to_string())?;
     // With more, a handshake would need more patience than anybody has.
-    if (0.0..=0.9).contains(&probability) { Ok(probability) } else { Err("a number from 0 to 0.9 is expected".to_owned()) }
+    if (0.0..=0.9).contains(&probability) {
+        Ok(probability)
+    } else {
+        Err("a number from 0 to 0.9 is expected".to_owned())
+    }
 }
 
 #[cfg(test)]

@@ -99,8 +99,7 @@ impl Stage {
 
         let server = Endpoint::server((Ipv4Addr::LOCALHOST, 0), server_config).map_err(Failure::connection)?;
         let address = server.local_addr().map_err(Failure::connection)?;
-        let weather =
-            Weather { loss: args.loss, reorder: args.reorder, duplicate: args.duplicate, seed: args.seed };
+        let weather = Weather { loss: args.loss, reorder: args.reorder, duplicate: args.duplicate, seed: args.seed };
         let relay = Relay::start(address, weather).await.map_err(Failure::connection)?;
         let client = Endpoint::client((Ipv4Addr::LOCALHOST, 0)).map_err(Failure::connection)?;
         let service = tokio::spawn(serve(server.clone()));
@@ -179,7 +178,7 @@ async fn serve(endpoint: Endpoint) -> Result<Connection, Failure> {
 /// Sends `messages` and waits for their echoes; how many came. Lost ones are not repeated: they are
 /// application data.
 async fn echo(connection: &Connection, messages: u32) -> Result<u32, Failure> {
-    let mut echoed = BTreeSet::new();
+    let mut echoed = BTreeSet::<u32>::new();
     let mut sent = 0;
     while sent < messages {
         let batch = sent..messages.min(sent + BATCH);
@@ -191,7 +190,7 @@ async fn echo(connection: &Connection, messages: u32) -> Result<u32, Failure> {
             let Ok(received) = timeout(ECHO_WAIT, connection.recv()).await else { break };
             let Some(data) = received? else { return Err(Failure::connection("the server closed the connection")) };
             let number = std::str::from_utf8(&data).ok().and_then(|text| text.strip_prefix("message ")?.parse().ok());
-            echoed.extend(number.filter(|number| *number < messages));
+            echoed.extend(number.filter(|number: &u32| *number < messages));
         }
     }
     Ok(u32::try_from(echoed.len()).unwrap_or(u32::MAX))
@@ -213,7 +212,7 @@ pub(crate) struct Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "handshake         {:.1} ms, {} cookies sent", self.handshake_ms, self.cookies_sent)?;
+        writeln!(f, "handshake         {:.1} ms, cookies sent: {}", self.handshake_ms, self.cookies_sent)?;
         let (sent, echoed) = (self.messages_sent, self.messages_echoed);
         writeln!(f, "echo              {sent} messages sent, {echoed} came back, {:.1} ms", self.echo_ms)?;
         writeln!(f, "client            {}", self.client)?;

@@ -2,13 +2,15 @@
 
 use std::path::Path;
 
+use gramseal::pki_types::pem::PemObject;
+use gramseal::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use gramseal::proto::config::Identity;
 use gramseal::proto::crypto::CryptoProvider;
 use gramseal::proto::wire::CipherSuite;
 use gramseal::webpki::Fingerprint;
-use gramseal::pki_types::pem::PemObject;
-use gramseal::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
-use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+};
 
 use crate::failure::Failure;
 

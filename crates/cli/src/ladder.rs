@@ -154,7 +154,9 @@ fn is_received(event: &Seen, wanted: HandshakeType) -> bool {
 enum Key {
     /// The first, and the one with a cookie. A late second cookie makes the client send the latter
     /// once more under another number: still the same step of the protocol.
-    ClientHello { with_cookie: bool },
+    ClientHello {
+        with_cookie: bool,
+    },
     Handshake(HandshakeType, u16),
     ChangeCipherSpec,
 }

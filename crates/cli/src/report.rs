@@ -27,9 +27,18 @@ pub(crate) enum Event<'a> {
     /// A handshake is done.
     Connected(&'a Connected),
     /// Application data came.
-    Datagram { peer: SocketAddr, #[serde(flatten)] payload: Payload<'a> },
+    Datagram {
+        peer: SocketAddr,
+        #[serde(flatten)]
+        payload: Payload<'a>,
+    },
     /// A connection ended in good order.
-    Closed { peer: SocketAddr, reason: &'a str, #[serde(flatten)] counts: Counts },
+    Closed {
+        peer: SocketAddr,
+        reason: &'a str,
+        #[serde(flatten)]
+        counts: Counts,
+    },
     /// A connection, or the attempt to make one, failed.
     Failed { peer: Option<SocketAddr>, reason: String, alert: Option<String> },
     /// How the demonstration went.

@@ -41,7 +41,7 @@ fn start(args: &ServerArgs, output: Output) -> Result<(Endpoint, Own), Failure> 
     let addresses: Vec<SocketAddr> =
         args.listen.to_socket_addrs().map_err(|error| Failure::usage(unusable(&error)))?.collect();
     let address = addresses.first().ok_or_else(|| Failure::usage(unusable(&"no address")))?;
-    let endpoint = Endpoint::builder().with_server(config).with_cookies(cookies).bind(*address);
+    let endpoint = Endpoint::builder().with_server(config).with_cookie_policy(cookies).bind(*address);
     Ok((endpoint.map_err(|error| Failure::connection(unusable(&error)))?, own))
 }
 
