@@ -193,6 +193,10 @@ impl Connection {
         if fragment.msg_type == HandshakeType::HELLO_REQUEST && !handshake.is_done() {
             return self.discard(Discard::UnexpectedContent);
         }
+        if self.out_of_order(number, &fragment, now) {
+            return;
+        }
+        let Some(handshake) = &mut self.handshake else { return };
         match handshake.inbound.insert(number.epoch, fragment) {
             Ok(Inserted::Stored) => handshake.suspicion = None,
             Ok(Inserted::AlreadyHad) => {
@@ -201,9 +205,6 @@ impl Connection {
             }
             Ok(Inserted::Old { message_seq, last_fragment, .. }) => {
                 handshake.suspicion = None;
-                if handshake.state.awaits_hello_verify_request() {
-                    return self.another_cookie(number, fragment, now);
-                }
                 // RFC 6347 §4.2.4: the end of the peer's flight once more.
                 if last_fragment && handshake.inbound.is_latest(message_seq) {
                     self.repeat_flight(now);
@@ -218,7 +219,7 @@ impl Connection {
     }
 
     /// One step of the handshake.
-    fn handle_message(&mut self, message: &Message, number: RecordNumber, now: Instant) {
+    pub(super) fn handle_message(&mut self, message: &Message, number: RecordNumber, now: Instant) {
         let Some(handshake) = &mut self.handshake else { return };
         handshake.flights.number(Direction::Received);
         let length = message.body_len();
@@ -241,17 +242,6 @@ impl Connection {
                 self.apply(actions, now);
             }
             Err(error) => self.fail(error),
-        }
-    }
-
-    /// A HelloVerifyRequest with a number that was used before: servers without state number all
-    /// of them 0, and a new one replaces the cookie (RFC 6347 §4.2.1).
-    fn another_cookie(&mut self, number: RecordNumber, fragment: Fragment<'_>, now: Instant) {
-        let request = fragment.msg_type == HandshakeType::HELLO_VERIFY_REQUEST && fragment.is_whole();
-        let message = fragment.to_vec().ok().and_then(|bytes| Message::new(number.epoch, bytes).ok());
-        match message.filter(|_| request) {
-            Some(message) => self.handle_message(&message, number, now),
-            None => self.discard(Discard::FragmentOld),
         }
     }
 

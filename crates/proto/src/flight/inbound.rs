@@ -120,12 +120,22 @@ impl Inbound {
         let whole = |partial: &Partial| partial.version.message_seq == due && partial.is_whole();
         let index = self.partials.iter().position(whole)?;
         let partial = self.partials.remove(index);
-        self.partials.retain(|other| other.version.message_seq != due);
+        self.partials.retain(|other| other.version.message_seq > due);
         if self.partials.is_empty() {
             self.partials = Vec::new();
         }
         self.next = due.next();
         Some(partial.into_message())
+    }
+
+    /// Makes `message_seq` the message that is due, whatever was due before. What is kept stays.
+    pub(crate) fn start_at(&mut self, message_seq: MessageSeq) {
+        self.next = Some(message_seq);
+    }
+
+    /// Whether `message_seq` comes before the message that is due.
+    pub(crate) fn is_old(&self, message_seq: MessageSeq) -> bool {
+        self.next.is_none_or(|next| message_seq < next)
     }
 
     /// Whether `message_seq` is the message delivered last.
