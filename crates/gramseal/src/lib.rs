@@ -1,1 +1,98 @@
-//! Secure datagrams: DTLS 1.2 and 1.3 on tokio and UDP.
+//! Secure datagrams: DTLS 1.2 on tokio and UDP, built so that DTLS 1.3 fits beside it.
+//!
+//! An [`Endpoint`] is one UDP socket with any number of peers behind it; a [`Connection`] is an
+//! association with one of them. A server and a client, each in a few lines:
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//!
+//! use gramseal::{ClientConfig, Endpoint, ServerConfig};
+//!
+//! # type Failure = Box<dyn std::error::Error + Send + Sync>;
+//! async fn serve(config: ServerConfig) -> Result<(), Failure> {
+//!     let endpoint = Endpoint::server("[::]:4433", Arc::new(config))?;
+//!     while let Some(incoming) = endpoint.accept().await {
+//!         tokio::spawn(async move {
+//!             let conn = incoming.await?;
+//!             while let Some(data) = conn.recv().await? {
+//!                 conn.send(&data)?;
+//!             }
+//!             Ok::<(), Failure>(())
+//!         });
+//!     }
+//!     Ok(())
+//! }
+//!
+//! async fn ask(config: ClientConfig) -> Result<(), Failure> {
+//!     let endpoint = Endpoint::client("[::]:0")?;
+//!     let addr = "[2001:db8::1]:4433".parse()?;
+//!     let conn = endpoint.connect(addr, "example.org", Arc::new(config)).await?;
+//!     conn.send(b"hello")?;
+//!     println!("{:?}", conn.recv().await?);
+//!     conn.close().await;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! The configurations come from builders that ask for what has no safe default: who we are, and
+//! whom to trust ([`identity_from_pem`], [`trust`]).
+//!
+//! ```no_run
+//! # fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+//! use gramseal::{ClientConfig, ServerConfig, identity_from_pem, provider, trust};
+//!
+//! let identity = identity_from_pem(&std::fs::read("chain.pem")?, &std::fs::read("key.pem")?)?;
+//! let server_config = ServerConfig::builder(provider(), identity).build()?;
+//!
+//! let roots = trust::roots_from_pem(&std::fs::read("ca.pem")?)?;
+//! let client_config = ClientConfig::builder(provider(), roots).build()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! This crate moves datagrams and keeps time. Every rule of the protocol lives in
+//! [`proto`], which also serves programs that have a transport of their own.
+//!
+//! # What the network cannot do
+//!
+//! Nothing that an outsider sends ends a connection or an endpoint; it is dropped and counted
+//! ([`Endpoint::stats`], [`Connection::stats`]). That goes for ICMP errors too, which anybody can
+//! forge: a client whose server's port is closed therefore waits until the handshake's deadline
+//! (`Transport::handshake_timeout`, 60 s unless configured), as it would behind a firewall.
+
+mod builder;
+mod connection;
+mod credentials;
+mod driver;
+mod endpoint;
+mod error;
+mod incoming;
+mod keylog;
+mod name;
+mod queue;
+mod router;
+mod shared;
+mod socket;
+mod stats;
+mod timers;
+pub mod trust;
+
+pub use builder::EndpointBuilder;
+pub use connection::Connection;
+pub use credentials::{IdentityError, identity_from_pem, provider};
+pub use endpoint::Endpoint;
+pub use error::{CloseReason, ConnectError, ConnectionError, SendError};
+pub use gramseal_proto as proto;
+pub use gramseal_proto::config::{
+    ClientAuth, ClientConfig, ClientConfigBuilder, ConfigError, Identity, LegacySuites, PeerVerifier, ServerConfig,
+    ServerConfigBuilder, Transport,
+};
+pub use gramseal_proto::endpoint::CookiePolicy;
+pub use gramseal_proto::{Error, ExportError, Negotiated};
+pub use gramseal_webpki as webpki;
+pub use incoming::{Handshake, Incoming};
+pub use keylog::KeyLogFile;
+pub use name::ToServerName;
+pub use pki_types;
+pub use queue::ReceiveLimits;
+pub use stats::{ConnectionStats, EndpointStats};

@@ -41,6 +41,12 @@ impl ServerConfig {
     pub fn builder(provider: Arc<CryptoProvider>, identity: Identity) -> ServerConfigBuilder {
         ServerConfigBuilder { common: Common::new(provider), identity, client_auth: ClientAuth::None }
     }
+
+    /// The cryptography it uses.
+    #[must_use]
+    pub fn provider(&self) -> &Arc<CryptoProvider> {
+        &self.common.provider
+    }
 }
 
 /// A server configuration in the making.

@@ -148,6 +148,12 @@ impl<K: Copy + Eq> Endpoint<K> {
         self.demux.insert(peer, key)
     }
 
+    /// The connection that datagrams from `peer` go to.
+    #[must_use]
+    pub fn connection(&self, peer: SocketAddr) -> Option<K> {
+        self.demux.connection(peer)
+    }
+
     /// Forgets the connection `key` at `peer`. Nothing happens if another one has replaced it.
     pub fn remove(&mut self, peer: SocketAddr, key: K) {
         self.demux.remove(peer, key);

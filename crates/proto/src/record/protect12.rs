@@ -76,12 +76,15 @@ impl Protection12 {
 
 /// GCM and CCM put `explicit` behind 4 secret bytes; ChaCha20-Poly1305 mixes it into 12.
 fn nonce(algorithm: AeadAlgorithm, iv: [u8; NONCE_LEN], explicit: [u8; EXPLICIT_LEN]) -> [u8; NONCE_LEN] {
-    let mut nonce = iv;
-    let mixed = explicit_len(algorithm) == 0;
-    for (to, from) in nonce.iter_mut().skip(NONCE_LEN - EXPLICIT_LEN).zip(explicit) {
-        *to = if mixed { *to ^ from } else { from };
-    }
-    nonce
+    let [a, b, c, d, variable @ ..] = iv;
+    // Whole words: bytes written one by one would have to settle before the cipher loads them.
+    let explicit = u64::from_ne_bytes(explicit);
+    let variable = match explicit_len(algorithm) {
+        0 => u64::from_ne_bytes(variable) ^ explicit,
+        _ => explicit,
+    };
+    let [e, f, g, h, i, j, k, l] = variable.to_ne_bytes();
+    [a, b, c, d, e, f, g, h, i, j, k, l]
 }
 
 /// How many bytes of the nonce a record carries.

@@ -1,0 +1,95 @@
+//! Choices about an endpoint.
+
+use std::io;
+use std::net::{ToSocketAddrs, UdpSocket};
+use std::sync::Arc;
+use std::time::Duration;
+
+use gramseal_proto::config::ServerConfig;
+use gramseal_proto::endpoint::{CookiePolicy, EndpointConfig};
+use tokio::runtime::Handle;
+
+use crate::driver;
+use crate::endpoint::Endpoint;
+use crate::queue::ReceiveLimits;
+use crate::router::Router;
+use crate::socket::{self, Socket};
+
+/// Makes an [`Endpoint`].
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct EndpointBuilder {
+    server: Option<Arc<ServerConfig>>,
+    cookies: CookiePolicy,
+    incoming: usize,
+    incoming_expiry: Duration,
+    receive: ReceiveLimits,
+}
+
+impl EndpointBuilder {
+    pub(crate) fn new() -> Self {
+        Self {
+            server: None,
+            cookies: CookiePolicy::default(),
+            incoming: 1024,
+            incoming_expiry: Duration::from_secs(30),
+            receive: ReceiveLimits::default(),
+        }
+    }
+
+    /// Accepts clients, and serves them with `config`. Default: nobody is accepted.
+    pub fn with_server(mut self, config: Arc<ServerConfig>) -> Self {
+        self.server = Some(config);
+        self
+    }
+
+    /// When clients must prove their address first. Default: always.
+    pub fn with_cookie_policy(mut self, policy: CookiePolicy) -> Self {
+        self.cookies = policy;
+        self
+    }
+
+    /// At most how many clients wait for [`Endpoint::accept`]; more are dropped. Default: 1024.
+    pub fn with_incoming_limit(mut self, count: usize) -> Self {
+        self.incoming = count;
+        self
+    }
+
+    /// How long a client waits for [`Endpoint::accept`]. Default: 30 seconds.
+    pub fn with_incoming_expiry(mut self, time: Duration) -> Self {
+        self.incoming_expiry = time;
+        self
+    }
+
+    /// How much each connection keeps for an application that does not fetch it.
+    pub fn with_receive_limits(mut self, limits: ReceiveLimits) -> Self {
+        self.receive = limits;
+        self
+    }
+
+    /// Binds a socket to the first of `addr` that works. An IPv6 wildcard (`[::]`) takes IPv4 as
+    /// well.
+    ///
+    /// # Errors
+    /// If no address can be bound, or no tokio runtime with I/O and time runs here.
+    pub fn bind(self, addr: impl ToSocketAddrs) -> io::Result<Endpoint> {
+        self.with_socket(socket::bind(addr)?)
+    }
+
+    /// Uses a socket that is bound, and not connected, already: with buffer sizes or options that
+    /// the caller has set.
+    ///
+    /// # Errors
+    /// If the socket cannot be used, or no tokio runtime runs here.
+    pub fn with_socket(self, socket: UdpSocket) -> io::Result<Endpoint> {
+        let runtime = Handle::try_current().map_err(io::Error::other)?;
+        let config = match &self.server {
+            Some(server) => EndpointConfig::server(Arc::clone(server.provider())).map_err(io::Error::other)?,
+            None => EndpointConfig::client(),
+        };
+        let config = config.with_cookie_policy(self.cookies).with_incoming_limit(self.incoming);
+        let router = Arc::new(Router::new(Socket::new(socket)?, config, self.incoming_expiry, self.receive));
+        runtime.spawn(driver::run(Arc::clone(&router)));
+        Ok(Endpoint::new(router, self.server))
+    }
+}

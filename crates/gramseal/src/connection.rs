@@ -1,0 +1,168 @@
+//! A connection as the application sees it.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use gramseal_proto::{ExportError, Negotiated};
+
+use crate::error::{CloseReason, ConnectError, ConnectionError, SendError};
+use crate::shared::{Progress, Shared};
+use crate::stats::ConnectionStats;
+
+/// An association with one peer, over which datagrams travel protected.
+///
+/// Cheap to clone. When the last clone is dropped, the association is closed as by
+/// [`close`](Self::close).
+///
+/// As with UDP, datagrams may get lost, and may come in another order than they were sent. None
+/// comes twice, and none that the peer did not send.
+#[derive(Clone)]
+pub struct Connection {
+    handle: Arc<Handle>,
+}
+
+struct Handle {
+    shared: Arc<Shared>,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.shared.close();
+    }
+}
+
+impl Connection {
+    /// Waits for the handshake of `shared`, and closes it if nobody waits for it any more.
+    pub(crate) async fn establish(shared: Arc<Shared>) -> Result<Self, ConnectError> {
+        let connection = Self { handle: Arc::new(Handle { shared: Arc::clone(&shared) }) };
+        shared.start().map_err(ConnectError::Io)?;
+        loop {
+            let changed = shared.changed.notified();
+            match shared.progress() {
+                Progress::Connected => return Ok(connection),
+                Progress::Closed(reason) => return Err(reason.into()),
+                Progress::Handshaking => changed.await,
+            }
+        }
+    }
+
+    /// Seals `data` and sends it as one datagram, on the caller's task; never waits.
+    ///
+    /// If the socket's send buffer is full, the datagram is lost like one that meets a full queue
+    /// further on its way; [`ConnectionStats::sends_blocked`] counts it. Who sends a lot at once
+    /// uses [`send_wait`](Self::send_wait). Works outside of a tokio runtime, too.
+    ///
+    /// # Errors
+    /// See [`SendError`]; the connection is as before.
+    pub fn send(&self, data: &[u8]) -> Result<(), SendError> {
+        self.shared().send(data)
+    }
+
+    /// Like [`send`](Self::send), but waits until the socket's send buffer has room.
+    ///
+    /// If the future is dropped before it is done, the datagram may be lost.
+    ///
+    /// # Errors
+    /// See [`SendError`]; the connection is as before.
+    pub async fn send_wait(&self, data: &[u8]) -> Result<(), SendError> {
+        self.shared().send_wait(data).await
+    }
+
+    /// The next datagram's payload; `None` once the peer or this side has closed the association
+    /// and everything received before is fetched. Dropping the future loses nothing.
+    ///
+    /// # Errors
+    /// If the association ended otherwise, see [`ConnectionError`].
+    pub async fn recv(&self) -> Result<Option<Bytes>, ConnectionError> {
+        loop {
+            let readable = self.shared().readable.notified();
+            if let Some(outcome) = self.shared().receive(|queue| queue.pop()) {
+                return outcome;
+            }
+            readable.await;
+        }
+    }
+
+    /// Like [`recv`](Self::recv), into the caller's buffer and without allocation. Returns the
+    /// payload's length in bytes; what is longer than `buffer` is cut off, as by UDP sockets.
+    ///
+    /// # Errors
+    /// If the association ended otherwise than in good order, see [`ConnectionError`].
+    pub async fn recv_into(&self, buffer: &mut [u8]) -> Result<Option<usize>, ConnectionError> {
+        loop {
+            let readable = self.shared().readable.notified();
+            if let Some(outcome) = self.shared().receive(|queue| queue.pop_into(buffer)) {
+                return outcome;
+            }
+            readable.await;
+        }
+    }
+
+    /// The longest payload that fits into one datagram, in bytes.
+    #[must_use]
+    pub fn max_payload(&self) -> usize {
+        self.shared().ask(|protocol| protocol.max_payload())
+    }
+
+    /// Where the peer is; an IPv4 peer has an IPv4 address here whatever the socket.
+    #[must_use]
+    pub fn peer_addr(&self) -> SocketAddr {
+        self.shared().path.peer
+    }
+
+    /// What the handshake agreed on.
+    #[must_use]
+    pub fn negotiated(&self) -> Negotiated {
+        let negotiated = self.shared().ask(|protocol| protocol.negotiated().cloned());
+        negotiated.expect("connections are handed out when their handshake is done")
+    }
+
+    /// Fills `out` with keying material that only the two peers can compute (RFC 5705). No context
+    /// and an empty one give different bytes.
+    ///
+    /// # Errors
+    /// See [`ExportError`].
+    pub fn export_keying_material(
+        &self,
+        label: &[u8],
+        context: Option<&[u8]>,
+        out: &mut [u8],
+    ) -> Result<(), ExportError> {
+        self.shared().ask(|protocol| protocol.export_keying_material(label, context, out))
+    }
+
+    /// What this connection has counted.
+    #[must_use]
+    pub fn stats(&self) -> ConnectionStats {
+        self.shared().stats()
+    }
+
+    /// Closes the association in good order: the peer gets close_notify, once. Closing what is
+    /// closed does nothing.
+    pub async fn close(&self) {
+        self.shared().close();
+    }
+
+    /// Waits until the association has ended, and says why.
+    pub async fn closed(&self) -> CloseReason {
+        loop {
+            let changed = self.shared().changed.notified();
+            if let Some(reason) = self.shared().close_reason() {
+                return reason;
+            }
+            changed.await;
+        }
+    }
+
+    fn shared(&self) -> &Shared {
+        &self.handle.shared
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("peer", &self.peer_addr()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,89 @@
+//! The default cryptography, and identities from PEM.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use gramseal_proto::config::{ConfigError, Identity};
+use gramseal_proto::crypto::{CryptoProvider, KeyRejected};
+use pki_types::pem::{self, PemObject};
+use pki_types::{CertificateDer, PrivateKeyDer};
+
+/// The default cryptography: aws-lc-rs, and finite-field groups in pure Rust, which are used only
+/// where a configuration allows legacy suites.
+///
+/// Made once in a process and shared: the first call takes tens of milliseconds.
+#[must_use]
+pub fn provider() -> Arc<CryptoProvider> {
+    static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
+    Arc::clone(PROVIDER.get_or_init(|| {
+        let mut provider = gramseal_aws_lc::provider();
+        provider.finite_field = Some(gramseal_rustcrypto::FINITE_FIELD);
+        provider.groups.extend(gramseal_rustcrypto::ffdhe_groups());
+        Arc::new(provider)
+    }))
+}
+
+/// Reads an identity for [`provider`]: the certificates in `chain`, our own first, and the first
+/// private key in `key` (PKCS#8, PKCS#1 or SEC1). Both are PEM and may be the same text.
+///
+/// # Errors
+/// See [`IdentityError`].
+pub fn identity_from_pem(chain: &[u8], key: &[u8]) -> Result<Identity, IdentityError> {
+    let chain: Vec<CertificateDer<'static>> =
+        CertificateDer::pem_slice_iter(chain).collect::<Result<_, _>>().map_err(IdentityError::Chain)?;
+    let key = PrivateKeyDer::from_pem_slice(key).map_err(IdentityError::Key)?;
+    let key = provider().keys.load(&key).map_err(IdentityError::KeyRejected)?;
+    Identity::new(chain, key).map_err(IdentityError::Config)
+}
+
+/// Text that makes no identity.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum IdentityError {
+    /// The chain is not PEM.
+    Chain(pem::Error),
+    /// There is no private key in PEM.
+    Key(pem::Error),
+    /// The private key cannot be used.
+    KeyRejected(KeyRejected),
+    /// The chain and the key make no identity: above all, a chain without a certificate.
+    Config(ConfigError),
+}
+
+impl fmt::Display for IdentityError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Chain(error) => write!(f, "the certificate chain cannot be read: {error}"),
+            Self::Key(pem::Error::NoItemsFound) => f.write_str("there is no private key in PEM"),
+            Self::Key(error) => write!(f, "the private key cannot be read: {error}"),
+            Self::KeyRejected(reason) => reason.fmt(f),
+            Self::Config(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for IdentityError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gramseal_testkit::pki::TestPki;
+
+    #[test]
+    fn identities_say_what_is_missing() {
+        let identity = TestPki::new().server("a.test");
+        let (chain, key) = (identity.chain_pem.as_bytes(), identity.key_pem.as_bytes());
+        assert!(identity_from_pem(chain, key).is_ok());
+        assert!(matches!(identity_from_pem(key, key), Err(IdentityError::Config(ConfigError::EmptyCertificateChain))));
+        let missing = identity_from_pem(chain, chain).map(drop);
+        assert_eq!(missing.unwrap_err().to_string(), "there is no private key in PEM");
+    }
+
+    #[test]
+    fn finite_field_groups_are_there_for_the_legacy_switch() {
+        let provider = provider();
+        assert!(provider.finite_field.is_some());
+        assert!(provider.group(gramseal_rustcrypto::FFDHE2048.name()).is_some());
+        assert!(Arc::ptr_eq(&provider, &super::provider()));
+    }
+}

@@ -1,0 +1,136 @@
+//! One UDP socket, many peers.
+
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
+
+use gramseal_proto as proto;
+use gramseal_proto::config::{ClientConfig, ServerConfig};
+
+use crate::builder::EndpointBuilder;
+use crate::connection::Connection;
+use crate::error::ConnectError;
+use crate::incoming::Incoming;
+use crate::name::ToServerName;
+use crate::router::{Next, Router, Takeover};
+use crate::socket::{Path, canonical};
+use crate::stats::EndpointStats;
+
+/// One UDP socket and all connections on it, as server, as client, or both.
+///
+/// Cheap to clone. A task in the background receives for all connections; it ends once the last
+/// clone and the last connection are gone. Connections go on without the endpoint; they only end
+/// early with the runtime that it was made in.
+#[derive(Clone)]
+pub struct Endpoint {
+    handle: Arc<Handle>,
+}
+
+struct Handle {
+    router: Arc<Router>,
+    server: Option<Arc<ServerConfig>>,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.router.unattend();
+    }
+}
+
+impl Endpoint {
+    /// A server on `addr`, with everything else as [`builder`](Self::builder) has it. An IPv6
+    /// wildcard (`[::]`) serves IPv4 as well.
+    ///
+    /// # Errors
+    /// If the address cannot be bound, or no tokio runtime runs here.
+    pub fn server(addr: impl ToSocketAddrs, config: Arc<ServerConfig>) -> io::Result<Self> {
+        Self::builder().with_server(config).bind(addr)
+    }
+
+    /// A client on `addr`, usually `"[::]:0"` for any.
+    ///
+    /// # Errors
+    /// If the address cannot be bound, or no tokio runtime runs here.
+    pub fn client(addr: impl ToSocketAddrs) -> io::Result<Self> {
+        Self::builder().bind(addr)
+    }
+
+    /// Begins an endpoint with more choices.
+    pub fn builder() -> EndpointBuilder {
+        EndpointBuilder::new()
+    }
+
+    pub(crate) fn new(router: Arc<Router>, server: Option<Arc<ServerConfig>>) -> Self {
+        Self { handle: Arc::new(Handle { router, server }) }
+    }
+
+    /// The next client, as soon as it has proved its address; no handshake of any other client is
+    /// waited for. `None` once the endpoint is closed, and at once if it has no server
+    /// configuration. Dropping the future loses nothing.
+    pub async fn accept(&self) -> Option<Incoming> {
+        self.handle.server.as_ref()?;
+        loop {
+            let waits = self.router().accept.notified();
+            match self.router().next_waiting() {
+                Next::Waiting(waiting) => return Some(Incoming::new(self.clone(), waiting)),
+                Next::Closed => return None,
+                Next::Nothing => waits.await,
+            }
+        }
+    }
+
+    /// Connects to the server at `addr`, which has to prove that it is `name`. Dropping the future
+    /// ends the handshake.
+    ///
+    /// # Errors
+    /// See [`ConnectError`]. That nobody listens at `addr` shows only at the handshake's deadline
+    /// (see the crate's documentation).
+    pub async fn connect(
+        &self,
+        addr: SocketAddr,
+        name: impl ToServerName,
+        config: Arc<ClientConfig>,
+    ) -> Result<Connection, ConnectError> {
+        let name = name.to_server_name().map_err(ConnectError::InvalidName)?;
+        let router = self.router();
+        let protocol = proto::Connection::client(config, name, router.clock.now()).map_err(ConnectError::Failed)?;
+        let path = Path { peer: canonical(addr), local: None };
+        Connection::establish(router.insert(path, protocol, Takeover::Refused)?).await
+    }
+
+    /// The address that the socket is bound to.
+    ///
+    /// # Errors
+    /// If the system does not tell.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.router().socket.local_addr()
+    }
+
+    /// Closes every connection (their peers get close_notify) and takes no new ones: `accept`
+    /// yields `None` and `connect` fails. The socket is released with the last clone of the
+    /// endpoint and of its connections.
+    pub async fn close(&self) {
+        self.router().close();
+    }
+
+    /// What this endpoint has counted.
+    #[must_use]
+    pub fn stats(&self) -> EndpointStats {
+        self.router().stats()
+    }
+
+    pub(crate) fn router(&self) -> &Arc<Router> {
+        &self.handle.router
+    }
+
+    pub(crate) fn server_config(&self) -> Option<Arc<ServerConfig>> {
+        self.handle.server.clone()
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoint").field("local", &self.local_addr().ok()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,102 @@
+//! Handshakes that clients begin.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use gramseal_proto as proto;
+use gramseal_proto::config::ServerConfig;
+
+use crate::connection::Connection;
+use crate::endpoint::Endpoint;
+use crate::error::ConnectError;
+use crate::router::{Takeover, Waiting};
+use crate::socket::Path;
+
+/// A client that wants to connect. It has proved that it receives what is sent to its address,
+/// unless the endpoint's cookies are off, and nothing else.
+///
+/// Await it to run the handshake, best in a task of its own; other handshakes do not wait for it.
+/// Dropping it refuses the client, in silence.
+#[must_use = "dropping it refuses the client"]
+pub struct Incoming {
+    endpoint: Endpoint,
+    path: Path,
+    /// `None` once it is accepted or refused.
+    inner: Option<proto::endpoint::Incoming>,
+}
+
+impl Incoming {
+    pub(crate) fn new(endpoint: Endpoint, waiting: Waiting) -> Self {
+        Self { endpoint, path: waiting.path, inner: Some(waiting.incoming) }
+    }
+
+    /// Where it comes from; an IPv4 peer has an IPv4 address here whatever the socket.
+    #[must_use]
+    pub fn peer(&self) -> SocketAddr {
+        self.path.peer
+    }
+
+    /// Refuses the client, in silence. It may repeat its hello, which then comes up anew.
+    pub fn refuse(self) {
+        drop(self);
+    }
+
+    /// Runs the handshake with a configuration of its own instead of the endpoint's.
+    pub fn accept_with(mut self, config: Arc<ServerConfig>) -> Handshake {
+        Handshake(Box::pin(async move {
+            let router = self.endpoint.router();
+            let inner = self.inner.take().ok_or(ConnectError::EndpointClosed)?;
+            let protocol = inner.accept(config, router.clock.now());
+            let shared = router.insert(self.path, protocol, Takeover::Allowed)?;
+            Connection::establish(shared).await
+        }))
+    }
+}
+
+impl IntoFuture for Incoming {
+    type Output = Result<Connection, ConnectError>;
+    type IntoFuture = Handshake;
+
+    fn into_future(self) -> Handshake {
+        match self.endpoint.server_config() {
+            Some(config) => self.accept_with(config),
+            None => Handshake(Box::pin(async { Err(ConnectError::EndpointClosed) })),
+        }
+    }
+}
+
+impl Drop for Incoming {
+    fn drop(&mut self) {
+        if let Some(inner) = self.inner.take() {
+            self.endpoint.router().refuse(inner);
+        }
+    }
+}
+
+impl fmt::Debug for Incoming {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Incoming").field("peer", &self.peer()).finish_non_exhaustive()
+    }
+}
+
+/// A server's handshake with one client; it ends by itself at the configured deadline. Dropping it
+/// ends it as well.
+#[must_use = "futures do nothing unless awaited"]
+pub struct Handshake(Pin<Box<dyn Future<Output = Result<Connection, ConnectError>> + Send>>);
+
+impl Future for Handshake {
+    type Output = Result<Connection, ConnectError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(context)
+    }
+}
+
+impl fmt::Debug for Handshake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handshake").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,287 @@
+//! What all parts of an endpoint share: the socket, the table of connections, the timers.
+//!
+//! Lock order: a connection's state, then the timers. The table's lock is never held together with
+//! a connection's.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use gramseal_proto as proto;
+use gramseal_proto::Instant;
+use gramseal_proto::endpoint::Route;
+use tokio::sync::Notify;
+
+use crate::error::{CloseReason, ConnectError};
+use crate::queue::ReceiveLimits;
+use crate::shared::Shared;
+use crate::socket::{Path, Socket};
+use crate::stats::EndpointStats;
+use crate::timers::{Clock, Timers};
+
+/// Names a connection of an endpoint; never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Key(pub(crate) u64);
+
+#[derive(Debug)]
+pub(crate) struct Router {
+    pub(crate) socket: Socket,
+    pub(crate) clock: Clock,
+    pub(crate) timers: Timers,
+    pub(crate) limits: ReceiveLimits,
+    /// For the driver: a nearer deadline, or the end.
+    pub(crate) wake: Notify,
+    /// For `accept`: a handshake waits, or none will any more.
+    pub(crate) accept: Notify,
+    table: Mutex<Table>,
+}
+
+#[derive(Debug)]
+struct Table {
+    endpoint: proto::endpoint::Endpoint<Key>,
+    connections: HashMap<Key, Arc<Shared>>,
+    next_key: u64,
+    /// In the order in which they came.
+    waiting: VecDeque<Waiting>,
+    expiry: Duration,
+    phase: Phase,
+}
+
+/// A handshake that the application has not looked at yet.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(crate) incoming: proto::endpoint::Incoming,
+    pub(crate) path: Path,
+    since: Instant,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Open,
+    /// Nobody can accept or connect any more; what is connected goes on.
+    Unattended,
+    Closed,
+}
+
+/// What `accept` finds.
+pub(crate) enum Next {
+    Waiting(Waiting),
+    Nothing,
+    Closed,
+}
+
+/// Whether a new connection may take the place of one at the same address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Takeover {
+    /// The peer proved its address and began anew (RFC 6347 §4.2.8).
+    Allowed,
+    Refused,
+}
+
+impl Router {
+    pub(crate) fn new(
+        socket: Socket,
+        endpoint: proto::endpoint::EndpointConfig,
+        expiry: Duration,
+        limits: ReceiveLimits,
+    ) -> Self {
+        let table = Table {
+            endpoint: proto::endpoint::Endpoint::new(endpoint.with_incoming_expiry(expiry)),
+            connections: HashMap::new(),
+            next_key: 0,
+            waiting: VecDeque::new(),
+            expiry,
+            phase: Phase::Open,
+        };
+        Self {
+            socket,
+            clock: Clock::start(),
+            timers: Timers::default(),
+            limits,
+            wake: Notify::new(),
+            accept: Notify::new(),
+            table: Mutex::new(table),
+        }
+    }
+
+    /// Passes one datagram on to where it belongs. `scratch` is for what goes back.
+    pub(crate) fn handle(&self, now: Instant, path: Path, datagram: &mut [u8], scratch: &mut Vec<u8>) {
+        let mut table = self.lock();
+        match table.endpoint.route(now, path.peer, datagram, scratch) {
+            Route::Connection(key) => {
+                let connection = table.connections.get(&key).cloned();
+                drop(table);
+                if let Some(connection) = connection {
+                    connection.handle_datagram(now, datagram, scratch);
+                }
+            }
+            Route::Incoming(incoming) => {
+                if table.wait(Waiting { incoming, path, since: now }) {
+                    drop(table);
+                    self.accept.notify_one();
+                }
+            }
+            Route::Reply => {
+                drop(table);
+                // Lost if the socket is full; the client asks again.
+                let _ = self.socket.send(path, scratch);
+            }
+            Route::Discard(_) => {}
+        }
+    }
+
+    /// Lets every connection act whose time has come.
+    pub(crate) fn fire_timers(&self, now: Instant, scratch: &mut Vec<u8>) {
+        while let Some(key) = self.timers.pop_due(now) {
+            let connection = self.lock().connections.get(&key).cloned();
+            if let Some(connection) = connection {
+                connection.handle_timeout(now, scratch);
+            }
+        }
+    }
+
+    pub(crate) fn next_waiting(&self) -> Next {
+        let now = self.clock.now();
+        let mut table = self.lock();
+        table.expire(now);
+        match table.waiting.pop_front() {
+            Some(waiting) => Next::Waiting(waiting),
+            None if table.phase == Phase::Open => Next::Nothing,
+            None => Next::Closed,
+        }
+    }
+
+    pub(crate) fn refuse(&self, incoming: proto::endpoint::Incoming) {
+        self.lock().endpoint.refuse(incoming);
+    }
+
+    /// Takes a connection in; its first flight is still to be sent.
+    pub(crate) fn insert(
+        self: &Arc<Self>,
+        path: Path,
+        protocol: proto::Connection,
+        takeover: Takeover,
+    ) -> Result<Arc<Shared>, ConnectError> {
+        let mut table = self.lock();
+        if table.phase != Phase::Open {
+            return Err(ConnectError::EndpointClosed);
+        }
+        if takeover == Takeover::Refused && table.endpoint.connection(path.peer).is_some() {
+            return Err(ConnectError::AlreadyConnected(path.peer));
+        }
+        let key = Key(table.next_key);
+        table.next_key += 1;
+        let connection = Arc::new(Shared::new(Arc::clone(self), key, path, protocol));
+        table.connections.insert(key, Arc::clone(&connection));
+        let replaced = table.endpoint.insert(path.peer, key).and_then(|old| table.connections.remove(&old));
+        drop(table);
+        if let Some(replaced) = replaced {
+            // Its address belongs to somebody else now: no close_notify goes there.
+            replaced.abandon(CloseReason::Replaced);
+        }
+        Ok(connection)
+    }
+
+    /// Forgets a connection that has ended.
+    pub(crate) fn remove(&self, connection: &Shared) {
+        let mut table = self.lock();
+        table.endpoint.remove(connection.path.peer, connection.key);
+        let removed = table.connections.remove(&connection.key);
+        let finished = table.is_finished();
+        drop(table);
+        drop(removed);
+        if finished {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Nobody holds the endpoint any more.
+    pub(crate) fn unattend(&self) {
+        let mut table = self.lock();
+        if table.phase == Phase::Open {
+            table.phase = Phase::Unattended;
+        }
+        table.waiting.clear();
+        drop(table);
+        self.wake.notify_one();
+    }
+
+    /// Closes every connection and takes no more.
+    pub(crate) fn close(&self) {
+        for connection in self.shut() {
+            connection.close();
+        }
+    }
+
+    /// The driver is gone: nothing will move any more.
+    pub(crate) fn abandon(&self) {
+        for connection in self.shut() {
+            connection.abandon(CloseReason::EndpointGone);
+        }
+    }
+
+    fn shut(&self) -> Vec<Arc<Shared>> {
+        let mut table = self.lock();
+        table.phase = Phase::Closed;
+        table.waiting.clear();
+        let connections = table.connections.values().cloned().collect();
+        drop(table);
+        self.accept.notify_waiters();
+        self.wake.notify_one();
+        connections
+    }
+
+    pub(crate) fn is_finished(&self) -> bool {
+        self.lock().is_finished()
+    }
+
+    pub(crate) fn stats(&self) -> EndpointStats {
+        let table = self.lock();
+        EndpointStats {
+            routing: table.endpoint.stats().clone(),
+            connections: table.connections.len(),
+            datagrams_received: self.socket.received.value(),
+            datagrams_sent: self.socket.sent.value(),
+            sends_blocked: self.socket.blocked.value(),
+            send_errors: self.socket.send_errors.value(),
+            receive_errors: self.socket.receive_errors.value(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Table {
+    /// Whether the handshake may wait.
+    fn wait(&mut self, waiting: Waiting) -> bool {
+        self.expire(waiting.since);
+        if self.phase != Phase::Open {
+            self.endpoint.refuse(waiting.incoming);
+            return false;
+        }
+        self.waiting.push_back(waiting);
+        true
+    }
+
+    /// Drops what has waited too long, as the protocol does: its bound is the bound of this queue.
+    fn expire(&mut self, now: Instant) {
+        while let Some(oldest) = self.waiting.front() {
+            if oldest.since + self.expiry > now {
+                break;
+            }
+            if let Some(oldest) = self.waiting.pop_front() {
+                self.endpoint.refuse(oldest.incoming);
+            }
+        }
+    }
+
+    fn is_finished(&self) -> bool {
+        match self.phase {
+            Phase::Open => false,
+            Phase::Unattended => self.connections.is_empty(),
+            Phase::Closed => true,
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! A connection as the driver and the application share it.
+//!
+//! Whoever has something for the protocol (a datagram, a timeout, a payload, the wish to close)
+//! locks the connection, hands it over and carries out what follows, on its own task. Nothing goes
+//! through a channel.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use gramseal_proto as proto;
+use gramseal_proto::Instant;
+use tokio::sync::Notify;
+
+use crate::error::{CloseReason, ConnectionError, SendError};
+use crate::queue::{Pushed, ReceiveQueue};
+use crate::router::{Key, Router};
+use crate::socket::Path;
+use crate::stats::{ConnectionStats, Counter};
+use crate::timers::Rearmed;
+
+thread_local! {
+    /// Where records are sealed: one for each thread instead of one for each idle connection.
+    static DATAGRAM: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+pub(crate) struct Shared {
+    pub(crate) key: Key,
+    pub(crate) path: Path,
+    router: Arc<Router>,
+    state: Mutex<State>,
+    blocked: Counter,
+    /// One receiver is woken for each payload, all of them at the end.
+    pub(crate) readable: Notify,
+    /// The handshake is done, or the association has ended.
+    pub(crate) changed: Notify,
+}
+
+struct State {
+    protocol: proto::Connection,
+    received: ReceiveQueue,
+    connected: bool,
+    closed: Option<CloseReason>,
+    /// The deadline that stands in the router's timers.
+    armed: Option<Instant>,
+}
+
+/// How far a handshake is.
+pub(crate) enum Progress {
+    Handshaking,
+    Connected,
+    Closed(CloseReason),
+}
+
+impl Shared {
+    pub(crate) fn new(router: Arc<Router>, key: Key, path: Path, protocol: proto::Connection) -> Self {
+        let received = ReceiveQueue::new(router.limits);
+        let state = State { protocol, received, connected: false, closed: None, armed: None };
+        Self {
+            key,
+            path,
+            router,
+            state: Mutex::new(state),
+            blocked: Counter::default(),
+            readable: Notify::new(),
+            changed: Notify::new(),
+        }
+    }
+
+    pub(crate) fn handle_datagram(&self, now: Instant, datagram: &mut [u8], scratch: &mut Vec<u8>) {
+        let mut guard = self.lock();
+        let State { protocol, received, .. } = &mut *guard;
+        let mut kept = 0;
+        for payload in protocol.handle_datagram(now, datagram) {
+            kept += usize::from(received.push(payload) == Pushed::Kept);
+        }
+        // Failures to send count as loss on the way: the protocol repeats what matters.
+        let _ = self.settle(guard, now, scratch);
+        for _ in 0..kept {
+            self.readable.notify_one();
+        }
+    }
+
+    pub(crate) fn handle_timeout(&self, now: Instant, scratch: &mut Vec<u8>) {
+        let mut state = self.lock();
+        // The timer was taken out, unless somebody has set another since.
+        state.armed = state.armed.filter(|deadline| *deadline > now);
+        state.protocol.handle_timeout(now);
+        let _ = self.settle(state, now, scratch);
+    }
+
+    /// Sends the first flight of a connection.
+    pub(crate) fn start(&self) -> io::Result<()> {
+        self.settle(self.lock(), self.router.clock.now(), &mut Vec::new())
+    }
+
+    /// Closes the association and tells the peer.
+    pub(crate) fn close(&self) {
+        let mut state = self.lock();
+        if state.closed.is_none() {
+            state.protocol.close();
+            let _ = self.settle(state, self.router.clock.now(), &mut Vec::new());
+        }
+    }
+
+    /// Ends the association without a word to the peer.
+    pub(crate) fn abandon(&self, reason: CloseReason) {
+        let mut state = self.lock();
+        if state.closed.is_none() {
+            state.protocol.close();
+            self.finish(state, reason);
+        }
+    }
+
+    /// Carries out what the protocol has decided: datagrams, events, the timer.
+    ///
+    /// Returns the first failure to send that is more than a full buffer.
+    fn settle(&self, mut state: MutexGuard<'_, State>, now: Instant, scratch: &mut Vec<u8>) -> io::Result<()> {
+        let mut outcome = Ok(());
+        while state.protocol.poll_transmit(now, scratch) {
+            match self.router.socket.send(self.path, scratch) {
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock && outcome.is_ok() => outcome = Err(error),
+                Ok(()) | Err(_) => {}
+            }
+        }
+        while let Some(event) = state.protocol.poll_event() {
+            match event {
+                proto::Event::Connected => {
+                    state.connected = true;
+                    tracing::debug!(peer = %self.path.peer, "connected");
+                    self.changed.notify_waiters();
+                }
+                proto::Event::Closed(reason) => {
+                    self.finish(state, reason.into());
+                    return outcome;
+                }
+                _ => {}
+            }
+        }
+        // A second `Closed` never comes, and what is closed has nothing to wait for.
+        if state.closed.is_none() {
+            let deadline = state.protocol.poll_timeout().map(|(deadline, _)| deadline);
+            self.arm(&mut state, deadline);
+        }
+        outcome
+    }
+
+    /// The association has ended: tells everybody who waits, and forgets it.
+    fn finish(&self, mut state: MutexGuard<'_, State>, reason: CloseReason) {
+        tracing::debug!(peer = %self.path.peer, %reason, "closed");
+        state.closed = Some(reason);
+        self.arm(&mut state, None);
+        drop(state);
+        self.changed.notify_waiters();
+        self.readable.notify_waiters();
+        self.router.remove(self);
+    }
+
+    fn arm(&self, state: &mut State, deadline: Option<Instant>) {
+        if deadline == state.armed {
+            return;
+        }
+        if self.router.timers.rearm(self.key, state.armed, deadline) == Rearmed::Earlier {
+            self.router.wake.notify_one();
+        }
+        state.armed = deadline;
+    }
+
+    /// Seals `data` and gives the datagram to `then`, with no lock held.
+    fn seal<T>(&self, data: &[u8], then: impl FnOnce(&[u8]) -> T) -> Result<T, SendError> {
+        DATAGRAM.with_borrow_mut(|buffer| {
+            let mut state = self.lock();
+            let protocol = &mut state.protocol;
+            let needed = protocol.sealed_len(data.len().min(protocol.max_payload()));
+            if buffer.len() < needed {
+                buffer.resize(needed, 0);
+            }
+            let len = protocol.seal(data, buffer)?;
+            drop(state);
+            Ok(then(&buffer[..len]))
+        })
+    }
+
+    pub(crate) fn send(&self, data: &[u8]) -> Result<(), SendError> {
+        match self.seal(data, |datagram| self.router.socket.send(self.path, datagram))? {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.blocked.add(1);
+                Ok(())
+            }
+            sent => sent.map_err(SendError::Io),
+        }
+    }
+
+    pub(crate) async fn send_wait(&self, data: &[u8]) -> Result<(), SendError> {
+        let socket = &self.router.socket;
+        let left = self.seal(data, |datagram| match socket.try_send(self.path, datagram) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Some(datagram.to_vec())),
+            sent => {
+                socket.count(&sent);
+                sent.map(|()| None)
+            }
+        })?;
+        match left.map_err(SendError::Io)? {
+            Some(datagram) => socket.send_wait(self.path, &datagram).await.map_err(SendError::Io),
+            None => Ok(()),
+        }
+    }
+
+    /// What `pop` finds, or how the stream of payloads ended; `None` if it goes on.
+    pub(crate) fn receive<T>(
+        &self,
+        pop: impl FnOnce(&mut ReceiveQueue) -> Option<T>,
+    ) -> Option<Result<Option<T>, ConnectionError>> {
+        let mut state = self.lock();
+        if let Some(payload) = pop(&mut state.received) {
+            return Some(Ok(Some(payload)));
+        }
+        Some(match state.closed.clone()? {
+            CloseReason::Local | CloseReason::Peer => Ok(None),
+            CloseReason::Failed(error) => Err(ConnectionError::Failed(error)),
+            CloseReason::Replaced => Err(ConnectionError::Replaced),
+            CloseReason::EndpointGone => Err(ConnectionError::EndpointGone),
+        })
+    }
+
+    pub(crate) fn progress(&self) -> Progress {
+        let state = self.lock();
+        match &state.closed {
+            // Even if it has ended since: what was received can still be fetched.
+            _ if state.connected => Progress::Connected,
+            Some(reason) => Progress::Closed(reason.clone()),
+            None => Progress::Handshaking,
+        }
+    }
+
+    pub(crate) fn close_reason(&self) -> Option<CloseReason> {
+        self.lock().closed.clone()
+    }
+
+    /// Asks the protocol something.
+    pub(crate) fn ask<T>(&self, question: impl FnOnce(&proto::Connection) -> T) -> T {
+        question(&self.lock().protocol)
+    }
+
+    pub(crate) fn stats(&self) -> ConnectionStats {
+        let state = self.lock();
+        ConnectionStats {
+            protocol: state.protocol.stats().clone(),
+            receive_queue: state.received.len(),
+            receive_queue_dropped: state.received.dropped(),
+            sends_blocked: self.blocked.value(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("key", &self.key).field("path", &self.path).finish_non_exhaustive()
+    }
+}
