@@ -7,6 +7,7 @@ use gramseal_wire::{
     RecordNumber,
 };
 
+use super::apply::PROTECTED;
 use super::handshaking::Suspicion;
 use super::{CloseReason, Connection, Phase, Role};
 use crate::discard::Discard;
@@ -101,8 +102,10 @@ impl Connection {
     /// Sets a record of the next epoch aside until its keys are there.
     fn keep_early(&mut self, record: &[u8]) -> bool {
         let Some(handshake) = &mut self.handshake else { return false };
-        let early = peek_epoch(record).is_some() && peek_epoch(record) == self.records.newest_read_epoch().next();
-        if !early || handshake.is_done() {
+        // In 1.2 only one epoch ever gets keys. Once it has them nothing is early any more, and what
+        // claims to be would be kept for nothing and lost uncounted.
+        let waits = self.records.newest_read_epoch() == Epoch::UNPROTECTED;
+        if !waits || peek_epoch(record) != Some(PROTECTED) {
             return false;
         }
         if let Err(reason) = handshake.early.push(record) {
@@ -197,7 +200,11 @@ impl Connection {
             return;
         }
         let Some(handshake) = &mut self.handshake else { return };
-        match handshake.inbound.insert(number.epoch, fragment) {
+        let inserted = handshake.inbound.insert(number.epoch, fragment);
+        for reason in handshake.inbound.take_displaced() {
+            self.stats.discards.count(reason);
+        }
+        match inserted {
             Ok(Inserted::Stored) => handshake.suspicion = None,
             Ok(Inserted::AlreadyHad) => {
                 handshake.suspicion = None;
