@@ -1,14 +1,22 @@
 //! What a peer or a configuration can make us do that is of no use to anybody.
 
-use gramseal_proto::config::LegacySuites;
+use std::time::Duration;
+
+use gramseal_proto::config::{LegacySuites, ServerConfig, Transport};
 use gramseal_proto::crypto::SigningKey;
-use gramseal_proto::wire::{ContentType, HandshakeType, NamedGroup};
+use gramseal_proto::wire::{ContentType, HandshakeHeader, HandshakeType, MessageSeq, NamedGroup};
 use gramseal_proto::{CloseReason, Error, PeerFault};
 use gramseal_testkit::null::{self, NullKey, SeededRandom, ToyKind};
 use gramseal_testkit::peer::{Outcome, Scene, Step};
 use gramseal_wire::SignatureScheme;
 
 const HANDSHAKE: ContentType = ContentType::HANDSHAKE;
+
+fn server() -> ServerConfig {
+    null::server_config(3, null::identity(ToyKind::EcdsaP256, null::SERVER_NAME, 0))
+        .build()
+        .expect("a server configuration")
+}
 
 #[test] // RFC 7919 §4, RFC 8422 §5.4: the list of groups serves two kinds of exchanges
 fn a_server_cannot_put_a_finite_field_group_into_an_elliptic_curve_exchange() {
@@ -32,4 +40,31 @@ fn a_server_cannot_put_a_finite_field_group_into_an_elliptic_curve_exchange() {
     scene.play(&[Step::Message(HandshakeType::SERVER_HELLO_DONE)]);
     let fault = Error::Peer(PeerFault::UnofferedGroup);
     assert_eq!(scene.outcome(), Outcome::Closed(CloseReason::Failed(fault)));
+}
+
+#[test] // RFC 6347 §4.2.4.1
+fn no_configuration_makes_a_client_repeat_itself_without_a_pause() {
+    let transport = Transport { initial_timeout: Duration::ZERO, max_timeout: Duration::ZERO, ..Transport::default() };
+    let mut scene = Scene::client(null::client_config(2).with_transport(transport).build().expect("or refused"), 1);
+    scene.advance(Duration::from_secs(1));
+    assert!(scene.take_sent().len() < 200);
+}
+
+#[test] // RFC 6347 §4.2.4; forged with the client's address, 25 bytes ask for a flight
+fn forged_repetitions_draw_few_flights() {
+    let mut scene = Scene::server(server(), 1);
+    let flight = scene.first_flight(false);
+    scene.play(&flight);
+    scene.take_sent();
+    let header = HandshakeHeader::whole(HandshakeType(99), 0, MessageSeq(0)).to_bytes();
+    for number in 0..1000 {
+        let record = scene.peer.record_numbered(HANDSHAKE, 0, number, &header);
+        scene.deliver([record]);
+        scene.advance(Duration::from_millis(50));
+    }
+    let drawn = scene.take_sent().len();
+    assert!(drawn <= 20, "{drawn} flights in 50 s");
+    let flight = scene.last_flight(false);
+    scene.play(&flight);
+    assert_eq!(scene.outcome(), Outcome::Connected);
 }
