@@ -2,15 +2,19 @@
 
 use std::time::Duration;
 
-use gramseal_proto::config::{LegacySuites, ServerConfig, Transport};
+use gramseal_proto::config::{ClientConfig, LegacySuites, ServerConfig, Transport};
 use gramseal_proto::crypto::SigningKey;
-use gramseal_proto::wire::{ContentType, HandshakeHeader, HandshakeType, MessageSeq, NamedGroup};
+use gramseal_proto::wire::{AlertDescription, ContentType, HandshakeHeader, HandshakeType, MessageSeq, NamedGroup};
 use gramseal_proto::{CloseReason, Error, PeerFault};
 use gramseal_testkit::null::{self, NullKey, SeededRandom, ToyKind};
 use gramseal_testkit::peer::{Outcome, Scene, Step};
 use gramseal_wire::SignatureScheme;
 
 const HANDSHAKE: ContentType = ContentType::HANDSHAKE;
+
+fn client() -> ClientConfig {
+    null::client_config(2).build().expect("a client configuration")
+}
 
 fn server() -> ServerConfig {
     null::server_config(3, null::identity(ToyKind::EcdsaP256, null::SERVER_NAME, 0))
@@ -67,4 +71,20 @@ fn forged_repetitions_draw_few_flights() {
     let flight = scene.last_flight(false);
     scene.play(&flight);
     assert_eq!(scene.outcome(), Outcome::Connected);
+}
+
+#[test] // RFC 5246 §7.2.2
+fn nothing_is_sent_to_a_peer_that_has_said_it_failed() {
+    let mut scene = Scene::client(client(), 1);
+    let flight = scene.first_flight(false);
+    scene.play(&flight);
+    scene.play(&[Step::ChangeCipherSpec]);
+    let alert = scene.peer.record(ContentType::ALERT, &[2, AlertDescription::DECRYPT_ERROR.0]);
+    // Our flight is due again, but the alert comes before it goes out.
+    scene.take_sent();
+    scene.advance(Duration::from_millis(399));
+    scene.connection().handle_timeout(gramseal_proto::Instant::from_micros(1_400_000));
+    scene.deliver([alert]);
+    assert!(matches!(scene.outcome(), Outcome::Closed(CloseReason::Failed(Error::AlertReceived(_)))));
+    assert_eq!(scene.take_sent(), Vec::<Vec<u8>>::new());
 }

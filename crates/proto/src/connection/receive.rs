@@ -171,6 +171,8 @@ impl Connection {
             self.closed_by_peer();
         } else if ends {
             let received = AlertReceived { description: alert.description, authenticated: true };
+            // The peer has forgotten the association: it has no use for our flight.
+            self.handshake = None;
             self.end(CloseReason::Failed(Error::AlertReceived(received)));
         }
     }
