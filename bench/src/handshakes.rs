@@ -70,4 +70,12 @@ impl Handshake {
             black_box(Pair::connected(&configs, &mut datagram));
         }
     }
+
+    /// A profiler's work: does the raw operations alone `count` times.
+    pub fn profile_raw(&self, count: u32) {
+        let raw = raw::Handshake::new(self.key, self.raw);
+        for _ in 0..count {
+            raw.run();
+        }
+    }
 }

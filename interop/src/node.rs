@@ -176,7 +176,8 @@ impl Node {
     /// Where it is, for messages.
     #[must_use]
     pub fn state(&self) -> String {
-        format!("closed: {:?}\n{}", self.closed, self.watch.log())
+        let stats = self.connection.as_ref().map(Connection::stats);
+        format!("closed: {:?}\n{stats:?}\n{}", self.closed, self.watch.log())
     }
 
     /// Works for a while, or until `done`, and says whether it is.

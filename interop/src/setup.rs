@@ -48,13 +48,11 @@ pub fn identity(from: &TestIdentity) -> Identity {
 }
 
 /// Our client, trusting the root of `pki`.
-#[must_use]
 pub fn client(pki: &TestPki) -> ClientConfigBuilder {
     ClientConfig::builder(provider(), trust(pki))
 }
 
 /// Our server with a certificate for [`SERVER_NAME`] from `pki`.
-#[must_use]
 pub fn server(pki: &TestPki) -> ServerConfigBuilder {
     ServerConfig::builder(provider(), identity(&pki.server(SERVER_NAME)))
 }

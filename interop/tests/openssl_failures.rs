@@ -40,6 +40,15 @@ fn refused_by_openssl(mut node: Node, peer: &gramseal_interop::Process, descript
     assert!(!node.is_connected());
 }
 
+/// A certificate whose issuer nobody knows: its intermediate stays hidden.
+fn unknown(pki: TestPki, issue: impl Fn(&TestPki) -> TestIdentity) -> TestIdentity {
+    let mut identity = issue(&pki.with_intermediate());
+    let end = identity.chain_pem.find("-----END CERTIFICATE-----\n").expect("PEM") + 26;
+    identity.chain_pem.truncate(end);
+    identity.chain.truncate(1);
+    identity
+}
+
 fn s_server(identity: &TestIdentity) -> openssl::OpenSsl {
     openssl::s_server().identity(identity)
 }
@@ -47,10 +56,12 @@ fn s_server(identity: &TestIdentity) -> openssl::OpenSsl {
 #[test]
 fn bad_servers_are_refused() {
     let pki = TestPki::new();
+    // An authority of the same name with another key.
     let stranger = TestPki::new();
     for_each(
         &[
-            (stranger.server(SERVER_NAME), CertificateFault::UnknownIssuer),
+            (unknown(TestPki::new(), |pki| pki.server(SERVER_NAME)), CertificateFault::UnknownIssuer),
+            (stranger.server(SERVER_NAME), CertificateFault::BadSignature),
             (pki.server("another.example"), CertificateFault::NameMismatch),
             (pki.expired(SERVER_NAME), CertificateFault::Expired),
             (pki.not_yet_valid(SERVER_NAME), CertificateFault::NotYetValid),
@@ -63,10 +74,15 @@ fn bad_servers_are_refused() {
 #[test]
 fn bad_clients_are_refused() {
     let pki = TestPki::new();
+    // An authority of the same name with another key.
     let stranger = TestPki::new();
     for_each(
         &[
-            (Some(stranger.client("client.example")), Error::Certificate(CertificateFault::UnknownIssuer)),
+            (
+                Some(unknown(TestPki::new(), |pki| pki.client("client.example"))),
+                Error::Certificate(CertificateFault::UnknownIssuer),
+            ),
+            (Some(stranger.client("client.example")), Error::Certificate(CertificateFault::BadSignature)),
             (Some(pki.expired("client.example")), Error::Certificate(CertificateFault::Expired)),
             (Some(pki.server("client.example")), Error::Certificate(CertificateFault::WrongPurpose)),
             (None, Error::Incompatible(Incompatible::CertificateRequired)),
@@ -85,7 +101,7 @@ fn bad_clients_are_refused() {
 #[test]
 fn a_bad_certificate_is_refused_even_where_none_is_needed() {
     let pki = TestPki::new();
-    let stranger = TestPki::new().client("client.example");
+    let stranger = unknown(TestPki::new(), |pki| pki.client("client.example"));
     let config = server(&pki).with_client_auth(ClientAuth::Optional(trust(&pki)));
     we_refuse_client(config, |peer| peer.identity(&stranger), CertificateFault::UnknownIssuer);
 }
@@ -106,7 +122,8 @@ fn nothing_in_common_with_a_client() {
     );
     we_refuse_client(
         server(&pki),
-        |peer| peer.cipher("ECDHE-ECDSA-AES128-GCM-SHA256").args(["-sigalgs", "RSA+SHA256"]),
+        // Without any ECDSA scheme it would not offer the suite; without ours, it does.
+        |peer| peer.cipher("ECDHE-ECDSA-AES128-GCM-SHA256").args(["-sigalgs", "ECDSA+SHA224:RSA+SHA256"]),
         Incompatible::NoCommonSignatureScheme,
     );
     we_refuse_client(
@@ -130,16 +147,18 @@ fn old_versions_are_refused_to_clients() {
 #[test] // RFC 8996
 fn old_versions_are_refused_to_servers() {
     let pki = TestPki::new();
-    // OpenSSL's server refuses first: we do not offer what it wants.
+    // OpenSSL's server refuses first: our suites need 1.2.
     let peer = s_server(&pki.server(SERVER_NAME)).version("-dtls1").cipher("ALL@SECLEVEL=0").without_listen();
     let (peer, address) = peer.listening();
     let node = Node::client(client(&pki), SERVER_NAME, address, Weather::default());
-    refused_by_openssl(node, &peer, Alert::PROTOCOL_VERSION);
+    refused_by_openssl(node, &peer, Alert::HANDSHAKE_FAILURE);
+    peer.wait_for("no shared cipher");
 }
 
 #[test]
 fn openssl_refuses_our_server() {
     let pki = TestPki::new();
+    // An authority of the same name with another key.
     let stranger = TestPki::new();
     for_each(
         &[
@@ -161,6 +180,7 @@ fn openssl_refuses_our_server() {
 #[test]
 fn openssl_refuses_our_client() {
     let pki = TestPki::new();
+    // An authority of the same name with another key.
     let stranger = TestPki::new();
     for_each(
         &[

@@ -49,7 +49,7 @@ fn cookies_of_a_server_with_state() {
 fn our_server_without_cookies() {
     let pki = TestPki::new();
     let mut node = Node::server(server(&pki), CookiePolicy::Off, Weather::default());
-    let mut peer = openssl::s_client(node.local_addr()).trust(&pki).args(["-msg"]).start();
+    let mut peer = openssl::s_client(node.local_addr()).trust(&pki).start();
     openssl::check(&mut node, &mut peer);
     assert_eq!((node.endpoint_stats().incoming, node.endpoint_stats().cookies_sent), (1, 0));
 }
@@ -171,23 +171,34 @@ fn small_datagrams_as_server() {
 }
 
 #[test]
-fn alpn_and_names_as_client() {
+fn alpn_as_client() {
+    let pki = TestPki::new();
+    let (mut node, mut peer) = to_s_server(&pki, &pki.server(SERVER_NAME), |peers| Peers {
+        node: peers.node.with_alpn(["other", "coap"]),
+        peer: peers.peer.args(["-alpn", "coap,echo"]),
+    });
+    openssl::check(&mut node, &mut peer);
+    assert_eq!(node.connection().negotiated().expect("connected").alpn.as_deref(), Some(&b"coap"[..]));
+    assert!(peer.said("ALPN protocols selected: coap"), "{}", peer.transcript());
+}
+
+#[test]
+fn server_name_as_client() {
     let pki = TestPki::new();
     let theirs = pki.server(SERVER_NAME);
+    // By default the certificate of another, which we would refuse; ours for those who name it.
     let (mut node, mut peer) = to_s_server(&pki, &pki.server("another.example"), |peers| Peers {
-        node: peers.node.with_alpn(["other", "coap"]),
-        // By default the certificate of another; this one for those who ask for it by its name.
-        peer: peers
-            .peer
-            .args(["-alpn", "coap,echo", "-servername", SERVER_NAME])
-            .file("-cert2", "second.pem", &theirs.chain_pem)
-            .file("-key2", "second.key", &theirs.key_pem),
+        peer: peers.peer.args(["-servername", SERVER_NAME]).file("-cert2", "second.pem", &theirs.chain_pem).file(
+            "-key2",
+            "second.key",
+            &theirs.key_pem,
+        ),
+        ..peers
     });
     // Not `check`: OpenSSL keeps no key log for a second certificate.
     openssl::connected(&mut node, &peer);
     openssl::exchange(&mut node, &mut peer, "by name");
-    assert_eq!(node.connection().negotiated().expect("connected").alpn.as_deref(), Some(&b"coap"[..]));
-    assert!(peer.said("ALPN protocols selected: coap"), "{}", peer.transcript());
+    assert_eq!(node.connection().negotiated().expect("connected").peer_certificates, theirs.chain);
     assert!(peer.said(&format!("Hostname in TLS extension: \"{SERVER_NAME}\"")), "{}", peer.transcript());
 }
 
@@ -228,8 +239,9 @@ fn renegotiation_is_refused_to_clients() {
         node.watch().log().alerts(Direction::Sent).contains(&AlertDescription::NO_RENEGOTIATION)
     });
     peer.wait_for("no renegotiation");
-    let _ended = node.run_for(|node| node.closed().is_some());
-    println!("{}{}", node.state(), peer.transcript());
+    // RFC 5746 §4.5 leaves it to the client: OpenSSL's ends the association.
+    let alert = AlertReceived { description: AlertDescription::HANDSHAKE_FAILURE, authenticated: true };
+    assert_eq!(node.run_to_end(&peer), CloseReason::Failed(Error::AlertReceived(alert)));
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! Work for a profiler: `profile seal|open [bytes] [count]` or `profile handshake [index] [count]`.
+//! Work for a profiler: `profile seal|open [bytes] [count]` or
+//! `profile handshake|raw [index] [count]`.
 
 use std::env;
 use std::str::FromStr;
@@ -16,7 +17,11 @@ fn main() {
             let index: usize = number(arguments.next(), 0);
             HANDSHAKES[index].profile(number(arguments.next(), 1000));
         }
-        _ => println!("profile seal|open [bytes] [count], or profile handshake [index] [count]"),
+        "raw" => {
+            let index: usize = number(arguments.next(), 0);
+            HANDSHAKES[index].profile_raw(number(arguments.next(), 1000));
+        }
+        _ => println!("profile seal|open [bytes] [count], or profile handshake|raw [index] [count]"),
     }
 }
 

@@ -138,14 +138,16 @@ fn prf(hash: &dyn Hash, secret: &[u8], label: &[u8], seed: &[&[u8]], out: &mut [
         *to = from;
     }
     let [_, from_label @ ..] = &parts;
+    let [_, p1, p2, p3, p4, p5] = parts;
     let mut a = key.sign(from_label);
-    for chunk in out.chunks_mut(hash.algorithm().output_len()) {
-        let [_, p1, p2, p3, p4, p5] = parts;
+    for (index, chunk) in out.chunks_mut(hash.algorithm().output_len()).enumerate() {
+        if index > 0 {
+            a = key.sign(&[a.as_ref()]);
+        }
         let block = key.sign(&[a.as_ref(), p1, p2, p3, p4, p5]);
         for (to, from) in chunk.iter_mut().zip(block.as_ref()) {
             *to = *from;
         }
-        a = key.sign(&[a.as_ref()]);
     }
 }
 

@@ -1,0 +1,336 @@
+//! The command line: commands, options, and what their values mean.
+//!
+//! Names of cipher suites and groups are IANA's. Nothing here opens a file or a socket.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use gramseal::proto::wire::{CipherSuite, NamedGroup};
+use gramseal::webpki::Fingerprint;
+
+use crate::names;
+
+/// Secure datagrams: DTLS (RFC 6347, RFC 9147) over UDP.
+///
+/// Exit status: 0 done, 1 the connection failed, 2 wrong use.
+#[derive(Debug, Parser)]
+#[command(name = "gramseal", version, propagate_version = true, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show a handshake: server and client in this process, over loopback UDP
+    ///
+    /// Makes certificates on the spot, completes a handshake (through a network as bad as asked for), echoes some
+    /// messages, and prints the handshake as a ladder and a summary.
+    Demo(DemoArgs),
+    /// Accept associations, print the datagrams received
+    ///
+    /// Prints one line per connection and one per datagram on standard output, status lines on standard error.
+    /// Without --cert and --self-signed it makes a certificate for "localhost".
+    Server(ServerArgs),
+    /// Connect, send each line of standard input as one datagram
+    ///
+    /// Datagrams received go to standard output, one line each, and nothing else does (except with --json). At the
+    /// end of input it waits for replies, closes the association and exits.
+    Client(ClientArgs),
+}
+
+/// What every command takes.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Common options")]
+pub(crate) struct CommonArgs {
+    /// Version of DTLS [default: 1.2]
+    #[arg(long, value_name = "VERSION", value_enum, hide_default_value = true, default_value_t = Version::Dtls12)]
+    pub(crate) dtls: Version,
+
+    /// Cipher suite to allow, by its IANA name; repeat it for several, most preferred first [default: all safe ones]
+    #[arg(long = "suite", value_name = "NAME", value_parser = names::suite)]
+    pub(crate) suites: Vec<CipherSuite>,
+
+    /// Key exchange group to allow, by its IANA name; repeat it for several, most preferred first [default: all safe
+    /// ones]
+    #[arg(long = "group", value_name = "NAME", value_parser = names::group)]
+    pub(crate) groups: Vec<NamedGroup>,
+
+    /// Application protocol to offer or accept (ALPN, RFC 7301); repeat it for several, most preferred first
+    #[arg(long = "alpn", value_name = "PROTO")]
+    pub(crate) alpn: Vec<String>,
+
+    /// Largest datagram to send, in bytes of UDP payload: 256 to 65507 [default: 1200]
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) mtu: Option<usize>,
+
+    /// Allow DHE_RSA suites too, for peers that have nothing better
+    #[arg(long)]
+    pub(crate) legacy: bool,
+
+    /// Append the secrets of each connection to FILE, for Wireshark (RFC 9850); whoever reads it can read the
+    /// traffic [default: $SSLKEYLOGFILE]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) keylog: Option<PathBuf>,
+
+    /// Print LENGTH bytes of keying material for LABEL in hex (exporter, RFC 5705)
+    #[arg(long, value_name = "LABEL:LENGTH", value_parser = parse_export)]
+    pub(crate) export: Option<Export>,
+
+    /// Print one line per handshake message sent or received: name, flight, epoch, sequence number, sizes,
+    /// retransmissions
+    #[arg(long)]
+    pub(crate) trace: bool,
+
+    /// Print one JSON object per line on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Say more on standard error
+    #[arg(short = 'v', long = "verbose")]
+    pub(crate) verbose: bool,
+}
+
+/// Our own certificate, from files.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Certificate")]
+pub(crate) struct IdentityArgs {
+    /// Certificate chain to show, in PEM form, our own certificate first
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub(crate) cert: Option<PathBuf>,
+
+    /// Private key to --cert, in PEM form
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub(crate) key: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ServerArgs {
+    /// Address and UDP port to listen on
+    #[arg(long, value_name = "ADDR", default_value = "[::]:4433")]
+    pub(crate) listen: String,
+
+    /// Make a certificate for NAME on the spot and print its fingerprint, for the client's --fingerprint
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["cert", "key"])]
+    pub(crate) self_signed: Option<String>,
+
+    /// Ask clients for a certificate and check it against the roots in FILE (PEM); they may decline
+    #[arg(long, value_name = "FILE")]
+    pub(crate) client_ca: Option<PathBuf>,
+
+    /// Refuse clients that show no certificate
+    #[arg(long, requires = "client_ca")]
+    pub(crate) require_client_cert: bool,
+
+    /// Accept a ClientHello without the cookie exchange (RFC 6347 §4.2.1): only where addresses cannot be forged
+    #[arg(long)]
+    pub(crate) no_cookie: bool,
+
+    /// Send every datagram back
+    #[arg(long)]
+    pub(crate) echo: bool,
+
+    /// Exit after the first connection has closed
+    #[arg(long)]
+    pub(crate) once: bool,
+
+    #[command(flatten)]
+    pub(crate) identity: IdentityArgs,
+
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ClientArgs {
+    /// The server; an IPv6 address in brackets
+    #[arg(value_name = "HOST:PORT", value_parser = parse_target)]
+    pub(crate) target: Target,
+
+    /// Name that the server's certificate must have, also sent as SNI [default: HOST]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) trust: TrustArgs,
+
+    /// How long to wait for replies at the end of input, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = parse_seconds)]
+    pub(crate) wait: Duration,
+
+    #[command(flatten)]
+    pub(crate) identity: IdentityArgs,
+
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+}
+
+/// Which servers a client believes: at most one of these.
+#[derive(Debug, Clone, Args)]
+#[group(multiple = false)]
+pub(crate) struct TrustArgs {
+    /// Trust the root certificates in FILE (PEM)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
+
+    /// Trust the root certificates of the operating system (the default)
+    #[arg(long)]
+    pub(crate) system_roots: bool,
+
+    /// Trust exactly the certificate with this SHA-256 fingerprint, whatever its name and validity
+    #[arg(long, value_name = "sha256:HEX")]
+    pub(crate) fingerprint: Option<Fingerprint>,
+
+    /// Trust any certificate: anybody on the path can pose as the server
+    #[arg(long)]
+    pub(crate) insecure: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DemoArgs {
+    /// The server asks for the client's certificate, and gets it
+    #[arg(long)]
+    pub(crate) client_auth: bool,
+
+    /// Probability that a datagram is lost, 0 to 0.9
+    #[arg(long, value_name = "P", default_value = "0", value_parser = parse_probability)]
+    pub(crate) loss: f64,
+
+    /// Probability that a datagram is overtaken by later ones, 0 to 0.9
+    #[arg(long, value_name = "P", default_value = "0", value_parser = parse_probability)]
+    pub(crate) reorder: f64,
+
+    /// Probability that a datagram arrives twice, 0 to 0.9
+    #[arg(long, value_name = "P", default_value = "0", value_parser = parse_probability)]
+    pub(crate) duplicate: f64,
+
+    /// Seed of the network: the same seed treats the same datagrams the same way
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub(crate) seed: u64,
+
+    /// Messages to echo after the handshake
+    #[arg(long, value_name = "N", default_value = "5")]
+    pub(crate) messages: u32,
+
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Version {
+    /// DTLS 1.2 (RFC 6347)
+    #[value(name = "1.2")]
+    Dtls12,
+    /// DTLS 1.3 (RFC 9147), not implemented yet
+    #[value(name = "1.3")]
+    Dtls13,
+}
+
+/// What `--export` asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Export {
+    pub(crate) label: String,
+    /// In bytes.
+    pub(crate) length: usize,
+}
+
+/// Where a client connects to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Target {
+    /// Without brackets.
+    pub(crate) host: String,
+    pub(crate) port: u16,
+}
+
+/// The most keying material that `--export` gives, in bytes.
+const MAX_EXPORT: usize = 65_535;
+
+fn parse_export(text: &str) -> Result<Export, String> {
+    // Labels may contain colons; lengths do not.
+    let (label, length) = text.rsplit_once(':').ok_or("LABEL:LENGTH is expected")?;
+    let length = length.parse().ok().filter(|length| (1..=MAX_EXPORT).contains(length));
+    let length = length.ok_or_else(|| format!("a length is a number of bytes from 1 to {MAX_EXPORT}"))?;
+    if label.is_empty() {
+        return Err("the label is empty".to_owned());
+    }
+    Ok(Export { label: label.to_owned(), length })
+}
+
+fn parse_target(text: &str) -> Result<Target, String> {
+    let (host, port) = text.rsplit_once(':').ok_or("HOST:PORT is expected")?;
+    let port = port.parse().map_err(|_| format!("{port:?} is no port"))?;
+    let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    if bracketed.is_none() && host.contains(':') {
+        return Err("an IPv6 address stands in brackets: [::1]:4433".to_owned());
+    }
+    match bracketed.unwrap_or(host) {
+        "" => Err("the host is empty".to_owned()),
+        host => Ok(Target { host: host.to_owned(), port }),
+    }
+}
+
+fn parse_seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse::<f64>().map_err(|error| error.to_string())?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+fn parse_probability(text: &str) -> Result<f64, String> {
+    let probability = text.parse::<f64>().map_err(|error| error.to_string())?;
+    // With more, a handshake would need more patience than anybody has.
+    if (0.0..=0.9).contains(&probability) {
+        Ok(probability)
+    } else {
+        Err("a number from 0 to 0.9 is expected".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn labels_may_contain_colons() {
+        let export = Export { label: "EXPERIMENTAL:a".to_owned(), length: 32 };
+        assert_eq!(parse_export("EXPERIMENTAL:a:32"), Ok(export));
+        for wrong in ["a", "a:", ":32", "a:0", "a:65536", "a:x"] {
+            assert!(parse_export(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn targets_name_host_and_port() {
+        let target = |host: &str, port| Ok(Target { host: host.to_owned(), port });
+        assert_eq!(parse_target("localhost:4433"), target("localhost", 4433));
+        assert_eq!(parse_target("[::1]:1"), target("::1", 1));
+        for wrong in ["localhost", "::1:4433", ":4433", "[]:4433", "a:65536", "a:"] {
+            assert!(parse_target(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn ways_to_trust_exclude_each_other() {
+        let parse = |line: &str| Cli::try_parse_from(line.split(' '));
+        assert!(parse("gramseal client a:1 --ca x").is_ok());
+        assert!(parse("gramseal client a:1 --ca x --insecure").is_err());
+        assert!(parse("gramseal client a:1 --system-roots --insecure").is_err());
+        assert!(parse("gramseal client a:1 --cert x").is_err());
+        assert!(parse("gramseal server --cert x --key y --self-signed z").is_err());
+        assert!(parse("gramseal server --require-client-cert").is_err());
+    }
+
+    #[test]
+    fn probabilities_and_times_are_checked() {
+        assert_eq!(parse_probability("0.2"), Ok(0.2));
+        assert!(["-0.1", "1", "NaN", "x"].iter().all(|text| parse_probability(text).is_err()));
+        assert_eq!(parse_seconds("0.5"), Ok(Duration::from_millis(500)));
+        assert!(["-1", "inf", "x"].iter().all(|text| parse_seconds(text).is_err()));
+    }
+}

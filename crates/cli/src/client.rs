@@ -1,0 +1,211 @@
+//! `gramseal client`: lines in, datagrams out, and back.
+
+use std::io::BufRead;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use gramseal::proto::config::ClientConfig;
+use gramseal::proto::{Error, TimedOut};
+use gramseal::{ConnectError, Connection, Endpoint, SendError};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::args::{ClientArgs, Target};
+use crate::failure::Failure;
+use crate::identity;
+use crate::ladder::Side;
+use crate::output::{self, NOTICE, Output};
+use crate::report::{Connected, Counts, Event, Payload};
+use crate::setup::{self, Settings};
+use crate::trace::LiveTrace;
+
+/// How long one address has before the next is tried beside it.
+const HEAD_START: Duration = Duration::from_secs(1);
+/// Lines of standard input that wait to be sent.
+const LINES_WAITING: usize = 64;
+
+pub(crate) async fn run(args: ClientArgs, output: Output) -> Result<(), Failure> {
+    let config = configure(&args, output)?;
+    let name = args.name.as_deref().unwrap_or(&args.target.host);
+    let addresses = resolve(&args.target).await?;
+    let (endpoint, connection) = connect(&addresses, name, &config, output).await?;
+
+    let connected = Connected::new(&connection, args.common.export.as_ref())?;
+    output.status(&Event::Connected(&connected), &connected);
+    if let Some(export) = connected.export.as_ref().filter(|_| !output.is_json()) {
+        output::note(export);
+    }
+    let result = talk(&connection, args.wait, output).await;
+    endpoint.close().await;
+
+    let peer = connection.peer_addr();
+    let counts = Counts::new(&connection.stats());
+    output.detail(format_args!("{peer} {counts}"));
+    let reason = result?;
+    if output.is_json() {
+        output.status(&Event::Closed { peer, reason, counts }, "");
+    }
+    Ok(())
+}
+
+fn configure(args: &ClientArgs, output: Output) -> Result<Arc<ClientConfig>, Failure> {
+    let mut settings = Settings::new(&args.common)?;
+    if args.common.trace {
+        settings.trace = Some(Arc::new(LiveTrace { side: Side::Client, output }));
+    }
+    let identity = match (&args.identity.cert, &args.identity.key) {
+        (Some(cert), Some(key)) => Some(identity::from_files(&gramseal::provider(), cert, key)?.identity),
+        _ => None,
+    };
+    settings.client(setup::verifier(&args.trust)?, identity)
+}
+
+async fn resolve(target: &Target) -> Result<Vec<SocketAddr>, Failure> {
+    let Target { host, port } = target;
+    let found = tokio::net::lookup_host((host.as_str(), *port)).await;
+    let addresses: Vec<_> = found.map_err(|error| Failure::connection(format!("{host}: {error}")))?.collect();
+    if addresses.is_empty() { Err(Failure::connection(format!("{host} has no address"))) } else { Ok(addresses) }
+}
+
+type Attempt = Result<(Endpoint, Connection), ConnectError>;
+
+/// The first of `addresses` that answers. Each has a head start before the next is tried as well;
+/// a peer that answers and is refused decides the matter.
+async fn connect(
+    addresses: &[SocketAddr],
+    name: &str,
+    config: &Arc<ClientConfig>,
+    output: Output,
+) -> Result<(Endpoint, Connection), Failure> {
+    let mut attempts: JoinSet<Attempt> = JoinSet::new();
+    let mut waiting = addresses.iter();
+    let mut last = None;
+    loop {
+        let next = waiting.next();
+        if let Some(address) = next {
+            output.detail(format_args!("connecting to {address}"));
+            attempts.spawn(attempt(*address, name.to_owned(), Arc::clone(config)));
+        }
+        let head_start = sleep(HEAD_START);
+        tokio::pin!(head_start);
+        loop {
+            tokio::select! {
+                ended = attempts.join_next() => match ended {
+                    Some(Ok(Ok(connected))) => return Ok(connected),
+                    Some(Ok(Err(error))) if is_unreachable(&error) => last = Some(Failure::from(error)),
+                    Some(Ok(Err(error))) => return Err(error.into()),
+                    Some(Err(panic)) => return Err(Failure::connection(panic)),
+                    None => break,
+                },
+                () = &mut head_start, if waiting.len() > 0 => break,
+            }
+        }
+        if attempts.is_empty() && waiting.len() == 0 {
+            return Err(last.unwrap_or_else(|| Failure::connection("no address to connect to")));
+        }
+    }
+}
+
+async fn attempt(address: SocketAddr, name: String, config: Arc<ClientConfig>) -> Attempt {
+    let any = match address.ip() {
+        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    };
+    let endpoint = Endpoint::client(SocketAddr::new(any, 0)).map_err(ConnectError::Io)?;
+    match endpoint.connect(address, name.as_str(), config).await {
+        Ok(connection) => Ok((endpoint, connection)),
+        Err(error) => {
+            // The alert is on its way before the program ends.
+            endpoint.close().await;
+            Err(error)
+        }
+    }
+}
+
+/// Whether another address may do better.
+fn is_unreachable(error: &ConnectError) -> bool {
+    matches!(error, ConnectError::Io(_) | ConnectError::Failed(Error::TimedOut(TimedOut::NoAnswer)))
+}
+
+/// Sends what comes from standard input and prints what comes from the peer, until `wait` after
+/// the end of input or until the peer closes; which of them.
+async fn talk(connection: &Connection, wait: Duration, output: Output) -> Result<&'static str, Failure> {
+    let peer = connection.peer_addr();
+    let mut lines = Some(lines());
+    let mut deadline = None;
+    let mut unsent = 0_u32;
+    loop {
+        tokio::select! {
+            // What has arrived is printed before the wait can end.
+            biased;
+            received = connection.recv() => match received? {
+                Some(data) if output.is_json() => {
+                    output.result(&Event::Datagram { peer, payload: Payload::new(&data) }, "");
+                }
+                Some(data) => output::payload(&data),
+                None => return all_sent(unsent, "closed by the peer"),
+            },
+            line = next_line(&mut lines) => match line {
+                Some(line) => if !send(connection, &line)? { unsent += 1 },
+                None => {
+                    lines = None;
+                    deadline = Some(Instant::now() + wait);
+                }
+            },
+            () = until(deadline) => return all_sent(unsent, "end of input"),
+            _ = tokio::signal::ctrl_c() => return all_sent(unsent, "interrupted"),
+        }
+    }
+}
+
+fn all_sent(unsent: u32, reason: &'static str) -> Result<&'static str, Failure> {
+    match unsent {
+        0 => Ok(reason),
+        _ => Err(Failure::usage(format!("{unsent} lines were too long to be sent"))),
+    }
+}
+
+/// `false` if the line does not fit into a datagram.
+fn send(connection: &Connection, line: &[u8]) -> Result<bool, Failure> {
+    match connection.send(line) {
+        // If the association has just ended, receiving tells why.
+        Ok(()) | Err(SendError::Closed) => Ok(true),
+        Err(error @ SendError::TooLarge { .. }) => {
+            output::note(format_args!("{NOTICE}a line of {} bytes was not sent: {error}{NOTICE:#}", line.len()));
+            Ok(false)
+        }
+        Err(error) => Err(Failure::connection(error)),
+    }
+}
+
+/// Waits for ever once there are no more lines.
+async fn next_line(lines: &mut Option<mpsc::Receiver<Vec<u8>>>) -> Option<Vec<u8>> {
+    match lines {
+        Some(lines) => lines.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The lines of standard input without their ends. A thread of its own reads them: reading cannot
+/// be interrupted, and must not hold up the end of the program.
+fn lines() -> mpsc::Receiver<Vec<u8>> {
+    let (sender, receiver) = mpsc::channel(LINES_WAITING);
+    std::thread::spawn(move || {
+        let lines = std::io::stdin().lock().split(b'\n').map_while(Result::ok);
+        for line in lines {
+            if sender.blocking_send(line).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}

@@ -1,0 +1,95 @@
+//! Why the program ends otherwise than it should, and its exit status.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::ExitCode;
+
+use gramseal::proto::Error;
+use gramseal::proto::wire::AlertDescription;
+use gramseal::{ConnectError, ConnectionError};
+
+use crate::report::Event;
+
+/// What went wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// Wrong use: options, files, values. Exit status 2.
+    Usage(String),
+    /// The connection failed, or the network did not let one begin. Exit status 1.
+    Connection {
+        reason: String,
+        /// Sent or received.
+        alert: Option<AlertDescription>,
+    },
+}
+
+impl Failure {
+    pub(crate) fn usage(reason: impl fmt::Display) -> Self {
+        Self::Usage(reason.to_string())
+    }
+
+    pub(crate) fn connection(reason: impl fmt::Display) -> Self {
+        Self::Connection { reason: reason.to_string(), alert: None }
+    }
+
+    fn protocol(reason: impl fmt::Display, error: &Error) -> Self {
+        let alert = match error {
+            Error::AlertReceived(received) => Some(received.description),
+            error => error.alert(),
+        };
+        Self::Connection { reason: reason.to_string(), alert }
+    }
+
+    /// The same, and which file it is about.
+    pub(crate) fn at(self, file: &Path) -> Self {
+        let name = file.display();
+        match self {
+            Self::Usage(reason) => Self::Usage(format!("{name}: {reason}")),
+            Self::Connection { reason, alert } => Self::Connection { reason: format!("{name}: {reason}"), alert },
+        }
+    }
+
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Connection { .. } => 1,
+            Self::Usage(_) => 2,
+        })
+    }
+
+    /// The line of `--json`.
+    pub(crate) fn event(&self, peer: Option<SocketAddr>) -> Event<'static> {
+        let alert = match self {
+            Self::Connection { alert, .. } => alert.map(|alert| alert.to_string()),
+            Self::Usage(_) => None,
+        };
+        Event::Failed { peer, reason: self.to_string(), alert }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Usage(reason) | Self::Connection { reason, .. } => f.write_str(reason),
+        }
+    }
+}
+
+impl From<ConnectError> for Failure {
+    fn from(error: ConnectError) -> Self {
+        match &error {
+            ConnectError::Failed(inner) => Self::protocol(&error, inner),
+            ConnectError::InvalidName(_) => Self::usage(error),
+            _ => Self::connection(error),
+        }
+    }
+}
+
+impl From<ConnectionError> for Failure {
+    fn from(error: ConnectionError) -> Self {
+        match &error {
+            ConnectionError::Failed(inner) => Self::protocol(&error, inner),
+            _ => Self::connection(error),
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Certificates and keys: from files, or made on the spot.
+
+use std::path::Path;
+
+use gramseal::pki_types::pem::PemObject;
+use gramseal::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use gramseal::proto::config::Identity;
+use gramseal::proto::crypto::CryptoProvider;
+use gramseal::proto::wire::CipherSuite;
+use gramseal::webpki::Fingerprint;
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+};
+
+use crate::failure::Failure;
+
+/// An identity, and how peers can recognise it.
+pub(crate) struct Own {
+    pub(crate) identity: Identity,
+    pub(crate) fingerprint: Fingerprint,
+}
+
+/// What kind of key to make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeyKind {
+    EcdsaP256,
+    /// Of 2048 bits.
+    Rsa,
+}
+
+impl KeyKind {
+    /// The kind that `suites` need: ECDSA unless all of them want RSA.
+    pub(crate) fn for_suites(suites: &[CipherSuite]) -> Self {
+        let rsa = |suite: &CipherSuite| suite.to_string().contains("_RSA_");
+        if !suites.is_empty() && suites.iter().all(rsa) { Self::Rsa } else { Self::EcdsaP256 }
+    }
+}
+
+/// The certificates of `file`, at least one.
+pub(crate) fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, Failure> {
+    let unusable = |reason: String| Failure::usage(format!("{}: {reason}", file.display()));
+    let found = CertificateDer::pem_file_iter(file).map_err(|error| unusable(error.to_string()))?;
+    let found: Vec<_> = found.collect::<Result<_, _>>().map_err(|error| unusable(error.to_string()))?;
+    if found.is_empty() {
+        return Err(unusable("holds no certificate".to_owned()));
+    }
+    Ok(found)
+}
+
+/// The identity in two PEM files.
+pub(crate) fn from_files(provider: &CryptoProvider, cert: &Path, key: &Path) -> Result<Own, Failure> {
+    let chain = certificates(cert)?;
+    let private = PrivateKeyDer::from_pem_file(key)
+        .map_err(|error| Failure::usage(format!("{}: no private key: {error}", key.display())))?;
+    own(provider, chain, &private).map_err(|error| error.at(key))
+}
+
+/// A certificate for `name`, a host name or an IP address, signed with its own key.
+pub(crate) fn self_signed(provider: &CryptoProvider, name: &str, kind: KeyKind) -> Result<Own, Failure> {
+    let key = key_pair(kind)?;
+    let mut params = leaf_params(name)?;
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    let certificate = params.self_signed(&key).map_err(not_made)?;
+    own(provider, vec![certificate.der().clone()], &private_key(&key))
+}
+
+/// A certification authority that lives as long as the program.
+pub(crate) struct Authority {
+    kind: KeyKind,
+    certificate: CertificateDer<'static>,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+impl Authority {
+    /// With keys of `kind`, like everything it signs.
+    pub(crate) fn new(kind: KeyKind) -> Result<Self, Failure> {
+        let key = key_pair(kind)?;
+        let mut params = CertificateParams::new(Vec::new()).map_err(not_made)?;
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, "gramseal demo CA");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let certificate = params.self_signed(&key).map_err(not_made)?.der().clone();
+        Ok(Self { kind, certificate, issuer: Issuer::new(params, key) })
+    }
+
+    pub(crate) fn root(&self) -> CertificateDer<'static> {
+        self.certificate.clone()
+    }
+
+    /// An identity called `name` for peers of `purpose`.
+    pub(crate) fn issue(
+        &self,
+        provider: &CryptoProvider,
+        name: &str,
+        purpose: ExtendedKeyUsagePurpose,
+    ) -> Result<Own, Failure> {
+        let key = key_pair(self.kind)?;
+        let mut params = leaf_params(name)?;
+        params.extended_key_usages = vec![purpose];
+        params.use_authority_key_identifier_extension = true;
+        let certificate = params.signed_by(&key, &self.issuer).map_err(not_made)?;
+        own(provider, vec![certificate.der().clone()], &private_key(&key))
+    }
+}
+
+fn own(
+    provider: &CryptoProvider,
+    chain: Vec<CertificateDer<'static>>,
+    key: &PrivateKeyDer<'_>,
+) -> Result<Own, Failure> {
+    let fingerprint = chain.first().map(Fingerprint::of).ok_or_else(|| Failure::usage("the chain is empty"))?;
+    let key = provider.keys.load(key).map_err(Failure::usage)?;
+    Ok(Own { identity: Identity::new(chain, key).map_err(Failure::usage)?, fingerprint })
+}
+
+fn leaf_params(name: &str) -> Result<CertificateParams, Failure> {
+    let mut params = CertificateParams::new(vec![name.to_owned()]).map_err(not_made)?;
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.is_ca = IsCa::ExplicitNoCa;
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    Ok(params)
+}
+
+fn key_pair(kind: KeyKind) -> Result<KeyPair, Failure> {
+    let algorithm = match kind {
+        KeyKind::EcdsaP256 => &rcgen::PKCS_ECDSA_P256_SHA256,
+        KeyKind::Rsa => &rcgen::PKCS_RSA_SHA256,
+    };
+    KeyPair::generate_for(algorithm).map_err(not_made)
+}
+
+fn private_key(key: &KeyPair) -> PrivateKeyDer<'static> {
+    PrivatePkcs8KeyDer::from(key.serialize_der()).into()
+}
+
+fn not_made(error: rcgen::Error) -> Failure {
+    Failure::usage(format!("no certificate could be made: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_kinds_of_keys_make_identities() {
+        let provider = gramseal::provider();
+        for kind in [KeyKind::EcdsaP256, KeyKind::Rsa] {
+            assert!(self_signed(&provider, "localhost", kind).is_ok());
+            let authority = Authority::new(kind).unwrap();
+            assert!(authority.issue(&provider, "localhost", ExtendedKeyUsagePurpose::ServerAuth).is_ok());
+        }
+    }
+
+    #[test]
+    fn suites_say_what_key_they_need() {
+        let rsa = CipherSuite::TLS_DHE_RSA_WITH_AES_128_GCM_SHA256;
+        let ecdsa = CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256;
+        assert_eq!(KeyKind::for_suites(&[rsa]), KeyKind::Rsa);
+        assert_eq!(KeyKind::for_suites(&[rsa, ecdsa]), KeyKind::EcdsaP256);
+        assert_eq!(KeyKind::for_suites(&[]), KeyKind::EcdsaP256);
+    }
+
+    #[test]
+    fn files_without_certificates_are_wrong_use() {
+        assert!(matches!(certificates(Path::new("Cargo.toml")), Err(Failure::Usage(_))));
+        assert!(matches!(certificates(Path::new("no such file")), Err(Failure::Usage(_))));
+    }
+}

@@ -1,0 +1,51 @@
+//! IANA's names of cipher suites and groups, and which of them work here.
+
+use std::sync::Arc;
+
+use gramseal::proto::config::{ClientConfig, LegacySuites};
+use gramseal::proto::wire::{CipherSuite, NamedGroup};
+use gramseal::webpki::dangerous::AcceptAnyCertificate;
+
+/// The cipher suite called `name`.
+pub(crate) fn suite(name: &str) -> Result<CipherSuite, String> {
+    CipherSuite::from_name(name).ok_or_else(|| unknown(&usable_suites()))
+}
+
+/// The group called `name`.
+pub(crate) fn group(name: &str) -> Result<NamedGroup, String> {
+    NamedGroup::from_name(name).ok_or_else(|| unknown(&usable_groups()))
+}
+
+/// Which suites a configuration takes, legacy ones included: asked of the library, which alone knows.
+pub(crate) fn usable_suites() -> Vec<String> {
+    let provider = gramseal::provider();
+    let works = |suite: &CipherSuite| {
+        let builder = ClientConfig::builder(Arc::clone(&provider), Arc::new(AcceptAnyCertificate));
+        builder.with_legacy_suites(LegacySuites::Allowed).with_cipher_suites(&[*suite]).build().is_ok()
+    };
+    CipherSuite::ALL.iter().filter(|suite| works(suite)).map(ToString::to_string).collect()
+}
+
+fn usable_groups() -> Vec<String> {
+    gramseal::provider().groups.iter().map(|group| group.name().to_string()).collect()
+}
+
+fn unknown(known: &[String]) -> String {
+    format!("the name is not known; known are:\n  {}", known.join("\n  "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_names_are_answered_with_the_known_ones() {
+        assert_eq!(suite("TLS_DHE_RSA_WITH_AES_128_GCM_SHA256"), Ok(CipherSuite::TLS_DHE_RSA_WITH_AES_128_GCM_SHA256));
+        let message = suite("TLS_FANCY").unwrap_err();
+        assert!(message.contains("TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"), "{message}");
+        assert!(message.contains("TLS_DHE_RSA_WITH_CHACHA20_POLY1305_SHA256"), "{message}");
+        assert!(!message.contains("TLS_PSK_WITH_AES_128_CCM_8"), "{message}");
+        let message = group("p256").unwrap_err();
+        assert!(message.contains("x25519") && message.contains("ffdhe2048"), "{message}");
+    }
+}

@@ -1,0 +1,205 @@
+//! What the commands report: one type per line, with its form as JSON and for people.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use gramseal::proto::{DiscardCounts, Negotiated};
+use gramseal::webpki::{Fingerprint, describe};
+use gramseal::{Connection, ConnectionStats};
+use serde::Serialize;
+
+use crate::args::Export;
+use crate::failure::Failure;
+use crate::ladder::Rung;
+use crate::output::{hex, printable};
+use crate::trace::TraceLine;
+
+/// One line.
+#[derive(Debug, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub(crate) enum Event<'a> {
+    /// A server waits for clients.
+    Listening { address: SocketAddr, fingerprint: String },
+    /// Something of a handshake moved (`--trace`).
+    Trace(&'a TraceLine),
+    /// One rung of the ladder (`demo`).
+    Message(&'a Rung),
+    /// A handshake is done.
+    Connected(&'a Connected),
+    /// Application data came.
+    Datagram {
+        peer: SocketAddr,
+        #[serde(flatten)]
+        payload: Payload<'a>,
+    },
+    /// A connection ended in good order.
+    Closed {
+        peer: SocketAddr,
+        reason: &'a str,
+        #[serde(flatten)]
+        counts: Counts,
+    },
+    /// A connection, or the attempt to make one, failed.
+    Failed { peer: Option<SocketAddr>, reason: String, alert: Option<String> },
+    /// How the demonstration went.
+    Summary(&'a crate::demo::Summary),
+}
+
+/// A payload as text if it is text, else in hex.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Payload<'a> {
+    Utf8(&'a str),
+    Hex(String),
+}
+
+impl<'a> Payload<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        std::str::from_utf8(bytes).map_or_else(|_| Self::Hex(hex(bytes)), Self::Utf8)
+    }
+}
+
+/// What a handshake agreed on.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Connected {
+    pub(crate) peer: SocketAddr,
+    pub(crate) version: String,
+    pub(crate) cipher_suite: String,
+    pub(crate) group: Option<String>,
+    pub(crate) alpn: Option<String>,
+    pub(crate) server_name: Option<String>,
+    pub(crate) signature_scheme: Option<String>,
+    pub(crate) peer_identity: Option<PeerIdentity>,
+    pub(crate) export: Option<Exported>,
+}
+
+/// Who the peer's certificate says it is.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct PeerIdentity {
+    pub(crate) subject: String,
+    pub(crate) fingerprint: String,
+}
+
+/// Keying material (RFC 5705).
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Exported {
+    pub(crate) label: String,
+    pub(crate) hex: String,
+}
+
+impl Connected {
+    pub(crate) fn new(connection: &Connection, export: Option<&Export>) -> Result<Self, Failure> {
+        let Negotiated { version, cipher_suite, group, alpn, server_name, .. } = connection.negotiated().clone();
+        Ok(Self {
+            peer: connection.peer_addr(),
+            version: version.to_string(),
+            cipher_suite: cipher_suite.to_string(),
+            group: group.map(|group| group.to_string()),
+            alpn: alpn.as_deref().map(printable),
+            server_name: server_name.map(|name| printable(name.as_bytes())),
+            signature_scheme: connection.negotiated().peer_signature_scheme.map(|scheme| scheme.to_string()),
+            peer_identity: PeerIdentity::of(&connection.negotiated()),
+            export: export.map(|export| Exported::new(connection, export)).transpose()?,
+        })
+    }
+}
+
+impl fmt::Display for Connected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} connected: {}, {}", self.peer, self.version, self.cipher_suite)?;
+        if let Some(group) = &self.group {
+            write!(f, ", {group}")?;
+        }
+        if let Some(alpn) = &self.alpn {
+            write!(f, ", alpn {alpn}")?;
+        }
+        match &self.peer_identity {
+            Some(identity) => write!(f, ", peer {} {}", identity.subject, identity.fingerprint),
+            None => f.write_str(", peer without certificate"),
+        }
+    }
+}
+
+impl PeerIdentity {
+    fn of(negotiated: &Negotiated) -> Option<Self> {
+        let certificate = negotiated.peer_certificates.first()?;
+        let subject = describe(certificate).map_or_else(|_| "?".to_owned(), |description| description.subject);
+        Some(Self { subject, fingerprint: Fingerprint::of(certificate).to_string() })
+    }
+}
+
+impl Exported {
+    fn new(connection: &Connection, export: &Export) -> Result<Self, Failure> {
+        let mut out = vec![0; export.length];
+        connection
+            .export_keying_material(export.label.as_bytes(), None, &mut out)
+            .map_err(|error| Failure::usage(format!("--export: {error}")))?;
+        Ok(Self { label: export.label.clone(), hex: hex(&out) })
+    }
+}
+
+impl fmt::Display for Exported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "export {}: {}", printable(self.label.as_bytes()), self.hex)
+    }
+}
+
+/// What a connection counted.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(crate) struct Counts {
+    /// Records of application data.
+    pub(crate) records_sent: u64,
+    pub(crate) records_received: u64,
+    /// Datagrams of the protocol itself: handshake and alerts.
+    pub(crate) handshake_datagrams_sent: u64,
+    /// All of them.
+    pub(crate) datagrams_received: u64,
+    /// Flights sent again.
+    pub(crate) retransmissions: u32,
+    /// What was dropped, by reason.
+    pub(crate) discards: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Counts {
+    pub(crate) fn new(stats: &ConnectionStats) -> Self {
+        let protocol = &stats.protocol;
+        let mut discards = discards(&protocol.discards);
+        if stats.receive_queue_dropped > 0 {
+            discards.insert("receive_queue_full".to_owned(), stats.receive_queue_dropped.into());
+        }
+        Self {
+            records_sent: protocol.records_sealed,
+            records_received: protocol.records_opened,
+            handshake_datagrams_sent: protocol.datagrams_sent,
+            datagrams_received: protocol.datagrams_received,
+            retransmissions: protocol.retransmissions,
+            discards,
+        }
+    }
+}
+
+/// The reasons that occurred, with their counts.
+fn discards(counts: &DiscardCounts) -> serde_json::Map<String, serde_json::Value> {
+    let occurred = counts.iter().filter(|(_, count)| *count > 0);
+    occurred.map(|(reason, count)| (reason.name().to_owned(), count.into())).collect()
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} records sent, {} received; {} handshake datagrams sent, {} datagrams received; {} retransmissions",
+            self.records_sent,
+            self.records_received,
+            self.handshake_datagrams_sent,
+            self.datagrams_received,
+            self.retransmissions
+        )?;
+        let mut separator = "; discarded: ";
+        for (reason, count) in &self.discards {
+            write!(f, "{separator}{reason} {count}")?;
+            separator = ", ";
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,144 @@
+//! `gramseal server`: accepts associations and prints what arrives.
+
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
+
+use gramseal::proto::config::ClientAuth;
+use gramseal::{CloseReason, Connection, ConnectionError, CookiePolicy, Endpoint, Incoming};
+use tokio::sync::mpsc;
+
+use crate::args::{Export, ServerArgs};
+use crate::failure::Failure;
+use crate::identity::{self, KeyKind, Own};
+use crate::ladder::Side;
+use crate::output::{self, NOTICE, Output, printable};
+use crate::report::{Connected, Counts, Event, Payload};
+use crate::setup::{self, Settings};
+use crate::trace::LiveTrace;
+
+pub(crate) async fn run(args: ServerArgs, output: Output) -> Result<(), Failure> {
+    let (endpoint, own) = start(&args, output)?;
+    let address = endpoint.local_addr().map_err(Failure::connection)?;
+    let fingerprint = own.fingerprint.to_string();
+    let text = format!("listening on {address}\ncertificate {fingerprint}");
+    output.status(&Event::Listening { address, fingerprint }, text);
+
+    let service = Service { echo: args.echo, export: args.common.export, output };
+    let result = accept(&endpoint, &service, args.once).await;
+    endpoint.close().await;
+    result
+}
+
+fn start(args: &ServerArgs, output: Output) -> Result<(Endpoint, Own), Failure> {
+    let mut settings = Settings::new(&args.common)?;
+    if args.common.trace {
+        settings.trace = Some(Arc::new(LiveTrace { side: Side::Server, output }));
+    }
+    let own = own_identity(args)?;
+    let config = settings.server(own.identity.clone(), client_auth(args)?)?;
+    let cookies = if args.no_cookie { CookiePolicy::Off } else { CookiePolicy::Required };
+    let unusable = |error: &dyn std::fmt::Display| format!("--listen {}: {error}", args.listen);
+    let addresses: Vec<SocketAddr> =
+        args.listen.to_socket_addrs().map_err(|error| Failure::usage(unusable(&error)))?.collect();
+    let address = addresses.first().ok_or_else(|| Failure::usage(unusable(&"no address")))?;
+    let endpoint = Endpoint::builder().with_server(config).with_cookie_policy(cookies).bind(*address);
+    Ok((endpoint.map_err(|error| Failure::connection(unusable(&error)))?, own))
+}
+
+fn own_identity(args: &ServerArgs) -> Result<Own, Failure> {
+    let provider = gramseal::provider();
+    if let (Some(cert), Some(key)) = (&args.identity.cert, &args.identity.key) {
+        return identity::from_files(&provider, cert, key);
+    }
+    let name = args.self_signed.as_deref().unwrap_or("localhost");
+    identity::self_signed(&provider, name, KeyKind::for_suites(&args.common.suites))
+}
+
+fn client_auth(args: &ServerArgs) -> Result<ClientAuth, Failure> {
+    let Some(file) = &args.client_ca else { return Ok(ClientAuth::None) };
+    let verifier = setup::roots(file)?;
+    Ok(if args.require_client_cert { ClientAuth::Required(verifier) } else { ClientAuth::Optional(verifier) })
+}
+
+/// Serves everybody until the endpoint ends, the user asks, or, with `once`, the first connection
+/// has closed.
+async fn accept(endpoint: &Endpoint, service: &Service, once: bool) -> Result<(), Failure> {
+    let (done, mut first_done) = mpsc::unbounded_channel();
+    loop {
+        tokio::select! {
+            incoming = endpoint.accept() => {
+                let Some(incoming) = incoming else { return Ok(()) };
+                let (service, done) = (service.clone(), done.clone());
+                tokio::spawn(async move {
+                    let result = service.serve(incoming).await;
+                    // Nobody listens any more once the program is ending.
+                    let _ = done.send(result);
+                });
+            }
+            result = first_done.recv() => match result {
+                Some(result) if once => return result,
+                Some(Err(Failure::Usage(reason))) => return Err(Failure::Usage(reason)),
+                Some(_) | None => {}
+            },
+            _ = tokio::signal::ctrl_c() => return Ok(()),
+        }
+    }
+}
+
+/// What the server does with each connection.
+#[derive(Debug, Clone)]
+struct Service {
+    echo: bool,
+    export: Option<Export>,
+    output: Output,
+}
+
+impl Service {
+    /// From the first ClientHello with a cookie to the end; reports all there is to report.
+    async fn serve(&self, incoming: Incoming) -> Result<(), Failure> {
+        let peer = incoming.peer();
+        let connection = match incoming.await {
+            Ok(connection) => connection,
+            Err(error) => return Err(self.failed(peer, Failure::from(error))),
+        };
+        let connected = Connected::new(&connection, self.export.as_ref())?;
+        self.output.result(&Event::Connected(&connected), &connected);
+        if let Some(export) = connected.export.as_ref().filter(|_| !self.output.is_json()) {
+            output::note(export);
+        }
+        let ended = self.datagrams(&connection, peer).await;
+        let counts = Counts::new(&connection.stats());
+        match ended {
+            Ok(reason) => {
+                let reason = reason.to_string();
+                let text = format!("{peer} {reason}");
+                self.output.status(&Event::Closed { peer, reason: &reason, counts: counts.clone() }, text);
+                self.output.detail(format_args!("{peer} {counts}"));
+                Ok(())
+            }
+            Err(error) => {
+                self.output.detail(format_args!("{peer} {counts}"));
+                Err(self.failed(peer, Failure::from(error)))
+            }
+        }
+    }
+
+    async fn datagrams(&self, connection: &Connection, peer: SocketAddr) -> Result<CloseReason, ConnectionError> {
+        while let Some(data) = connection.recv().await? {
+            let text = format!("{peer} {}", printable(&data));
+            self.output.result(&Event::Datagram { peer, payload: Payload::new(&data) }, text);
+            if self.echo
+                && let Err(error) = connection.send(&data)
+            {
+                output::note(format_args!("{NOTICE}{peer} not sent back: {error}{NOTICE:#}"));
+            }
+        }
+        Ok(connection.closed().await)
+    }
+
+    fn failed(&self, peer: SocketAddr, failure: Failure) -> Failure {
+        let text = format!("{NOTICE}{peer} failed: {failure}{NOTICE:#}");
+        self.output.status(&failure.event(Some(peer)), text);
+        failure
+    }
+}

@@ -1,0 +1,124 @@
+//! From options to configurations.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use gramseal::proto::config::{
+    ClientAuth, ClientConfig, ConfigError, Identity, LegacySuites, PeerVerifier, ServerConfig, Transport,
+};
+use gramseal::proto::wire::{CipherSuite, NamedGroup};
+use gramseal::proto::{KeyLog, Trace};
+use gramseal::{KeyLogFile, trust};
+
+use crate::args::{CommonArgs, TrustArgs, Version};
+use crate::failure::Failure;
+
+/// What both roles take from the common options.
+pub(crate) struct Settings {
+    suites: Vec<CipherSuite>,
+    groups: Vec<NamedGroup>,
+    alpn: Vec<String>,
+    legacy: LegacySuites,
+    pub(crate) transport: Transport,
+    pub(crate) key_log: Option<Arc<dyn KeyLog>>,
+    pub(crate) trace: Option<Arc<dyn Trace>>,
+}
+
+/// Calls the setters that both builders have.
+macro_rules! apply {
+    ($settings:expr, $builder:expr) => {{
+        let settings: &Settings = $settings;
+        let mut builder = $builder
+            .with_alpn(&settings.alpn)
+            .with_legacy_suites(settings.legacy)
+            .with_transport(settings.transport.clone());
+        if !settings.suites.is_empty() {
+            builder = builder.with_cipher_suites(&settings.suites);
+        }
+        if !settings.groups.is_empty() {
+            builder = builder.with_groups(&settings.groups);
+        }
+        if let Some(key_log) = &settings.key_log {
+            builder = builder.with_key_log(Arc::clone(key_log));
+        }
+        if let Some(trace) = &settings.trace {
+            builder = builder.with_trace(Arc::clone(trace));
+        }
+        builder
+    }};
+}
+impl Settings {
+    /// Opens the key log, if there is one.
+    pub(crate) fn new(common: &CommonArgs) -> Result<Self, Failure> {
+        if common.dtls == Version::Dtls13 {
+            return Err(Failure::usage("DTLS 1.3 is not implemented yet"));
+        }
+        let mut transport = Transport::default();
+        if let Some(mtu) = common.mtu {
+            transport.mtu = mtu;
+        }
+        Ok(Self {
+            suites: common.suites.clone(),
+            groups: common.groups.clone(),
+            alpn: common.alpn.clone(),
+            legacy: if common.legacy { LegacySuites::Allowed } else { LegacySuites::Refused },
+            transport,
+            key_log: key_log(common.keylog.as_deref())?,
+            trace: None,
+        })
+    }
+
+    pub(crate) fn client(
+        &self,
+        verifier: Arc<dyn PeerVerifier>,
+        identity: Option<Identity>,
+    ) -> Result<Arc<ClientConfig>, Failure> {
+        let mut builder = apply!(self, ClientConfig::builder(gramseal::provider(), verifier));
+        if let Some(identity) = identity {
+            builder = builder.with_identity(identity);
+        }
+        builder.build().map(Arc::new).map_err(refused)
+    }
+
+    pub(crate) fn server(&self, identity: Identity, client_auth: ClientAuth) -> Result<Arc<ServerConfig>, Failure> {
+        let builder = apply!(self, ServerConfig::builder(gramseal::provider(), identity));
+        builder.with_client_auth(client_auth).build().map(Arc::new).map_err(refused)
+    }
+}
+
+fn refused(error: ConfigError) -> Failure {
+    match error {
+        ConfigError::UnsupportedCipherSuite(suite) if suite.to_string().starts_with("TLS_DHE_") => {
+            Failure::usage(format!("{error} (--legacy)"))
+        }
+        error => Failure::usage(error),
+    }
+}
+
+fn key_log(file: Option<&Path>) -> Result<Option<Arc<dyn KeyLog>>, Failure> {
+    let opened = match file {
+        Some(file) => KeyLogFile::open(file).map(Some).map_err(|error| Failure::usage(error).at(file)),
+        None => KeyLogFile::from_env().map_err(|error| Failure::usage(format!("SSLKEYLOGFILE: {error}"))),
+    };
+    Ok(opened?.map(|key_log| key_log as Arc<dyn KeyLog>))
+}
+
+/// Which servers a client believes.
+pub(crate) fn verifier(args: &TrustArgs) -> Result<Arc<dyn PeerVerifier>, Failure> {
+    if args.insecure {
+        return Ok(Arc::new(gramseal::webpki::dangerous::AcceptAnyCertificate));
+    }
+    match (&args.fingerprint, &args.ca) {
+        (Some(fingerprint), _) => Ok(trust::fingerprints([*fingerprint])),
+        (None, Some(file)) => roots(file),
+        (None, None) => {
+            trust::system_roots().map_err(|error| Failure::usage(format!("the operating system's roots: {error}")))
+        }
+    }
+}
+
+/// Trusts the roots in a PEM file.
+pub(crate) fn roots(file: &Path) -> Result<Arc<dyn PeerVerifier>, Failure> {
+    let pem = std::fs::read(file).map_err(|error| Failure::usage(error).at(file))?;
+    trust::roots_from_pem(&pem).map_err(|error| Failure::usage(error).at(file))
+}
