@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+use gramseal_proto::CertificateFault;
 use gramseal_proto::config::{ConfigError, Identity};
 use gramseal_proto::crypto::{CryptoProvider, KeyRejected};
 use pki_types::pem::{self, PemObject};
@@ -33,6 +34,13 @@ pub fn identity_from_pem(chain: &[u8], key: &[u8]) -> Result<Identity, IdentityE
         CertificateDer::pem_slice_iter(chain).collect::<Result<_, _>>().map_err(IdentityError::Chain)?;
     let key = PrivateKeyDer::from_pem_slice(key).map_err(IdentityError::Key)?;
     let key = provider().keys.load(&key).map_err(IdentityError::KeyRejected)?;
+    if let Some(own) = chain.first() {
+        match gramseal_webpki::belong_together(own, &*key) {
+            Ok(true) => {}
+            Ok(false) => return Err(IdentityError::KeyMismatch),
+            Err(fault) => return Err(IdentityError::Certificate(fault)),
+        }
+    }
     Identity::new(chain, key).map_err(IdentityError::Config)
 }
 
@@ -46,6 +54,10 @@ pub enum IdentityError {
     Key(pem::Error),
     /// The private key cannot be used.
     KeyRejected(KeyRejected),
+    /// Our own certificate, the first of the chain, cannot be used.
+    Certificate(CertificateFault),
+    /// The private key belongs to another certificate than the first of the chain.
+    KeyMismatch,
     /// The chain and the key make no identity: above all, a chain without a certificate.
     Config(ConfigError),
 }
@@ -57,6 +69,8 @@ impl fmt::Display for IdentityError {
             Self::Key(pem::Error::NoItemsFound) => f.write_str("there is no private key in PEM"),
             Self::Key(error) => write!(f, "the private key cannot be read: {error}"),
             Self::KeyRejected(reason) => reason.fmt(f),
+            Self::Certificate(fault) => write!(f, "our own certificate cannot be used: {fault:?}"),
+            Self::KeyMismatch => f.write_str("the private key does not belong to the first certificate of the chain"),
             Self::Config(error) => error.fmt(f),
         }
     }
@@ -75,6 +89,9 @@ mod tests {
         let (chain, key) = (identity.chain_pem.as_bytes(), identity.key_pem.as_bytes());
         assert!(identity_from_pem(chain, key).is_ok());
         assert!(matches!(identity_from_pem(key, key), Err(IdentityError::Config(ConfigError::EmptyCertificateChain))));
+        let other = TestPki::new().server("a.test");
+        let mixed = identity_from_pem(chain, other.key_pem.as_bytes());
+        assert!(matches!(mixed, Err(IdentityError::KeyMismatch)));
         let missing = identity_from_pem(chain, chain).map(drop);
         assert_eq!(missing.unwrap_err().to_string(), "there is no private key in PEM");
     }

@@ -1,7 +1,7 @@
 //! Takes the public key out of a certificate.
 
 use gramseal_proto::CertificateFault;
-use gramseal_proto::crypto::PublicKey;
+use gramseal_proto::crypto::{PublicKey, SigningKey};
 use pki_types::CertificateDer;
 use webpki::EndEntityCert;
 use x509_cert::der::asn1::{AnyRef, BitStringRef};
@@ -20,6 +20,16 @@ use crate::fault::fault;
 pub fn public_key_of(certificate: &CertificateDer<'_>) -> Result<PublicKey, CertificateFault> {
     let parsed = EndEntityCert::try_from(certificate).map_err(|error| fault(&error))?;
     public_key(&parsed)
+}
+
+/// Whether `key` is the private key of `certificate`; also true if the key does not tell its public
+/// half.
+///
+/// # Errors
+/// As for [`public_key_of`].
+pub fn belong_together(certificate: &CertificateDer<'_>, key: &dyn SigningKey) -> Result<bool, CertificateFault> {
+    let certified = public_key_of(certificate)?;
+    Ok(key.public_key().is_none_or(|info| split(&info).is_ok_and(|own| own == certified)))
 }
 
 /// The public key of a certificate that is parsed already.

@@ -29,6 +29,6 @@ pub use describe::{Description, describe};
 pub use fingerprint::{Fingerprint, FingerprintVerifier, ParseFingerprintError};
 pub use gramseal_proto::CertificateFault;
 pub use gramseal_proto::config::{PeerRole, PeerVerified, PeerVerifier, Presented};
-pub use key::public_key_of;
+pub use key::{belong_together, public_key_of};
 #[cfg(feature = "system-roots")]
 pub use system::SystemRoots;

@@ -38,7 +38,7 @@ pub(super) struct Suspicion {
 
 impl Suspicion {
     pub(super) fn of(description: AlertDescription) -> Self {
-        Self { description, patience: 2 }
+        Self { description, patience: 3 }
     }
 }
 

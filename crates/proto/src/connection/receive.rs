@@ -191,12 +191,16 @@ impl Connection {
 
     fn handle_fragment(&mut self, number: RecordNumber, fragment: Fragment<'_>, now: Instant) {
         let Some(handshake) = &mut self.handshake else {
-            return self.old_fragment(number.epoch, fragment, true);
+            return self.old_fragment(number.epoch, fragment);
         };
         // RFC 5246 §7.4.1.1: meaningless while a handshake goes on. It must not use up the number
         // of the message that is due.
         if fragment.msg_type == HandshakeType::HELLO_REQUEST && !handshake.is_done() {
             return self.discard(Discard::UnexpectedContent);
+        }
+        // Nothing is due any more, so nothing is kept: only a repetition of what came can matter.
+        if handshake.is_done() {
+            return self.old_fragment(number.epoch, fragment);
         }
         if self.out_of_order(number, &fragment, now) {
             return;
@@ -218,7 +222,7 @@ impl Connection {
                 if last_fragment && handshake.inbound.is_latest(message_seq) {
                     self.repeat_flight(now);
                 }
-                return self.old_fragment(number.epoch, fragment, last_fragment);
+                return self.old_fragment(number.epoch, fragment);
             }
             Err(reason) => return self.discard(reason),
         }
@@ -264,7 +268,7 @@ impl Connection {
     }
 
     /// A message that was delivered before, or that begins another handshake.
-    fn old_fragment(&mut self, epoch: Epoch, fragment: Fragment<'_>, last_fragment: bool) {
+    fn old_fragment(&mut self, epoch: Epoch, fragment: Fragment<'_>) {
         let done = self.phase == Phase::Connected && epoch != Epoch::UNPROTECTED;
         let renegotiates = match self.role {
             Role::Client(_) => fragment.msg_type == HandshakeType::HELLO_REQUEST,
@@ -276,7 +280,7 @@ impl Connection {
         }
         match &mut self.handshake {
             // RFC 6347 §4.2.4: the peer repeats its last flight because it misses ours.
-            Some(handshake) if done && fragment.msg_type == HandshakeType::FINISHED && last_fragment => {
+            Some(handshake) if done && fragment.msg_type == HandshakeType::FINISHED && fragment.is_last() => {
                 handshake.outbound.rewind();
                 self.stats.retransmissions += 1;
             }

@@ -124,6 +124,11 @@ impl Fragment<'_> {
         }
     }
 
+    /// Whether the fragment holds the end of the message.
+    pub fn is_last(&self) -> bool {
+        self.fragment_offset as usize + self.body.len() == self.length as usize
+    }
+
     /// Whether the fragment is the whole message.
     pub fn is_whole(&self) -> bool {
         self.body.len() == self.length as usize
