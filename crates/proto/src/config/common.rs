@@ -29,7 +29,7 @@ pub enum LegacySuites {
 pub struct Transport {
     /// The largest datagram to send, in bytes of UDP payload: 256 to 65,507. Default 1200.
     pub mtu: usize,
-    /// The first retransmission timeout. Default 400 ms.
+    /// The first retransmission timeout; less than 10 ms is taken as 10 ms. Default 400 ms.
     pub initial_timeout: Duration,
     /// Where doubling stops. Default 60 s.
     pub max_timeout: Duration,

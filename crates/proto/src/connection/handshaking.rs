@@ -3,7 +3,7 @@
 
 use alloc::vec::Vec;
 
-use gramseal_wire::{AlertDescription, MessageSeq};
+use gramseal_wire::{AlertDescription, MessageSeq, SequenceNumber};
 
 use crate::config::Common;
 use crate::flight::{Inbound, InboundLimits, Outbound, Retransmit};
@@ -22,6 +22,8 @@ pub(super) struct Handshaking {
     /// When the handshake fails, or, once it is done, when our last flight is forgotten.
     pub(super) deadline: Instant,
     pub(super) suspicion: Option<Suspicion>,
+    /// The record number with which our present ClientHello went out first.
+    pub(super) hello_record: SequenceNumber,
     /// One record's payload on its way out.
     pub(super) payload: Vec<u8>,
 }
@@ -54,6 +56,7 @@ impl Handshaking {
             flights: Flights::after(first),
             deadline: now + transport.handshake_timeout,
             suspicion: None,
+            hello_record: SequenceNumber(0),
             payload: Vec::new(),
         }
     }

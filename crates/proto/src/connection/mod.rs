@@ -9,6 +9,7 @@ mod close;
 mod event;
 mod export;
 mod handshaking;
+mod hello;
 mod mtu;
 mod receive;
 mod stats;

@@ -7,6 +7,7 @@ use gramseal_wire::{
     RecordNumber,
 };
 
+use super::apply::PROTECTED;
 use super::handshaking::Suspicion;
 use super::{CloseReason, Connection, Phase, Role};
 use crate::discard::Discard;
@@ -101,8 +102,10 @@ impl Connection {
     /// Sets a record of the next epoch aside until its keys are there.
     fn keep_early(&mut self, record: &[u8]) -> bool {
         let Some(handshake) = &mut self.handshake else { return false };
-        let early = peek_epoch(record).is_some() && peek_epoch(record) == self.records.newest_read_epoch().next();
-        if !early || handshake.is_done() {
+        // In 1.2 only one epoch ever gets keys. Once it has them nothing is early any more, and what
+        // claims to be would be kept for nothing and lost uncounted.
+        let waits = self.records.newest_read_epoch() == Epoch::UNPROTECTED;
+        if !waits || peek_epoch(record) != Some(PROTECTED) {
             return false;
         }
         if let Err(reason) = handshake.early.push(record) {
@@ -168,6 +171,8 @@ impl Connection {
             self.closed_by_peer();
         } else if ends {
             let received = AlertReceived { description: alert.description, authenticated: true };
+            // The peer has forgotten the association: it has no use for our flight.
+            self.handshake = None;
             self.end(CloseReason::Failed(Error::AlertReceived(received)));
         }
     }
@@ -193,7 +198,15 @@ impl Connection {
         if fragment.msg_type == HandshakeType::HELLO_REQUEST && !handshake.is_done() {
             return self.discard(Discard::UnexpectedContent);
         }
-        match handshake.inbound.insert(number.epoch, fragment) {
+        if self.out_of_order(number, &fragment, now) {
+            return;
+        }
+        let Some(handshake) = &mut self.handshake else { return };
+        let inserted = handshake.inbound.insert(number.epoch, fragment);
+        for reason in handshake.inbound.take_displaced() {
+            self.stats.discards.count(reason);
+        }
+        match inserted {
             Ok(Inserted::Stored) => handshake.suspicion = None,
             Ok(Inserted::AlreadyHad) => {
                 handshake.suspicion = None;
@@ -201,9 +214,6 @@ impl Connection {
             }
             Ok(Inserted::Old { message_seq, last_fragment, .. }) => {
                 handshake.suspicion = None;
-                if handshake.state.awaits_hello_verify_request() {
-                    return self.another_cookie(number, fragment, now);
-                }
                 // RFC 6347 §4.2.4: the end of the peer's flight once more.
                 if last_fragment && handshake.inbound.is_latest(message_seq) {
                     self.repeat_flight(now);
@@ -218,7 +228,7 @@ impl Connection {
     }
 
     /// One step of the handshake.
-    fn handle_message(&mut self, message: &Message, number: RecordNumber, now: Instant) {
+    pub(super) fn handle_message(&mut self, message: &Message, number: RecordNumber, now: Instant) {
         let Some(handshake) = &mut self.handshake else { return };
         handshake.flights.number(Direction::Received);
         let length = message.body_len();
@@ -241,17 +251,6 @@ impl Connection {
                 self.apply(actions, now);
             }
             Err(error) => self.fail(error),
-        }
-    }
-
-    /// A HelloVerifyRequest with a number that was used before: servers without state number all
-    /// of them 0, and a new one replaces the cookie (RFC 6347 §4.2.1).
-    fn another_cookie(&mut self, number: RecordNumber, fragment: Fragment<'_>, now: Instant) {
-        let request = fragment.msg_type == HandshakeType::HELLO_VERIFY_REQUEST && fragment.is_whole();
-        let message = fragment.to_vec().ok().and_then(|bytes| Message::new(number.epoch, bytes).ok());
-        match message.filter(|_| request) {
-            Some(message) => self.handle_message(&message, number, now),
-            None => self.discard(Discard::FragmentOld),
         }
     }
 

@@ -32,6 +32,7 @@ impl Connection {
         if !handshake.retransmit.expire(now) {
             return;
         }
+        handshake.state.timed_out();
         if let Some(suspicion) = &mut handshake.suspicion {
             suspicion.patience = suspicion.patience.saturating_sub(1);
             if suspicion.patience == 0 {

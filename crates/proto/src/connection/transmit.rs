@@ -124,13 +124,12 @@ impl Connection {
         if payload.len() > limit {
             return Err(SendError::TooLarge { limit });
         }
-        let needed = self.sealed_len(payload.len());
         match self.records.seal(PROTECTED, ContentType::APPLICATION_DATA, payload, out) {
             Ok(len) => {
                 self.stats.records_sealed += 1;
                 Ok(len)
             }
-            Err(SealError::BufferTooSmall) => Err(SendError::BufferTooSmall { needed }),
+            Err(SealError::BufferTooSmall) => Err(SendError::BufferTooSmall { needed: self.sealed_len(payload.len()) }),
             Err(SealError::TooLong) => Err(SendError::TooLarge { limit }),
             Err(SealError::Exhausted | SealError::NoSuchEpoch | SealError::Crypto) => Err(SendError::KeysExhausted),
         }

@@ -14,8 +14,9 @@ use super::cookie::COOKIE_LEN;
 use crate::FirstHello;
 use crate::discard::Discard;
 
-/// A client numbers its hellos 0, 1, … and needs a third only if its cookie expired under way.
-const MAX_MESSAGE_SEQ: MessageSeq = MessageSeq(16);
+/// A client numbers its hellos 0, 1, … and needs a third only if its cookie expired under way, or
+/// if somebody forges requests for cookies, a few with each timeout of a handshake.
+const MAX_MESSAGE_SEQ: MessageSeq = MessageSeq(255);
 
 /// Bytes of the shortest datagram that [`Hello::read`] accepts.
 const MIN_HELLO_LEN: usize = PlaintextHeader::LEN + HandshakeHeader::LEN + 2 + 32 + 1 + 1;

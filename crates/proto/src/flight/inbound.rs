@@ -76,6 +76,8 @@ pub(crate) struct Inbound {
     lowest_epoch: Epoch,
     /// The one that a fragment came for last is at the end; at most `MAX_VERSIONS` times `ahead`.
     partials: Vec<Partial>,
+    /// Why each message that had begun to arrive was given up for another one.
+    displaced: Vec<Discard>,
 }
 
 impl Inbound {
@@ -83,7 +85,7 @@ impl Inbound {
     pub(crate) fn new(next: MessageSeq, limits: InboundLimits) -> Self {
         let one_message = Partial::max_charge(limits.max_message_len as usize, 64);
         let limits = InboundLimits { max_buffered: limits.max_buffered.max(one_message), ..limits };
-        Self { next: Some(next), limits, lowest_epoch: Epoch::UNPROTECTED, partials: Vec::new() }
+        Self { next: Some(next), limits, lowest_epoch: Epoch::UNPROTECTED, partials: Vec::new(), displaced: Vec::new() }
     }
 
     /// Takes in one fragment that arrived in a record of `epoch`. Then call [`Self::next`] until
@@ -114,18 +116,33 @@ impl Inbound {
         self.store(version, range, fragment.body)
     }
 
+    /// Why messages that had begun to arrive were given up since the last call, for the statistics.
+    pub(crate) fn take_displaced(&mut self) -> Vec<Discard> {
+        core::mem::take(&mut self.displaced)
+    }
+
     /// The next message, if it is whole.
     pub(crate) fn next(&mut self) -> Option<Message> {
         let due = self.next?;
         let whole = |partial: &Partial| partial.version.message_seq == due && partial.is_whole();
         let index = self.partials.iter().position(whole)?;
         let partial = self.partials.remove(index);
-        self.partials.retain(|other| other.version.message_seq != due);
+        self.partials.retain(|other| other.version.message_seq > due);
         if self.partials.is_empty() {
             self.partials = Vec::new();
         }
         self.next = due.next();
         Some(partial.into_message())
+    }
+
+    /// Makes `message_seq` the message that is due, whatever was due before. What is kept stays.
+    pub(crate) fn start_at(&mut self, message_seq: MessageSeq) {
+        self.next = Some(message_seq);
+    }
+
+    /// Whether `message_seq` comes before the message that is due.
+    pub(crate) fn is_old(&self, message_seq: MessageSeq) -> bool {
+        self.next.is_none_or(|next| message_seq < next)
     }
 
     /// Whether `message_seq` is the message delivered last.
@@ -197,9 +214,13 @@ impl Inbound {
         // What is left is all unprotected, or all of an earlier epoch.
         let keep = if protected { 0 } else { MAX_VERSIONS - 1 };
         let mut surplus = rivals().count().saturating_sub(keep);
-        self.partials.retain(|partial| {
+        let Self { partials, displaced, .. } = self;
+        partials.retain(|partial| {
             let goes = surplus > 0 && partial.version.message_seq == new.message_seq;
-            surplus -= usize::from(goes);
+            if goes {
+                surplus -= 1;
+                displaced.push(Discard::FragmentMismatch);
+            }
             !goes
         });
         Ok(())
@@ -217,6 +238,7 @@ impl Inbound {
             let seq = |(_, partial): &(usize, &Partial)| partial.version.message_seq;
             let Some((last, _)) = self.partials.iter().enumerate().max_by_key(seq) else { break };
             held -= self.partials.remove(last).charge();
+            self.displaced.push(Discard::ReassemblyFull);
         }
         Ok(())
     }

@@ -41,14 +41,23 @@ pub(crate) struct Retransmit {
     /// When the timer was last armed or re-armed.
     armed: Option<Instant>,
     expiries: u32,
+    /// How often the peer had the flight repeated.
+    requests: u8,
 }
 
+/// No wait is shorter: one of zero would double to zero, and repeat a flight without end.
+const LEAST_WAIT: Duration = Duration::from_millis(10);
+/// So often a peer may have one flight repeated. It asks when its own timer runs out, each time
+/// after twice the time, so that a minute holds eight times; whoever asks more is not waiting.
+const MAX_REQUESTS: u8 = 8;
+
 impl Retransmit {
-    /// A stopped timer that waits `initial` at first and never longer than `max`, for which
-    /// RFC 6347 §4.2.4.1 wants no less than 60 s.
+    /// A stopped timer that waits `initial`, at least 10 ms, at first and never longer than `max`,
+    /// for which RFC 6347 §4.2.4.1 wants no less than 60 s.
     pub(crate) fn new(initial: Duration, max: Duration) -> Self {
+        let initial = initial.max(LEAST_WAIT);
         let max = max.max(initial);
-        Self { initial, max, current: initial, deadline: None, armed: None, expiries: 0 }
+        Self { initial, max, current: initial, deadline: None, armed: None, expiries: 0, requests: 0 }
     }
 
     /// Starts the wait: the flight is out and an answer is expected.
@@ -58,15 +67,18 @@ impl Retransmit {
     }
 
     /// The peer repeats its own flight, so it misses ours: whether to send ours again at once. If
-    /// so, the wait begins anew and is no longer than before. Not more often than the first wait,
-    /// or whoever repeats one datagram of the peer's could make us send any number of flights.
+    /// so, the wait begins anew and is no longer than before. Not more often than the first wait
+    /// and not for ever, or whoever repeats or forges one small datagram of the peer's could make us
+    /// send it any number of flights.
     pub(crate) fn repeat_on_request(&mut self, now: Instant) -> bool {
         let due =
             self.deadline.is_some() && self.armed.is_some_and(|armed| now.saturating_since(armed) >= self.initial);
-        if due {
-            self.arm(now);
+        if !due || self.requests >= MAX_REQUESTS {
+            return false;
         }
-        due
+        self.requests += 1;
+        self.arm(now);
+        true
     }
 
     /// Stops the wait and keeps its value.
@@ -105,6 +117,7 @@ impl Retransmit {
     pub(crate) fn progress(&mut self) {
         self.current = self.initial;
         self.expiries = 0;
+        self.requests = 0;
         self.stop();
     }
 }

@@ -18,7 +18,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use gramseal_wire::{CipherSuite, Epoch, HandshakeType, NamedGroup, ProtocolVersion, SignatureScheme};
+use gramseal_wire::{CipherSuite, Epoch, HandshakeType, MessageSeq, NamedGroup, ProtocolVersion, SignatureScheme};
 use pki_types::CertificateDer;
 use zeroize::Zeroizing;
 
@@ -142,10 +142,19 @@ impl State {
         if finished { auth12::PROTECTED } else { auth12::PLAINTEXT }
     }
 
-    /// Whether a HelloVerifyRequest is still an answer, whatever its number
-    /// (RFC 6347 §4.2.1: a server without state may send several).
-    pub(crate) fn awaits_hello_verify_request(&self) -> bool {
-        matches!(self, Self::ClientHello(_))
+    /// The number of the ClientHello that we sent last, while it awaits its answer.
+    pub(crate) fn hello_sent(&self) -> Option<MessageSeq> {
+        match self {
+            Self::ClientHello(state) => Some(state.sent()),
+            _ => None,
+        }
+    }
+
+    /// Our flight is sent again: what was ignored for being too much is welcome again.
+    pub(crate) fn timed_out(&mut self) {
+        if let Self::ClientHello(state) = self {
+            state.allow_cookies();
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! The key schedule of DTLS 1.2: PRF (RFC 5246 §5), extended master secret (RFC 7627 §4), key
 //! block (RFC 5246 §6.3), Finished (§7.4.9) and exporters (RFC 5705 §4).
 
+use alloc::boxed::Box;
+
 use gramseal_wire::Random;
 use zeroize::{Zeroize, Zeroizing};
 
@@ -35,7 +37,9 @@ pub(super) enum Side {
 /// The secret of a session and what exporters need beside it. Wiped when dropped.
 pub(crate) struct Session12 {
     hash: &'static dyn Hash,
-    master_secret: Zeroizing<[u8; 48]>,
+    /// In a box, because the session moves from state to state: a move would leave a copy behind that
+    /// nobody wipes.
+    master_secret: Box<Zeroizing<[u8; 48]>>,
     randoms: Randoms,
 }
 
@@ -47,8 +51,8 @@ impl Session12 {
         session_hash: &Digest,
         randoms: Randoms,
     ) -> Self {
-        let mut master_secret = Zeroizing::new([0; 48]);
-        prf(hash, premaster_secret, b"extended master secret", &[session_hash.as_ref()], &mut *master_secret);
+        let mut master_secret = Box::new(Zeroizing::new([0; 48]));
+        prf(hash, premaster_secret, b"extended master secret", &[session_hash.as_ref()], &mut **master_secret);
         Self { hash, master_secret, randoms }
     }
 
@@ -69,7 +73,7 @@ impl Session12 {
         let mut block = Zeroizing::new([0; 2 * (32 + NONCE_LEN)]);
         let (used, _) = block.split_at_mut(2 * (key_len + iv_len));
         let Randoms { client, server } = &self.randoms;
-        prf(self.hash, &*self.master_secret, b"key expansion", &[&server.0, &client.0], used);
+        prf(self.hash, &**self.master_secret, b"key expansion", &[&server.0, &client.0], used);
 
         let (keys, ivs) = used.split_at(2 * key_len);
         let (client_key, server_key) = keys.split_at(key_len);
@@ -93,7 +97,7 @@ impl Session12 {
             Side::Server => b"server finished",
         };
         let mut out = [0; VERIFY_DATA_LEN];
-        prf(self.hash, &*self.master_secret, label, &[transcript.as_ref()], &mut out);
+        prf(self.hash, &**self.master_secret, label, &[transcript.as_ref()], &mut out);
         out
     }
 
@@ -104,9 +108,9 @@ impl Session12 {
             // RFC 5705 §4: an empty context and none at all give different output.
             Some((context, len)) => {
                 let seed: &[&[u8]] = &[&client.0, &server.0, &len.to_be_bytes(), context];
-                prf(self.hash, &*self.master_secret, label, seed, out);
+                prf(self.hash, &**self.master_secret, label, seed, out);
             }
-            None => prf(self.hash, &*self.master_secret, label, &[&client.0, &server.0], out),
+            None => prf(self.hash, &**self.master_secret, label, &[&client.0, &server.0], out),
         }
     }
 }
@@ -134,14 +138,16 @@ fn prf(hash: &dyn Hash, secret: &[u8], label: &[u8], seed: &[&[u8]], out: &mut [
         *to = from;
     }
     let [_, from_label @ ..] = &parts;
+    let [_, p1, p2, p3, p4, p5] = parts;
     let mut a = key.sign(from_label);
-    for chunk in out.chunks_mut(hash.algorithm().output_len()) {
-        let [_, p1, p2, p3, p4, p5] = parts;
+    for (index, chunk) in out.chunks_mut(hash.algorithm().output_len()).enumerate() {
+        if index > 0 {
+            a = key.sign(&[a.as_ref()]);
+        }
         let block = key.sign(&[a.as_ref(), p1, p2, p3, p4, p5]);
         for (to, from) in chunk.iter_mut().zip(block.as_ref()) {
             *to = *from;
         }
-        a = key.sign(&[a.as_ref()]);
     }
 }
 
@@ -227,7 +233,7 @@ mod tests {
             assert_eq!(session.master_secret.to_vec(), hex(vector.master_secret));
             let mut block = [0; 64];
             let seed: [&[u8]; 2] = [&randoms.server.0, &randoms.client.0];
-            prf(vector.hash, &*session.master_secret, b"key expansion", &seed, &mut block);
+            prf(vector.hash, &**session.master_secret, b"key expansion", &seed, &mut block);
             assert_eq!(block.to_vec(), hex(vector.key_block));
         }
     }
@@ -256,6 +262,15 @@ mod tests {
             ),
         ),
     ];
+
+    #[test]
+    fn a_session_that_moves_leaves_no_secret_behind() {
+        let randoms = Randoms { client: Random([1; 32]), server: Random([2; 32]) };
+        let session = Session12::extended(&SHA256, b"premaster", &Digest::new(&[3; 32]), randoms);
+        let place = session.master_secret.as_ptr();
+        let moved = Box::new(session);
+        assert_eq!(moved.master_secret.as_ptr(), place);
+    }
 
     #[test] // RFC 5246 §5
     fn prf_agrees_with_known_answers() {

@@ -12,6 +12,8 @@ use gramseal_wire::{
     CipherSuite, CompressionMethod, ExtensionType, List, NamedGroup, ProtocolVersion, Random, SignatureScheme,
 };
 
+use pki_types::DnsName;
+
 use super::offer::check_point_formats;
 use crate::config::{Common, ServerConfig, is_finite_field};
 use crate::error::{Error, Incompatible, PeerFault};
@@ -145,8 +147,10 @@ fn alpn(hello: &ClientHello<'_>, common: &Common) -> Result<Option<Vec<u8>>, Err
 
 fn server_name(hello: &ClientHello<'_>) -> Result<Option<String>, Error> {
     let name = hello.extensions.find::<ServerName<'_>>()?.map(|extension| extension.host_name);
-    // A name that is no text cannot be ours; the certificate check is the client's.
-    Ok(name.and_then(|name| core::str::from_utf8(name).ok()).map(String::from))
+    // What is no host name (RFC 6066 §3) cannot be ours, and applications show or log what is; the
+    // certificate check is the client's.
+    let name = name.and_then(|name| DnsName::try_from(name).ok());
+    Ok(name.map(|name| String::from(name.as_ref())))
 }
 
 /// Whether the client sent `server_name`, so that we acknowledge it (RFC 6066 §3).
@@ -156,6 +160,8 @@ pub(super) fn sent_server_name(hello: &ClientHello<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use gramseal_wire::extension::ExtensionsBuf;
+
     use super::*;
 
     #[test] // RFC 8446 §4.1.3
@@ -164,5 +170,27 @@ mod tests {
         let both = [ProtocolVersion::DTLS1_3, ProtocolVersion::DTLS1_2];
         assert!(with_sentinel(random, &both).0.ends_with(&DOWNGRADE_TLS12));
         assert_eq!(with_sentinel(random, &[ProtocolVersion::DTLS1_2]).0, [9; 32]);
+    }
+
+    #[test] // RFC 6066 §3
+    fn only_host_names_reach_the_application() {
+        let named = |host_name: &[u8]| {
+            let mut extensions = ExtensionsBuf::new();
+            extensions.push(&ServerName { host_name });
+            let hello = ClientHello {
+                legacy_version: ProtocolVersion::DTLS1_2,
+                random: Random([0; 32]),
+                session_id: &[],
+                cookie: &[],
+                cipher_suites: List::default(),
+                compression_methods: List::default(),
+                extensions: extensions.as_extensions(),
+            };
+            server_name(&hello).expect("it can be read")
+        };
+        assert_eq!(named(b"example.org").as_deref(), Some("example.org"));
+        for hostile in [&b"\x1b[2Jexample.org"[..], b"a\nexample.org", "\u{202e}gro".as_bytes(), b"../etc", b"\xFF"] {
+            assert_eq!(named(hostile), None);
+        }
     }
 }

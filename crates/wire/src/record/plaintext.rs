@@ -40,6 +40,7 @@ impl PlaintextHeader {
     }
 
     /// The header's bytes; see [`PlaintextHeader::write`].
+    #[inline]
     pub fn to_bytes(&self) -> [u8; Self::LEN] {
         let [v0, v1] = self.version.0.to_be_bytes();
         let [n0, n1, n2, n3, n4, n5, n6, n7] = epoch_and_sequence_number(self.epoch, self.sequence_number);
@@ -49,13 +50,16 @@ impl PlaintextHeader {
 }
 
 impl<'a> Codec<'a> for PlaintextHeader {
+    #[inline]
     fn read(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        // One check of the length for all fields: every record passes here.
+        let [t, v0, v1, e0, e1, s0, s1, s2, s3, s4, s5, l0, l1] = r.array::<{ Self::LEN }>()?;
         Ok(Self {
-            content_type: Codec::read(r)?,
-            version: Codec::read(r)?,
-            epoch: Epoch(u64::from(r.u16()?)),
-            sequence_number: SequenceNumber(r.u48()?),
-            length: r.u16()?,
+            content_type: ContentType(t),
+            version: ProtocolVersion(u16::from_be_bytes([v0, v1])),
+            epoch: Epoch(u64::from(u16::from_be_bytes([e0, e1]))),
+            sequence_number: SequenceNumber(u64::from_be_bytes([0, 0, s0, s1, s2, s3, s4, s5])),
+            length: u16::from_be_bytes([l0, l1]),
         })
     }
 
@@ -73,6 +77,7 @@ impl<'a> Codec<'a> for PlaintextHeader {
 /// ```text
 /// additional_data = seq_num + TLSCompressed.type + TLSCompressed.version + TLSCompressed.length;
 /// ```
+#[inline]
 pub fn additional_data12(
     epoch: Epoch,
     sequence_number: SequenceNumber,
@@ -87,6 +92,7 @@ pub fn additional_data12(
 }
 
 /// The 16 + 48 bits that stand for the 64-bit number of TLS.
+#[inline]
 pub(super) fn epoch_and_sequence_number(epoch: Epoch, sequence_number: SequenceNumber) -> [u8; 8] {
     ((epoch.0 << 48) | (sequence_number.0 & SequenceNumber::MAX.0)).to_be_bytes()
 }

@@ -22,15 +22,16 @@ use gramseal_wire::{Codec, HandshakeType, MessageSeq, ProtocolVersion};
 use pki_types::ServerName;
 
 use crate::config::ClientConfig;
-use crate::error::{Error, Incompatible};
+use crate::error::{Error, Incompatible, LocalFault};
 use crate::handshake::auth12::PLAINTEXT;
 use crate::handshake::compose::OutgoingSeq;
 use crate::handshake::offer::Offer;
 use crate::handshake::{Action, Protection, State, client12, expect, unexpected};
 use crate::message::Message;
 
-/// How often a server may ask for another cookie. A forged HelloVerifyRequest costs one round;
-/// after the last one further ones are ignored, which is not fatal either.
+/// How often a server may ask for another cookie between two timeouts. A forged HelloVerifyRequest
+/// costs one round; after the last one further ones are ignored until our hello is due again, so
+/// that forging some neither makes us send without end nor shuts the server's own request out.
 const MAX_COOKIE_ROUNDS: u8 = 8;
 
 /// The first step of a client: makes its ClientHello.
@@ -39,7 +40,15 @@ pub(crate) fn start(config: Arc<ClientConfig>, name: ServerName<'static>) -> Res
     let mut seq = OutgoingSeq::new(MessageSeq(0));
     let mut out = Vec::new();
     let hello = send_hello(&offer, &[], &mut seq, &mut out)?;
-    let state = ExpectServerHello { offer, seq, hello, cookie: Vec::new(), rounds: 0 };
+    let state = ExpectServerHello {
+        offer,
+        seq,
+        hello,
+        without_cookie: None,
+        sent: MessageSeq(0),
+        cookie: Vec::new(),
+        rounds: 0,
+    };
     Ok((State::ClientHello(Box::new(state)), out))
 }
 
@@ -49,6 +58,10 @@ pub(crate) struct ExpectServerHello {
     seq: OutgoingSeq,
     /// Our last ClientHello: the first message of the transcript.
     hello: Vec<u8>,
+    /// Our first one, if `hello` is another.
+    without_cookie: Option<Vec<u8>>,
+    /// The number of `hello`.
+    sent: MessageSeq,
     cookie: Vec<u8>,
     rounds: u8,
 }
@@ -62,6 +75,14 @@ impl ExpectServerHello {
         }
     }
 
+    pub(crate) fn sent(&self) -> MessageSeq {
+        self.sent
+    }
+
+    pub(crate) fn allow_cookies(&mut self) {
+        self.rounds = 0;
+    }
+
     /// RFC 6347 §4.2.1: the same hello again, with the cookie.
     fn retry(mut self: Box<Self>, message: &Message, out: &mut Vec<Action>) -> Result<State, Error> {
         expect(message, HandshakeType::HELLO_VERIFY_REQUEST, Protection::None)?;
@@ -73,7 +94,11 @@ impl ExpectServerHello {
         }
         self.cookie = request.cookie.to_vec();
         self.rounds += 1;
-        self.hello = send_hello(&self.offer, &self.cookie, &mut self.seq, out)?;
+        let sent = self.sent.next().ok_or(LocalFault::MessageTooLong)?;
+        let hello = send_hello(&self.offer, &self.cookie, &mut self.seq, out)?;
+        let previous = core::mem::replace(&mut self.hello, hello);
+        self.without_cookie.get_or_insert(previous);
+        self.sent = sent;
         Ok(State::ClientHello(self))
     }
 
@@ -90,7 +115,13 @@ impl ExpectServerHello {
         }
         let agreed = self.offer.check12(&hello)?;
         out.push(Action::Version(ProtocolVersion::DTLS1_2));
-        let Self { offer, seq, hello: client_hello, .. } = self;
+        let Self { offer, mut seq, hello: mut client_hello, without_cookie, .. } = self;
+        // RFC 6347 §4.2.2: a server that asked for a cookie has used up the number 0. Whoever asked
+        // in its name, it answers our first hello and knows no other.
+        if let Some(first) = without_cookie.filter(|_| message.message_seq() == MessageSeq(0)) {
+            client_hello = first;
+            seq = OutgoingSeq::new(MessageSeq(1));
+        }
         client12::start(offer, seq, &client_hello, &hello, agreed, message)
     }
 }

@@ -6,7 +6,7 @@ use gramseal_wire::handshake::{DigitallySigned, ServerKeyExchangeDhe, ServerKeyE
 use gramseal_wire::{Codec, HandshakeType, NamedGroup};
 
 use super::{Context, ExpectServerHelloDone, State};
-use crate::config::PeerVerified;
+use crate::config::{PeerVerified, is_finite_field};
 use crate::crypto::KeyKind;
 use crate::error::{Error, PeerFault};
 use crate::handshake::auth12::signed_params;
@@ -43,7 +43,8 @@ impl ExpectServerKeyExchange {
             KeyExchange::Ecdhe => {
                 let exchange = ServerKeyExchangeEcdhe::from_bytes(body)?;
                 let group = exchange.params.group;
-                if !self.context.offer.offers_group(group) {
+                // Groups of RFC 7919 are in the same list, for the other kind of exchange.
+                if is_finite_field(group) || !self.context.offer.offers_group(group) {
                     return Err(PeerFault::UnofferedGroup.into());
                 }
                 let public_key = exchange.params.public_key.to_vec();

@@ -1,0 +1,30 @@
+//! Work for a profiler: `profile seal|open [bytes] [count]` or
+//! `profile handshake|raw [index] [count]`.
+
+use std::env;
+use std::str::FromStr;
+
+use gramseal_bench::handshakes::HANDSHAKES;
+use gramseal_bench::records::{self, CIPHERS};
+
+fn main() {
+    let mut arguments = env::args().skip(1);
+    let what = arguments.next().unwrap_or_default();
+    match what.as_str() {
+        "seal" => records::profile_seal(&CIPHERS[0], number(arguments.next(), 1200), number(arguments.next(), 100_000)),
+        "open" => records::profile_open(&CIPHERS[0], number(arguments.next(), 1200), number(arguments.next(), 100_000)),
+        "handshake" => {
+            let index: usize = number(arguments.next(), 0);
+            HANDSHAKES[index].profile(number(arguments.next(), 1000));
+        }
+        "raw" => {
+            let index: usize = number(arguments.next(), 0);
+            HANDSHAKES[index].profile_raw(number(arguments.next(), 1000));
+        }
+        _ => println!("profile seal|open [bytes] [count], or profile handshake|raw [index] [count]"),
+    }
+}
+
+fn number<T: FromStr>(argument: Option<String>, default: T) -> T {
+    argument.and_then(|argument| argument.parse().ok()).unwrap_or(default)
+}

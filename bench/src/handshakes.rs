@@ -1,0 +1,81 @@
+//! Full handshakes, both sides in memory, beside the sum of their public-key operations.
+
+use std::hint::black_box;
+
+use aws_lc_rs::agreement;
+use gramseal_proto::wire::{CipherSuite, NamedGroup};
+
+use crate::pair::{Configs, Key, Pair};
+use crate::paired::{Comparison, compare};
+use crate::raw;
+
+/// A handshake to measure.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Handshake {
+    /// What tables call it.
+    pub name: &'static str,
+    key: Key,
+    suite: CipherSuite,
+    group: NamedGroup,
+    raw: &'static agreement::Algorithm,
+}
+
+/// All that are measured.
+pub static HANDSHAKES: [Handshake; 3] = [
+    Handshake {
+        name: "1.2 X25519, ECDSA P-256",
+        key: Key::EcdsaP256,
+        suite: CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+        group: NamedGroup::X25519,
+        raw: &agreement::X25519,
+    },
+    Handshake {
+        name: "1.2 P-256, ECDSA P-256",
+        key: Key::EcdsaP256,
+        suite: CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+        group: NamedGroup::SECP256R1,
+        raw: &agreement::ECDH_P256,
+    },
+    Handshake {
+        name: "1.2 X25519, RSA-2048",
+        key: Key::Rsa2048,
+        suite: CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+        group: NamedGroup::X25519,
+        raw: &agreement::X25519,
+    },
+];
+
+impl Handshake {
+    /// What both sides are configured with.
+    #[must_use]
+    pub fn configs(&self) -> Configs {
+        Configs::new(self.key, self.suite, self.group)
+    }
+
+    /// Measures it.
+    #[must_use]
+    pub fn compare(&self) -> Comparison {
+        let configs = self.configs();
+        let raw = raw::Handshake::new(self.key, self.raw);
+        let mut datagram = Vec::new();
+        compare(&mut || drop(black_box(Pair::connected(&configs, &mut datagram))), &mut || raw.run())
+    }
+
+    /// A profiler's work: does it `count` times.
+    pub fn profile(&self, count: u32) {
+        let configs = self.configs();
+        let mut datagram = Vec::new();
+        for _ in 0..count {
+            black_box(Pair::connected(&configs, &mut datagram));
+        }
+    }
+
+    /// A profiler's work: does the raw operations alone `count` times.
+    pub fn profile_raw(&self, count: u32) {
+        let raw = raw::Handshake::new(self.key, self.raw);
+        for _ in 0..count {
+            raw.run();
+        }
+    }
+}

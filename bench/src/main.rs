@@ -1,0 +1,19 @@
+//! Prints what records and handshakes cost beside the bare cryptography. See README.md.
+
+use gramseal_bench::handshakes::HANDSHAKES;
+use gramseal_bench::paired::COLUMNS;
+use gramseal_bench::records::{self, CIPHERS, SIZES};
+
+fn main() {
+    println!("{:>26}   seal {COLUMNS}   open {COLUMNS}", "bytes");
+    for cipher in &CIPHERS {
+        for size in SIZES {
+            let (seal, open) = (records::seal(cipher, size), records::open(cipher, size));
+            println!("{:<20} {size:>5}        {seal}        {open}", cipher.name);
+        }
+    }
+    println!("\n{:<26}        {COLUMNS}", "handshake, both sides");
+    for handshake in &HANDSHAKES {
+        println!("{:<26}        {}", handshake.name, handshake.compare());
+    }
+}

@@ -1,0 +1,171 @@
+//! Two connections that hand each other datagrams in memory, and what they are configured with.
+
+use std::sync::Arc;
+
+use gramseal_proto::config::{ClientConfig, Identity, ServerConfig};
+use gramseal_proto::crypto::CryptoProvider;
+use gramseal_proto::pki_types::{PrivatePkcs8KeyDer, ServerName};
+use gramseal_proto::wire::{CipherSuite, MessageSeq, NamedGroup, SequenceNumber};
+use gramseal_proto::{Connection, FirstHello, Instant};
+use gramseal_webpki::ChainVerifier;
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+
+/// The name in the server's certificate.
+const NAME: &str = "server.example";
+
+/// Nothing here depends on time.
+pub const NOW: Instant = Instant::from_micros(0);
+
+/// The key of the server and of the authority that signs its certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Key {
+    /// ECDSA on P-256.
+    EcdsaP256,
+    /// RSA with 2048 bits.
+    Rsa2048,
+}
+
+impl Key {
+    /// A new key.
+    ///
+    /// # Panics
+    /// If the library cannot make keys.
+    #[must_use]
+    pub fn generate(self) -> KeyPair {
+        let algorithm = match self {
+            Self::EcdsaP256 => &rcgen::PKCS_ECDSA_P256_SHA256,
+            Self::Rsa2048 => &rcgen::PKCS_RSA_SHA256,
+        };
+        KeyPair::generate_for(algorithm).expect("keys can be made")
+    }
+}
+
+/// Both sides' configurations; certificates are made anew for each value.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Configs {
+    client: Arc<ClientConfig>,
+    server: Arc<ServerConfig>,
+}
+
+impl Configs {
+    /// One suite, one group, and a root that signs the server's certificate itself. No client
+    /// certificate; everything else is the default.
+    ///
+    /// # Panics
+    /// If the suite does not go with the key.
+    #[must_use]
+    pub fn new(key: Key, suite: CipherSuite, group: NamedGroup) -> Self {
+        let root_key = key.generate();
+        let mut root = CertificateParams::new([]).expect("no names");
+        root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        root.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+        let root_certificate = root.self_signed(&root_key).expect("a root");
+        let issuer = Issuer::new(root, root_key);
+        let server_key = key.generate();
+        let params = CertificateParams::new([NAME.to_owned()]).expect("an ASCII name");
+        let certificate = params.signed_by(&server_key, &issuer).expect("a certificate");
+
+        let provider = Arc::new(gramseal_aws_lc::provider());
+        let verifier = ChainVerifier::builder(gramseal_aws_lc::ALL_VERIFICATION_ALGORITHMS)
+            .with_roots([root_certificate.der().clone()])
+            .and_then(gramseal_webpki::ChainVerifierBuilder::build)
+            .expect("a root");
+        let private = PrivatePkcs8KeyDer::from(server_key.serialize_der()).into();
+        let private = provider.keys.load(&private).expect("a good key");
+        let identity = Identity::new(vec![certificate.der().clone()], private).expect("a chain");
+        Self {
+            client: client(provider.clone(), verifier, suite, group),
+            server: server(provider, identity, suite, group),
+        }
+    }
+
+    /// A client that has not said anything.
+    ///
+    /// # Panics
+    /// If there are no random bytes.
+    #[must_use]
+    pub fn client(&self) -> Connection {
+        let name = ServerName::try_from(NAME).expect("a name");
+        Connection::client(self.client.clone(), name, NOW).expect("random bytes")
+    }
+
+    /// A server that has not heard anything.
+    #[must_use]
+    pub fn server(&self) -> Connection {
+        let first = FirstHello { message_seq: MessageSeq(0), sequence_number: SequenceNumber(0) };
+        Connection::server(self.server.clone(), first, NOW)
+    }
+}
+
+fn client(
+    provider: Arc<CryptoProvider>,
+    verifier: ChainVerifier,
+    suite: CipherSuite,
+    group: NamedGroup,
+) -> Arc<ClientConfig> {
+    let config = ClientConfig::builder(provider, Arc::new(verifier)).with_cipher_suites(&[suite]).with_groups(&[group]);
+    Arc::new(config.build().expect("the suite and the group are there"))
+}
+
+fn server(
+    provider: Arc<CryptoProvider>,
+    identity: Identity,
+    suite: CipherSuite,
+    group: NamedGroup,
+) -> Arc<ServerConfig> {
+    let config = ServerConfig::builder(provider, identity).with_cipher_suites(&[suite]).with_groups(&[group]);
+    Arc::new(config.build().expect("the suite goes with the key"))
+}
+
+/// A client and its server.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_structs, reason = "two connections, to be taken apart")]
+pub struct Pair {
+    /// The side that spoke first.
+    pub client: Connection,
+    /// The other.
+    pub server: Connection,
+}
+
+impl Pair {
+    /// Connects, through `datagram`.
+    ///
+    /// # Panics
+    /// If the handshake fails.
+    #[must_use]
+    pub fn connected(configs: &Configs, datagram: &mut Vec<u8>) -> Self {
+        let mut pair = Self { client: configs.client(), server: configs.server() };
+        while pair.step(datagram) {}
+        assert!(pair.client.is_connected() && pair.server.is_connected(), "the handshake is done");
+        pair
+    }
+
+    /// Delivers what both sides have to send; whether there was anything.
+    fn step(&mut self, datagram: &mut Vec<u8>) -> bool {
+        let sent = deliver(&mut self.client, &mut self.server, datagram);
+        deliver(&mut self.server, &mut self.client, datagram) || sent
+    }
+
+    /// Sends a byte of application data from the client: the server then knows that its last
+    /// flight arrived.
+    ///
+    /// # Panics
+    /// If they do not arrive.
+    pub fn confirm(&mut self, datagram: &mut Vec<u8>) {
+        datagram.resize(self.client.sealed_len(1), 0);
+        self.client.seal(&[1], datagram).expect("connected");
+        assert_eq!(self.server.handle_datagram(NOW, datagram).count(), 1, "the record opens");
+    }
+}
+
+fn deliver(from: &mut Connection, to: &mut Connection, datagram: &mut Vec<u8>) -> bool {
+    let mut sent = false;
+    while from.poll_transmit(NOW, datagram) {
+        drop(to.handle_datagram(NOW, datagram));
+        sent = true;
+    }
+    while from.poll_event().is_some() {}
+    sent
+}

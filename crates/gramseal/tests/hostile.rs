@@ -1,0 +1,187 @@
+//! Peers that are slow, gone, begin anew or send rubbish, over loopback with real cryptography.
+
+mod common;
+
+use std::net::UdpSocket;
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::*;
+use gramseal::proto::{Discard, Error, TimedOut};
+use gramseal::{CloseReason, ConnectError, ConnectionError, CookiePolicy, Endpoint};
+use gramseal_testkit::pki::TestPki;
+
+#[tokio::test]
+async fn accept_does_not_wait_for_a_slow_peer() {
+    soon(async {
+        let pki = TestPki::new();
+        let (server, addr) = server(&pki);
+        let mut slow = Manual::new(client_config(&pki), addr).await;
+        slow.flush().await; // ClientHello
+        slow.take().await; // HelloVerifyRequest
+        slow.flush().await; // ClientHello with cookie, and then nothing
+        let stuck = server.accept().await.unwrap();
+        assert_eq!(stuck.peer(), slow.socket.local_addr().unwrap());
+        let stuck = tokio::spawn(stuck.into_future());
+
+        let client = Endpoint::client(LOOPBACK).unwrap();
+        let (client_side, server_side) = pair(&server, &client, client_config(&pki)).await;
+        client_side.send(b"fast").unwrap();
+        assert_eq!(server_side.recv().await.unwrap().unwrap(), "fast");
+        assert!(!stuck.is_finished());
+
+        stuck.abort();
+        assert!(stuck.await.unwrap_err().is_cancelled());
+        assert_eq!(server.stats().connections, 1, "a dropped handshake is forgotten");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_client_that_proves_nothing_costs_nothing() {
+    soon(async {
+        let pki = TestPki::new();
+        let (server, addr) = server(&pki);
+        for _ in 0..20 {
+            let mut client = Manual::new(client_config(&pki), addr).await;
+            client.flush().await;
+            client.take().await;
+        }
+        let stats = server.stats();
+        assert_eq!((stats.routing.cookies_sent, stats.routing.incoming, stats.connections), (20, 0, 0));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_vanished_peer_ends_the_handshake_at_its_deadline() {
+    soon(async {
+        let pki = TestPki::new();
+        let config = server_builder(&pki).with_transport(impatient()).build().unwrap();
+        let (server, addr) = bind(Endpoint::builder().with_server(Arc::new(config)));
+        let mut client = Manual::new(client_config(&pki), addr).await;
+        client.flush().await;
+        client.take().await;
+        client.flush().await;
+        let incoming = server.accept().await.unwrap();
+        drop(client);
+        let error = incoming.await.unwrap_err();
+        assert!(matches!(error, ConnectError::Failed(Error::TimedOut(TimedOut::Handshake))), "{error}");
+        assert_eq!(server.stats().connections, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_refused_client_hears_nothing_and_may_ask_again() {
+    soon(async {
+        let pki = TestPki::new();
+        let (server, addr) = server(&pki);
+        let config = Arc::new(client_builder(&pki).with_transport(impatient()).build().unwrap());
+        let client = Endpoint::client(LOOPBACK).unwrap();
+        let served = async {
+            server.accept().await.unwrap().refuse();
+            // The client's retransmission.
+            server.accept().await.unwrap().await.unwrap()
+        };
+        let (connected, _peer) = tokio::join!(client.connect(addr, NAME, config), served);
+        connected.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_incoming_that_nobody_accepts_expires() {
+    soon(async {
+        let pki = TestPki::new();
+        let builder = Endpoint::builder().with_server(server_config(&pki));
+        let (server, addr) = bind(builder.with_incoming_expiry(Duration::from_millis(100)));
+        let config = Arc::new(client_builder(&pki).with_transport(impatient()).build().unwrap());
+        let client = Endpoint::client(LOOPBACK).unwrap();
+        // The last retransmission comes long before the handshake's deadline.
+        assert!(client.connect(addr, NAME, config).await.is_err());
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert!(server.stats().routing.incoming > 0);
+        let nobody = tokio::time::timeout(Duration::from_millis(50), server.accept()).await;
+        assert!(nobody.is_err(), "a client that has given up is not offered any more");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn junk_changes_nothing_and_is_counted() {
+    soon(async {
+        let pki = TestPki::new();
+        let (server, addr) = server(&pki);
+        let socket = UdpSocket::bind(LOOPBACK).unwrap();
+        let same_address = socket.try_clone().unwrap();
+        let client = Endpoint::builder().with_socket(socket).unwrap();
+        let (client_side, server_side) = pair(&server, &client, client_config(&pki)).await;
+
+        let stranger = UdpSocket::bind(LOOPBACK).unwrap();
+        let record = |content_type: u8, epoch: u8, content: &[u8]| {
+            let mut record = vec![content_type, 0xfe, 0xfd, 0, epoch, 0, 0, 0, 0, 0, 77, 0];
+            record.push(u8::try_from(content.len()).unwrap());
+            record.extend(content);
+            record
+        };
+        let junk = [
+            b"GET / HTTP/1.0\r\n\r\n".to_vec(),
+            vec![0x80; 40],                 // RTP
+            vec![22; 5],                    // not even a record header
+            record(23, 1, &[7; 60]),        // application data, not authentic
+            record(21, 0, &[2, 40]),        // a forged fatal alert in the clear
+            record(21, 1, &[1; 26]),        // an alert, not authentic
+            record(22, 0, &[1, 0, 0, 200]), // a broken hello
+            record(20, 0, &[1]),            // ChangeCipherSpec
+        ];
+        let before = server.stats().datagrams_received;
+        for datagram in &junk {
+            stranger.send_to(datagram, addr).unwrap();
+            same_address.send_to(datagram, addr).unwrap();
+        }
+        eventually("all junk is received", || server.stats().datagrams_received == before + 16).await;
+        client_side.send(b"fine").unwrap();
+        assert_eq!(server_side.recv().await.unwrap().unwrap(), "fine");
+        server_side.send(b"fine, too").unwrap();
+        assert_eq!(client_side.recv().await.unwrap().unwrap(), "fine, too");
+
+        // What is foreign never reaches a connection; the rest of the stranger's finds none.
+        let routing = server.stats().routing.discards;
+        assert_eq!(routing.get(Discard::Foreign), 4);
+        assert_eq!(routing.total(), 4 + 6, "{routing:?}");
+        let discards = server_side.stats().protocol.discards;
+        assert_eq!((discards.get(Discard::BadTag), discards.get(Discard::UnknownEpoch)), (2, 3), "{discards:?}");
+        assert_eq!(discards.total(), 6, "{discards:?}");
+        assert_eq!(server.stats().connections, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_client_that_restarts_on_its_address_replaces_itself() {
+    soon(async {
+        let pki = TestPki::new();
+        for policy in [CookiePolicy::Required, CookiePolicy::Off] {
+            let builder = Endpoint::builder().with_server(server_config(&pki)).with_cookie_policy(policy);
+            let (server, addr) = bind(builder);
+            let mut first = Manual::new(client_config(&pki), addr).await;
+            let accepted = async { server.accept().await.unwrap().await.unwrap() };
+            let ((), before) = tokio::join!(first.connect(), accepted);
+            // It crashes: no close_notify, and its address is used again.
+            let socket = first.socket.into_std().unwrap();
+            drop(first.connection);
+
+            let client = Endpoint::builder().with_socket(socket).unwrap();
+            let (client_side, server_side) = pair(&server, &client, client_config(&pki)).await;
+            assert_eq!(before.peer_addr(), server_side.peer_addr());
+            assert_eq!(before.recv().await, Err(ConnectionError::Replaced));
+            assert_eq!(before.closed().await, CloseReason::Replaced);
+            drop(before);
+            client_side.send(b"anew").unwrap();
+            assert_eq!(server_side.recv().await.unwrap().unwrap(), "anew");
+            assert_eq!(server.stats().connections, 1);
+        }
+    })
+    .await;
+}

@@ -1,0 +1,50 @@
+//! gramseal against other implementations of DTLS, over real UDP on the loopback interface.
+//!
+//! Owns what the tests share: a blocking driver for our side ([`Node`]), the peers as child
+//! processes ([`openssl`]) and the setting up of both. It tests nothing by itself.
+
+mod network;
+mod node;
+pub mod openssl;
+mod process;
+mod setup;
+mod watch;
+
+use std::fmt::Debug;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+pub use network::Weather;
+pub use node::Node;
+pub use process::Process;
+pub use setup::{Folder, SERVER_NAME, client, identity, pki, provider, server, trust};
+pub use watch::{Log, Watch};
+
+/// How long anything may take before a test fails.
+pub const PATIENCE: Duration = Duration::from_secs(40);
+
+/// How many cases of one test run at a time: they wait more than they compute.
+const PARALLEL: usize = 6;
+
+/// Runs `test` on every case, several at a time, and fails with the names of those that failed.
+///
+/// # Panics
+/// If a case does.
+pub fn for_each<C: Debug + Sync>(cases: &[C], test: impl Fn(&C) + Sync) {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut failed = Vec::new();
+        while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if catch_unwind(AssertUnwindSafe(|| test(case))).is_err() {
+                failed.push(format!("{case:?}"));
+            }
+        }
+        failed
+    };
+    let failed: Vec<String> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..PARALLEL.min(cases.len())).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().expect("panics are caught inside")).collect()
+    });
+    assert!(failed.is_empty(), "failed cases:\n{}", failed.join("\n"));
+}

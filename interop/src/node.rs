@@ -1,0 +1,254 @@
+//! Our side: one connection on a socket of its own, driven by the thread that waits for something.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant as Clock};
+
+use gramseal_proto::config::{ClientConfig, ClientConfigBuilder, ServerConfig, ServerConfigBuilder};
+use gramseal_proto::endpoint::{CookiePolicy, Endpoint, EndpointConfig, EndpointStats, Route};
+use gramseal_proto::pki_types::ServerName;
+use gramseal_proto::{CloseReason, Connection, Event, Instant};
+
+use crate::network::{Network, Weather};
+use crate::{PATIENCE, Process, Watch, provider};
+
+/// How long [`Node::run_for`] waits before the caller tries again.
+const A_WHILE: Duration = Duration::from_millis(1500);
+
+/// The key of the one connection.
+const KEY: u8 = 0;
+
+/// Our side of a test.
+#[derive(Debug)]
+pub struct Node {
+    network: Network,
+    endpoint: Endpoint<u8>,
+    server: Option<Arc<ServerConfig>>,
+    connection: Option<Connection>,
+    peer: Option<SocketAddr>,
+    watch: Watch,
+    received: Vec<Vec<u8>>,
+    connected: bool,
+    closed: Option<CloseReason>,
+    junk: Vec<Vec<u8>>,
+    datagram: Vec<u8>,
+}
+
+impl Node {
+    /// A client of the server called `name` at `peer`.
+    ///
+    /// # Panics
+    /// If the configuration cannot work.
+    #[must_use]
+    pub fn client(config: ClientConfigBuilder, name: &str, peer: SocketAddr, weather: Weather) -> Self {
+        let watch = Watch::default();
+        let config = config.with_key_log(Arc::new(watch.clone())).with_trace(Arc::new(watch.clone()));
+        let config: ClientConfig = config.build().expect("a configuration that works");
+        let name = ServerName::try_from(name.to_owned()).expect("a name");
+        let mut node = Self::new(EndpointConfig::client(), None, watch, weather);
+        let connection = Connection::client(Arc::new(config), name, Instant::now()).expect("random bytes");
+        assert_eq!(node.endpoint.insert(peer, KEY), None);
+        node.connection = Some(connection);
+        node.peer = Some(peer);
+        node.drain();
+        node
+    }
+
+    /// A server that waits for one client.
+    ///
+    /// # Panics
+    /// If the configuration cannot work.
+    #[must_use]
+    pub fn server(config: ServerConfigBuilder, cookies: CookiePolicy, weather: Weather) -> Self {
+        let watch = Watch::default();
+        let config = config.with_key_log(Arc::new(watch.clone())).with_trace(Arc::new(watch.clone()));
+        let config = Arc::new(config.build().expect("a configuration that works"));
+        let endpoint = EndpointConfig::server(provider()).expect("random bytes").with_cookie_policy(cookies);
+        Self::new(endpoint, Some(config), watch, weather)
+    }
+
+    fn new(endpoint: EndpointConfig, server: Option<Arc<ServerConfig>>, watch: Watch, weather: Weather) -> Self {
+        Self {
+            network: Network::new(weather),
+            endpoint: Endpoint::new(endpoint),
+            server,
+            connection: None,
+            peer: None,
+            watch,
+            received: Vec::new(),
+            connected: false,
+            closed: None,
+            junk: Vec::new(),
+            datagram: Vec::new(),
+        }
+    }
+
+    /// From now on, every datagram from the peer comes after all of `junk`, with its address.
+    pub fn add_junk(&mut self, junk: Vec<u8>) {
+        self.junk.push(junk);
+    }
+
+    /// Where the peer finds us.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.network.local_addr()
+    }
+
+    /// The connection.
+    ///
+    /// # Panics
+    /// If there is none yet.
+    #[must_use]
+    pub fn connection(&self) -> &Connection {
+        self.connection.as_ref().expect("there is a connection")
+    }
+
+    /// What it showed.
+    #[must_use]
+    pub fn watch(&self) -> &Watch {
+        &self.watch
+    }
+
+    /// Counters of the endpoint.
+    #[must_use]
+    pub fn endpoint_stats(&self) -> &EndpointStats {
+        self.endpoint.stats()
+    }
+
+    /// How many datagrams the weather took.
+    #[must_use]
+    pub fn lost(&self) -> u32 {
+        self.network.lost
+    }
+
+    /// Whether the handshake finished.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.connected
+    }
+
+    /// Why the association ended, if it did.
+    #[must_use]
+    pub fn closed(&self) -> Option<&CloseReason> {
+        self.closed.as_ref()
+    }
+
+    /// Whether a payload with `text` in it came.
+    #[must_use]
+    pub fn received(&self, text: &str) -> bool {
+        self.received.iter().any(|payload| String::from_utf8_lossy(payload).contains(text))
+    }
+
+    /// Sends application data.
+    ///
+    /// # Panics
+    /// If the connection cannot.
+    pub fn send(&mut self, payload: &[u8]) {
+        let connection = self.connection.as_mut().expect("there is a connection");
+        let mut datagram = vec![0; connection.sealed_len(payload.len())];
+        let length = connection.seal(payload, &mut datagram).expect("a connection that can send");
+        let peer = self.peer.expect("a connection has a peer");
+        self.network.send(peer, &datagram[..length]);
+    }
+
+    /// Closes in good order.
+    pub fn close(&mut self) {
+        if let Some(connection) = &mut self.connection {
+            connection.close();
+        }
+        self.drain();
+    }
+
+    /// Works until `done`; the failure message shows what `process` said.
+    ///
+    /// # Panics
+    /// If that takes too long, or the association ends before.
+    pub fn run_until(&mut self, what: &str, process: &Process, mut done: impl FnMut(&Self) -> bool) {
+        let started = Clock::now();
+        while !done(self) {
+            if started.elapsed() > PATIENCE {
+                panic!("waiting for {what}: {}; {}", self.state(), process.transcript());
+            }
+            self.step();
+        }
+    }
+
+    /// Where it is, for messages.
+    #[must_use]
+    pub fn state(&self) -> String {
+        let stats = self.connection.as_ref().map(Connection::stats);
+        format!("closed: {:?}\n{stats:?}\n{}", self.closed, self.watch.log())
+    }
+
+    /// Works for a while, or until `done`, and says whether it is.
+    pub fn run_for(&mut self, mut done: impl FnMut(&Self) -> bool) -> bool {
+        let started = Clock::now();
+        while !done(self) {
+            if started.elapsed() > A_WHILE {
+                return false;
+            }
+            self.step();
+        }
+        true
+    }
+
+    /// Works until the association has ended and says why.
+    ///
+    /// # Panics
+    /// If that takes too long.
+    pub fn run_to_end(&mut self, process: &Process) -> CloseReason {
+        self.run_until("the end", process, |node| node.closed.is_some());
+        self.closed.clone().expect("waited for it")
+    }
+
+    /// One datagram or one moment.
+    fn step(&mut self) {
+        if let Some((peer, mut datagram)) = self.network.receive() {
+            for mut junk in self.junk.clone() {
+                self.datagram_from(peer, &mut junk);
+            }
+            self.datagram_from(peer, &mut datagram);
+        }
+        if let Some(connection) = &mut self.connection {
+            let now = Instant::now();
+            if connection.poll_timeout().is_some_and(|(due, _)| due <= now) {
+                connection.handle_timeout(now);
+            }
+        }
+        self.drain();
+    }
+
+    fn datagram_from(&mut self, peer: SocketAddr, datagram: &mut [u8]) {
+        let now = Instant::now();
+        let mut reply = Vec::new();
+        match self.endpoint.route(now, peer, datagram, &mut reply) {
+            Route::Connection(_) => {
+                let connection = self.connection.as_mut().expect("its key came from here");
+                self.received.extend(connection.handle_datagram(now, datagram).map(|payload| payload.to_vec()));
+            }
+            Route::Incoming(incoming) => {
+                let config = self.server.clone().expect("only servers accept");
+                self.connection = Some(incoming.accept(config, now));
+                self.endpoint.insert(peer, KEY);
+                self.peer = Some(peer);
+            }
+            Route::Reply => self.network.send(peer, &reply),
+            Route::Discard(_) => {}
+        }
+        self.drain();
+    }
+
+    fn drain(&mut self) {
+        let (Some(connection), Some(peer)) = (&mut self.connection, self.peer) else { return };
+        while connection.poll_transmit(Instant::now(), &mut self.datagram) {
+            self.network.send(peer, &self.datagram);
+        }
+        while let Some(event) = connection.poll_event() {
+            match event {
+                Event::Connected => self.connected = true,
+                Event::Closed(reason) => self.closed = Some(reason),
+                other => panic!("a new kind of event: {other:?}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! A child process with everything it says kept, killed when dropped.
+
+use std::io::{Read, Write as _};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::{Folder, PATIENCE};
+
+const GLANCE: Duration = Duration::from_millis(2);
+
+/// A running peer.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    stdout: Said,
+    stderr: Said,
+    /// Its files, for as long as it may read them.
+    pub folder: Folder,
+}
+
+/// What was said on one stream so far.
+#[derive(Debug, Clone, Default)]
+struct Said(Arc<Mutex<Vec<u8>>>);
+
+impl Said {
+    fn listen(mut stream: impl Read + Send + 'static) -> Self {
+        let said = Self::default();
+        let ours = said.clone();
+        thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(length @ 1..) = stream.read(&mut buffer) {
+                ours.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&buffer[..length]);
+            }
+        });
+        said
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
+    }
+}
+
+impl Process {
+    /// Starts `command`; its files are in `folder`.
+    ///
+    /// # Panics
+    /// If the program is not there: a test without its peer has not tested anything.
+    #[must_use]
+    pub fn start(mut command: Command, folder: Folder) -> Self {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap_or_else(|error| {
+            let program = command.get_program().display();
+            panic!("`{program}` did not start ({error}): install the Debian package of that name")
+        });
+        let stdin = child.stdin.take();
+        let stdout = Said::listen(child.stdout.take().expect("stdout is a pipe"));
+        let stderr = Said::listen(child.stderr.take().expect("stderr is a pipe"));
+        Self { child, stdin, stdout, stderr, folder }
+    }
+
+    /// What it wrote to its standard output.
+    #[must_use]
+    pub fn stdout(&self) -> String {
+        self.stdout.text()
+    }
+
+    /// What it wrote to its standard error.
+    #[must_use]
+    pub fn stderr(&self) -> String {
+        self.stderr.text()
+    }
+
+    /// Whether it said `text`, on either stream.
+    #[must_use]
+    pub fn said(&self, text: &str) -> bool {
+        self.stdout().contains(text) || self.stderr().contains(text)
+    }
+
+    /// The rest of the line after `prefix` on standard output.
+    #[must_use]
+    pub fn value(&self, prefix: &str) -> Option<String> {
+        let output = self.stdout();
+        let (_, rest) = output.split_once(prefix)?;
+        // A line still being written has no value yet.
+        rest.split_once('\n').map(|(line, _)| line.trim().to_owned())
+    }
+
+    /// Waits until it said `text`.
+    ///
+    /// # Panics
+    /// If that takes too long.
+    pub fn wait_for(&self, text: &str) {
+        self.wait(&format!("{text:?}"), || self.said(text).then_some(()));
+    }
+
+    /// Waits until `what` is there.
+    ///
+    /// # Panics
+    /// If that takes too long.
+    pub fn wait<T>(&self, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+        let started = Instant::now();
+        loop {
+            if let Some(found) = look() {
+                return found;
+            }
+            assert!(started.elapsed() < PATIENCE, "waiting for {what}; {}", self.transcript());
+            thread::sleep(GLANCE);
+        }
+    }
+
+    /// Writes `line` and an end of line to its standard input.
+    ///
+    /// # Panics
+    /// If it does not read any more.
+    pub fn type_line(&mut self, line: &str) {
+        let stdin = self.stdin.as_mut().expect("standard input is open");
+        let written = stdin.write_all(format!("{line}\n").as_bytes()).and_then(|()| stdin.flush());
+        if let Err(error) = written {
+            panic!("typing {line:?}: {error}; {}", self.transcript());
+        }
+    }
+
+    /// Ends its standard input.
+    pub fn end_input(&mut self) {
+        self.stdin = None;
+    }
+
+    /// Whether it has ended.
+    ///
+    /// # Panics
+    /// If the system cannot say.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("a child can be asked")
+    }
+
+    /// Everything it said, for messages.
+    #[must_use]
+    pub fn transcript(&self) -> String {
+        format!("stdout:\n{}\nstderr:\n{}", self.stdout(), self.stderr())
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ended = self.child.kill();
+        let _status = self.child.wait();
+    }
+}

@@ -1,0 +1,103 @@
+//! Configurations and certificates for both sides.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, LazyLock};
+
+use gramseal_proto::config::{
+    ClientConfig, ClientConfigBuilder, Identity, PeerVerifier, ServerConfig, ServerConfigBuilder,
+};
+use gramseal_proto::crypto::CryptoProvider;
+use gramseal_testkit::pki::{TestIdentity, TestKeyKind, TestPki};
+use gramseal_webpki::ChainVerifier;
+
+/// The name in the certificates of servers.
+pub const SERVER_NAME: &str = "server.example";
+
+/// aws-lc-rs, with the finite-field exchange of the pure-Rust provider.
+#[must_use]
+pub fn provider() -> Arc<CryptoProvider> {
+    static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| {
+        let mut provider = gramseal_aws_lc::provider();
+        provider.finite_field = Some(gramseal_rustcrypto::FINITE_FIELD);
+        provider.groups.extend(gramseal_rustcrypto::ffdhe_groups());
+        Arc::new(provider)
+    });
+    Arc::clone(&PROVIDER)
+}
+
+/// An ECDSA authority that signs keys of `kind`.
+#[must_use]
+pub fn pki(kind: TestKeyKind) -> TestPki {
+    TestPki::new().with_keys(kind)
+}
+
+/// Trusts the root of `pki`, by the clock of this machine.
+#[must_use]
+pub fn trust(pki: &TestPki) -> Arc<dyn PeerVerifier> {
+    let builder = ChainVerifier::builder(gramseal_aws_lc::ALL_VERIFICATION_ALGORITHMS);
+    let builder = builder.with_roots([pki.root()]).expect("the test's root is readable");
+    Arc::new(builder.build().expect("there is a root"))
+}
+
+/// `from` as our side wants it.
+#[must_use]
+pub fn identity(from: &TestIdentity) -> Identity {
+    let key = provider().keys.load(&from.key).expect("every kind of test key can be loaded");
+    Identity::new(from.chain.clone(), key).expect("the chain is not empty")
+}
+
+/// Our client, trusting the root of `pki`.
+pub fn client(pki: &TestPki) -> ClientConfigBuilder {
+    ClientConfig::builder(provider(), trust(pki))
+}
+
+/// Our server with a certificate for [`SERVER_NAME`] from `pki`.
+pub fn server(pki: &TestPki) -> ServerConfigBuilder {
+    ServerConfig::builder(provider(), identity(&pki.server(SERVER_NAME)))
+}
+
+/// A folder of its own for a peer's files; gone when dropped.
+#[derive(Debug)]
+pub struct Folder(PathBuf);
+
+impl Folder {
+    /// Makes it, below the system's folder for temporary files.
+    ///
+    /// # Panics
+    /// If nothing can be written there.
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "a folder is made, not a default taken")]
+    pub fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("gramseal-interop-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&path).expect("the folder for temporary files is writable");
+        Self(path)
+    }
+
+    /// The path of `name` in this folder.
+    #[must_use]
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, content: &str) -> PathBuf {
+        let path = self.path(name);
+        std::fs::write(&path, content).expect("the folder is writable");
+        path
+    }
+}
+
+impl AsRef<Path> for Folder {
+    fn as_ref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // Nothing depends on it; the next cleaning of temporary files gets what is left.
+        let _left = std::fs::remove_dir_all(&self.0);
+    }
+}

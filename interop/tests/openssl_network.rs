@@ -1,0 +1,112 @@
+//! OpenSSL over a network that loses and repeats datagrams, or carries those of strangers.
+
+use std::net::UdpSocket;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use gramseal_interop::{Node, Process, SERVER_NAME, Weather, client, for_each, identity, openssl, server, trust};
+use gramseal_proto::Discard;
+use gramseal_proto::config::{ClientAuth, ServerConfigBuilder, Transport};
+use gramseal_proto::endpoint::CookiePolicy;
+use gramseal_testkit::pki::TestPki;
+
+const SEEDS: [u64; 6] = [1, 2, 3, 4, 5, 6];
+
+fn storm(seed: u64) -> Weather {
+    Weather { loss: 0.2, duplicate: 0.1, seed }
+}
+
+/// Several datagrams a flight, so that parts of flights get lost.
+fn transport() -> Transport {
+    Transport { mtu: 600, ..Transport::default() }
+}
+
+#[test]
+fn lossy_network_as_client() {
+    let lost = AtomicU32::new(0);
+    for_each(&SEEDS, |seed| {
+        let pki = TestPki::new().with_padding(1000);
+        let peer = openssl::s_server().identity(&pki.server(SERVER_NAME)).require_client(&pki);
+        let (mut peer, address) = peer.args(["-mtu", "700"]).without_listen().listening();
+        let config = client(&pki).with_transport(transport()).with_identity(identity(&pki.client("client.example")));
+        let mut node = Node::client(config, SERVER_NAME, address, storm(*seed));
+        openssl::check(&mut node, &mut peer);
+        lost.fetch_add(node.lost(), Ordering::Relaxed);
+    });
+    assert!(lost.into_inner() > 0, "the network was too good to test anything");
+}
+
+#[test]
+fn lossy_network_as_server() {
+    let lost = AtomicU32::new(0);
+    for_each(&SEEDS, |seed| {
+        let pki = TestPki::new().with_padding(1000);
+        let config = server(&pki).with_transport(transport()).with_client_auth(ClientAuth::Required(trust(&pki)));
+        let mut node = Node::server(config, CookiePolicy::Required, storm(*seed));
+        let peer = openssl::s_client(node.local_addr()).trust(&pki).identity(&pki.client("client.example"));
+        let mut peer = peer.args(["-mtu", "700"]).start();
+        openssl::check(&mut node, &mut peer);
+        lost.fetch_add(node.lost(), Ordering::Relaxed);
+    });
+    assert!(lost.into_inner() > 0, "the network was too good to test anything");
+}
+
+/// What a stranger could send with the peer's address as source.
+fn junk() -> Vec<Vec<u8>> {
+    let fatal_alert = [21, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0x7f, 1, 0, 2, 2, 40];
+    let close_notify = [21, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0x7f, 2, 0, 2, 1, 0];
+    let mut forged_data = vec![23, 0xfe, 0xfd, 0, 1, 0, 0, 0, 0, 0x7f, 3, 0, 64];
+    forged_data.extend([7; 64]);
+    // A Finished far ahead, and a part of a huge message that nobody began.
+    let far_ahead = [22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0x7f, 4, 0, 13, 20, 0, 0, 1, 0x70, 0, 0, 0, 0, 0, 0, 1, 9];
+    let huge = [22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0x7f, 5, 0, 13, 11, 0xff, 0xff, 0xff, 0, 9, 0, 0, 9, 0, 0, 1, 9];
+    let truncated = [22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0x7f, 6, 0xff, 0xff, 1];
+    let unknown_epoch = [23, 0xfe, 0xfd, 0, 9, 0, 0, 0, 0, 0, 1, 0, 1, 0];
+    let stun = [0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
+    vec![
+        Vec::new(),
+        vec![0xff; 1400],
+        fatal_alert.to_vec(),
+        close_notify.to_vec(),
+        forged_data,
+        far_ahead.to_vec(),
+        huge.to_vec(),
+        truncated.to_vec(),
+        unknown_epoch.to_vec(),
+        stun.to_vec(),
+    ]
+}
+
+/// Data passes in both roles although junk precedes every datagram, and strangers write, too.
+fn survives(mut node: Node, mut peer: Process) {
+    junk().into_iter().for_each(|junk| node.add_junk(junk));
+    let address = node.local_addr();
+    let stranger = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    let write = || {
+        for junk in junk() {
+            stranger.send_to(&junk, address).expect("loopback carries it");
+        }
+    };
+    write();
+    openssl::check(&mut node, &mut peer);
+    write();
+    openssl::exchange(&mut node, &mut peer, "after the junk");
+    let discards = &node.connection().stats().discards;
+    assert!(discards.get(Discard::BadTag) > 0 && discards.get(Discard::UnauthenticatedAlert) > 0, "{discards:?}");
+    assert_eq!(node.closed(), None);
+}
+
+#[test]
+fn junk_does_no_harm_to_clients() {
+    let pki = TestPki::new();
+    let (peer, address) = openssl::s_server().identity(&pki.server(SERVER_NAME)).listening();
+    survives(Node::client(client(&pki), SERVER_NAME, address, Weather::default()), peer);
+}
+
+#[test]
+fn junk_does_no_harm_to_servers() {
+    let pki = TestPki::new();
+    let config: ServerConfigBuilder = server(&pki);
+    let node = Node::server(config, CookiePolicy::Required, Weather::default());
+    let peer = openssl::s_client(node.local_addr()).trust(&pki).start();
+    survives(node, peer);
+}
