@@ -89,16 +89,16 @@ pub(crate) struct Exported {
 
 impl Connected {
     pub(crate) fn new(connection: &Connection, export: Option<&Export>) -> Result<Self, Failure> {
-        let Negotiated { version, cipher_suite, group, alpn, server_name, .. } = connection.negotiated().clone();
+        let negotiated = connection.negotiated();
         Ok(Self {
             peer: connection.peer_addr(),
-            version: version.to_string(),
-            cipher_suite: cipher_suite.to_string(),
-            group: group.map(|group| group.to_string()),
-            alpn: alpn.as_deref().map(printable),
-            server_name: server_name.map(|name| printable(name.as_bytes())),
-            signature_scheme: connection.negotiated().peer_signature_scheme.map(|scheme| scheme.to_string()),
-            peer_identity: PeerIdentity::of(&connection.negotiated()),
+            version: negotiated.version.to_string(),
+            cipher_suite: negotiated.cipher_suite.to_string(),
+            group: negotiated.group.map(|group| group.to_string()),
+            alpn: negotiated.alpn.as_deref().map(printable),
+            server_name: negotiated.server_name.as_deref().map(|name| printable(name.as_bytes())),
+            signature_scheme: negotiated.peer_signature_scheme.map(|scheme| scheme.to_string()),
+            peer_identity: PeerIdentity::of(&negotiated),
             export: export.map(|export| Exported::new(connection, export)).transpose()?,
         })
     }

@@ -1,0 +1,155 @@
+//! `gramseal server` and `gramseal client` with each other, over loopback.
+
+#![allow(missing_docs, reason = "a test")]
+
+mod common;
+
+use common::{Folder, Server, event, gramseal, json_lines, run, run_with_input, stderr, stdout};
+use gramseal_testkit::pki::TestPki;
+
+#[test]
+fn datagrams_come_back() {
+    let server = Server::start("--self-signed example.test --echo --once --alpn coap");
+    assert!(server.fingerprint.starts_with("sha256:"));
+    let output = run_with_input(gramseal(&format!("{} --alpn coap", server.trusted())), "hello\n\nthere\n");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(stdout(&output), "hello\n\nthere\n");
+    assert!(stderr(&output).contains("DTLS 1.2, TLS_ECDHE_ECDSA"), "{}", stderr(&output));
+
+    let (lines, status) = server.finish();
+    assert_eq!(status, Some(0));
+    let connected = event(&lines, "connected");
+    assert_eq!((&connected["alpn"], &connected["group"]), (&"coap".into(), &"x25519".into()));
+    assert!(connected["peer_identity"].is_null());
+    assert_eq!(event(&lines, "datagram")["utf8"], "hello");
+    assert_eq!(event(&lines, "closed")["reason"], "closed by the peer");
+}
+
+#[test]
+fn both_sides_report_in_json_and_export_the_same() {
+    let folder = Folder::new();
+    let keys = folder.path("keys");
+    let options = "--json --export EXPORTER:with:colons:32";
+    let server = Server::start(&format!("{options} --echo --once --no-cookie"));
+    let client = gramseal(&format!("{} {options} --keylog {keys}", server.trusted()));
+    let output = run_with_input(client, "one\n");
+    let client = json_lines(stdout(&output));
+    let (server, _) = server.finish();
+    let exported = |lines| event(lines, "connected")["export"].clone();
+    assert_eq!(exported(&client), exported(&server));
+    assert_eq!(exported(&client)["label"], "EXPORTER:with:colons");
+    assert_eq!(exported(&client)["hex"].as_str().expect("a text").len(), 64);
+    assert_eq!(event(&client, "connected")["peer_identity"]["subject"], "localhost");
+    assert_eq!(event(&client, "datagram")["utf8"], "one");
+    assert_eq!(event(&client, "closed")["records_received"], 1);
+
+    let keys = std::fs::read_to_string(keys).expect("there is a key log");
+    let fields: Vec<_> = keys.lines().next().expect("with a line").split(' ').map(str::len).collect();
+    assert!(keys.starts_with("CLIENT_RANDOM "));
+    assert_eq!(fields, ["CLIENT_RANDOM".len(), 64, 96]);
+}
+
+#[test]
+fn a_server_that_is_not_trusted_is_refused() {
+    let server = Server::start("--once");
+    let wrong = format!("sha256:{}", "ab".repeat(32));
+    let output = run(&format!("client {} --fingerprint {wrong}", server.address));
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(stderr(&output).lines().count(), 1, "{}", stderr(&output));
+    assert!(stderr(&output).contains("bad_certificate"), "{}", stderr(&output));
+    assert_eq!(stdout(&output), "");
+    drop(server);
+
+    let folder = Folder::new();
+    let pki = TestPki::new();
+    let identity = pki.server("localhost");
+    let cert = folder.file("cert.pem", &identity.chain_pem);
+    let key = folder.file("key.pem", &identity.key_pem);
+    let server = Server::start(&format!("--cert {cert} --key {key}"));
+    let client = format!("client {} --wait 0 --name", server.address);
+    let ca = folder.file("ca.pem", &pki.root_pem());
+    let other = folder.file("other.pem", &TestPki::new().root_pem());
+    for (options, status, alert) in [
+        (format!("localhost --ca {ca}"), 0, ""),
+        (format!("other.test --ca {ca}"), 1, "bad_certificate"),
+        (format!("localhost --ca {other}"), 1, "unknown_ca"),
+        ("other.test --insecure".to_owned(), 0, ""),
+    ] {
+        let output = run(&format!("{client} {options}"));
+        assert_eq!(output.status.code(), Some(status), "{options}: {}", stderr(&output));
+        assert!(stderr(&output).contains(alert), "{options}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn clients_can_be_asked_for_certificates() {
+    let folder = Folder::new();
+    let pki = TestPki::new();
+    let identity = pki.client("client.test");
+    let (cert, key) = (folder.file("cert.pem", &identity.chain_pem), folder.file("key.pem", &identity.key_pem));
+    let ca = folder.file("ca.pem", &pki.root_pem());
+    let options = format!("--client-ca {ca} --once");
+
+    let server = Server::start(&format!("{options} --require-client-cert"));
+    let output = run(&format!("{} --cert {cert} --key {key}", server.trusted()));
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let (lines, status) = server.finish();
+    assert_eq!(status, Some(0));
+    let peer = &event(&lines, "connected")["peer_identity"];
+    assert_eq!(peer["subject"], "client.test");
+    assert!(peer["fingerprint"].as_str().expect("a text").starts_with("sha256:"));
+
+    let server = Server::start(&format!("{options} --require-client-cert"));
+    let output = run(&server.trusted());
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(stderr(&output).contains("handshake_failure"), "{}", stderr(&output));
+    let (lines, status) = server.finish();
+    assert_eq!((status, &event(&lines, "failed")["alert"]), (Some(1), &"handshake_failure".into()));
+
+    let server = Server::start(&options);
+    assert_eq!(run(&server.trusted()).status.code(), Some(0));
+    assert!(event(&server.finish().0, "connected")["peer_identity"].is_null());
+}
+
+#[test]
+fn dhe_needs_the_legacy_switch_on_both_sides() {
+    let suite = "--suite TLS_DHE_RSA_WITH_AES_256_GCM_SHA384 --legacy";
+    let server = Server::start(suite);
+    let output = run(&format!("{} {suite} --group ffdhe2048 --trace", server.trusted()));
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stderr(&output).contains("TLS_DHE_RSA_WITH_AES_256_GCM_SHA384, ffdhe2048"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("ServerKeyExchange"), "{}", stderr(&output));
+
+    let output = run(&server.trusted());
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("handshake_failure"), "{}", stderr(&output));
+}
+
+#[test]
+fn lines_that_do_not_fit_are_reported() {
+    let server = Server::start("--echo");
+    let output = run_with_input(gramseal(&server.trusted()), &format!("{}\nshort\n", "long".repeat(1000)));
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    assert_eq!(stdout(&output), "short\n");
+    assert!(stderr(&output).contains("4000 bytes"), "{}", stderr(&output));
+}
+
+#[test]
+fn wrong_use_is_told_apart() {
+    for line in [
+        "client",
+        "client localhost",
+        "client localhost:1 --ca no-such-file",
+        "client localhost:1 --fingerprint sha256:12",
+        "client localhost:1 --insecure --system-roots",
+        "client localhost:1 --insecure --dtls 1.3",
+        "client localhost:1 --insecure --name a_b..c",
+        "server --require-client-cert",
+        "server --cert no-such-file --key no-such-file",
+        "server --listen nonsense",
+    ] {
+        let output = run(line);
+        assert_eq!(output.status.code(), Some(2), "{line}: {}", stderr(&output));
+    }
+    assert_eq!(run("client no-such-host.invalid:1 --insecure").status.code(), Some(1));
+}
