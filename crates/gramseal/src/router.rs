@@ -280,8 +280,8 @@ impl Table {
     fn is_finished(&self) -> bool {
         match self.phase {
             Phase::Open => false,
-            Phase::Unattended => self.connections.is_empty(),
-            Phase::Closed => true,
+            // Who is still there has not been told of the end: the driver must not abandon it.
+            Phase::Unattended | Phase::Closed => self.connections.is_empty(),
         }
     }
 }

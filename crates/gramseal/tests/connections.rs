@@ -333,6 +333,21 @@ async fn a_closed_endpoint_says_goodbye_to_everybody() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_closed_endpoint_says_goodbye_before_its_driver_ends() {
+    soon(async {
+        let pki = TestPki::new();
+        for _ in 0..10 {
+            let (server, client) = (server(&pki).0, Endpoint::client(LOOPBACK).unwrap());
+            let (client_side, server_side) = pair(&server, &client, client_config(&pki)).await;
+            client.close().await;
+            assert_eq!(server_side.closed().await, CloseReason::Peer);
+            assert_eq!(client_side.closed().await, CloseReason::Local);
+        }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn connections_outlive_their_endpoint() {
     soon(async {

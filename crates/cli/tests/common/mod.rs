@@ -4,18 +4,19 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use serde_json::Value;
 
 /// The program with `line` as its arguments, cut at spaces.
-pub fn gramseal(line: &str) -> Command {
+pub(crate) fn gramseal(line: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gramseal"));
     command.args(line.split_whitespace()).env_remove("SSLKEYLOGFILE").stdin(Stdio::null());
     command
 }
 
 /// Runs it with `input` on standard input.
-pub fn run_with_input(mut command: Command, input: &str) -> Output {
+pub(crate) fn run_with_input(mut command: Command, input: &str) -> Output {
     let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let mut child = child.expect("the program starts");
     let mut stdin = child.stdin.take().expect("standard input is piped");
@@ -25,38 +26,38 @@ pub fn run_with_input(mut command: Command, input: &str) -> Output {
     child.wait_with_output().expect("the program ends")
 }
 
-pub fn run(line: &str) -> Output {
+pub(crate) fn run(line: &str) -> Output {
     gramseal(line).output().expect("the program starts")
 }
 
-pub fn stdout(output: &Output) -> &str {
+pub(crate) fn stdout(output: &Output) -> &str {
     std::str::from_utf8(&output.stdout).expect("standard output is text")
 }
 
-pub fn stderr(output: &Output) -> &str {
+pub(crate) fn stderr(output: &Output) -> &str {
     std::str::from_utf8(&output.stderr).expect("standard error is text")
 }
 
 /// Every line of `text` as JSON.
-pub fn json_lines(text: &str) -> Vec<Value> {
+pub(crate) fn json_lines(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"))).collect()
 }
 
 /// The first of `lines` that reports `event`.
-pub fn event<'a>(lines: &'a [Value], event: &str) -> &'a Value {
+pub(crate) fn event<'a>(lines: &'a [Value], event: &str) -> &'a Value {
     lines.iter().find(|line| line["event"] == event).unwrap_or_else(|| panic!("no {event} in {lines:#?}"))
 }
 
 /// A server on a free port of loopback, with `--json`; killed when dropped.
-pub struct Server {
+pub(crate) struct Server {
     child: Child,
     stdout: BufReader<ChildStdout>,
-    pub address: String,
-    pub fingerprint: String,
+    pub(crate) address: String,
+    pub(crate) fingerprint: String,
 }
 
 impl Server {
-    pub fn start(options: &str) -> Self {
+    pub(crate) fn start(options: &str) -> Self {
         let mut command = gramseal(&format!("server --listen 127.0.0.1:0 --json {options}"));
         let child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
         let mut child = child.expect("the server starts");
@@ -70,13 +71,17 @@ impl Server {
     }
 
     /// Options of a client that trusts this server.
-    pub fn trusted(&self) -> String {
+    pub(crate) fn trusted(&self) -> String {
         format!("client {} --fingerprint {} --wait 0.3", self.address, self.fingerprint)
     }
 
     /// Waits for the end of a server with `--once`: what it reported, and its exit status.
-    pub fn finish(mut self) -> (Vec<Value>, Option<i32>) {
-        let status = self.child.wait().expect("the server ends");
+    pub(crate) fn finish(mut self) -> (Vec<Value>, Option<i32>) {
+        let status = (0..600).find_map(|_| {
+            std::thread::sleep(Duration::from_millis(50));
+            self.child.try_wait().expect("the server can be asked")
+        });
+        let status = status.expect("the server ends by itself");
         let lines = std::io::read_to_string(&mut self.stdout).expect("standard output is text");
         (json_lines(&lines), status.code())
     }
@@ -90,10 +95,10 @@ impl Drop for Server {
 }
 
 /// A folder of its own for one test, removed afterwards.
-pub struct Folder(PathBuf);
+pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("gramseal-cli-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
@@ -102,12 +107,12 @@ impl Folder {
     }
 
     /// Writes `text` to the file `name` and returns its path.
-    pub fn file(&self, name: &str, text: &str) -> String {
+    pub(crate) fn file(&self, name: &str, text: &str) -> String {
         std::fs::write(self.0.join(name), text).expect("the file can be written");
         self.path(name)
     }
 
-    pub fn path(&self, name: &str) -> String {
+    pub(crate) fn path(&self, name: &str) -> String {
         self.0.join(name).to_str().expect("the path is text").to_owned()
     }
 }

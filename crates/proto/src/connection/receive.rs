@@ -165,7 +165,9 @@ impl Connection {
         if number.epoch == Epoch::UNPROTECTED {
             self.discard(Discard::UnauthenticatedAlert);
             if let (true, Some(handshake)) = (ends, &mut self.handshake) {
-                handshake.suspicion = Some(Suspicion::of(alert.description));
+                // Each of our retransmissions may draw the same alert again: that must not renew
+                // our patience.
+                handshake.suspicion.get_or_insert_with(|| Suspicion::of(alert.description));
             }
         } else if self.phase == Phase::Connected && closes {
             self.closed_by_peer();
