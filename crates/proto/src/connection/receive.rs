@@ -152,7 +152,12 @@ impl Connection {
             return self.discard(Discard::UnexpectedContent);
         }
         match ChangeCipherSpec::from_bytes(content) {
-            Ok(_) => self.trace_received(Traced::ChangeCipherSpec, number),
+            Ok(_) => {
+                if let Some(handshake) = &mut self.handshake {
+                    handshake.flights.number(Direction::Received);
+                }
+                self.trace_received(Traced::ChangeCipherSpec, number);
+            }
             Err(_) => self.discard(Discard::Malformed),
         }
     }
