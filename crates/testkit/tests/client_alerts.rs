@@ -1,0 +1,172 @@
+//! Servers that a client must refuse, each with its error here and its alert on the wire.
+
+#[path = "common/hello.rs"]
+mod hello;
+
+use std::sync::Arc;
+
+use gramseal_proto::config::ClientConfig;
+use gramseal_proto::wire::{
+    AlertDescription as Alert, AlertLevel, CipherSuite, ContentType, DOWNGRADE_TLS11, DOWNGRADE_TLS12, DecodeError,
+    ExtensionType as Ext, HandshakeType, ProtocolVersion, SignatureScheme,
+};
+use gramseal_proto::{CertificateFault, CloseReason, Error, Incompatible, PeerFault};
+use gramseal_testkit::null::{self, NullVerifier};
+use gramseal_testkit::peer::{Outcome, Scene};
+use hello::ServerFields;
+
+fn client() -> ClientConfig {
+    null::client_config(2).with_alpn(["echo"]).build().expect("a client configuration")
+}
+
+fn send(scene: &mut Scene, msg_type: HandshakeType, body: &[u8]) {
+    let message = scene.peer.message_of(msg_type, body);
+    let record = scene.peer.record(ContentType::HANDSHAKE, &message);
+    scene.deliver([record]);
+}
+
+/// Answers the client's hello after `edit`.
+fn answer(edit: impl FnOnce(&mut ServerFields)) -> Scene {
+    let mut scene = Scene::client(client(), 1);
+    let mut fields = ServerFields::of(&scene.peer.body_of(HandshakeType::SERVER_HELLO));
+    edit(&mut fields);
+    send(&mut scene, HandshakeType::SERVER_HELLO, &fields.body());
+    scene
+}
+
+/// Plays the first `count` messages of a server's flight, then sends `msg_type` after `edit`.
+fn flight(count: usize, msg_type: HandshakeType, edit: impl FnOnce(&mut Vec<u8>)) -> Scene {
+    let mut scene = Scene::client(client(), 1);
+    let steps = scene.first_flight(false);
+    scene.play(&steps[..count]);
+    let mut body = scene.peer.body_of(msg_type);
+    edit(&mut body);
+    send(&mut scene, msg_type, &body);
+    scene
+}
+
+#[track_caller]
+fn assert_refused(scene: &Scene, error: impl Into<Error>, alert: Alert) {
+    let error = error.into();
+    assert_eq!(error.alert(), Some(alert));
+    assert_eq!(scene.outcome(), Outcome::Closed(CloseReason::Failed(error)));
+    let sent: Vec<_> = scene.peer.alerts().iter().map(|alert| (alert.level, alert.description)).collect();
+    assert_eq!(sent, [(AlertLevel::FATAL, alert)]);
+    assert!(!scene.was_connected());
+}
+
+#[test] // RFC 8996 §5, RFC 8446 §4.2.1
+fn versions_that_are_not_spoken() {
+    for version in [ProtocolVersion::DTLS1_0, ProtocolVersion(0x0303), ProtocolVersion::DTLS1_3] {
+        let scene = answer(|hello| hello.version = version);
+        assert_refused(&scene, Incompatible::NoCommonVersion, Alert::PROTOCOL_VERSION);
+    }
+    let only13 = answer(|hello| hello.extensions.push(Ext::SUPPORTED_VERSIONS, &[0xFE, 0xFC]));
+    assert_refused(&only13, Incompatible::NoCommonVersion, Alert::PROTOCOL_VERSION);
+}
+
+#[test] // RFC 8446 §4.1.3
+fn a_downgrade_that_the_server_marks() {
+    let to_1_1 = answer(|hello| hello.random[24..].copy_from_slice(&DOWNGRADE_TLS11));
+    assert_refused(&to_1_1, PeerFault::Downgrade, Alert::ILLEGAL_PARAMETER);
+    // 1.2 is all that this client speaks.
+    let to_1_2 = answer(|hello| hello.random[24..].copy_from_slice(&DOWNGRADE_TLS12));
+    assert_eq!(to_1_2.outcome(), Outcome::Waiting);
+}
+
+#[test] // RFC 5246 §7.4.1.3
+fn choices_that_were_not_offered() {
+    let suite = answer(|hello| hello.suite = CipherSuite::TLS_DHE_RSA_WITH_AES_128_GCM_SHA256);
+    assert_refused(&suite, PeerFault::UnofferedCipherSuite, Alert::ILLEGAL_PARAMETER);
+    let unknown = answer(|hello| hello.suite = CipherSuite(0x5A5A));
+    assert_refused(&unknown, PeerFault::UnofferedCipherSuite, Alert::ILLEGAL_PARAMETER);
+    let compression = answer(|hello| hello.compression = 1);
+    assert_refused(&compression, PeerFault::UnofferedCompression, Alert::ILLEGAL_PARAMETER);
+}
+
+#[test] // RFC 5246 §7.4.1.4, RFC 7301 §3.1
+fn answers_that_were_not_asked_for() {
+    let ticket = answer(|hello| hello.extensions.push(Ext::SESSION_TICKET, &[]));
+    assert_refused(&ticket, PeerFault::UnofferedExtension, Alert::UNSUPPORTED_EXTENSION);
+    let unknown = answer(|hello| hello.extensions.push(Ext(0x5A5A), &[]));
+    assert_refused(&unknown, PeerFault::UnofferedExtension, Alert::UNSUPPORTED_EXTENSION);
+    let other = [0, 4, 3, b'f', b'o', b'o'];
+    let protocol = answer(|hello| hello.extensions.push(Ext::APPLICATION_LAYER_PROTOCOL_NEGOTIATION, &other));
+    assert_refused(&protocol, PeerFault::UnofferedApplicationProtocol, Alert::ILLEGAL_PARAMETER);
+    let two = [0, 10, 4, b'e', b'c', b'h', b'o', 4, b'e', b'c', b'h', b'o'];
+    let protocols = answer(|hello| hello.extensions.push(Ext::APPLICATION_LAYER_PROTOCOL_NEGOTIATION, &two));
+    assert!(matches!(protocols.outcome(), Outcome::Closed(CloseReason::Failed(Error::Decode(_)))));
+}
+
+#[test] // RFC 7627 §5.2, RFC 5746 §3.4, RFC 8422 §5.1.2
+fn answers_that_lack_something() {
+    let plain = answer(|hello| hello.extensions.remove(Ext::EXTENDED_MASTER_SECRET));
+    assert_refused(&plain, Incompatible::NoExtendedMasterSecret, Alert::HANDSHAKE_FAILURE);
+    let insecure = answer(|hello| hello.extensions.remove(Ext::RENEGOTIATION_INFO));
+    assert_refused(&insecure, Incompatible::NoSecureRenegotiation, Alert::HANDSHAKE_FAILURE);
+    let renegotiating = answer(|hello| hello.extensions.replace(Ext::RENEGOTIATION_INFO, &[1, 9]));
+    assert_refused(&renegotiating, PeerFault::RenegotiationInfoMismatch, Alert::HANDSHAKE_FAILURE);
+    let points = answer(|hello| hello.extensions.replace(Ext::EC_POINT_FORMATS, &[1, 1]));
+    assert_refused(&points, PeerFault::UncompressedPointsMissing, Alert::ILLEGAL_PARAMETER);
+}
+
+#[test] // RFC 5246 §7.2.2
+fn answers_that_cannot_be_read() {
+    let long_id = answer(|hello| hello.session_id = vec![7; 33]);
+    assert_refused(&long_id, DecodeError::BadVectorLength, Alert::DECODE_ERROR);
+    let twice = answer(|hello| hello.extensions.push(Ext::EXTENDED_MASTER_SECRET, &[]));
+    assert_refused(&twice, DecodeError::DuplicateExtension, Alert::DECODE_ERROR);
+    let trailing = flight(1, HandshakeType::CERTIFICATE, |body| body.push(0));
+    assert_refused(&trailing, DecodeError::TrailingBytes, Alert::DECODE_ERROR);
+}
+
+#[test] // RFC 5246 §7.4.2
+fn a_server_without_a_certificate() {
+    let scene = flight(1, HandshakeType::CERTIFICATE, |body| *body = vec![0, 0, 0]);
+    assert_refused(&scene, PeerFault::NoCertificate, Alert::BAD_CERTIFICATE);
+}
+
+#[test]
+fn a_certificate_that_is_not_accepted() {
+    let verifier = Arc::new(NullVerifier::default().refusing(CertificateFault::Expired));
+    let config = ClientConfig::builder(null::provider(2), verifier).build().expect("a client configuration");
+    let mut scene = Scene::client(config, 1);
+    let steps = scene.first_flight(false);
+    scene.play(&steps[..2]);
+    assert_refused(&scene, CertificateFault::Expired, Alert::CERTIFICATE_EXPIRED);
+}
+
+const KEY_EXCHANGE: HandshakeType = HandshakeType::SERVER_KEY_EXCHANGE;
+
+#[test] // RFC 8422 §5.4, RFC 5246 §7.4.3
+fn key_exchanges_that_were_not_offered() {
+    let group = flight(2, KEY_EXCHANGE, |body| body[1..3].copy_from_slice(&[0, 22]));
+    assert_refused(&group, PeerFault::UnofferedGroup, Alert::ILLEGAL_PARAMETER);
+    // curve_type, group, length of the share, 32 bytes, then the scheme.
+    let scheme_at = 1 + 2 + 1 + 32;
+    let sha1 = flight(2, KEY_EXCHANGE, |body| body[scheme_at..scheme_at + 2].copy_from_slice(&[2, 3]));
+    assert_refused(&sha1, PeerFault::UnofferedSignatureScheme, Alert::ILLEGAL_PARAMETER);
+    let rsa = SignatureScheme::RSA_PKCS1_SHA256.0.to_be_bytes();
+    let kind = flight(2, KEY_EXCHANGE, |body| body[scheme_at..scheme_at + 2].copy_from_slice(&rsa));
+    assert_refused(&kind, PeerFault::WrongKeyForCipherSuite, Alert::ILLEGAL_PARAMETER);
+}
+
+#[test] // RFC 5246 §7.4.3
+fn a_server_that_does_not_hold_its_certificates_key() {
+    let share = flight(2, KEY_EXCHANGE, |body| body[10] ^= 1);
+    assert_refused(&share, PeerFault::BadSignature, Alert::DECRYPT_ERROR);
+    let signature = flight(2, KEY_EXCHANGE, |body| *body.last_mut().expect("a signature") ^= 1);
+    assert_refused(&signature, PeerFault::BadSignature, Alert::DECRYPT_ERROR);
+}
+
+#[test] // RFC 5246 §7.4.9
+fn a_finished_that_does_not_fit() {
+    let mut scene = Scene::client(client(), 1);
+    let steps = scene.first_flight(false);
+    scene.play(&steps);
+    scene.play(&scene.last_flight(false)[..1]);
+    let mut body = scene.peer.body_of(HandshakeType::FINISHED);
+    body[0] ^= 1;
+    send(&mut scene, HandshakeType::FINISHED, &body);
+    assert_refused(&scene, PeerFault::FinishedMismatch, Alert::DECRYPT_ERROR);
+}
