@@ -16,18 +16,8 @@ use gramseal_testkit::sim::{Pair, Side, Sim};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-fn client() -> ClientConfig {
-    null::client_config(2).build().expect("a client configuration")
-}
-
-fn server() -> ServerConfig {
-    null::server_config(3, null::identity(ToyKind::EcdsaP256, null::SERVER_NAME, 900))
-        .build()
-        .expect("a server configuration")
-}
-
 fn scenes() -> [Scene; 2] {
-    [Scene::client(client(), 1), Scene::server(server(), 1)]
+    [Scene::client(null::client(), 1), Scene::server(null::server(), 1)]
 }
 
 fn connect(scene: &mut Scene) {
@@ -99,10 +89,10 @@ fn a_protected_fatal_alert_ends_at_once_and_a_warning_does_not() {
 
 #[test]
 fn silence_and_a_handshake_that_does_not_end_are_told_apart() {
-    let mut silent = Scene::client(client(), 1);
+    let mut silent = Scene::client(null::client(), 1);
     silent.advance(PATIENCE);
     assert_eq!(silent.outcome(), Outcome::Closed(CloseReason::Failed(Error::TimedOut(TimedOut::NoAnswer))));
-    let mut stuck = Scene::client(client(), 1);
+    let mut stuck = Scene::client(null::client(), 1);
     let flight = stuck.first_flight(false);
     stuck.play(&flight[..2]);
     stuck.advance(PATIENCE);
@@ -111,7 +101,7 @@ fn silence_and_a_handshake_that_does_not_end_are_told_apart() {
 
 #[test] // RFC 5246 §7.4.1.1
 fn a_hello_request_during_a_handshake_is_ignored() {
-    let mut scene = Scene::client(client(), 1);
+    let mut scene = Scene::client(null::client(), 1);
     let flight = scene.first_flight(false);
     scene.play(&flight[..2]);
     let request = [0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0];
@@ -148,11 +138,14 @@ fn no_datagram_is_larger_than_configured_and_the_largest_payload_fills_one() {
 #[test]
 fn application_data_is_sent_between_connected_and_closed_only() {
     let mut out = [0; 100];
-    let mut connection =
-        Connection::client(Arc::new(client()), null::SERVER_NAME.try_into().expect("a name"), Instant::from_micros(0))
-            .expect("a client begins");
+    let mut connection = Connection::client(
+        Arc::new(null::client()),
+        null::SERVER_NAME.try_into().expect("a name"),
+        Instant::from_micros(0),
+    )
+    .expect("a client begins");
     assert_eq!(connection.seal(b"x", &mut out), Err(SendError::NotConnected));
-    let (mut sim, pair) = connected(client(), server());
+    let (mut sim, pair) = connected(null::client(), null::server());
     let connection = sim.connection_mut(pair, Side::Client).expect("connected");
     assert!(connection.seal(b"x", &mut out).is_ok());
     connection.close();
@@ -162,7 +155,7 @@ fn application_data_is_sent_between_connected_and_closed_only() {
 
 #[test] // RFC 5705 §4
 fn exporters_agree_and_refuse_the_protocols_own_labels() {
-    let (sim, pair) = connected(client(), server());
+    let (sim, pair) = connected(null::client(), null::server());
     let [ours, theirs] = Side::BOTH.map(|side| sim.connection(pair, side).expect("connected"));
     let export = |connection: &Connection, label: &[u8], context: Option<&[u8]>| {
         let mut out = [0; 40];
