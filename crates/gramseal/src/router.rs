@@ -145,7 +145,13 @@ impl Router {
         let mut table = self.lock();
         table.expire(now);
         match table.waiting.pop_front() {
-            Some(waiting) => Next::Waiting(waiting),
+            Some(waiting) => {
+                if !table.waiting.is_empty() {
+                    // Wake-ups that nobody waits for yet merge into one: it is passed on.
+                    self.accept.notify_one();
+                }
+                Next::Waiting(waiting)
+            }
             None if table.phase == Phase::Open => Next::Nothing,
             None => Next::Closed,
         }

@@ -214,6 +214,10 @@ impl Shared {
     ) -> Option<Result<Option<T>, ConnectionError>> {
         let mut state = self.lock();
         if let Some(payload) = pop(&mut state.received) {
+            if state.received.len() > 0 {
+                // Wake-ups that nobody waits for yet merge into one: it is passed on.
+                self.readable.notify_one();
+            }
             return Some(Ok(Some(payload)));
         }
         Some(match state.closed.clone()? {
