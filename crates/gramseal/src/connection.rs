@@ -106,6 +106,14 @@ impl Connection {
         self.shared().ask(|protocol| protocol.max_payload())
     }
 
+    /// Whether the keys have protected nearly as many records as they may, or have met so many
+    /// forgeries that they open nothing any more. DTLS 1.2 cannot change keys: it is time for a new
+    /// connection, before [`SendError::KeysExhausted`].
+    #[must_use]
+    pub fn is_nearly_exhausted(&self) -> bool {
+        self.shared().ask(|protocol| protocol.is_nearly_exhausted())
+    }
+
     /// Where the peer is; an IPv4 peer has an IPv4 address here whatever the socket.
     #[must_use]
     pub fn peer_addr(&self) -> SocketAddr {
