@@ -73,7 +73,7 @@ impl EndpointBuilder {
     /// # Errors
     /// If no address can be bound, or no tokio runtime with I/O and time runs here.
     pub fn bind(self, addr: impl ToSocketAddrs) -> io::Result<Endpoint> {
-        self.with_socket(socket::bind(addr)?)
+        self.on_socket(socket::bind(addr)?)
     }
 
     /// Uses a socket that is bound, and not connected, already: with buffer sizes or options that
@@ -81,7 +81,7 @@ impl EndpointBuilder {
     ///
     /// # Errors
     /// If the socket cannot be used, or no tokio runtime runs here.
-    pub fn with_socket(self, socket: UdpSocket) -> io::Result<Endpoint> {
+    pub fn on_socket(self, socket: UdpSocket) -> io::Result<Endpoint> {
         let runtime = Handle::try_current().map_err(io::Error::other)?;
         let config = match &self.server {
             Some(server) => EndpointConfig::server(Arc::clone(server.provider())).map_err(io::Error::other)?,

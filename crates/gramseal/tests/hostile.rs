@@ -115,7 +115,7 @@ async fn junk_changes_nothing_and_is_counted() {
         let (server, addr) = server(&pki);
         let socket = UdpSocket::bind(LOOPBACK).unwrap();
         let same_address = socket.try_clone().unwrap();
-        let client = Endpoint::builder().with_socket(socket).unwrap();
+        let client = Endpoint::builder().on_socket(socket).unwrap();
         let (client_side, server_side) = pair(&server, &client, client_config(&pki)).await;
 
         let stranger = UdpSocket::bind(LOOPBACK).unwrap();
@@ -172,7 +172,7 @@ async fn a_client_that_restarts_on_its_address_replaces_itself() {
             let socket = first.socket.into_std().unwrap();
             drop(first.connection);
 
-            let client = Endpoint::builder().with_socket(socket).unwrap();
+            let client = Endpoint::builder().on_socket(socket).unwrap();
             let (client_side, server_side) = pair(&server, &client, client_config(&pki)).await;
             assert_eq!(before.peer_addr(), server_side.peer_addr());
             assert_eq!(before.recv().await, Err(ConnectionError::Replaced));
