@@ -1,9 +1,12 @@
 //! Sends one datagram and prints the answer:
 //! `cargo run --example echo_client -- 127.0.0.1:4433 localhost ca.pem`
+//!
+//! For a server as in `echo_server`, `ca.pem` is its `chain.pem`.
 
 use std::env;
 use std::error::Error;
 use std::sync::Arc;
+use std::time::Duration;
 
 use gramseal::{ClientConfig, Endpoint, provider, trust};
 
@@ -19,7 +22,8 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
 
     let conn = endpoint.connect(addr.parse()?, name, Arc::new(config)).await?;
     conn.send(b"hello")?;
-    if let Some(reply) = conn.recv().await? {
+    // As with UDP, either datagram may get lost.
+    if let Some(reply) = tokio::time::timeout(Duration::from_secs(1), conn.recv()).await?? {
         println!("{}", String::from_utf8_lossy(&reply));
     }
     conn.close().await;

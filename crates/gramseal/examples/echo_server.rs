@@ -1,4 +1,12 @@
 //! Sends every datagram back: `cargo run --example echo_server -- chain.pem key.pem`
+//!
+//! A certificate to try it with, which is its own root (clients take `chain.pem` as CA.PEM):
+//!
+//! ```sh
+//! openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=localhost \
+//!     -addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE \
+//!     -out chain.pem -keyout key.pem
+//! ```
 
 use std::env;
 use std::error::Error;
