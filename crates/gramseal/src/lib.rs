@@ -96,3 +96,8 @@ pub use name::ToServerName;
 pub use pki_types;
 pub use queue::ReceiveLimits;
 pub use stats::{ConnectionStats, EndpointStats};
+
+/// Compiles the code in the repository's README.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
