@@ -1,8 +1,7 @@
-//! Cryptography for gramseal in pure Rust.
+//! Cryptography for gramseal in pure Rust: finite-field Diffie-Hellman, which aws-lc-rs lacks.
 //!
-//! So far this crate holds finite-field Diffie-Hellman, which aws-lc-rs lacks: the groups of
-//! RFC 7919, and the client's side of the exchange with a group of the server's choice
-//! (RFC 5246 §7.4.3). It owns no protocol rule; the arithmetic is the `crypto-bigint` crate's and
+//! These are the groups of RFC 7919, and the client's side of the exchange with a group of the
+//! server's choice (RFC 5246 §7.4.3). This is no whole provider. It owns no protocol rule; the arithmetic is the `crypto-bigint` crate's and
 //! the primality test the `crypto-primes` crate's.
 //!
 //! Add it to a provider by setting `finite_field` to [`FINITE_FIELD`] and appending
