@@ -141,7 +141,7 @@ fn fragments_that_contradict_earlier_ones_are_dropped() {
     }
 }
 
-#[test] // RFC 6347 §4.1.2.7; DESIGN: only an authenticated message may end an association
+#[test] // RFC 6347 §4.1.2.7: only an authenticated message may end an association
 fn junk_and_forged_plaintext_do_not_end_a_handshake() {
     for mut scene in scenes() {
         let flights = [scene.first_flight(false), scene.last_flight(false)];

@@ -35,7 +35,8 @@ pub struct Transport {
     pub max_timeout: Duration,
     /// How long a handshake may take. Default 60 s.
     pub handshake_timeout: Duration,
-    /// How many sequence numbers below the newest are still accepted once: 64 to 1024. Default 64.
+    /// How many sequence numbers below the newest are still accepted once: 64 to 1024, rounded
+    /// up to a multiple of 64. Default 64.
     pub replay_window: u32,
     /// The longest handshake message to accept, in bytes. Default 65,536.
     pub max_message_len: u32,
@@ -170,13 +171,16 @@ macro_rules! common_setters {
             self
         }
 
-        /// The cipher suites to allow, most preferred first. Default: all that are safe.
+        /// The cipher suites to allow, most preferred first. Default, also for an empty list: all
+        /// that the provider has, those of [`LegacySuites`]($crate::config::LegacySuites) only if
+        /// they are allowed.
         pub fn with_cipher_suites(mut self, suites: &[gramseal_wire::CipherSuite]) -> Self {
             self.common.suites = suites.to_vec();
             self
         }
 
-        /// The groups to allow, most preferred first. Default: the provider's.
+        /// The groups to allow, most preferred first. Default, also for an empty list: the
+        /// provider's, finite-field ones only if legacy suites are allowed.
         pub fn with_groups(mut self, groups: &[gramseal_wire::NamedGroup]) -> Self {
             self.common.groups = groups.to_vec();
             self

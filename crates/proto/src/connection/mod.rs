@@ -46,7 +46,7 @@ use crate::time::Instant;
 ///   after making the connection: call [`poll_transmit`](Self::poll_transmit) until it has
 ///   nothing more, then [`poll_event`](Self::poll_event) likewise, then wait until the time that
 ///   [`poll_timeout`](Self::poll_timeout) names and call `handle_timeout`;
-/// * every call takes the present time; it must not run backwards.
+/// * the time given to these calls must not run backwards.
 ///
 /// The network cannot cause an error: what does not belong here is dropped and counted in
 /// [`stats`](Self::stats). A failed association says so with [`Event::Closed`].
@@ -130,7 +130,7 @@ impl Connection {
     /// given to [`handle_datagram`](Self::handle_datagram).
     ///
     /// That the client owns its address must have been checked before, see
-    /// `endpoint`, or be clear from elsewhere (ICE).
+    /// [`endpoint`](crate::endpoint), or be clear from elsewhere (ICE).
     #[must_use]
     pub fn server(config: Arc<ServerConfig>, first: FirstHello, now: Instant) -> Self {
         let state = handshake::start_server(config.clone(), first.message_seq);

@@ -8,12 +8,9 @@ use super::apply::PROTECTED;
 use super::{Connection, Mtu, Phase};
 use crate::error::SendError;
 use crate::flight::{Fresh, Piece};
-use crate::record::SealError;
+use crate::record::{MAX_CONTENT_LEN, SealError};
 use crate::time::Instant;
 use crate::trace::{Direction, TraceEvent, Traced};
-
-/// The longest content of a record (RFC 5246 §6.2.1), in bytes.
-const MAX_CONTENT: usize = 1 << 14;
 
 impl Connection {
     /// Clears `datagram` and fills it with the next datagram that the protocol has to send;
@@ -144,7 +141,7 @@ impl Connection {
     /// The longest payload that [`seal`](Self::seal) takes, in bytes.
     #[must_use]
     pub fn max_payload(&self) -> usize {
-        self.mtu.bytes().saturating_sub(self.records.overhead(PROTECTED)).min(MAX_CONTENT)
+        self.mtu.bytes().saturating_sub(self.records.overhead(PROTECTED)).min(MAX_CONTENT_LEN)
     }
 
     /// Whether the keys have protected nearly as many records as they may, or have met so many

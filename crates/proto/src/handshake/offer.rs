@@ -91,7 +91,7 @@ impl Offer {
         if hello.extensions.iter().any(|(answer, _)| offered.get(answer).is_none()) {
             return Err(PeerFault::UnofferedExtension.into());
         }
-        // RFC 7627 §5.3: required (DESIGN: safe by default), and it must be empty.
+        // RFC 7627 §5.3: required, and it must be empty.
         if hello.extensions.find::<ExtendedMasterSecret>()?.is_none() {
             return Err(Incompatible::NoExtendedMasterSecret.into());
         }

@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn stays_small() {
-        // PERFORMANCE.md: 2 KB for an idle connection, keys included.
+        // The aim: 2 KB for an idle connection, keys included.
         assert!(size_of::<RecordLayer>() <= 640, "{}", size_of::<RecordLayer>());
     }
 }
