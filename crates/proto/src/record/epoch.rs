@@ -4,13 +4,14 @@
 //! takes a number for good before it uses the key, so that no nonce can repeat; opening moves the
 //! window only after the key agreed. RFC 6347 §4.1 and §4.1.2.6, RFC 9147 §4.2 and §4.5.
 
+use core::fmt;
+
 use gramseal_wire::{ContentType, Epoch, PlaintextHeader, ProtocolVersion, RecordNumber, SequenceNumber};
 
 use super::MAX_CONTENT_LEN;
 use super::limits::{UsageLimits, blocks};
 use super::protect12::{Covered, Protection12};
 use super::replay::ReplayWindow;
-use super::seal::SealError;
 use crate::crypto::RecordKeys12;
 use crate::discard::Discard;
 
@@ -103,6 +104,33 @@ impl ReadEpoch {
             return Err(Discard::Oversized);
         }
         Ok(content)
+    }
+}
+
+/// Why a record was not sealed. Nothing of it was sent and the caller may go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SealError {
+    /// The buffer is shorter than the content and [`overhead`](WriteEpoch::overhead).
+    BufferTooSmall,
+    /// The content is longer than 2^14 bytes.
+    TooLong,
+    /// The epoch has no sequence number left, or its key has reached its limit.
+    Exhausted,
+    /// The epoch is not there: not yet, or not any more.
+    NoSuchEpoch,
+    /// The crypto provider refused; no key that it made itself should.
+    Crypto,
+}
+
+impl fmt::Display for SealError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::BufferTooSmall => "the buffer is too small for the record",
+            Self::TooLong => "the content is too long for one record",
+            Self::Exhausted => "the key may seal no more records",
+            Self::NoSuchEpoch => "the epoch has no keys",
+            Self::Crypto => "the crypto provider refused to seal",
+        })
     }
 }
 
@@ -210,10 +238,9 @@ impl WriteEpoch {
 mod tests {
     use gramseal_wire::{ContentType, Epoch, ProtocolVersion, RecordNumber, SequenceNumber};
 
-    use super::{Covered, ReadEpoch, WriteEpoch};
+    use super::{Covered, ReadEpoch, SealError, WriteEpoch};
     use crate::crypto::AeadAlgorithm;
     use crate::discard::Discard;
-    use crate::record::SealError;
     use crate::record::limits::blocks;
     use crate::record::test_keys::test_keys;
 

@@ -18,10 +18,9 @@ mod seal;
 mod test_keys;
 
 pub(crate) use early::EarlyRecords;
-pub(crate) use epoch::{ReadEpoch, WriteEpoch};
+pub(crate) use epoch::{ReadEpoch, SealError, WriteEpoch};
 pub(crate) use layer::RecordLayer;
 pub(crate) use open::{Record, split_record};
-pub(crate) use seal::SealError;
 
 /// The most bytes of content that a record carries (RFC 6347 §4.1).
 pub(crate) const MAX_CONTENT_LEN: usize = 1 << 14;
