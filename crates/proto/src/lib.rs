@@ -3,6 +3,17 @@
 //! Nothing here opens a socket, reads a clock or starts a thread, so the protocol runs wherever
 //! datagrams can be moved. Most programs want the `gramseal` crate, which puts this one on tokio
 //! and UDP.
+//!
+//! - [`Connection`] is one association with one peer; where the peer is already known, as with ICE,
+//!   nothing else is needed.
+//! - [`endpoint`] tells the peers of one socket apart and asks clients for cookies.
+//! - [`config`] says who we are, whom to trust and how to treat the network. Cryptography comes from
+//!   a provider ([`crypto`]), usually the one of `gramseal-aws-lc`; rules for certificates from
+//!   `gramseal-webpki`.
+//! - What an outsider sends is at most a [`Discard`], which is counted; an [`Error`] ends an
+//!   association.
+//!
+//! Feature `std` (off by default) adds `Instant::now`, a clock for callers that have none of their own.
 
 #![no_std]
 #![warn(clippy::std_instead_of_core, clippy::std_instead_of_alloc, clippy::alloc_instead_of_core)]

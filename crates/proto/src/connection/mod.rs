@@ -53,6 +53,33 @@ use crate::time::Instant;
 ///
 /// Application data does not wait in queues: [`seal`](Self::seal) writes a record into the
 /// caller's buffer, `handle_datagram` opens payloads where they lie. Neither allocates.
+///
+/// ```
+/// use gramseal_proto::{Connection, Event, Instant};
+///
+/// fn received(connection: &mut Connection, now: Instant, datagram: &mut [u8]) {
+///     for payload in connection.handle_datagram(now, datagram) {
+///         println!("{} bytes", payload.len());
+///     }
+/// }
+///
+/// /// To be called after everything that the contract lists. Returns when to call
+/// /// `handle_timeout`.
+/// fn drain(connection: &mut Connection, now: Instant, send: impl Fn(&[u8])) -> Option<Instant> {
+///     let mut datagram = Vec::new();
+///     while connection.poll_transmit(now, &mut datagram) {
+///         send(&datagram);
+///     }
+///     while let Some(event) = connection.poll_event() {
+///         match event {
+///             Event::Connected => println!("{:?}", connection.negotiated()),
+///             Event::Closed(reason) => println!("{reason:?}"),
+///             _ => {}
+///         }
+///     }
+///     connection.poll_timeout().map(|(when, _timer)| when)
+/// }
+/// ```
 pub struct Connection {
     role: Role,
     records: RecordLayer,
