@@ -68,7 +68,7 @@ impl EndpointBuilder {
     }
 
     /// Binds a socket to the first of `addr` that works. An IPv6 wildcard (`[::]`) takes IPv4 as
-    /// well.
+    /// well. A name is looked up on the spot, which blocks the thread; an address is not.
     ///
     /// # Errors
     /// If no address can be bound, or no tokio runtime with I/O and time runs here.

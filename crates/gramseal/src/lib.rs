@@ -50,6 +50,9 @@
 //! # }
 //! ```
 //!
+//! Feature `system-roots` (on by default): `trust::system_roots`, the roots that the operating system
+//! trusts.
+//!
 //! This crate moves datagrams and keeps time. Every rule of the protocol lives in
 //! [`proto`], which also serves programs that have a transport of their own.
 //!
