@@ -136,7 +136,7 @@ fn rsa_key(public_key: &[u8]) -> Result<rsa::PublicKey, InvalidSignature> {
 }
 
 /// RSASSA-PSS with a salt as long as the digest (RFC 8446 §4.2.3).
-fn pss<D: Digest + rsa::sha2::digest::FixedOutputReset>(
+fn pss<D: Digest + sha2::digest::FixedOutputReset>(
     public_key: &[u8],
     message: &[u8],
     signature: &[u8],

@@ -164,12 +164,12 @@ fn ecdh_p256() {
 
 #[test]
 fn ecdh_p384() {
-    assert_eq!(check_ecdh(ecdh::TestName::EcdhSecp384r1Ecpoint, NamedGroup::SECP384R1), 0);
+    assert_eq!(check_ecdh(ecdh::TestName::EcdhSecp384r1Ecpoint, NamedGroup::SECP384R1), 790);
 }
 
 #[test]
 fn ecdh_p521() {
-    assert_eq!(check_ecdh(ecdh::TestName::EcdhSecp521r1Ecpoint, NamedGroup::SECP521R1), 0);
+    assert_eq!(check_ecdh(ecdh::TestName::EcdhSecp521r1Ecpoint, NamedGroup::SECP521R1), 661);
 }
 
 /// Checks one signature with both providers.
@@ -228,20 +228,23 @@ fn check_ecdsa(name: ecdsa::TestName) -> usize {
 
 #[test]
 fn ecdsa_p256() {
-    assert_eq!(check_ecdsa(ecdsa::TestName::EcdsaSecp256r1Sha256), 0);
-    assert_eq!(check_ecdsa(ecdsa::TestName::EcdsaSecp256r1Sha512), 0);
+    let sets = [ecdsa::TestName::EcdsaSecp256r1Sha256, ecdsa::TestName::EcdsaSecp256r1Sha512];
+    assert_eq!(sets.map(check_ecdsa), [484, 554]);
 }
 
 #[test]
 fn ecdsa_p384() {
-    assert_eq!(check_ecdsa(ecdsa::TestName::EcdsaSecp384r1Sha256), 0);
-    assert_eq!(check_ecdsa(ecdsa::TestName::EcdsaSecp384r1Sha384), 0);
-    assert_eq!(check_ecdsa(ecdsa::TestName::EcdsaSecp384r1Sha512), 0);
+    let sets = [
+        ecdsa::TestName::EcdsaSecp384r1Sha256,
+        ecdsa::TestName::EcdsaSecp384r1Sha384,
+        ecdsa::TestName::EcdsaSecp384r1Sha512,
+    ];
+    assert_eq!(sets.map(check_ecdsa), [472, 504, 542]);
 }
 
 #[test]
 fn ecdsa_p521() {
-    assert_eq!(check_ecdsa(ecdsa::TestName::EcdsaSecp521r1Sha512), 0);
+    assert_eq!(check_ecdsa(ecdsa::TestName::EcdsaSecp521r1Sha512), 542);
 }
 
 #[test]
@@ -258,7 +261,7 @@ fn ed25519() {
             count += 1;
         }
     }
-    assert_eq!(count, 0);
+    assert_eq!(count, 151);
 }
 
 /// Acceptable are encodings of the digest without its NULL: refused, as RFC 8017 §9.2 lets one
@@ -284,7 +287,7 @@ fn rsa_pkcs1() {
             }
         }
     }
-    assert_eq!(count, 0);
+    assert_eq!(count, 3106);
 }
 
 /// With another mask hash, or a salt of another length than the hash, what is valid elsewhere is
@@ -303,7 +306,8 @@ fn rsa_pss() {
             };
             let ours_is = group.mgf_hash == Some(group.hash) && group.salt_size == salt_len;
             let key = public(alg_id::RSA_ENCRYPTION, &group.asn_key);
-            for test in &group.tests {
+            // What is invalid for others may be just what we want: a salt as long as the hash.
+            for test in group.tests.iter().filter(|test| ours_is || test.result == TestResult::Valid) {
                 let valid = test.result == TestResult::Valid && ours_is;
                 let what = format!("{name:?} {}", test.tc_id);
                 check_signature(&providers, scheme, &key, (&test.msg, &test.sig), valid, &what);
@@ -311,5 +315,5 @@ fn rsa_pss() {
             }
         }
     }
-    assert_eq!((ours, others), (0, 0));
+    assert_eq!((ours, others), (1186, 755));
 }
