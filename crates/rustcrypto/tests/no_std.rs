@@ -19,7 +19,7 @@ fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
 fn compile_probe(name: &str, dependencies: &[(&str, &str)]) -> Output {
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the folder of crates");
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    fs::create_dir_all(folder.join("src")).unwrap();
+    fs::create_dir_all(folder.join("src")).expect("a writable target folder");
     let mut manifest = "[package]\nname = \"probe\"\nedition = \"2024\"\n\n[workspace]\n\n[dependencies]\n".to_owned();
     let mut code = PROBE.to_owned();
     for (dependency, features) in dependencies {
@@ -28,9 +28,9 @@ fn compile_probe(name: &str, dependencies: &[(&str, &str)]) -> Output {
         manifest.push_str(&format!("gramseal-{dependency} = {line}"));
         code.push_str(&format!("extern crate gramseal_{dependency};\n"));
     }
-    fs::write(folder.join("Cargo.toml"), manifest).unwrap();
-    fs::write(folder.join("src/lib.rs"), code).unwrap();
-    fs::copy(crates.join("../Cargo.lock"), folder.join("Cargo.lock")).unwrap();
+    fs::write(folder.join("Cargo.toml"), manifest).expect("a writable target folder");
+    fs::write(folder.join("src/lib.rs"), code).expect("a writable target folder");
+    fs::copy(crates.join("../Cargo.lock"), folder.join("Cargo.lock")).expect("a writable target folder");
     Command::new(env!("CARGO"))
         .args(["check", "--offline", "--quiet", "--target-dir"])
         .arg(Path::new(env!("CARGO_TARGET_TMPDIR")).join("probes"))

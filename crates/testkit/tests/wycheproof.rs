@@ -117,7 +117,7 @@ fn x25519() {
     for test in set.test_groups.iter().flat_map(|group| &group.tests) {
         let zero = test.flags.contains(&xdh::TestFlag::ZeroSharedSecret);
         assert_ne!(test.result, TestResult::Invalid);
-        let secret = ours.start(&*FixedRandom::new(&test.private_key)).unwrap().complete(&test.public_key);
+        let secret = ours.start(&FixedRandom::new(&test.private_key)).unwrap().complete(&test.public_key);
         match secret {
             Ok(secret) => assert_eq!(secret.as_ref(), &test.shared_secret[..], "case {}", test.tc_id),
             Err(_) => assert!(zero, "case {}", test.tc_id),
@@ -145,7 +145,7 @@ fn check_ecdh(name: ecdh::TestName, group: NamedGroup) -> usize {
         let digits: Vec<u8> = test.private_key.iter().copied().skip_while(|byte| *byte == 0).collect();
         let private = [vec![0; field_len - digits.len()], digits].concat();
         let valid = test.result == TestResult::Valid;
-        let active = ours.group(group).unwrap().start(&*FixedRandom::new(&private)).unwrap();
+        let active = ours.group(group).unwrap().start(&FixedRandom::new(&private)).unwrap();
         match active.complete(&test.public_key) {
             Ok(secret) if valid => assert_eq!(secret.as_ref(), &test.shared_secret[..], "{group:?} {}", test.tc_id),
             outcome => assert_eq!(outcome.is_ok(), valid, "{group:?} {}", test.tc_id),

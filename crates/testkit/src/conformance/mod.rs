@@ -12,8 +12,6 @@ mod hash;
 mod key;
 mod signature;
 
-use std::sync::Arc;
-
 use gramseal_proto::crypto::{AeadAlgorithm, CryptoError, CryptoProvider, HashAlgorithm, PublicKey, SecureRandom};
 use gramseal_wire::{NamedGroup, SignatureScheme};
 use pki_types::{AlgorithmIdentifier, alg_id};
@@ -88,8 +86,8 @@ pub struct FixedRandom(Vec<u8>);
 impl FixedRandom {
     /// Each request gets `bytes`, repeated as often as it takes.
     #[must_use]
-    pub fn new(bytes: &[u8]) -> Arc<dyn SecureRandom> {
-        Arc::new(Self(bytes.to_vec()))
+    pub fn new(bytes: &[u8]) -> Self {
+        Self(bytes.to_vec())
     }
 }
 
