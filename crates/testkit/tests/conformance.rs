@@ -1,10 +1,13 @@
 //! The conformance suite against every provider, and against one composed of two.
 
+use std::panic;
 use std::sync::Arc;
 
-use gramseal_proto::crypto::{AeadAlgorithm, CryptoProvider};
+use gramseal_proto::crypto::{
+    ActiveKx, AeadAlgorithm, CryptoError, CryptoProvider, KxGroup, SecureRandom, SharedSecret,
+};
 use gramseal_rustcrypto::{FINITE_FIELD, OsRandom, ccm_aeads, ffdhe_groups};
-use gramseal_testkit::conformance;
+use gramseal_testkit::{conformance, null};
 use gramseal_wire::NamedGroup;
 
 fn aws_lc() -> CryptoProvider {
@@ -109,4 +112,54 @@ fn key_agreement_known_answers() {
 fn certificate_algorithms() {
     conformance::certificate_algorithms(&aws_lc(), gramseal_aws_lc::ALL_VERIFICATION_ALGORITHMS);
     conformance::certificate_algorithms(&rustcrypto(), gramseal_rustcrypto::ALL_VERIFICATION_ALGORITHMS);
+}
+
+fn fails(check: fn(&CryptoProvider), provider: &CryptoProvider) -> bool {
+    panic::catch_unwind(panic::AssertUnwindSafe(|| check(provider))).is_err()
+}
+
+/// The suite can fail: cryptography that protects nothing passes little of it.
+#[test]
+fn null_cryptography_does_not_conform() {
+    let provider = null::provider(1);
+    assert!(fails(conformance::aeads, &provider));
+    assert!(fails(conformance::hashes, &provider));
+    assert!(fails(conformance::signatures, &provider));
+    assert!(fails(conformance::keys, &provider));
+    assert!(fails(conformance::key_agreement_known_answers, &provider));
+}
+
+/// A group that takes every share.
+#[derive(Debug)]
+struct Credulous(&'static dyn KxGroup);
+
+struct ActiveCredulous(Box<dyn ActiveKx>);
+
+impl KxGroup for Credulous {
+    fn name(&self) -> NamedGroup {
+        self.0.name()
+    }
+
+    fn start(&self, random: &dyn SecureRandom) -> Result<Box<dyn ActiveKx>, CryptoError> {
+        Ok(Box::new(ActiveCredulous(self.0.start(random)?)))
+    }
+}
+
+impl ActiveKx for ActiveCredulous {
+    fn public_key(&self) -> &[u8] {
+        self.0.public_key()
+    }
+
+    fn complete(self: Box<Self>, peer: &[u8]) -> Result<SharedSecret, CryptoError> {
+        Ok(self.0.complete(peer).unwrap_or_else(|_| SharedSecret::new(vec![1; 32])))
+    }
+}
+
+#[test]
+fn groups_that_take_every_share_do_not_conform() {
+    for group in rustcrypto().groups {
+        let credulous: &'static dyn KxGroup = Box::leak(Box::new(Credulous(group)));
+        let provider = CryptoProvider { groups: vec![credulous], ..rustcrypto() };
+        assert!(fails(conformance::groups, &provider), "{group:?}");
+    }
 }

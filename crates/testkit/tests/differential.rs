@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use gramseal_proto::crypto::{CryptoProvider, NONCE_LEN};
+use gramseal_proto::crypto::{CryptoError, CryptoProvider, NONCE_LEN, SecureRandom};
 use gramseal_testkit::conformance::public_key;
 use gramseal_testkit::null::SeededRandom;
 use gramseal_testkit::rng::Rng;
@@ -184,4 +184,28 @@ fn a_seeded_run_repeats_exactly() {
     let different = run(1).iter().zip(run(2)).filter(|(one, two)| **one != *two).count();
     // All but the Ed25519 signature.
     assert_eq!(different, run(1).len() - 1);
+}
+
+#[derive(Debug)]
+struct Broken;
+
+impl SecureRandom for Broken {
+    fn fill(&self, _out: &mut [u8]) -> Result<(), CryptoError> {
+        Err(CryptoError::new())
+    }
+}
+
+/// Neither a key pair nor a signature is made with what a failing source left behind.
+#[test]
+fn a_failing_source_fails_what_needs_it() {
+    let provider = rustcrypto(1);
+    for group in &provider.groups {
+        assert!(group.start(&Broken).is_err(), "{group:?}");
+    }
+    for pem in keys!["rsa2048" "p256" "p384" "p521"] {
+        let key = provider.keys.load(&PrivateKeyDer::from_pem_slice(pem).unwrap()).unwrap();
+        for scheme in key.schemes() {
+            assert!(key.sign(*scheme, b"message", &Broken).is_err(), "{scheme:?}");
+        }
+    }
 }
