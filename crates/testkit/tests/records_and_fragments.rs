@@ -4,27 +4,16 @@
 use std::time::Duration;
 
 use gramseal_proto::CloseReason;
-use gramseal_proto::config::{ClientConfig, ServerConfig};
 use gramseal_proto::wire::{AlertDescription, ContentType, HandshakeHeader, HandshakeType};
-use gramseal_testkit::null::{self, ToyKind};
+use gramseal_testkit::null::{self};
 use gramseal_testkit::peer::{Outcome, Peer, Scene, Step};
 use gramseal_testkit::rng::Rng;
 use gramseal_testkit::sim::Side;
 
 const HANDSHAKE: ContentType = ContentType::HANDSHAKE;
 
-fn client() -> ClientConfig {
-    null::client_config(2).build().expect("a client configuration")
-}
-
-fn server() -> ServerConfig {
-    null::server_config(3, null::identity(ToyKind::EcdsaP256, null::SERVER_NAME, 0))
-        .build()
-        .expect("a server configuration")
-}
-
 fn scenes() -> [Scene; 2] {
-    [Scene::client(client(), 1), Scene::server(server(), 1)]
+    [Scene::client(null::client(), 1), Scene::server(null::server(), 1)]
 }
 
 /// Connects honestly.
@@ -264,7 +253,7 @@ fn renegotiation_is_refused_with_a_warning_and_the_connection_goes_on() {
 
 #[test] // RFC 6347 §4.2.4
 fn a_server_answers_a_repeated_finished_with_its_last_flight() {
-    let mut scene = Scene::server(server(), 1);
+    let mut scene = Scene::server(null::server(), 1);
     let flight = scene.first_flight(false);
     scene.play(&flight);
     let mut flight = scene.last_flight(false);
@@ -306,7 +295,7 @@ fn close_notify_is_answered_and_nothing_is_left_to_wait_for() {
 
 #[test]
 fn a_silent_peer_is_given_up_and_hears_whole_flights_until_then() {
-    let mut scene = Scene::client(client(), 1);
+    let mut scene = Scene::client(null::client(), 1);
     scene.take_sent();
     scene.advance(Duration::from_secs(59));
     assert_eq!(scene.outcome(), Outcome::Waiting);

@@ -15,7 +15,7 @@ use crate::error::{AlertReceived, Error};
 use crate::flight::Inserted;
 use crate::handshake::State;
 use crate::message::Message;
-use crate::record::{peek_epoch, split_record};
+use crate::record::{Record, split_record};
 use crate::time::Instant;
 use crate::trace::{Direction, TraceEvent, Traced};
 
@@ -74,12 +74,12 @@ impl Connection {
         self.stats.discards.count(reason);
     }
 
-    fn handle_record<'d>(&mut self, record: &'d mut [u8], now: Instant) -> Option<&'d mut [u8]> {
+    fn handle_record<'d>(&mut self, record: Record<'d>, now: Instant) -> Option<&'d mut [u8]> {
         if self.phase == Phase::Closed {
             self.discard(Discard::Closed);
             return None;
         }
-        if self.keep_early(record) {
+        if self.keep_early(&record) {
             return None;
         }
         let opened = match self.records.open(record) {
@@ -100,15 +100,15 @@ impl Connection {
     }
 
     /// Sets a record of the next epoch aside until its keys are there.
-    fn keep_early(&mut self, record: &[u8]) -> bool {
+    fn keep_early(&mut self, record: &Record<'_>) -> bool {
         let Some(handshake) = &mut self.handshake else { return false };
         // In 1.2 only one epoch ever gets keys. Once it has them nothing is early any more, and what
         // claims to be would be kept for nothing and lost uncounted.
         let waits = self.records.newest_read_epoch() == Epoch::UNPROTECTED;
-        if !waits || peek_epoch(record) != Some(PROTECTED) {
+        if !waits || record.epoch() != PROTECTED {
             return false;
         }
-        if let Err(reason) = handshake.early.push(record) {
+        if let Err(reason) = handshake.early.push(record.bytes()) {
             self.discard(reason);
         }
         true
@@ -121,8 +121,9 @@ impl Connection {
         if handshake.early.is_empty() || self.records.newest_read_epoch() == Epoch::UNPROTECTED {
             return;
         }
-        for mut record in handshake.early.drain() {
-            if self.handle_record(&mut record, now).is_some() {
+        for mut kept in handshake.early.drain() {
+            let record = split_record(&mut kept.as_mut_slice()).ok().flatten();
+            if record.and_then(|record| self.handle_record(record, now)).is_some() {
                 self.discard(Discard::BeforeFinished);
             }
         }

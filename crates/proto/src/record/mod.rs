@@ -20,7 +20,7 @@ mod test_keys;
 pub(crate) use early::EarlyRecords;
 pub(crate) use epoch::{ReadEpoch, WriteEpoch};
 pub(crate) use layer::RecordLayer;
-pub(crate) use open::{peek_epoch, split_record};
+pub(crate) use open::{Record, split_record};
 pub(crate) use seal::SealError;
 
 /// The most bytes of content that a record carries (RFC 6347 §4.1).

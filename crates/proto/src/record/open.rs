@@ -15,6 +15,26 @@ use crate::discard::Discard;
 /// How much longer than its content the body of a protected record may be (RFC 5246 §6.2.3).
 const MAX_EXPANSION: usize = 2048;
 
+/// One record as it arrived: its header was read, nothing was checked.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Record<'d> {
+    header: PlaintextHeader,
+    /// Header and body.
+    bytes: &'d mut [u8],
+}
+
+impl Record<'_> {
+    /// The epoch that it claims.
+    pub(crate) fn epoch(&self) -> Epoch {
+        self.header.epoch
+    }
+
+    /// Its bytes, header included.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.bytes
+    }
+}
+
 /// What was in a record that is as authentic as its epoch.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Opened<'d> {
@@ -25,19 +45,18 @@ pub(crate) struct Opened<'d> {
 }
 
 impl RecordLayer {
-    /// Opens `record`, which is exactly one record, header included, in place.
+    /// Opens `record` in place.
     ///
     /// [`Discard::EarlyEpoch`] leaves the record as it was, so that it can be kept for later; after
     /// any other reason it may hold anything.
-    pub(crate) fn open<'d>(&mut self, record: &'d mut [u8]) -> Result<Opened<'d>, Discard> {
-        let header = peek(record).ok_or(Discard::Malformed)?;
-        let body = record.get_mut(PlaintextHeader::LEN..).unwrap_or_default();
-        check_form(&header, body.len())?;
-        let PlaintextHeader { content_type, version, epoch, sequence_number, .. } = header;
+    pub(crate) fn open<'d>(&mut self, record: Record<'d>) -> Result<Opened<'d>, Discard> {
+        check_form(&record.header)?;
+        let PlaintextHeader { content_type, version, epoch, sequence_number, .. } = record.header;
+        let body = record.bytes.get_mut(PlaintextHeader::LEN..).unwrap_or_default();
         let agreed = self.version();
-        let next = self.newest_read_epoch().next();
+        let newest = self.newest_read_epoch();
         let Some(reader) = self.read.find_mut(epoch) else {
-            return Err(if next == Some(epoch) { Discard::EarlyEpoch } else { Discard::UnknownEpoch });
+            return Err(if newest.next() == Some(epoch) { Discard::EarlyEpoch } else { Discard::UnknownEpoch });
         };
         // No RFC says what to do with another version. In epoch 0 the major one is all that is asked
         // for, at any time: a ClientHello may come with DTLS 1.0 (RFC 6347 §4.2.1, RFC 9147 §5.3), and
@@ -56,33 +75,21 @@ impl RecordLayer {
 ///
 /// What is no record spoils all that follows, since nothing says where the next one begins: the
 /// rest of the datagram is then dropped with it (RFC 6347 §4.1.1).
-pub(crate) fn split_record<'d>(datagram: &mut &'d mut [u8]) -> Result<Option<&'d mut [u8]>, Discard> {
+pub(crate) fn split_record<'d>(datagram: &mut &'d mut [u8]) -> Result<Option<Record<'d>>, Discard> {
     let rest = mem::take(datagram);
     let Some(first) = rest.first() else { return Ok(None) };
     if DatagramKind::of(*first) != DatagramKind::Dtls {
         return Err(Discard::Foreign);
     }
-    let header = peek(rest).ok_or(Discard::Malformed)?;
+    let header = PlaintextHeader::read(&mut Reader::new(rest)).map_err(|_| Discard::Malformed)?;
     let len = PlaintextHeader::LEN + usize::from(header.length);
-    let (record, rest) = rest.split_at_mut_checked(len).ok_or(Discard::Malformed)?;
+    let (bytes, rest) = rest.split_at_mut_checked(len).ok_or(Discard::Malformed)?;
     *datagram = rest;
-    Ok(Some(record))
-}
-
-/// The epoch that a record claims; `None` if it is too short to claim any.
-pub(crate) fn peek_epoch(record: &[u8]) -> Option<Epoch> {
-    peek(record).map(|header| header.epoch)
-}
-
-fn peek(record: &[u8]) -> Option<PlaintextHeader> {
-    PlaintextHeader::read(&mut Reader::new(record)).ok()
+    Ok(Some(Record { header, bytes }))
 }
 
 /// What can be said against a record from its header alone.
-fn check_form(header: &PlaintextHeader, body_len: usize) -> Result<(), Discard> {
-    if usize::from(header.length) != body_len {
-        return Err(Discard::Malformed);
-    }
+fn check_form(header: &PlaintextHeader) -> Result<(), Discard> {
     match header.content_type {
         ContentType::CHANGE_CIPHER_SPEC
         | ContentType::ALERT
@@ -93,7 +100,7 @@ fn check_form(header: &PlaintextHeader, body_len: usize) -> Result<(), Discard> 
     if !header.version.is_dtls() {
         return Err(Discard::UnknownVersion);
     }
-    if body_len > MAX_CONTENT_LEN + MAX_EXPANSION {
+    if usize::from(header.length) > MAX_CONTENT_LEN + MAX_EXPANSION {
         return Err(Discard::Oversized);
     }
     Ok(())
@@ -107,7 +114,7 @@ mod tests {
     use gramseal_wire::{ContentType, Epoch, ProtocolVersion, RecordNumber, SequenceNumber};
     use proptest::prelude::*;
 
-    use super::{Opened, peek_epoch, split_record};
+    use super::{Opened, Record, split_record};
     use crate::crypto::AeadAlgorithm;
     use crate::discard::Discard;
     use crate::record::test_keys::test_keys;
@@ -115,6 +122,13 @@ mod tests {
 
     const EPOCH_1: Epoch = Epoch(1);
     const DATA: ContentType = ContentType::APPLICATION_DATA;
+
+    /// The only record in `bytes`.
+    fn whole(bytes: &mut [u8]) -> Result<Record<'_>, Discard> {
+        let mut datagram = bytes;
+        let record = split_record(&mut datagram)?.ok_or(Discard::Malformed)?;
+        if datagram.is_empty() { Ok(record) } else { Err(Discard::Malformed) }
+    }
 
     /// A side that writes and one that reads, in epochs 0 and 1.
     fn pair() -> (RecordLayer, RecordLayer) {
@@ -136,7 +150,7 @@ mod tests {
     }
 
     fn open(reader: &mut RecordLayer, record: &[u8]) -> Result<Vec<u8>, Discard> {
-        reader.open(&mut record.to_vec()).map(|opened| opened.content.to_vec())
+        reader.open(whole(&mut record.to_vec())?).map(|opened| opened.content.to_vec())
     }
 
     #[test]
@@ -145,7 +159,8 @@ mod tests {
         for (epoch, offset) in [(Epoch::UNPROTECTED, 13), (EPOCH_1, 21)] {
             let mut record = seal(&mut writer, epoch, b"hello");
             let place = record[offset..].as_ptr();
-            let Opened { number, content_type, content } = reader.open(&mut record).expect("opens");
+            let Opened { number, content_type, content } =
+                reader.open(whole(&mut record).expect("one record")).expect("opens");
             assert_eq!(number, RecordNumber::new(epoch, SequenceNumber(0)));
             assert_eq!((content_type, &*content), (DATA, &b"hello"[..]));
             assert_eq!(content.as_ptr(), place);
@@ -160,7 +175,10 @@ mod tests {
         let mut bytes = records.concat();
         let mut datagram = &mut bytes[..];
         for record in &records {
-            assert_eq!(split_record(&mut datagram).expect("a record").as_deref(), Some(&record[..]));
+            assert_eq!(
+                split_record(&mut datagram).expect("a record").map(|split| split.bytes().to_vec()),
+                Some(record.clone())
+            );
         }
         assert_eq!(split_record(&mut datagram), Ok(None));
     }
@@ -219,9 +237,10 @@ mod tests {
         let mut reader = RecordLayer::new(SequenceNumber(0), 64);
         let record = seal(&mut writer, EPOCH_1, b"x");
         let mut arrived = record.clone();
-        assert_eq!(reader.open(&mut arrived), Err(Discard::EarlyEpoch));
+        let early = whole(&mut arrived).expect("one record");
+        assert_eq!(early.epoch(), EPOCH_1);
+        assert_eq!(reader.open(early), Err(Discard::EarlyEpoch));
         assert_eq!(arrived, record);
-        assert_eq!(peek_epoch(&record), Some(EPOCH_1));
 
         let mut far = record;
         far[4] = 2;
@@ -248,7 +267,11 @@ mod tests {
             for (epoch, expected) in [(Epoch(0), plaintext), (EPOCH_1, sealed)] {
                 let mut record = seal(&mut writer, epoch, b"x");
                 record[1..3].copy_from_slice(&version);
-                assert_eq!(reader.open(&mut record).map(drop), expected, "{version:x?}");
+                assert_eq!(
+                    whole(&mut record).and_then(|record| reader.open(record)).map(drop),
+                    expected,
+                    "{version:x?}"
+                );
             }
         }
     }
@@ -276,7 +299,6 @@ mod tests {
         #[test]
         fn no_bytes_panic(mut bytes in prop::collection::vec(any::<u8>(), 0..64)) {
             let (_, mut reader) = pair();
-            let _ = reader.open(&mut bytes);
             let mut datagram = &mut bytes[..];
             while let Ok(Some(record)) = split_record(&mut datagram) {
                 let _ = reader.open(record);
@@ -295,7 +317,7 @@ mod tests {
             // A change of the epoch to 0 makes a plaintext record of it; nothing is authentic there.
             prop_assume!(!(at == 3 || at == 4));
             record[at] ^= flip;
-            prop_assert!(reader.open(&mut record).is_err());
+            prop_assert!(whole(&mut record).and_then(|record| reader.open(record)).is_err());
         }
     }
 }

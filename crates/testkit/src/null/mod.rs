@@ -62,3 +62,21 @@ pub fn client_config(seed: u64) -> ClientConfigBuilder {
 pub fn server_config(seed: u64, identity: Identity) -> ServerConfigBuilder {
     ServerConfig::builder(provider(seed), identity)
 }
+
+/// [`client_config`] as it is: a client under test where nothing about it matters.
+///
+/// # Panics
+/// Never: nothing in it can fail.
+#[must_use]
+pub fn client() -> ClientConfig {
+    client_config(2).build().expect("the defaults work")
+}
+
+/// [`server_config`] as it is, with an ECDSA identity for [`SERVER_NAME`].
+///
+/// # Panics
+/// Never: nothing in it can fail.
+#[must_use]
+pub fn server() -> ServerConfig {
+    server_config(3, identity(ToyKind::EcdsaP256, SERVER_NAME, 0)).build().expect("the defaults work")
+}

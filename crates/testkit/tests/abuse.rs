@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gramseal_proto::config::{ClientConfig, LegacySuites, ServerConfig, Transport};
+use gramseal_proto::config::{LegacySuites, Transport};
 use gramseal_proto::crypto::SigningKey;
 use gramseal_proto::wire::{AlertDescription, ContentType, HandshakeHeader, HandshakeType, MessageSeq, NamedGroup};
 use gramseal_proto::{CloseReason, Error, PeerFault};
@@ -11,16 +11,6 @@ use gramseal_testkit::peer::{Outcome, Scene, Step};
 use gramseal_wire::SignatureScheme;
 
 const HANDSHAKE: ContentType = ContentType::HANDSHAKE;
-
-fn client() -> ClientConfig {
-    null::client_config(2).build().expect("a client configuration")
-}
-
-fn server() -> ServerConfig {
-    null::server_config(3, null::identity(ToyKind::EcdsaP256, null::SERVER_NAME, 0))
-        .build()
-        .expect("a server configuration")
-}
 
 #[test] // RFC 7919 §4, RFC 8422 §5.4: the list of groups serves two kinds of exchanges
 fn a_server_cannot_put_a_finite_field_group_into_an_elliptic_curve_exchange() {
@@ -56,7 +46,7 @@ fn no_configuration_makes_a_client_repeat_itself_without_a_pause() {
 
 #[test] // RFC 6347 §4.2.4; forged with the client's address, 25 bytes ask for a flight
 fn forged_repetitions_draw_few_flights() {
-    let mut scene = Scene::server(server(), 1);
+    let mut scene = Scene::server(null::server(), 1);
     let flight = scene.first_flight(false);
     scene.play(&flight);
     scene.take_sent();
@@ -75,7 +65,7 @@ fn forged_repetitions_draw_few_flights() {
 
 #[test] // RFC 5246 §7.2.2
 fn nothing_is_sent_to_a_peer_that_has_said_it_failed() {
-    let mut scene = Scene::client(client(), 1);
+    let mut scene = Scene::client(null::client(), 1);
     let flight = scene.first_flight(false);
     scene.play(&flight);
     scene.play(&[Step::ChangeCipherSpec]);

@@ -1,21 +1,10 @@
 //! Whatever a connection drops is counted, and says why.
 
-use gramseal_proto::config::{ClientConfig, ServerConfig};
 use gramseal_proto::wire::{ContentType, HandshakeType};
-use gramseal_testkit::null::{self, ToyKind};
+use gramseal_testkit::null::{self};
 use gramseal_testkit::peer::{Peer, Scene};
 
 const HANDSHAKE: ContentType = ContentType::HANDSHAKE;
-
-fn client() -> ClientConfig {
-    null::client_config(2).build().expect("a client configuration")
-}
-
-fn server() -> ServerConfig {
-    null::server_config(3, null::identity(ToyKind::EcdsaP256, null::SERVER_NAME, 0))
-        .build()
-        .expect("a server configuration")
-}
 
 fn total(scene: &mut Scene) -> u64 {
     scene.connection().stats().discards.total()
@@ -23,7 +12,7 @@ fn total(scene: &mut Scene) -> u64 {
 
 #[test] // RFC 6347 §4.1: there is no epoch 2, so nothing of it is early
 fn records_of_an_epoch_that_cannot_come_are_counted() {
-    for mut scene in [Scene::client(client(), 1), Scene::server(server(), 1)] {
+    for mut scene in [Scene::client(null::client(), 1), Scene::server(null::server(), 1)] {
         let flight = scene.first_flight(false);
         scene.play(&flight);
         let mut flight = scene.last_flight(false);
@@ -40,7 +29,7 @@ fn records_of_an_epoch_that_cannot_come_are_counted() {
 
 #[test]
 fn a_version_of_a_message_that_gives_way_is_counted() {
-    let mut scene = Scene::client(client(), 1);
+    let mut scene = Scene::client(null::client(), 1);
     let before = total(&mut scene);
     for forged in 90..100u8 {
         let mut part = Peer::fragment(&scene.peer.message_of(HandshakeType(forged), &[0; 100]), 40).remove(0);

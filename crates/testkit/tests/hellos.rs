@@ -4,25 +4,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gramseal_proto::config::{ClientConfig, ServerConfig};
 use gramseal_proto::wire::{ContentType, HandshakeHeader, HandshakeType, MessageSeq, SequenceNumber};
 use gramseal_proto::{Connection, FirstHello, Instant};
-use gramseal_testkit::null::{self, ToyKind};
+use gramseal_testkit::null::{self};
 use gramseal_testkit::peer::{Outcome, Peer, Scene};
 use gramseal_testkit::sim::Side;
 use pki_types::ServerName;
 
 const HANDSHAKE: ContentType = ContentType::HANDSHAKE;
-
-fn client() -> ClientConfig {
-    null::client_config(2).build().expect("a client configuration")
-}
-
-fn server() -> ServerConfig {
-    null::server_config(3, null::identity(ToyKind::EcdsaP256, null::SERVER_NAME, 0))
-        .build()
-        .expect("a server configuration")
-}
 
 /// A HelloVerifyRequest that anybody could have made.
 fn cookie_request(record: u64, message_seq: u16, cookie: &[u8]) -> Vec<u8> {
@@ -63,7 +52,7 @@ fn assert_connects(scene: &mut Scene) {
 
 #[test] // RFC 6347 §4.2.1: a slow path, a repeated hello, and cookies that change with time
 fn a_second_answer_to_the_first_hello_does_not_replace_the_cookie() {
-    let mut scene = Scene::client(client(), 1);
+    let mut scene = Scene::client(null::client(), 1);
     scene.advance(Duration::from_millis(500));
     assert_eq!(scene.take_sent().len(), 2, "the hello is repeated");
     scene.deliver([cookie_request(0, 0, b"one")]);
@@ -77,7 +66,7 @@ fn a_second_answer_to_the_first_hello_does_not_replace_the_cookie() {
 #[test]
 fn forged_cookie_requests_do_not_shut_out_the_real_one() {
     for numbering in [|_| 0, |forged| forged, |forged| 3 * forged] {
-        let mut scene = Scene::client(client(), 1);
+        let mut scene = Scene::client(null::client(), 1);
         for forged in 0..40u16 {
             scene.deliver([cookie_request(
                 u64::from(forged),
@@ -94,7 +83,7 @@ fn forged_cookie_requests_do_not_shut_out_the_real_one() {
 
 #[test]
 fn one_who_asks_for_cookies_all_the_time_does_not_make_a_client_send_all_the_time() {
-    let mut scene = Scene::client(client(), 1);
+    let mut scene = Scene::client(null::client(), 1);
     for forged in 0..1000u16 {
         scene.deliver([cookie_request(u64::from(forged), 0, &forged.to_be_bytes())]);
     }
@@ -103,7 +92,7 @@ fn one_who_asks_for_cookies_all_the_time_does_not_make_a_client_send_all_the_tim
 
 #[test] // A server without state sends one to whatever address a forged ClientHello names.
 fn a_cookie_request_amid_a_handshake_is_ignored() {
-    let mut scene = Scene::client(client(), 1);
+    let mut scene = Scene::client(null::client(), 1);
     let flight = scene.first_flight(false);
     for (at, step) in flight.iter().enumerate() {
         scene.play(&[*step]);
@@ -118,7 +107,7 @@ fn a_cookie_request_amid_a_handshake_is_ignored() {
 
 #[test]
 fn another_client_hello_amid_a_handshake_is_ignored() {
-    let mut scene = Scene::server(server(), 1);
+    let mut scene = Scene::server(null::server(), 1);
     let hello = scene.peer.body_of(HandshakeType::CLIENT_HELLO);
     let flight = scene.first_flight(false);
     scene.play(&flight);
@@ -135,8 +124,8 @@ fn a_forged_cookie_request_does_not_part_a_client_from_a_server_without_cookies(
     let now = Instant::from_micros(1);
     let name = ServerName::try_from(null::SERVER_NAME).expect("a DNS name");
     let first = FirstHello { message_seq: MessageSeq(0), sequence_number: SequenceNumber(0) };
-    let mut client = Connection::client(Arc::new(client()), name, now).expect("a client begins");
-    let mut server = Connection::server(Arc::new(server()), first, now);
+    let mut client = Connection::client(Arc::new(null::client()), name, now).expect("a client begins");
+    let mut server = Connection::server(Arc::new(null::server()), first, now);
     let hello = sent(&mut client, now);
     drop(client.handle_datagram(now, &mut cookie_request(0, 0, b"forged")));
     let mut to_server = [hello, sent(&mut client, now)].concat();

@@ -1,28 +1,21 @@
 //! Servers that a client must refuse, each with its error here and its alert on the wire.
 
-#[path = "common/hello.rs"]
-mod hello;
-
 use std::sync::Arc;
 
 use gramseal_proto::config::ClientConfig;
 use gramseal_proto::wire::{
-    AlertDescription as Alert, AlertLevel, CipherSuite, ContentType, DOWNGRADE_TLS11, DOWNGRADE_TLS12, DecodeError,
-    ExtensionType as Ext, HandshakeType, ProtocolVersion, SignatureScheme,
+    AlertDescription as Alert, CipherSuite, DOWNGRADE_TLS11, DOWNGRADE_TLS12, DecodeError, ExtensionType as Ext,
+    HandshakeType, ProtocolVersion, SignatureScheme,
 };
 use gramseal_proto::{CertificateFault, CloseReason, Error, Incompatible, PeerFault};
 use gramseal_testkit::null::{self, NullVerifier};
 use gramseal_testkit::peer::{Outcome, Scene};
-use hello::ServerFields;
+
+use crate::hello::ServerFields;
+use crate::{assert_refused, send};
 
 fn client() -> ClientConfig {
     null::client_config(2).with_alpn(["echo"]).build().expect("a client configuration")
-}
-
-fn send(scene: &mut Scene, msg_type: HandshakeType, body: &[u8]) {
-    let message = scene.peer.message_of(msg_type, body);
-    let record = scene.peer.record(ContentType::HANDSHAKE, &message);
-    scene.deliver([record]);
 }
 
 /// Answers the client's hello after `edit`.
@@ -43,16 +36,6 @@ fn flight(count: usize, msg_type: HandshakeType, edit: impl FnOnce(&mut Vec<u8>)
     edit(&mut body);
     send(&mut scene, msg_type, &body);
     scene
-}
-
-#[track_caller]
-fn assert_refused(scene: &Scene, error: impl Into<Error>, alert: Alert) {
-    let error = error.into();
-    assert_eq!(error.alert(), Some(alert));
-    assert_eq!(scene.outcome(), Outcome::Closed(CloseReason::Failed(error)));
-    let sent: Vec<_> = scene.peer.alerts().iter().map(|alert| (alert.level, alert.description)).collect();
-    assert_eq!(sent, [(AlertLevel::FATAL, alert)]);
-    assert!(!scene.was_connected());
 }
 
 #[test] // RFC 8996 §5, RFC 8446 §4.2.1

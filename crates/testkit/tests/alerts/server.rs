@@ -1,20 +1,19 @@
 //! Clients that a server must refuse, each with its error here and its alert on the wire; and odd
 //! ones that it must not refuse.
 
-#[path = "common/hello.rs"]
-mod hello;
-
 use std::sync::Arc;
 
 use gramseal_proto::config::{ClientAuth, ServerConfig};
 use gramseal_proto::wire::{
-    AlertDescription as Alert, AlertLevel, CipherSuite, ContentType, DecodeError, ExtensionType as Ext, HandshakeType,
-    NamedGroup, ProtocolVersion, SignatureScheme,
+    AlertDescription as Alert, CipherSuite, DecodeError, ExtensionType as Ext, HandshakeType, NamedGroup,
+    ProtocolVersion, SignatureScheme,
 };
-use gramseal_proto::{CertificateFault, CloseReason, Error, Incompatible, PeerFault};
+use gramseal_proto::{CertificateFault, Incompatible, PeerFault};
 use gramseal_testkit::null::{self, NullVerifier, ToyKind};
 use gramseal_testkit::peer::{Outcome, Scene};
-use hello::{ClientFields, list16};
+
+use crate::hello::{ClientFields, list16};
+use crate::{assert_refused, send};
 
 fn server(client_auth: ClientAuth) -> ServerConfig {
     null::server_config(3, null::identity(ToyKind::EcdsaP256, null::SERVER_NAME, 0))
@@ -28,13 +27,6 @@ fn scene(client_auth: ClientAuth) -> Scene {
     Scene::server(server(client_auth), 1)
 }
 
-/// Sends a message with this body.
-fn send(scene: &mut Scene, msg_type: HandshakeType, body: &[u8]) {
-    let message = scene.peer.message_of(msg_type, body);
-    let record = scene.peer.record(ContentType::HANDSHAKE, &message);
-    scene.deliver([record]);
-}
-
 /// Sends a hello after `edit`.
 fn say_hello(edit: impl FnOnce(&mut ClientFields)) -> Scene {
     let mut scene = scene(ClientAuth::None);
@@ -42,16 +34,6 @@ fn say_hello(edit: impl FnOnce(&mut ClientFields)) -> Scene {
     edit(&mut fields);
     send(&mut scene, HandshakeType::CLIENT_HELLO, &fields.body());
     scene
-}
-
-#[track_caller]
-fn assert_refused(scene: &Scene, error: impl Into<Error>, alert: Alert) {
-    let error = error.into();
-    assert_eq!(error.alert(), Some(alert));
-    assert_eq!(scene.outcome(), Outcome::Closed(CloseReason::Failed(error)));
-    let sent: Vec<_> = scene.peer.alerts().iter().map(|alert| (alert.level, alert.description)).collect();
-    assert_eq!(sent, [(AlertLevel::FATAL, alert)]);
-    assert!(!scene.was_connected());
 }
 
 #[test] // RFC 8996 §5, RFC 8446 §4.2.1
