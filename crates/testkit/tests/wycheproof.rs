@@ -133,6 +133,8 @@ fn x25519() {
 /// Acceptable are compressed points: refused, as no share is one (RFC 8422 §5.4.1).
 fn check_ecdh(name: ecdh::TestName, group: NamedGroup) -> usize {
     let (ours, theirs) = (rustcrypto(), aws_lc());
+    let [our_group, their_group] =
+        [&ours, &theirs].map(|provider| provider.group(group).expect("every provider has it"));
     let field_len = match group {
         NamedGroup::SECP256R1 => 32,
         NamedGroup::SECP384R1 => 48,
@@ -145,12 +147,12 @@ fn check_ecdh(name: ecdh::TestName, group: NamedGroup) -> usize {
         let digits: Vec<u8> = test.private_key.iter().copied().skip_while(|byte| *byte == 0).collect();
         let private = [vec![0; field_len - digits.len()], digits].concat();
         let valid = test.result == TestResult::Valid;
-        let active = ours.group(group).unwrap().start(&FixedRandom::new(&private)).unwrap();
+        let active = our_group.start(&FixedRandom::new(&private)).expect("a key pair");
         match active.complete(&test.public_key) {
             Ok(secret) if valid => assert_eq!(secret.as_ref(), &test.shared_secret[..], "{group:?} {}", test.tc_id),
             outcome => assert_eq!(outcome.is_ok(), valid, "{group:?} {}", test.tc_id),
         }
-        let active = theirs.group(group).unwrap().start(&*theirs.random).unwrap();
+        let active = their_group.start(&*theirs.random).expect("a key pair");
         assert_eq!(active.complete(&test.public_key).is_ok(), valid, "{group:?} {}", test.tc_id);
         count += 1;
     }
