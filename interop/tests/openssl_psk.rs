@@ -17,10 +17,12 @@ const KEY: [u8; 16] = [0x5A; 16];
 const KEY_HEX: &str = "5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a";
 const WRONG_KEY_HEX: &str = "5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5b";
 
-const SUITES: [(Suite, &str); 4] = [
+const SUITES: [(Suite, &str); 6] = [
     (Suite::TLS_PSK_WITH_AES_128_GCM_SHA256, "PSK-AES128-GCM-SHA256"),
     (Suite::TLS_PSK_WITH_AES_256_GCM_SHA384, "PSK-AES256-GCM-SHA384"),
     (Suite::TLS_PSK_WITH_CHACHA20_POLY1305_SHA256, "PSK-CHACHA20-POLY1305"),
+    (Suite::TLS_PSK_WITH_AES_128_CCM, "PSK-AES128-CCM"),
+    (Suite::TLS_PSK_WITH_AES_128_CCM_8, "PSK-AES128-CCM8"),
     (Suite::TLS_ECDHE_PSK_WITH_CHACHA20_POLY1305_SHA256, "ECDHE-PSK-CHACHA20-POLY1305"),
 ];
 
@@ -75,7 +77,8 @@ fn every_suite_as_client() {
 fn every_suite_as_server() {
     for_each(&SUITES, |(suite, name)| {
         for hint in [&b""[..], b"a hint"] {
-            let config = ServerConfig::psk_builder(provider(), Arc::new(Keys(hint)));
+            // Short tags have to be asked for.
+            let config = ServerConfig::psk_builder(provider(), Arc::new(Keys(hint))).with_cipher_suites(&[*suite]);
             let mut node = Node::server(config, CookiePolicy::Required, Weather::default());
             let peer = openssl::s_client(node.local_addr()).cipher(name);
             let mut peer = peer.args(["-psk", KEY_HEX, "-psk_identity", IDENTITY]).start();

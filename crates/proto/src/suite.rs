@@ -47,7 +47,7 @@ const fn suite(
 
 /// Every 1.2 suite gramseal implements, most preferred first.
 pub(crate) static SUITES_12: &[Suite12] = {
-    use AeadAlgorithm::{Aes128Ccm, Aes128Ccm8, Aes128Gcm, Aes256Gcm, ChaCha20Poly1305};
+    use AeadAlgorithm::{Aes128Ccm, Aes128Ccm8, Aes128Gcm, Aes256Ccm, Aes256Ccm8, Aes256Gcm, ChaCha20Poly1305};
     use CipherSuite as C;
     use HashAlgorithm::{Sha256, Sha384};
     use KeyExchange::{Dhe, Ecdhe, EcdhePsk, Psk};
@@ -57,6 +57,10 @@ pub(crate) static SUITES_12: &[Suite12] = {
         suite(C::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, Ecdhe, ECDSA, Aes128Gcm, Sha256),
         suite(C::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, Ecdhe, ECDSA, Aes256Gcm, Sha384),
         suite(C::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, Ecdhe, ECDSA, ChaCha20Poly1305, Sha256),
+        suite(C::TLS_ECDHE_ECDSA_WITH_AES_128_CCM, Ecdhe, ECDSA, Aes128Ccm, Sha256),
+        suite(C::TLS_ECDHE_ECDSA_WITH_AES_256_CCM, Ecdhe, ECDSA, Aes256Ccm, Sha256),
+        suite(C::TLS_ECDHE_ECDSA_WITH_AES_128_CCM_8, Ecdhe, ECDSA, Aes128Ccm8, Sha256),
+        suite(C::TLS_ECDHE_ECDSA_WITH_AES_256_CCM_8, Ecdhe, ECDSA, Aes256Ccm8, Sha256),
         suite(C::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, Ecdhe, RSA, Aes128Gcm, Sha256),
         suite(C::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, Ecdhe, RSA, Aes256Gcm, Sha384),
         suite(C::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256, Ecdhe, RSA, ChaCha20Poly1305, Sha256),

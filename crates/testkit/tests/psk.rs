@@ -113,6 +113,25 @@ fn what_cannot_work_is_refused_when_it_is_configured() {
     assert_eq!(no_verifier.map(drop), Err(ConfigError::UnsupportedCipherSuite(ecdsa)));
 }
 
+#[test] // RFC 6655 §6.1, RFC 9325 §4.2
+fn suites_with_short_tags_have_to_be_asked_for() {
+    let with_ccm = || {
+        let mut provider = gramseal_aws_lc::provider();
+        provider.aeads.extend(gramseal_rustcrypto::ccm_aeads());
+        Arc::new(provider)
+    };
+    let ccm8 = CipherSuite::TLS_PSK_WITH_AES_128_CCM_8;
+    for (asked, connects) in [(vec![], false), (vec![ccm8], true)] {
+        let client = ClientConfig::psk_builder(with_ccm(), psk("a", 1)).with_cipher_suites(&[ccm8]);
+        let keys = Arc::new(vec![psk("a", 1)]);
+        let server = ServerConfig::psk_builder(with_ccm(), keys).with_cipher_suites(&asked);
+        let mut sim = Sim::new(1);
+        let pair = sim.connect(client.build().expect("a client"), server.build().expect("a server"));
+        sim.run_for(Duration::from_secs(5));
+        assert_eq!(sim.connected(pair), connects, "{asked:?}");
+    }
+}
+
 #[test]
 fn a_plain_psk_handshake_needs_no_group_in_common() {
     let client = ClientConfig::psk_builder(provider(), psk("a", 1))

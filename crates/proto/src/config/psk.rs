@@ -55,7 +55,7 @@ impl fmt::Debug for Psk {
 
 /// The key of a client that was sent `hint` (empty for none): the one for that hint, or the first.
 pub(crate) fn for_hint<'p>(psks: &'p [Psk], hint: &[u8]) -> Option<&'p Psk> {
-    psks.iter().find(|psk| psk.hint.as_deref() == Some(hint)).or(psks.first())
+    psks.iter().find(|psk| psk.hint.as_deref() == Some(hint)).or_else(|| psks.first())
 }
 
 /// Where a server finds the keys of its clients.
