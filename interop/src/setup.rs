@@ -14,13 +14,14 @@ use gramseal_webpki::ChainVerifier;
 /// The name in the certificates of servers.
 pub const SERVER_NAME: &str = "server.example";
 
-/// aws-lc-rs, with the finite-field exchange of the pure-Rust provider.
+/// aws-lc-rs, with AES-CCM and the finite-field exchange of the pure-Rust provider.
 #[must_use]
 pub fn provider() -> Arc<CryptoProvider> {
     static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| {
         let mut provider = gramseal_aws_lc::provider();
         provider.finite_field = Some(gramseal_rustcrypto::FINITE_FIELD);
         provider.groups.extend(gramseal_rustcrypto::ffdhe_groups());
+        provider.aeads.extend(gramseal_rustcrypto::ccm_aeads());
         Arc::new(provider)
     });
     Arc::clone(&PROVIDER)

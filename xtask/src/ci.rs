@@ -23,6 +23,9 @@ pub(crate) fn run(root: &Path) -> Outcome {
         clippy(root, &["--package", "gramseal-proto", "--no-default-features"])
     })?;
     steps.step("clippy: proto with std", || clippy(root, &["--package", "gramseal-proto", "--features", "std"]))?;
+    steps.step("clippy: rustcrypto without std", || {
+        clippy(root, &["--package", "gramseal-rustcrypto", "--no-default-features"])
+    })?;
     steps.step("rustdoc", || {
         let mut doc = shell::cargo(root);
         shell::run(doc.args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))

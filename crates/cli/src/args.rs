@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use gramseal::proto::config::Psk;
 use gramseal::proto::wire::{CipherSuite, NamedGroup};
 use gramseal::webpki::Fingerprint;
 
@@ -115,6 +116,11 @@ pub(crate) struct ServerArgs {
     #[arg(long, value_name = "NAME", conflicts_with_all = ["cert", "key"])]
     pub(crate) self_signed: Option<String>,
 
+    /// Key that clients may use instead of certificates, and the identity it goes by; repeat it for several. Without
+    /// --cert and --self-signed only such clients are served
+    #[arg(long = "psk", value_name = "IDENTITY:HEXKEY", value_parser = parse_psk)]
+    pub(crate) psks: Vec<Psk>,
+
     /// Ask clients for a certificate and check it against the roots in FILE (PEM); they may decline
     #[arg(long, value_name = "FILE")]
     pub(crate) client_ca: Option<PathBuf>,
@@ -154,6 +160,10 @@ pub(crate) struct ClientArgs {
 
     #[command(flatten)]
     pub(crate) trust: TrustArgs,
+
+    /// Key to use instead of certificates, and the identity it goes by; the server has to know it too
+    #[arg(long, value_name = "IDENTITY:HEXKEY", value_parser = parse_psk, conflicts_with = "TrustArgs")]
+    pub(crate) psk: Option<Psk>,
 
     /// How long to wait for replies at the end of input, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = parse_seconds)]
@@ -285,6 +295,15 @@ fn parse_probability(text: &str) -> Result<f64, String> {
     }
 }
 
+/// Splits at the last colon: identities may hold some.
+fn parse_psk(text: &str) -> Result<Psk, String> {
+    let (identity, hex) = text.rsplit_once(':').ok_or("IDENTITY:HEXKEY is wanted")?;
+    let digit = |at: usize| hex.get(at..at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok());
+    let key: Option<Vec<u8>> = (0..hex.len()).step_by(2).map(digit).collect();
+    let key = key.ok_or("the key is not hexadecimal")?;
+    Psk::new(identity, key).map_err(|error| error.to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -306,6 +325,14 @@ mod tests {
     }
 
     #[test]
+    fn identities_may_contain_colons() {
+        assert_eq!(parse_psk("a:b:01ff"), Ok(Psk::new("a:b", [1, 255]).expect("good lengths")));
+        for wrong in ["a", "a:", "a:0", "a:xx", "a:0\u{e9}"] {
+            assert!(parse_psk(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
     fn targets_name_host_and_port() {
         let target = |host: &str, port| Ok(Target { host: host.to_owned(), port });
         assert_eq!(parse_target("localhost:4433"), target("localhost", 4433));
@@ -321,6 +348,8 @@ mod tests {
         assert!(parse("gramseal client a:1 --ca x").is_ok());
         assert!(parse("gramseal client a:1 --ca x --insecure").is_err());
         assert!(parse("gramseal client a:1 --system-roots --insecure").is_err());
+        assert!(parse("gramseal client a:1 --psk i:00").is_ok());
+        assert!(parse("gramseal client a:1 --psk i:00 --insecure").is_err());
         assert!(parse("gramseal client a:1 --cert x").is_err());
         assert!(parse("gramseal server --cert x --key y --self-signed z").is_err());
         assert!(parse("gramseal server --require-client-cert").is_err());

@@ -18,7 +18,7 @@ use crate::identity;
 use crate::ladder::Side;
 use crate::output::{self, NOTICE, Output};
 use crate::report::{Connected, Counts, Event, Payload};
-use crate::setup::{self, Settings};
+use crate::setup::{self, Settings, Trust};
 use crate::trace::LiveTrace;
 
 /// How long one address has before the next is tried beside it.
@@ -59,7 +59,11 @@ fn configure(args: &ClientArgs, output: Output) -> Result<Arc<ClientConfig>, Fai
         (Some(cert), Some(key)) => Some(identity::from_files(&gramseal::provider(), cert, key)?.identity),
         _ => None,
     };
-    settings.client(setup::verifier(&args.trust)?, identity)
+    let trust = match &args.psk {
+        Some(psk) => Trust::Key(psk.clone()),
+        None => Trust::Certificates(setup::verifier(&args.trust)?),
+    };
+    settings.client(trust, identity)
 }
 
 async fn resolve(target: &Target) -> Result<Vec<SocketAddr>, Failure> {

@@ -22,7 +22,7 @@ use crate::ladder::{Both, Recorder, Side, ladder};
 use crate::output::{self, CLIENT, NOTICE, Output, SERVER};
 use crate::relay::{Relay, Traffic, Weather};
 use crate::report::{Connected, Counts, Event};
-use crate::setup::Settings;
+use crate::setup::{Settings, Trust};
 use crate::trace::LiveTrace;
 
 const SERVER_NAME: &str = "localhost";
@@ -87,7 +87,7 @@ impl Stage {
         } else {
             None
         };
-        let client_config = settings.client(Arc::clone(&verifier), client_identity)?;
+        let client_config = settings.client(Trust::Certificates(Arc::clone(&verifier)), client_identity)?;
 
         let (server_view, server_trace) = view(Side::Server, args.common.trace, output);
         settings.trace = Some(server_trace);
@@ -95,7 +95,7 @@ impl Stage {
         settings.key_log = None;
         let server_identity = authority.issue(&provider, SERVER_NAME, ExtendedKeyUsagePurpose::ServerAuth)?.identity;
         let client_auth = if args.client_auth { ClientAuth::Required(verifier) } else { ClientAuth::None };
-        let server_config = settings.server(server_identity, client_auth)?;
+        let server_config = settings.server(Some(server_identity), Vec::new(), client_auth)?;
 
         let server = Endpoint::server((Ipv4Addr::LOCALHOST, 0), server_config).map_err(Failure::connection)?;
         let address = server.local_addr().map_err(Failure::connection)?;

@@ -19,7 +19,7 @@ use crate::trace::TraceLine;
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(crate) enum Event<'a> {
     /// A server waits for clients.
-    Listening { address: SocketAddr, fingerprint: String },
+    Listening { address: SocketAddr, fingerprint: Option<String> },
     /// Something of a handshake moved (`--trace`).
     Trace(&'a TraceLine),
     /// One rung of the ladder (`demo`).
@@ -69,6 +69,7 @@ pub(crate) struct Connected {
     pub(crate) alpn: Option<String>,
     pub(crate) server_name: Option<String>,
     pub(crate) signature_scheme: Option<String>,
+    pub(crate) psk_identity: Option<String>,
     pub(crate) peer_identity: Option<PeerIdentity>,
     pub(crate) export: Option<Exported>,
 }
@@ -98,6 +99,7 @@ impl Connected {
             alpn: negotiated.alpn.as_deref().map(printable),
             server_name: negotiated.server_name.as_deref().map(|name| printable(name.as_bytes())),
             signature_scheme: negotiated.peer_signature_scheme.map(|scheme| scheme.to_string()),
+            psk_identity: negotiated.psk_identity.as_deref().map(printable),
             peer_identity: PeerIdentity::of(&negotiated),
             export: export.map(|export| Exported::new(connection, export)).transpose()?,
         })
@@ -115,7 +117,10 @@ impl fmt::Display for Connected {
         }
         match &self.peer_identity {
             Some(identity) => write!(f, ", peer {} {}", identity.subject, identity.fingerprint),
-            None => f.write_str(", peer without certificate"),
+            None => match &self.psk_identity {
+                Some(identity) => write!(f, ", psk {identity}"),
+                None => f.write_str(", peer without certificate"),
+            },
         }
     }
 }

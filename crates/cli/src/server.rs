@@ -19,8 +19,9 @@ use crate::trace::LiveTrace;
 pub(crate) async fn run(args: ServerArgs, output: Output) -> Result<(), Failure> {
     let (endpoint, own) = start(&args, output)?;
     let address = endpoint.local_addr().map_err(Failure::connection)?;
-    let fingerprint = own.fingerprint.to_string();
-    let text = format!("listening on {address}\ncertificate {fingerprint}");
+    let fingerprint = own.map(|own| own.fingerprint.to_string());
+    let certificate = fingerprint.as_ref().map(|fingerprint| format!("\ncertificate {fingerprint}"));
+    let text = format!("listening on {address}{}", certificate.unwrap_or_default());
     output.status(&Event::Listening { address, fingerprint }, text);
 
     let service = Service { echo: args.echo, export: args.common.export, output };
@@ -29,13 +30,14 @@ pub(crate) async fn run(args: ServerArgs, output: Output) -> Result<(), Failure>
     result
 }
 
-fn start(args: &ServerArgs, output: Output) -> Result<(Endpoint, Own), Failure> {
+fn start(args: &ServerArgs, output: Output) -> Result<(Endpoint, Option<Own>), Failure> {
     let mut settings = Settings::new(&args.common)?;
     if args.common.trace {
         settings.trace = Some(Arc::new(LiveTrace { side: Side::Server, output }));
     }
     let own = own_identity(args)?;
-    let config = settings.server(own.identity.clone(), client_auth(args)?)?;
+    let identity = own.as_ref().map(|own| own.identity.clone());
+    let config = settings.server(identity, args.psks.clone(), client_auth(args)?)?;
     let cookies = if args.no_cookie { CookiePolicy::Off } else { CookiePolicy::Required };
     let unusable = |error: &dyn std::fmt::Display| format!("--listen {}: {error}", args.listen);
     let addresses: Vec<SocketAddr> =
@@ -45,13 +47,18 @@ fn start(args: &ServerArgs, output: Output) -> Result<(Endpoint, Own), Failure> 
     Ok((endpoint.map_err(|error| Failure::connection(unusable(&error)))?, own))
 }
 
-fn own_identity(args: &ServerArgs) -> Result<Own, Failure> {
+/// `None` if keys alone are to authenticate us.
+fn own_identity(args: &ServerArgs) -> Result<Option<Own>, Failure> {
     let provider = gramseal::provider();
     if let (Some(cert), Some(key)) = (&args.identity.cert, &args.identity.key) {
-        return identity::from_files(&provider, cert, key);
+        return identity::from_files(&provider, cert, key).map(Some);
     }
-    let name = args.self_signed.as_deref().unwrap_or("localhost");
-    identity::self_signed(&provider, name, KeyKind::for_suites(&args.common.suites))
+    let name = match &args.self_signed {
+        Some(name) => name,
+        None if args.psks.is_empty() => "localhost",
+        None => return Ok(None),
+    };
+    identity::self_signed(&provider, name, KeyKind::for_suites(&args.common.suites)).map(Some)
 }
 
 fn client_auth(args: &ServerArgs) -> Result<ClientAuth, Failure> {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use gramseal::proto::config::{
-    ClientAuth, ClientConfig, ConfigError, Identity, LegacySuites, PeerVerifier, ServerConfig, Transport,
+    ClientAuth, ClientConfig, ConfigError, Identity, LegacySuites, PeerVerifier, Psk, ServerConfig, Transport,
 };
 use gramseal::proto::wire::{CipherSuite, NamedGroup};
 use gramseal::proto::{KeyLog, Trace};
@@ -68,20 +68,31 @@ impl Settings {
         })
     }
 
-    pub(crate) fn client(
-        &self,
-        verifier: Arc<dyn PeerVerifier>,
-        identity: Option<Identity>,
-    ) -> Result<Arc<ClientConfig>, Failure> {
-        let mut builder = apply!(self, ClientConfig::builder(gramseal::provider(), verifier));
+    pub(crate) fn client(&self, trust: Trust, identity: Option<Identity>) -> Result<Arc<ClientConfig>, Failure> {
+        let builder = match trust {
+            Trust::Certificates(verifier) => ClientConfig::builder(gramseal::provider(), verifier),
+            Trust::Key(psk) => ClientConfig::psk_builder(gramseal::provider(), psk),
+        };
+        let mut builder = apply!(self, builder);
         if let Some(identity) = identity {
             builder = builder.with_identity(identity);
         }
         builder.build().map(Arc::new).map_err(refused)
     }
 
-    pub(crate) fn server(&self, identity: Identity, client_auth: ClientAuth) -> Result<Arc<ServerConfig>, Failure> {
-        let builder = apply!(self, ServerConfig::builder(gramseal::provider(), identity));
+    /// Without an identity the keys alone authenticate the server.
+    pub(crate) fn server(
+        &self,
+        identity: Option<Identity>,
+        psks: Vec<Psk>,
+        client_auth: ClientAuth,
+    ) -> Result<Arc<ServerConfig>, Failure> {
+        let builder = match identity {
+            Some(identity) if psks.is_empty() => ServerConfig::builder(gramseal::provider(), identity),
+            Some(identity) => ServerConfig::builder(gramseal::provider(), identity).with_psks(Arc::new(psks)),
+            None => ServerConfig::psk_builder(gramseal::provider(), Arc::new(psks)),
+        };
+        let builder = apply!(self, builder);
         builder.with_client_auth(client_auth).build().map(Arc::new).map_err(refused)
     }
 }
@@ -103,7 +114,13 @@ fn key_log(file: Option<&Path>) -> Result<Option<Arc<dyn KeyLog>>, Failure> {
     Ok(opened?.map(|key_log| key_log as Arc<dyn KeyLog>))
 }
 
-/// Which servers a client believes.
+/// How a client knows its server.
+pub(crate) enum Trust {
+    Certificates(Arc<dyn PeerVerifier>),
+    Key(Psk),
+}
+
+/// Which servers' certificates a client believes.
 pub(crate) fn verifier(args: &TrustArgs) -> Result<Arc<dyn PeerVerifier>, Failure> {
     if args.insecure {
         return Ok(Arc::new(gramseal::webpki::dangerous::AcceptAnyCertificate));

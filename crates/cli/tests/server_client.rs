@@ -114,6 +114,19 @@ fn clients_can_be_asked_for_certificates() {
 }
 
 #[test]
+fn keys_stand_for_certificates() {
+    let server = Server::start("--psk meter:1:00ff --psk other:22 --echo --once");
+    assert_eq!(server.fingerprint, "", "no certificate is made");
+    let client = format!("client {} --psk meter:1:00ff --wait 0.3", server.address);
+    let output = run_with_input(gramseal(&client), "hello\n");
+    assert_eq!((stdout(&output), output.status.code()), ("hello\n", Some(0)), "{}", stderr(&output));
+    assert!(stderr(&output).contains("psk meter:1"), "{}", stderr(&output));
+    let (lines, code) = server.finish();
+    assert_eq!(event(&lines, "connected")["psk_identity"], "meter:1");
+    assert_eq!(code, Some(0));
+}
+
+#[test]
 fn dhe_needs_the_legacy_switch_on_both_sides() {
     let suite = "--suite TLS_DHE_RSA_WITH_AES_256_GCM_SHA384 --legacy";
     let server = Server::start(suite);

@@ -9,8 +9,8 @@ use gramseal_proto::crypto::{CryptoProvider, KeyRejected};
 use pki_types::pem::{self, PemObject};
 use pki_types::{CertificateDer, PrivateKeyDer};
 
-/// The default cryptography: aws-lc-rs, and finite-field groups in pure Rust, which are used only
-/// where a configuration allows legacy suites.
+/// The default cryptography: aws-lc-rs, and in pure Rust what that lacks: AES-CCM, and finite-field
+/// groups, which are used only where a configuration allows legacy suites.
 ///
 /// Made once in a process and shared: the first call takes tens of milliseconds.
 #[must_use]
@@ -20,6 +20,7 @@ pub fn provider() -> Arc<CryptoProvider> {
         let mut provider = gramseal_aws_lc::provider();
         provider.finite_field = Some(gramseal_rustcrypto::FINITE_FIELD);
         provider.groups.extend(gramseal_rustcrypto::ffdhe_groups());
+        provider.aeads.extend(gramseal_rustcrypto::ccm_aeads());
         Arc::new(provider)
     }))
 }

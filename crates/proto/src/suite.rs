@@ -11,6 +11,17 @@ pub(crate) enum KeyExchange {
     Ecdhe,
     /// Ephemeral finite field (RFC 5246 §7.4.3): only behind the legacy switch.
     Dhe,
+    /// A pre-shared key alone (RFC 4279 §2): no forward secrecy, no public-key operation.
+    Psk,
+    /// A pre-shared key and an ephemeral elliptic curve (RFC 8442, RFC 5489 §2).
+    EcdhePsk,
+}
+
+impl KeyExchange {
+    /// Whether an ephemeral share of an elliptic curve is part of it.
+    pub(crate) fn uses_curve(self) -> bool {
+        matches!(self, Self::Ecdhe | Self::EcdhePsk)
+    }
 }
 
 /// A cipher suite of DTLS 1.2.
@@ -18,7 +29,8 @@ pub(crate) enum KeyExchange {
 pub(crate) struct Suite12 {
     pub(crate) id: CipherSuite,
     pub(crate) key_exchange: KeyExchange,
-    pub(crate) auth: KeyKind,
+    /// The server's certificate; `None` where a pre-shared key authenticates both sides.
+    pub(crate) auth: Option<KeyKind>,
     pub(crate) aead: AeadAlgorithm,
     pub(crate) hash: HashAlgorithm,
 }
@@ -26,7 +38,7 @@ pub(crate) struct Suite12 {
 const fn suite(
     id: CipherSuite,
     key_exchange: KeyExchange,
-    auth: KeyKind,
+    auth: Option<KeyKind>,
     aead: AeadAlgorithm,
     hash: HashAlgorithm,
 ) -> Suite12 {
@@ -35,21 +47,36 @@ const fn suite(
 
 /// Every 1.2 suite gramseal implements, most preferred first.
 pub(crate) static SUITES_12: &[Suite12] = {
-    use AeadAlgorithm::{Aes128Gcm, Aes256Gcm, ChaCha20Poly1305};
+    use AeadAlgorithm::{Aes128Ccm, Aes128Ccm8, Aes128Gcm, Aes256Ccm, Aes256Ccm8, Aes256Gcm, ChaCha20Poly1305};
     use CipherSuite as C;
     use HashAlgorithm::{Sha256, Sha384};
-    use KeyExchange::{Dhe, Ecdhe};
-    use KeyKind::{Ecdsa, Rsa};
+    use KeyExchange::{Dhe, Ecdhe, EcdhePsk, Psk};
+    const ECDSA: Option<KeyKind> = Some(KeyKind::Ecdsa);
+    const RSA: Option<KeyKind> = Some(KeyKind::Rsa);
     &[
-        suite(C::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, Ecdhe, Ecdsa, Aes128Gcm, Sha256),
-        suite(C::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, Ecdhe, Ecdsa, Aes256Gcm, Sha384),
-        suite(C::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, Ecdhe, Ecdsa, ChaCha20Poly1305, Sha256),
-        suite(C::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, Ecdhe, Rsa, Aes128Gcm, Sha256),
-        suite(C::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, Ecdhe, Rsa, Aes256Gcm, Sha384),
-        suite(C::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256, Ecdhe, Rsa, ChaCha20Poly1305, Sha256),
-        suite(C::TLS_DHE_RSA_WITH_AES_128_GCM_SHA256, Dhe, Rsa, Aes128Gcm, Sha256),
-        suite(C::TLS_DHE_RSA_WITH_AES_256_GCM_SHA384, Dhe, Rsa, Aes256Gcm, Sha384),
-        suite(C::TLS_DHE_RSA_WITH_CHACHA20_POLY1305_SHA256, Dhe, Rsa, ChaCha20Poly1305, Sha256),
+        suite(C::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, Ecdhe, ECDSA, Aes128Gcm, Sha256),
+        suite(C::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, Ecdhe, ECDSA, Aes256Gcm, Sha384),
+        suite(C::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, Ecdhe, ECDSA, ChaCha20Poly1305, Sha256),
+        suite(C::TLS_ECDHE_ECDSA_WITH_AES_128_CCM, Ecdhe, ECDSA, Aes128Ccm, Sha256),
+        suite(C::TLS_ECDHE_ECDSA_WITH_AES_256_CCM, Ecdhe, ECDSA, Aes256Ccm, Sha256),
+        suite(C::TLS_ECDHE_ECDSA_WITH_AES_128_CCM_8, Ecdhe, ECDSA, Aes128Ccm8, Sha256),
+        suite(C::TLS_ECDHE_ECDSA_WITH_AES_256_CCM_8, Ecdhe, ECDSA, Aes256Ccm8, Sha256),
+        suite(C::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, Ecdhe, RSA, Aes128Gcm, Sha256),
+        suite(C::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, Ecdhe, RSA, Aes256Gcm, Sha384),
+        suite(C::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256, Ecdhe, RSA, ChaCha20Poly1305, Sha256),
+        suite(C::TLS_ECDHE_PSK_WITH_AES_128_GCM_SHA256, EcdhePsk, None, Aes128Gcm, Sha256),
+        suite(C::TLS_ECDHE_PSK_WITH_AES_256_GCM_SHA384, EcdhePsk, None, Aes256Gcm, Sha384),
+        suite(C::TLS_ECDHE_PSK_WITH_CHACHA20_POLY1305_SHA256, EcdhePsk, None, ChaCha20Poly1305, Sha256),
+        suite(C::TLS_ECDHE_PSK_WITH_AES_128_CCM_SHA256, EcdhePsk, None, Aes128Ccm, Sha256),
+        suite(C::TLS_ECDHE_PSK_WITH_AES_128_CCM_8_SHA256, EcdhePsk, None, Aes128Ccm8, Sha256),
+        suite(C::TLS_PSK_WITH_AES_128_GCM_SHA256, Psk, None, Aes128Gcm, Sha256),
+        suite(C::TLS_PSK_WITH_AES_256_GCM_SHA384, Psk, None, Aes256Gcm, Sha384),
+        suite(C::TLS_PSK_WITH_CHACHA20_POLY1305_SHA256, Psk, None, ChaCha20Poly1305, Sha256),
+        suite(C::TLS_PSK_WITH_AES_128_CCM, Psk, None, Aes128Ccm, Sha256),
+        suite(C::TLS_PSK_WITH_AES_128_CCM_8, Psk, None, Aes128Ccm8, Sha256),
+        suite(C::TLS_DHE_RSA_WITH_AES_128_GCM_SHA256, Dhe, RSA, Aes128Gcm, Sha256),
+        suite(C::TLS_DHE_RSA_WITH_AES_256_GCM_SHA384, Dhe, RSA, Aes256Gcm, Sha384),
+        suite(C::TLS_DHE_RSA_WITH_CHACHA20_POLY1305_SHA256, Dhe, RSA, ChaCha20Poly1305, Sha256),
     ]
 };
 
@@ -57,5 +84,10 @@ impl Suite12 {
     /// The suite with this code point.
     pub(crate) fn find(id: CipherSuite) -> Option<&'static Self> {
         SUITES_12.iter().find(|suite| suite.id == id)
+    }
+
+    /// Whether its tags are too short to be allowed unasked (RFC 9325 §4.2).
+    pub(crate) fn has_short_tags(&self) -> bool {
+        self.aead.tag_len() < 16
     }
 }

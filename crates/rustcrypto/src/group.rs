@@ -13,9 +13,7 @@ use crypto_bigint::{BoxedUint, Odd};
 use gramseal_proto::crypto::{CryptoError, SecureRandom, SharedSecret};
 use zeroize::{Zeroize, Zeroizing};
 
-/// Bytes that are asked for at least. Sources may keep some ready for short requests, and two
-/// machines resumed from one snapshot would then have the same; no exponent may come from there.
-const LEAST_REQUEST: usize = 64;
+use crate::random::fill_secret;
 
 /// A private exponent.
 pub(crate) struct Exponent(Zeroizing<BoxedUint>);
@@ -23,9 +21,9 @@ pub(crate) struct Exponent(Zeroizing<BoxedUint>);
 impl Exponent {
     /// A random number of `len` bytes.
     pub(crate) fn random(len: usize, random: &dyn SecureRandom) -> Result<Self, CryptoError> {
-        let mut bytes = Zeroizing::new(vec![0; len.max(LEAST_REQUEST)]);
-        random.fill(&mut bytes)?;
-        Ok(Self::from_bytes(bytes.get(..len).unwrap_or_default()))
+        let mut bytes = Zeroizing::new(vec![0; len]);
+        fill_secret(random, &mut bytes)?;
+        Ok(Self::from_bytes(&bytes))
     }
 
     fn from_bytes(bytes: &[u8]) -> Self {
@@ -104,10 +102,6 @@ pub(crate) fn without_leading_zeros(number: &[u8]) -> &[u8] {
 mod tests {
     use alloc::vec::Vec;
 
-    use core::sync::atomic::{AtomicUsize, Ordering};
-
-    use gramseal_proto::crypto::{CryptoError, SecureRandom};
-
     use super::{Exponent, Group};
     use crate::primes;
 
@@ -169,27 +163,5 @@ mod tests {
         for trivial in [&[][..], &[0], &[1], &[0xFF; 256], &[1; 257]] {
             assert!(group.element(trivial).is_none());
         }
-    }
-
-    /// Remembers the shortest request.
-    #[derive(Debug)]
-    struct Shortest(AtomicUsize);
-
-    impl SecureRandom for Shortest {
-        fn fill(&self, out: &mut [u8]) -> Result<(), CryptoError> {
-            self.0.fetch_min(out.len(), Ordering::Relaxed);
-            out.fill(7);
-            Ok(())
-        }
-    }
-
-    #[test]
-    fn no_exponent_comes_out_of_a_pool_for_short_requests() {
-        let random = Shortest(AtomicUsize::new(usize::MAX));
-        for len in [29, 35, 64] {
-            let exponent = Exponent::random(len, &random).expect("it never fails");
-            assert_eq!(exponent.0.bit_width_vartime(), u32::try_from(len).expect("small") * 8 - 5);
-        }
-        assert!(random.0.into_inner() > 32);
     }
 }

@@ -2,22 +2,35 @@
 
 use alloc::sync::Arc;
 
-use super::common::common_setters;
-use super::{Common, ConfigError, Identity, PeerVerifier};
+use alloc::vec::Vec;
+
+use super::common::{Means, common_setters};
+use super::{Common, ConfigError, Identity, PeerVerifier, Psk};
 use crate::crypto::CryptoProvider;
 
 /// What a client needs to know; shared by all its connections.
 #[derive(Debug, Clone)]
 pub struct ClientConfig {
     pub(crate) common: Common,
-    pub(crate) verifier: Arc<dyn PeerVerifier>,
+    /// `None`: servers with certificates are not accepted.
+    pub(crate) verifier: Option<Arc<dyn PeerVerifier>>,
     pub(crate) identity: Option<Identity>,
+    pub(crate) psks: Vec<Psk>,
 }
 
 impl ClientConfig {
     /// Begins a configuration. `verifier` decides which servers are accepted.
     pub fn builder(provider: Arc<CryptoProvider>, verifier: Arc<dyn PeerVerifier>) -> ClientConfigBuilder {
-        ClientConfigBuilder { common: Common::new(provider), verifier, identity: None }
+        ClientConfigBuilder { verifier: Some(verifier), ..Self::bare(provider) }
+    }
+
+    /// Begins a configuration for servers that share a key with us, and for no others.
+    pub fn psk_builder(provider: Arc<CryptoProvider>, psk: Psk) -> ClientConfigBuilder {
+        Self::bare(provider).with_psk(psk)
+    }
+
+    fn bare(provider: Arc<CryptoProvider>) -> ClientConfigBuilder {
+        ClientConfigBuilder { common: Common::new(provider), verifier: None, identity: None, psks: Vec::new() }
     }
 }
 
@@ -26,12 +39,20 @@ impl ClientConfig {
 #[must_use]
 pub struct ClientConfigBuilder {
     common: Common,
-    verifier: Arc<dyn PeerVerifier>,
+    verifier: Option<Arc<dyn PeerVerifier>>,
     identity: Option<Identity>,
+    psks: Vec<Psk>,
 }
 
 impl ClientConfigBuilder {
     common_setters!();
+
+    /// Adds a key that we share with servers. The first is used, unless another one is for the hint
+    /// that the server sends.
+    pub fn with_psk(mut self, psk: Psk) -> Self {
+        self.psks.push(psk);
+        self
+    }
 
     /// The certificate to show to servers that ask for one.
     pub fn with_identity(mut self, identity: Identity) -> Self {
@@ -44,6 +65,8 @@ impl ClientConfigBuilder {
     /// # Errors
     /// What cannot work, see [`ConfigError`].
     pub fn build(self) -> Result<ClientConfig, ConfigError> {
-        Ok(ClientConfig { common: self.common.finish()?, verifier: self.verifier, identity: self.identity })
+        let Self { common, verifier, identity, psks } = self;
+        let common = common.finish(Means { certificates: verifier.is_some(), psk: !psks.is_empty() })?;
+        Ok(ClientConfig { common, verifier, identity, psks })
     }
 }

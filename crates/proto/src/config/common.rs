@@ -60,6 +60,13 @@ impl Default for Transport {
     }
 }
 
+/// How peers can be authenticated with a configuration.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Means {
+    pub(super) certificates: bool,
+    pub(super) psk: bool,
+}
+
 /// Settings of either role.
 #[derive(Debug, Clone)]
 pub(crate) struct Common {
@@ -90,9 +97,9 @@ impl Common {
     }
 
     /// Fills in what the caller left open and checks the whole.
-    pub(super) fn finish(mut self) -> Result<Self, ConfigError> {
+    pub(super) fn finish(mut self, means: Means) -> Result<Self, ConfigError> {
         self.check_versions()?;
-        self.finish_suites()?;
+        self.finish_suites(means)?;
         self.finish_groups()?;
         if self.alpn.iter().any(|name| name.is_empty() || name.len() > 255) {
             return Err(ConfigError::BadApplicationProtocol);
@@ -113,11 +120,12 @@ impl Common {
         }
     }
 
-    fn finish_suites(&mut self) -> Result<(), ConfigError> {
+    fn finish_suites(&mut self, means: Means) -> Result<(), ConfigError> {
         if self.suites.is_empty() {
-            self.suites = SUITES_12.iter().filter(|suite| self.can_use(suite)).map(|suite| suite.id).collect();
+            let unasked = |suite: &&Suite12| self.can_use(suite, means) && !suite.has_short_tags();
+            self.suites = SUITES_12.iter().filter(unasked).map(|suite| suite.id).collect();
         }
-        let unusable = |id: &&CipherSuite| !Suite12::find(**id).is_some_and(|suite| self.can_use(suite));
+        let unusable = |id: &&CipherSuite| !Suite12::find(**id).is_some_and(|suite| self.can_use(suite, means));
         match self.suites.iter().find(unusable) {
             Some(id) => Err(ConfigError::UnsupportedCipherSuite(*id)),
             None if self.suites.is_empty() => Err(ConfigError::NothingAllowed("cipher suite")),
@@ -125,10 +133,13 @@ impl Common {
         }
     }
 
-    fn can_use(&self, suite: &Suite12) -> bool {
+    fn can_use(&self, suite: &Suite12, means: Means) -> bool {
         let exchange = match suite.key_exchange {
-            KeyExchange::Ecdhe => true,
-            KeyExchange::Dhe => self.legacy == LegacySuites::Allowed && self.provider.finite_field.is_some(),
+            KeyExchange::Ecdhe => means.certificates,
+            KeyExchange::Psk | KeyExchange::EcdhePsk => means.psk,
+            KeyExchange::Dhe => {
+                means.certificates && self.legacy == LegacySuites::Allowed && self.provider.finite_field.is_some()
+            }
         };
         exchange && self.provider.aead(suite.aead).is_some() && self.provider.hash(suite.hash).is_some()
     }
@@ -172,8 +183,8 @@ macro_rules! common_setters {
         }
 
         /// The cipher suites to allow, most preferred first. Default, also for an empty list: all
-        /// that the provider has, those of [`LegacySuites`]($crate::config::LegacySuites) only if
-        /// they are allowed.
+        /// that the provider has but those with 8-byte tags, and those of
+        /// [`LegacySuites`]($crate::config::LegacySuites) only if they are allowed.
         pub fn with_cipher_suites(mut self, suites: &[gramseal_wire::CipherSuite]) -> Self {
             self.common.suites = suites.to_vec();
             self

@@ -7,6 +7,7 @@
 mod client;
 mod common;
 mod identity;
+mod psk;
 mod server;
 mod verify;
 
@@ -18,6 +19,8 @@ pub use client::{ClientConfig, ClientConfigBuilder};
 pub(crate) use common::{Common, is_finite_field};
 pub use common::{LegacySuites, Transport};
 pub use identity::Identity;
+pub(crate) use psk::for_hint;
+pub use psk::{Psk, PskLookup};
 pub use server::{ClientAuth, ServerConfig, ServerConfigBuilder};
 pub use verify::{PeerRole, PeerVerified, PeerVerifier, Presented};
 
@@ -37,6 +40,8 @@ pub enum ConfigError {
     NoCipherSuiteForKey,
     /// A certificate chain must hold a certificate.
     EmptyCertificateChain,
+    /// A pre-shared key is empty, or it or its identity is longer than 65,535 bytes.
+    BadPsk,
     /// An application protocol's name must have 1 to 255 bytes.
     BadApplicationProtocol,
     /// A datagram size outside 256 to 65,507 bytes.
@@ -56,6 +61,7 @@ impl fmt::Display for ConfigError {
             Self::NothingAllowed(what) => write!(f, "no {what} is allowed"),
             Self::NoCipherSuiteForKey => f.write_str("no allowed cipher suite goes with the private key"),
             Self::EmptyCertificateChain => f.write_str("the certificate chain is empty"),
+            Self::BadPsk => f.write_str("a pre-shared key is empty, or it or its identity too long"),
             Self::BadApplicationProtocol => f.write_str("an application protocol's name must have 1 to 255 bytes"),
             Self::BadMtu(mtu) => write!(f, "an MTU of {mtu} bytes is outside 256 to 65507"),
             Self::NoRandomness => f.write_str("the random source does not work"),

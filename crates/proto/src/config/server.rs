@@ -2,9 +2,10 @@
 
 use alloc::sync::Arc;
 
-use super::common::common_setters;
-use super::{Common, ConfigError, Identity, PeerVerifier};
+use super::common::{Means, common_setters};
+use super::{Common, ConfigError, Identity, PeerVerifier, PskLookup};
 use crate::crypto::CryptoProvider;
+use crate::suite::Suite12;
 
 /// Whether clients show certificates.
 #[derive(Debug, Clone, Default)]
@@ -32,14 +33,25 @@ impl ClientAuth {
 #[derive(Debug, Clone)]
 pub struct ServerConfig {
     pub(crate) common: Common,
-    pub(crate) identity: Identity,
+    /// `None`: only pre-shared keys authenticate us.
+    pub(crate) identity: Option<Identity>,
     pub(crate) client_auth: ClientAuth,
+    pub(crate) psks: Option<Arc<dyn PskLookup>>,
 }
 
 impl ServerConfig {
     /// Begins a configuration. `identity` is what clients see.
     pub fn builder(provider: Arc<CryptoProvider>, identity: Identity) -> ServerConfigBuilder {
-        ServerConfigBuilder { common: Common::new(provider), identity, client_auth: ClientAuth::None }
+        ServerConfigBuilder { identity: Some(identity), ..Self::bare(provider) }
+    }
+
+    /// Begins a configuration for clients that share a key with us, and for no others.
+    pub fn psk_builder(provider: Arc<CryptoProvider>, psks: Arc<dyn PskLookup>) -> ServerConfigBuilder {
+        Self::bare(provider).with_psks(psks)
+    }
+
+    fn bare(provider: Arc<CryptoProvider>) -> ServerConfigBuilder {
+        ServerConfigBuilder { common: Common::new(provider), identity: None, client_auth: ClientAuth::None, psks: None }
     }
 
     /// The cryptography it uses.
@@ -54,14 +66,22 @@ impl ServerConfig {
 #[must_use]
 pub struct ServerConfigBuilder {
     common: Common,
-    identity: Identity,
+    identity: Option<Identity>,
     client_auth: ClientAuth,
+    psks: Option<Arc<dyn PskLookup>>,
 }
 
 impl ServerConfigBuilder {
     common_setters!();
 
-    /// Whether and how clients prove who they are. Default: they do not.
+    /// Where to find the keys that we share with clients. Suites with certificates go first, unless
+    /// the order is given.
+    pub fn with_psks(mut self, psks: Arc<dyn PskLookup>) -> Self {
+        self.psks = Some(psks);
+        self
+    }
+
+    /// Whether and how clients prove who they are with certificates. Default: they do not.
     pub fn with_client_auth(mut self, client_auth: ClientAuth) -> Self {
         self.client_auth = client_auth;
         self
@@ -72,10 +92,15 @@ impl ServerConfigBuilder {
     /// # Errors
     /// What cannot work, see [`ConfigError`].
     pub fn build(self) -> Result<ServerConfig, ConfigError> {
-        let common = self.common.finish()?;
-        if !common.suites12().any(|suite| self.identity.is_of(suite.auth)) {
+        let means = Means { certificates: self.identity.is_some(), psk: self.psks.is_some() };
+        let common = self.common.finish(means)?;
+        let serves = |suite: &Suite12| match suite.auth {
+            Some(kind) => self.identity.as_ref().is_some_and(|identity| identity.is_of(kind)),
+            None => true,
+        };
+        if !common.suites12().any(serves) {
             return Err(ConfigError::NoCipherSuiteForKey);
         }
-        Ok(ServerConfig { common, identity: self.identity, client_auth: self.client_auth })
+        Ok(ServerConfig { common, identity: self.identity, client_auth: self.client_auth, psks: self.psks })
     }
 }

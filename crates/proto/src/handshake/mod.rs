@@ -8,6 +8,7 @@ mod client;
 mod client12;
 mod compose;
 mod offer;
+mod psk;
 mod schedule12;
 mod select;
 mod server;
@@ -86,6 +87,8 @@ pub struct Negotiated {
     pub server_name: Option<String>,
     /// The peer's certificate chain, its own certificate first; empty if it showed none.
     pub peer_certificates: Vec<CertificateDer<'static>>,
+    /// The identity of the pre-shared key that authenticated both sides (RFC 4279), if one did.
+    pub psk_identity: Option<Vec<u8>>,
     /// The scheme of the peer's signature over the handshake, if it made one.
     pub peer_signature_scheme: Option<SignatureScheme>,
 }
@@ -99,6 +102,7 @@ impl Negotiated {
             alpn: None,
             server_name: None,
             peer_certificates: Vec::new(),
+            psk_identity: None,
             peer_signature_scheme: None,
         }
     }

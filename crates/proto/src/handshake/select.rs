@@ -23,8 +23,10 @@ use crate::suite::{KeyExchange, Suite12};
 #[derive(Debug)]
 pub(super) struct Selected12 {
     pub(super) suite: &'static Suite12,
-    pub(super) group: NamedGroup,
-    pub(super) scheme: SignatureScheme,
+    /// `None` for a pre-shared key without ECDHE.
+    pub(super) group: Option<NamedGroup>,
+    /// `None` where a pre-shared key authenticates us.
+    pub(super) scheme: Option<SignatureScheme>,
     pub(super) alpn: Option<Vec<u8>>,
     pub(super) server_name: Option<String>,
     /// Whether the client lists point formats, so that we list ours (RFC 8422 §5.2).
@@ -96,25 +98,31 @@ fn check_required(hello: &ClientHello<'_>) -> Result<(), Error> {
     }
 }
 
+/// A suite with what it needs: a group and a scheme, or neither.
+type Choice = (&'static Suite12, Option<NamedGroup>, Option<SignatureScheme>);
+
 /// The first suite of ours that the client offers and for which group and signature work out.
-fn suite12(
-    hello: &ClientHello<'_>,
-    config: &ServerConfig,
-) -> Result<(&'static Suite12, NamedGroup, SignatureScheme), Error> {
+fn suite12(hello: &ClientHello<'_>, config: &ServerConfig) -> Result<Choice, Error> {
     let groups = hello.extensions.find::<SupportedGroups<'_>>()?.map(|extension| extension.groups);
     let schemes = hello.extensions.find::<SignatureAlgorithms<'_>>()?.map(|extension| extension.schemes);
     // What is missing for the last suite that both sides know is the most telling reason.
     let mut missing = Incompatible::NoCommonCipherSuite;
-    let offered = config.common.suites12().filter(|suite| hello.cipher_suites.contains(&suite.id));
-    for suite in offered.filter(|suite| config.identity.is_of(suite.auth)) {
-        let Some(group) = group12(suite, groups.as_ref(), &config.common) else {
+    for suite in config.common.suites12().filter(|suite| hello.cipher_suites.contains(&suite.id)) {
+        let identity = match (suite.auth, &config.identity) {
+            (None, _) => None,
+            (Some(kind), Some(identity)) if identity.is_of(kind) => Some((kind, identity)),
+            (Some(_), _) => continue,
+        };
+        let group = group12(suite, groups.as_ref(), &config.common);
+        if group.is_none() && suite.key_exchange != KeyExchange::Psk {
             missing = Incompatible::NoCommonGroup;
             continue;
-        };
+        }
+        let Some((kind, identity)) = identity else { return Ok((suite, group, None)) };
         // RFC 5246 §7.4.1.4.1: without the extension the client means SHA-1, which we do not do.
         let offers = |scheme| schemes.as_ref().is_some_and(|schemes| schemes.contains(&scheme));
-        match config.identity.choose_scheme(offers, Some(suite.auth)) {
-            Some(scheme) => return Ok((suite, group, scheme)),
+        match identity.choose_scheme(offers, Some(kind)) {
+            Some(scheme) => return Ok((suite, group, Some(scheme))),
             None => missing = Incompatible::NoCommonSignatureScheme,
         }
     }
@@ -123,6 +131,9 @@ fn suite12(
 
 /// The group for `suite`, out of what the client lists.
 fn group12(suite: &Suite12, offered: Option<&List<'_, NamedGroup>>, common: &Common) -> Option<NamedGroup> {
+    if suite.key_exchange == KeyExchange::Psk {
+        return None;
+    }
     let finite_field = suite.key_exchange == KeyExchange::Dhe;
     let mut ours = common.groups.iter().copied().filter(|group| is_finite_field(*group) == finite_field);
     match offered {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gramseal_proto::config::{ClientAuth, ClientConfig, LegacySuites, ServerConfig, Transport};
+use gramseal_proto::config::{ClientAuth, ClientConfig, LegacySuites, Psk, ServerConfig, Transport};
 use gramseal_proto::wire::CipherSuite;
 use gramseal_testkit::null::{self, NullVerifier, ToyKind};
 use gramseal_testkit::sim::{Pair, Sim};
@@ -14,6 +14,8 @@ pub(crate) struct Kind {
     pub(crate) name: &'static str,
     pub(crate) client_auth: bool,
     pub(crate) legacy: bool,
+    /// The one suite to use, with a pre-shared key instead of certificates.
+    pub(crate) psk: Option<CipherSuite>,
     pub(crate) cookies: bool,
     /// Bytes in each certificate.
     pub(crate) certificate_len: usize,
@@ -21,13 +23,22 @@ pub(crate) struct Kind {
     pub(crate) mtu: usize,
 }
 
-const PLAIN: Kind =
-    Kind { name: "ECDHE", client_auth: false, legacy: false, cookies: true, certificate_len: 500, mtu: 1200 };
+const PLAIN: Kind = Kind {
+    name: "ECDHE",
+    client_auth: false,
+    legacy: false,
+    psk: None,
+    cookies: true,
+    certificate_len: 500,
+    mtu: 1200,
+};
 
-pub(crate) const KINDS: [Kind; 7] = [
+pub(crate) const KINDS: [Kind; 9] = [
     PLAIN,
     Kind { name: "ECDHE with client certificate", client_auth: true, ..PLAIN },
     Kind { name: "DHE_RSA", legacy: true, ..PLAIN },
+    Kind { name: "PSK", psk: Some(CipherSuite::TLS_PSK_WITH_AES_128_GCM_SHA256), ..PLAIN },
+    Kind { name: "ECDHE_PSK", psk: Some(CipherSuite::TLS_ECDHE_PSK_WITH_AES_128_GCM_SHA256), ..PLAIN },
     Kind { name: "ECDHE without cookie", cookies: false, ..PLAIN },
     Kind { name: "big certificates", client_auth: true, certificate_len: 6000, ..PLAIN },
     Kind { name: "small MTU", client_auth: true, certificate_len: 1500, mtu: 300, ..PLAIN },
@@ -40,7 +51,11 @@ impl Kind {
     }
 
     pub(crate) fn client(&self, seed: u64, timeout: Duration) -> ClientConfig {
-        let mut builder = null::client_config(seed).with_transport(self.transport(timeout));
+        let mut builder = match self.psk {
+            None => null::client_config(seed),
+            Some(suite) => ClientConfig::psk_builder(null::provider(seed), psk()).with_cipher_suites(&[suite]),
+        };
+        builder = builder.with_transport(self.transport(timeout));
         if self.client_auth {
             builder =
                 builder.with_identity(null::identity(ToyKind::EcdsaP256, null::CLIENT_NAME, self.certificate_len));
@@ -54,7 +69,11 @@ impl Kind {
     pub(crate) fn server(&self, seed: u64, timeout: Duration) -> ServerConfig {
         let key = if self.legacy { ToyKind::Rsa } else { ToyKind::EcdsaP256 };
         let identity = null::identity(key, null::SERVER_NAME, self.certificate_len);
-        let mut builder = null::server_config(!seed, identity).with_transport(self.transport(timeout));
+        let mut builder = match self.psk {
+            None => null::server_config(!seed, identity),
+            Some(_) => ServerConfig::psk_builder(null::provider(!seed), Arc::new(vec![psk()])),
+        };
+        builder = builder.with_transport(self.transport(timeout));
         if self.client_auth {
             let verifier = NullVerifier::default().with_client_name(null::CLIENT_NAME);
             builder = builder.with_client_auth(ClientAuth::Required(Arc::new(verifier)));
@@ -73,6 +92,10 @@ impl Kind {
         let pair = sim.connect(self.client(seed, timeout), self.server(seed, timeout));
         (sim, pair)
     }
+}
+
+fn psk() -> Psk {
+    Psk::new("client", [7; 16]).expect("good lengths")
 }
 
 const LEGACY: [CipherSuite; 1] = [CipherSuite::TLS_DHE_RSA_WITH_AES_128_GCM_SHA256];

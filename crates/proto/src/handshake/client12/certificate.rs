@@ -4,7 +4,7 @@ use gramseal_wire::HandshakeType;
 
 use super::{Context, ExpectServerKeyExchange, State};
 use crate::config::PeerRole;
-use crate::error::Error;
+use crate::error::{Error, PeerFault};
 use crate::handshake::{Protection, auth12, expect};
 use crate::message::Message;
 
@@ -18,8 +18,9 @@ impl ExpectCertificate {
         let mut context = self.context;
         expect(message, HandshakeType::CERTIFICATE, Protection::None)?;
         let chain = auth12::read_chain(message.body())?;
-        let verifier = &*context.offer.config.verifier;
-        let peer = auth12::verify_chain(verifier, &chain, PeerRole::Server(&context.offer.name))?;
+        // Without a verifier no suite with certificates was offered.
+        let verifier = context.offer.config.verifier.as_ref().ok_or(PeerFault::UnofferedCipherSuite)?;
+        let peer = auth12::verify_chain(&**verifier, &chain, PeerRole::Server(&context.offer.name))?;
         context.negotiated.peer_certificates = chain;
         context.transcript.add(message);
         Ok(State::ServerKeyExchange(ExpectServerKeyExchange { context, peer }))

@@ -3,17 +3,21 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use gramseal_wire::handshake::{CertificateRequest12, ClientKeyExchangeDh, ClientKeyExchangeEcdh, ServerHelloDone};
+use gramseal_wire::handshake::{
+    CertificateRequest12, ClientKeyExchangeDh, ClientKeyExchangeEcdh, ClientKeyExchangeEcdhePsk, ClientKeyExchangePsk,
+    ServerHelloDone,
+};
 use gramseal_wire::{Codec, HandshakeType, NamedGroup, SignatureScheme};
 use zeroize::Zeroizing;
 
 use super::key_exchange::ServerShare;
 use super::{Context, ExpectFinished, State};
-use crate::crypto::{CryptoProvider, FiniteFieldParams, ParamsRejected};
+use crate::config::{ClientConfig, Psk, for_hint};
+use crate::crypto::{CryptoProvider, FiniteFieldParams, ParamsRejected, SharedSecret};
 use crate::error::{Error, Incompatible, LocalFault, PeerFault};
 use crate::handshake::auth12::{self, PLAINTEXT};
 use crate::handshake::schedule12::{Session12, Side};
-use crate::handshake::{Action, Protection, expect, unexpected};
+use crate::handshake::{Action, Negotiated, Protection, expect, psk, unexpected};
 use crate::message::Message;
 
 /// How we answer a CertificateRequest: with the scheme to sign with, or without a certificate.
@@ -29,7 +33,10 @@ pub(crate) struct ExpectServerHelloDone {
 impl ExpectServerHelloDone {
     pub(super) fn handle(self, message: &Message, out: &mut Vec<Action>) -> Result<State, Error> {
         match message.msg_type() {
-            HandshakeType::CERTIFICATE_REQUEST if self.request.is_none() => self.request(message),
+            // RFC 4279 §2: not where a pre-shared key authenticates the client.
+            HandshakeType::CERTIFICATE_REQUEST if self.request.is_none() && self.context.suite.auth.is_some() => {
+                self.request(message)
+            }
             HandshakeType::SERVER_HELLO_DONE => self.done(message, out),
             _ => Err(unexpected(message)),
         }
@@ -75,29 +82,40 @@ impl ExpectServerHelloDone {
 
     /// Answers the server's share; the result is the premaster secret.
     fn send_key_exchange(&mut self, out: &mut Vec<Action>) -> Result<Zeroizing<Vec<u8>>, Error> {
-        let provider = &*self.context.offer.config.common.provider;
-        let seq = &mut self.context.seq;
-        let (message, secret) = match &self.share {
+        let config = self.context.offer.config.clone();
+        let provider = &*config.common.provider;
+        let Self { context, share, .. } = self;
+        let Context { seq, negotiated, .. } = context;
+        let (message, premaster_secret) = match share {
             ServerShare::Ecdhe { group, public_key } => {
-                let kx = provider.group(*group).ok_or(LocalFault::MissingAlgorithm)?;
-                let (public, secret) = kx.answer(&*provider.random, public_key).map_err(|_| PeerFault::BadKeyShare)?;
-                self.context.negotiated.group = Some(*group);
-                let body = ClientKeyExchangeEcdh { public: &public };
-                let message = seq.message(PLAINTEXT, &body)?;
+                let (public, secret) = answer(provider, *group, public_key)?;
+                negotiated.group = Some(*group);
+                let message = seq.message(PLAINTEXT, &ClientKeyExchangeEcdh { public: &public })?;
                 (message, Zeroizing::new(secret.as_ref().to_vec()))
             }
             ServerShare::Dhe { p, g, public } => {
                 let finite_field = provider.finite_field.ok_or(LocalFault::MissingAlgorithm)?;
                 let exchange =
                     finite_field.exchange(FiniteFieldParams { p, g }, public, &*provider.random).map_err(rejected)?;
-                self.context.negotiated.group = named_group(provider, p, g);
-                let body = ClientKeyExchangeDh { public: &exchange.public };
-                let message = seq.message(PLAINTEXT, &body)?;
+                negotiated.group = named_group(provider, p, g);
+                let message = seq.message(PLAINTEXT, &ClientKeyExchangeDh { public: &exchange.public })?;
                 (message, Zeroizing::new(exchange.secret.without_leading_zeros().to_vec()))
+            }
+            ServerShare::Psk { hint } => {
+                let psk = choose_psk(&config, hint, negotiated)?;
+                let message = seq.message(PLAINTEXT, &ClientKeyExchangePsk { identity: psk.identity() })?;
+                (message, psk::plain(psk.key())?)
+            }
+            ServerShare::EcdhePsk { hint, group, public_key } => {
+                let psk = choose_psk(&config, hint, negotiated)?;
+                let (public, secret) = answer(provider, *group, public_key)?;
+                negotiated.group = Some(*group);
+                let body = ClientKeyExchangeEcdhePsk { identity: psk.identity(), public: &public };
+                (seq.message(PLAINTEXT, &body)?, psk::behind(secret.as_ref(), psk.key())?)
             }
         };
         self.send(message, out);
-        Ok(secret)
+        Ok(premaster_secret)
     }
 
     fn finish(
@@ -130,6 +148,19 @@ impl ExpectServerHelloDone {
         out.push(Action::EndFlight);
         Ok(State::Finished(ExpectFinished { context: Box::new(self.context), session }))
     }
+}
+
+/// Our share for the server's, and the secret.
+fn answer(provider: &CryptoProvider, group: NamedGroup, share: &[u8]) -> Result<(Vec<u8>, SharedSecret), Error> {
+    let kx = provider.group(group).ok_or(LocalFault::MissingAlgorithm)?;
+    kx.answer(&*provider.random, share).map_err(|_| PeerFault::BadKeyShare.into())
+}
+
+fn choose_psk<'c>(config: &'c ClientConfig, hint: &[u8], negotiated: &mut Negotiated) -> Result<&'c Psk, Error> {
+    // Without a key no such suite was offered.
+    let psk = for_hint(&config.psks, hint).ok_or(PeerFault::UnofferedCipherSuite)?;
+    negotiated.psk_identity = Some(psk.identity().to_vec());
+    Ok(psk)
 }
 
 /// The RFC 7919 name of a group, if it has one.

@@ -6,7 +6,7 @@ use gramseal_wire::handshake::{DigitallySigned, ServerKeyExchangeDhe, ServerKeyE
 use gramseal_wire::{Codec, HandshakeType, NamedGroup};
 
 use super::{Context, ExpectServerHelloDone, State};
-use crate::config::{PeerVerified, is_finite_field};
+use crate::config::PeerVerified;
 use crate::crypto::KeyKind;
 use crate::error::{Error, PeerFault};
 use crate::handshake::auth12::signed_params;
@@ -14,10 +14,13 @@ use crate::handshake::{Protection, expect};
 use crate::message::Message;
 use crate::suite::KeyExchange;
 
-/// The server's share, whose signature was right.
+/// The server's share. Where a certificate authenticates the server, its signature was right; where
+/// a pre-shared key does, Finished will tell.
 pub(super) enum ServerShare {
     Ecdhe { group: NamedGroup, public_key: Vec<u8> },
     Dhe { p: Vec<u8>, g: Vec<u8>, public: Vec<u8> },
+    Psk { hint: Vec<u8> },
+    EcdhePsk { hint: Vec<u8>, group: NamedGroup, public_key: Vec<u8> },
 }
 
 /// Waits for ServerKeyExchange.
@@ -42,11 +45,7 @@ impl ExpectServerKeyExchange {
         match self.context.suite.key_exchange {
             KeyExchange::Ecdhe => {
                 let exchange = ServerKeyExchangeEcdhe::from_bytes(body)?;
-                let group = exchange.params.group;
-                // Groups of RFC 7919 are in the same list, for the other kind of exchange.
-                if is_finite_field(group) || !self.context.offer.offers_group(group) {
-                    return Err(PeerFault::UnofferedGroup.into());
-                }
+                let group = self.context.offered_curve(exchange.params.group)?;
                 let public_key = exchange.params.public_key.to_vec();
                 Ok((ServerShare::Ecdhe { group, public_key }, exchange.params_bytes, exchange.signed))
             }
@@ -57,6 +56,8 @@ impl ExpectServerKeyExchange {
                     ServerShare::Dhe { p: params.p.to_vec(), g: params.g.to_vec(), public: params.public.to_vec() };
                 Ok((share, exchange.params_bytes, exchange.signed))
             }
+            // These suites have a state of their own.
+            KeyExchange::Psk | KeyExchange::EcdhePsk => Err(PeerFault::UnofferedCipherSuite.into()),
         }
     }
 
@@ -65,7 +66,7 @@ impl ExpectServerKeyExchange {
         if !self.context.offer.offers_scheme(signed.scheme) {
             return Err(PeerFault::UnofferedSignatureScheme.into());
         }
-        if KeyKind::of(signed.scheme) != Some(self.context.suite.auth) {
+        if KeyKind::of(signed.scheme) != self.context.suite.auth {
             return Err(PeerFault::WrongKeyForCipherSuite.into());
         }
         let message = signed_params(&self.context.randoms, params);

@@ -19,31 +19,36 @@
 //! | --- | --- |
 //! | Certificate | [`ExpectServerKeyExchange`] |
 //! | ServerKeyExchange | [`ExpectServerHelloDone`] |
-//! | CertificateRequest (once) | [`ExpectServerHelloDone`] |
+//! | CertificateRequest (once, and not with a pre-shared key) | [`ExpectServerHelloDone`] |
 //! | ServerHelloDone | [`ExpectFinished`], after our flight |
 //! | Finished | connected |
+//!
+//! With a pre-shared key there is no Certificate, and [`ExpectPskServerKeyExchange`] comes first.
 
 mod certificate;
 mod finished;
 mod hello_done;
 mod key_exchange;
+mod psk;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use certificate::ExpectCertificate;
 use finished::ExpectFinished;
-use gramseal_wire::ProtocolVersion;
 use gramseal_wire::handshake::ServerHello;
+use gramseal_wire::{NamedGroup, ProtocolVersion};
 use hello_done::ExpectServerHelloDone;
 use key_exchange::ExpectServerKeyExchange;
+use psk::ExpectPskServerKeyExchange;
 
 use super::compose::OutgoingSeq;
 use super::offer::{Agreed12, Offer};
 use super::schedule12::Randoms;
 use super::transcript::{Keep, Transcript};
 use super::{Action, Negotiated, State as AnyState};
-use crate::error::{Error, LocalFault};
+use crate::config::is_finite_field;
+use crate::error::{Error, LocalFault, PeerFault};
 use crate::message::Message;
 use crate::suite::Suite12;
 
@@ -51,6 +56,7 @@ use crate::suite::Suite12;
 pub(crate) enum State {
     Certificate(ExpectCertificate),
     ServerKeyExchange(ExpectServerKeyExchange),
+    PskServerKeyExchange(ExpectPskServerKeyExchange),
     ServerHelloDone(ExpectServerHelloDone),
     Finished(ExpectFinished),
 }
@@ -60,6 +66,7 @@ impl State {
         let next = match *self {
             Self::Certificate(state) => state.handle(message)?,
             Self::ServerKeyExchange(state) => state.handle(message)?,
+            Self::PskServerKeyExchange(state) => state.handle(message, out)?,
             Self::ServerHelloDone(state) => state.handle(message, out)?,
             Self::Finished(state) => return state.handle(message, out),
         };
@@ -75,6 +82,15 @@ pub(super) struct Context {
     randoms: Randoms,
     transcript: Transcript,
     negotiated: Negotiated,
+}
+
+impl Context {
+    /// `group`, if it is a curve that we offered. Groups of RFC 7919 are in the same list, for the
+    /// other kind of exchange.
+    fn offered_curve(&self, group: NamedGroup) -> Result<NamedGroup, PeerFault> {
+        let offered = !is_finite_field(group) && self.offer.offers_group(group);
+        if offered { Ok(group) } else { Err(PeerFault::UnofferedGroup) }
+    }
 }
 
 /// From a ServerHello that was checked.
@@ -97,5 +113,9 @@ pub(super) fn start(
     negotiated.server_name = offer.host_name();
     let randoms = Randoms { client: offer.random, server: hello.random };
     let context = Context { offer, seq, suite, randoms, transcript, negotiated };
-    Ok(AnyState::Client12(Box::new(State::Certificate(ExpectCertificate { context }))))
+    Ok(AnyState::Client12(Box::new(match suite.auth {
+        Some(_) => State::Certificate(ExpectCertificate { context }),
+        // RFC 4279 §2: the key authenticates the server, which sends no certificate.
+        None => State::PskServerKeyExchange(ExpectPskServerKeyExchange { context }),
+    })))
 }

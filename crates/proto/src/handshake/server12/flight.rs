@@ -15,7 +15,7 @@ use gramseal_wire::{
     Random, SignatureScheme,
 };
 
-use super::{AnyState, Context, ExpectCertificate, ExpectClientKeyExchange, State};
+use super::{AnyState, Context, ExpectCertificate, ExpectClientKeyExchange, State, psk};
 use crate::config::{PeerVerifier, ServerConfig};
 use crate::crypto::ActiveKx;
 use crate::error::{Error, LocalFault};
@@ -41,21 +41,23 @@ pub(in crate::handshake) fn start(
     let common = &config.common;
     let random = select::with_sentinel(Random(common.provider.random_array()?), &common.versions);
     let hash = common.provider.hash(selected.suite.hash).ok_or(LocalFault::MissingAlgorithm)?;
-    let keep = if config.client_auth.verifier().is_some() { Keep::Messages } else { Keep::HashOnly };
+    let asks = selected.scheme.is_some() && config.client_auth.verifier().is_some();
+    let keep = if asks { Keep::Messages } else { Keep::HashOnly };
     let mut transcript = Transcript::new(hash, keep);
     transcript.add(message);
 
     let answer = server_hello(&mut seq, hello, &selected, random)?;
     let mut negotiated = Negotiated::new(ProtocolVersion::DTLS1_2, selected.suite.id);
-    negotiated.group = Some(selected.group);
+    negotiated.group = selected.group;
     negotiated.alpn = selected.alpn;
     negotiated.server_name = selected.server_name;
     let randoms = Randoms { client: hello.random, server: random };
     let mut context = Context { config, seq, suite: selected.suite, randoms, transcript, negotiated };
     context.send(answer, out);
-    let certificate = auth12::certificate(&mut context.seq, Some(&context.config.identity))?;
+    let Some(scheme) = selected.scheme else { return psk::finish_flight(context, out) };
+    let certificate = auth12::certificate(&mut context.seq, context.config.identity.as_ref())?;
     context.send(certificate, out);
-    let kx = send_key_exchange(&mut context, selected.scheme, out)?;
+    let kx = send_key_exchange(&mut context, scheme, out)?;
     finish(context, kx, out)
 }
 
@@ -72,7 +74,7 @@ fn server_hello(
     if select::sent_server_name(hello) {
         extensions.push(&ServerNameAck);
     }
-    if selected.client_lists_point_formats && selected.suite.key_exchange == KeyExchange::Ecdhe {
+    if selected.client_lists_point_formats && selected.suite.key_exchange.uses_curve() {
         let formats: OwnedList<EcPointFormat> = [EcPointFormat::UNCOMPRESSED].into_iter().collect();
         extensions.push(&EcPointFormats { formats: formats.as_list() });
     }
@@ -100,8 +102,9 @@ fn send_key_exchange(
     let provider = &config.common.provider;
     let group = context.negotiated.group.ok_or(LocalFault::MissingAlgorithm)?;
     let kx = provider.group(group).ok_or(LocalFault::MissingAlgorithm)?.start(&*provider.random)?;
-    let sign =
-        |params: &[u8]| config.identity.key().sign(scheme, &signed_params(&context.randoms, params), &*provider.random);
+    // Without an identity no suite with a scheme was selected.
+    let identity = config.identity.as_ref().ok_or(LocalFault::MissingAlgorithm)?;
+    let sign = |params: &[u8]| identity.key().sign(scheme, &signed_params(&context.randoms, params), &*provider.random);
     let message = match context.suite.key_exchange {
         KeyExchange::Ecdhe => {
             let params = ServerEcdhParams { group, public_key: kx.public_key() };
@@ -121,6 +124,8 @@ fn send_key_exchange(
             let body = ServerKeyExchangeDhe { params, params_bytes: &params_bytes, signed };
             context.seq.message(PLAINTEXT, &body)?
         }
+        // Nothing is signed there: see `psk`.
+        KeyExchange::Psk | KeyExchange::EcdhePsk => return Err(LocalFault::MissingAlgorithm.into()),
     };
     context.send(message, out);
     Ok(kx)
@@ -133,13 +138,19 @@ fn finish(mut context: Context, kx: Box<dyn ActiveKx>, out: &mut Vec<Action>) ->
         let request = certificate_request(&mut context, &**verifier)?;
         context.send(request, out);
     }
-    let done = context.seq.message(PLAINTEXT, &ServerHelloDone)?;
-    context.send(done, out);
-    out.push(Action::EndFlight);
+    send_done(&mut context, out)?;
     Ok(AnyState::Server12(Box::new(match verifier {
         Some(verifier) => State::Certificate(ExpectCertificate { context, kx, verifier }),
         None => State::ClientKeyExchange(ExpectClientKeyExchange { context, kx, peer: None }),
     })))
+}
+
+/// ServerHelloDone: the client's turn.
+pub(super) fn send_done(context: &mut Context, out: &mut Vec<Action>) -> Result<(), Error> {
+    let done = context.seq.message(PLAINTEXT, &ServerHelloDone)?;
+    context.send(done, out);
+    out.push(Action::EndFlight);
+    Ok(())
 }
 
 fn certificate_request(context: &mut Context, verifier: &dyn PeerVerifier) -> Result<Message, Error> {

@@ -22,6 +22,20 @@ pub(super) struct Keyed {
     pub(super) write_keys: RecordKeys12,
 }
 
+impl Keyed {
+    /// Derives the keys from the premaster secret and the handshake up to ClientKeyExchange, and lets
+    /// the client's be read.
+    pub(super) fn new(context: Context, premaster_secret: &[u8], out: &mut Vec<Action>) -> Result<Box<Self>, Error> {
+        let provider = &context.config.common.provider;
+        let hash = provider.hash(context.suite.hash).ok_or(LocalFault::MissingAlgorithm)?;
+        let session = Session12::extended(hash, premaster_secret, &context.transcript.digest(), context.randoms);
+        out.push(Action::LogSecret(session.logged()));
+        let keys = session.key_block(context.suite, provider)?;
+        out.push(Action::InstallRead(keys.client_write));
+        Ok(Box::new(Self { context, session, write_keys: keys.server_write }))
+    }
+}
+
 /// Waits for ClientKeyExchange.
 pub(crate) struct ExpectClientKeyExchange {
     pub(super) context: Context,
@@ -40,19 +54,14 @@ impl ExpectClientKeyExchange {
         let secret = match context.suite.key_exchange {
             KeyExchange::Ecdhe => complete(kx, ClientKeyExchangeEcdh::from_bytes(message.body())?.public)?,
             KeyExchange::Dhe => complete(kx, ClientKeyExchangeDh::from_bytes(message.body())?.public)?,
+            // These suites have a state of their own.
+            KeyExchange::Psk | KeyExchange::EcdhePsk => return Err(LocalFault::MissingAlgorithm.into()),
         };
         let premaster_secret = match context.suite.key_exchange {
-            KeyExchange::Ecdhe => secret.as_ref(),
             KeyExchange::Dhe => secret.without_leading_zeros(),
+            KeyExchange::Ecdhe | KeyExchange::Psk | KeyExchange::EcdhePsk => secret.as_ref(),
         };
-
-        let provider = &context.config.common.provider;
-        let hash = provider.hash(context.suite.hash).ok_or(LocalFault::MissingAlgorithm)?;
-        let session = Session12::extended(hash, premaster_secret, &context.transcript.digest(), context.randoms);
-        out.push(Action::LogSecret(session.logged()));
-        let keys = session.key_block(context.suite, provider)?;
-        out.push(Action::InstallRead(keys.client_write));
-        let keyed = Box::new(Keyed { context, session, write_keys: keys.server_write });
+        let keyed = Keyed::new(context, premaster_secret, out)?;
         Ok(match peer {
             Some(peer) => State::CertificateVerify(ExpectCertificateVerify { keyed, peer }),
             None => State::Finished(ExpectFinished { keyed }),

@@ -17,12 +17,15 @@
 //! | ClientKeyExchange | [`ExpectCertificateVerify`] if the client showed a certificate, else [`ExpectFinished`] |
 //! | CertificateVerify | [`ExpectFinished`] |
 //! | Finished | connected, after our Finished |
+//!
+//! With a pre-shared key there are no certificates, and [`ExpectPskClientKeyExchange`] comes first.
 
 mod certificate;
 mod certificate_verify;
 mod finished;
 mod flight;
 mod key_exchange;
+mod psk;
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -33,6 +36,7 @@ use certificate_verify::ExpectCertificateVerify;
 use finished::ExpectFinished;
 pub(super) use flight::start;
 use key_exchange::ExpectClientKeyExchange;
+use psk::ExpectPskClientKeyExchange;
 
 use super::compose::OutgoingSeq;
 use super::schedule12::Randoms;
@@ -47,6 +51,7 @@ use crate::suite::Suite12;
 pub(crate) enum State {
     Certificate(ExpectCertificate),
     ClientKeyExchange(ExpectClientKeyExchange),
+    PskClientKeyExchange(ExpectPskClientKeyExchange),
     CertificateVerify(ExpectCertificateVerify),
     Finished(ExpectFinished),
 }
@@ -56,6 +61,7 @@ impl State {
         let next = match *self {
             Self::Certificate(state) => state.handle(message)?,
             Self::ClientKeyExchange(state) => state.handle(message, out)?,
+            Self::PskClientKeyExchange(state) => state.handle(message, out)?,
             Self::CertificateVerify(state) => state.handle(message)?,
             Self::Finished(state) => return state.handle(message, out),
         };

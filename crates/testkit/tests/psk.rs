@@ -1,0 +1,147 @@
+//! Handshakes with pre-shared keys and real cryptography, and what strangers learn from them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gramseal_proto::config::{ClientConfig, ConfigError, Psk, PskLookup, ServerConfig};
+use gramseal_proto::crypto::CryptoProvider;
+use gramseal_proto::wire::{CipherSuite, NamedGroup};
+use gramseal_proto::{CloseReason, Connection, Error, TimedOut};
+use gramseal_testkit::sim::{Pair, Side, Sim};
+
+const PLAIN: CipherSuite = CipherSuite::TLS_PSK_WITH_AES_128_GCM_SHA256;
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(gramseal_aws_lc::provider())
+}
+
+fn psk(identity: &str, key: u8) -> Psk {
+    Psk::new(identity, [key; 32]).expect("good lengths")
+}
+
+fn client(suite: CipherSuite, psk: Psk) -> ClientConfig {
+    ClientConfig::psk_builder(provider(), psk).with_cipher_suites(&[suite]).build().expect("a client")
+}
+
+fn server(psks: impl PskLookup + 'static) -> ServerConfig {
+    ServerConfig::psk_builder(provider(), Arc::new(psks)).build().expect("a server")
+}
+
+fn connect(client: ClientConfig, server: ServerConfig) -> (Sim, Pair) {
+    let mut sim = Sim::new(1);
+    let pair = sim.connect(client, server);
+    sim.run_until(|sim| sim.connected(pair), Duration::from_secs(10)).expect("both sides connect");
+    sim.exchange(pair, b"hello");
+    (sim, pair)
+}
+
+#[test] // RFC 4279 §2, RFC 5487 §2, RFC 8442 §3, RFC 7905 §2
+fn every_suite_connects_and_names_the_identity() {
+    use CipherSuite as C;
+    for (suite, group) in [
+        (PLAIN, None),
+        (C::TLS_PSK_WITH_AES_256_GCM_SHA384, None),
+        (C::TLS_PSK_WITH_CHACHA20_POLY1305_SHA256, None),
+        (C::TLS_ECDHE_PSK_WITH_AES_128_GCM_SHA256, Some(NamedGroup::X25519)),
+        (C::TLS_ECDHE_PSK_WITH_AES_256_GCM_SHA384, Some(NamedGroup::X25519)),
+        (C::TLS_ECDHE_PSK_WITH_CHACHA20_POLY1305_SHA256, Some(NamedGroup::X25519)),
+    ] {
+        let psks = vec![psk("other", 1), psk("sensor \0 7", 2)];
+        let (sim, pair) = connect(client(suite, psk("sensor \0 7", 2)), server(psks));
+        for side in Side::BOTH {
+            let negotiated = sim.connection(pair, side).and_then(Connection::negotiated).expect("connected");
+            assert_eq!((negotiated.cipher_suite, negotiated.group), (suite, group));
+            assert_eq!(negotiated.psk_identity.as_deref(), Some(&b"sensor \0 7"[..]));
+            assert!(negotiated.peer_certificates.is_empty());
+        }
+    }
+}
+
+#[derive(Debug)]
+struct WithHint(Vec<Psk>);
+
+impl PskLookup for WithHint {
+    fn key(&self, identity: &[u8]) -> Option<zeroize::Zeroizing<Vec<u8>>> {
+        self.0.key(identity)
+    }
+
+    fn hint(&self) -> &[u8] {
+        b"factory"
+    }
+}
+
+#[test] // RFC 4279 §5.2
+fn the_servers_hint_chooses_among_the_clients_keys() {
+    for suite in [PLAIN, CipherSuite::TLS_ECDHE_PSK_WITH_AES_128_GCM_SHA256] {
+        let client = ClientConfig::psk_builder(provider(), psk("home", 1))
+            .with_psk(psk("at work", 2).for_hint("factory"))
+            .with_cipher_suites(&[suite])
+            .build()
+            .expect("a client");
+        let (sim, pair) = connect(client, server(WithHint(vec![psk("at work", 2)])));
+        let negotiated = sim.connection(pair, Side::Server).and_then(Connection::negotiated).expect("connected");
+        assert_eq!(negotiated.psk_identity.as_deref(), Some(&b"at work"[..]));
+    }
+}
+
+/// What the server sends to a client with this key, and how both end.
+fn strange(suite: CipherSuite, key: Psk) -> (Vec<usize>, [Option<CloseReason>; 2]) {
+    let mut sim = Sim::new(1);
+    let pair = sim.connect(client(suite, key), server(vec![psk("known", 1)]));
+    sim.run_for(Duration::from_secs(100));
+    let lengths = sim.sent_by(pair, Side::Server).map(|sent| sent.bytes.len()).collect();
+    (lengths, Side::BOTH.map(|side| sim.closed(pair, side).cloned()))
+}
+
+#[test] // RFC 4279 §2: nobody learns which identities exist
+fn an_unknown_identity_looks_like_a_wrong_key() {
+    for suite in [PLAIN, CipherSuite::TLS_ECDHE_PSK_WITH_AES_128_GCM_SHA256] {
+        let (wrong_key, ends) = strange(suite, psk("known", 2));
+        assert_eq!((&wrong_key, &ends), (&strange(suite, psk("nobody", 2)).0, &strange(suite, psk("nobody", 2)).1));
+        let timed_out = Some(CloseReason::Failed(Error::TimedOut(TimedOut::Handshake)));
+        assert_eq!(ends, [timed_out.clone(), timed_out]);
+    }
+}
+
+#[test]
+fn what_cannot_work_is_refused_when_it_is_configured() {
+    let ccm = CipherSuite::TLS_PSK_WITH_AES_128_CCM;
+    let no_ccm = ClientConfig::psk_builder(provider(), psk("a", 1)).with_cipher_suites(&[ccm]).build();
+    assert_eq!(no_ccm.map(drop), Err(ConfigError::UnsupportedCipherSuite(ccm)));
+    let ecdsa = CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256;
+    let no_verifier = ClientConfig::psk_builder(provider(), psk("a", 1)).with_cipher_suites(&[ecdsa]).build();
+    assert_eq!(no_verifier.map(drop), Err(ConfigError::UnsupportedCipherSuite(ecdsa)));
+}
+
+#[test] // RFC 6655 §6.1, RFC 9325 §4.2
+fn suites_with_short_tags_have_to_be_asked_for() {
+    let with_ccm = || {
+        let mut provider = gramseal_aws_lc::provider();
+        provider.aeads.extend(gramseal_rustcrypto::ccm_aeads());
+        Arc::new(provider)
+    };
+    let ccm8 = CipherSuite::TLS_PSK_WITH_AES_128_CCM_8;
+    for (asked, connects) in [(vec![], false), (vec![ccm8], true)] {
+        let client = ClientConfig::psk_builder(with_ccm(), psk("a", 1)).with_cipher_suites(&[ccm8]);
+        let keys = Arc::new(vec![psk("a", 1)]);
+        let server = ServerConfig::psk_builder(with_ccm(), keys).with_cipher_suites(&asked);
+        let mut sim = Sim::new(1);
+        let pair = sim.connect(client.build().expect("a client"), server.build().expect("a server"));
+        sim.run_for(Duration::from_secs(5));
+        assert_eq!(sim.connected(pair), connects, "{asked:?}");
+    }
+}
+
+#[test]
+fn a_plain_psk_handshake_needs_no_group_in_common() {
+    let client = ClientConfig::psk_builder(provider(), psk("a", 1))
+        .with_groups(&[NamedGroup::SECP384R1])
+        .with_cipher_suites(&[PLAIN])
+        .build()
+        .expect("a client");
+    let server = ServerConfig::psk_builder(provider(), Arc::new(vec![psk("a", 1)]))
+        .with_groups(&[NamedGroup::X25519])
+        .build()
+        .expect("a server");
+    connect(client, server);
+}
