@@ -239,7 +239,7 @@ fn renegotiation_is_refused_to_clients() {
         node.watch().log().alerts(Direction::Sent).contains(&AlertDescription::NO_RENEGOTIATION)
     });
     peer.wait_for("no renegotiation");
-    // RFC 5746 §4.5 leaves it to the client: OpenSSL's ends the association.
+    // RFC 5746 §4.2 leaves it to the client: OpenSSL's ends the association.
     let alert = AlertReceived { description: AlertDescription::HANDSHAKE_FAILURE, authenticated: true };
     assert_eq!(node.run_to_end(&peer), CloseReason::Failed(Error::AlertReceived(alert)));
 }

@@ -40,6 +40,9 @@ pub enum Incompatible {
     NoCommonCipherSuite,
     /// No group that both allow.
     NoCommonGroup,
+    /// The client lists finite-field groups, none of them is allowed here, and nothing else works out
+    /// (RFC 7919 §4).
+    NoCommonFiniteFieldGroup,
     /// No signature scheme that both allow and the private key here can make.
     NoCommonSignatureScheme,
     /// Neither side's application protocols are known to the other (RFC 7301 §3.2).
@@ -180,7 +183,7 @@ impl Incompatible {
         match self {
             Self::NoCommonVersion => AlertDescription::PROTOCOL_VERSION,
             Self::NoCommonApplicationProtocol => AlertDescription::NO_APPLICATION_PROTOCOL,
-            Self::UnsafeFiniteFieldGroup => AlertDescription::INSUFFICIENT_SECURITY,
+            Self::NoCommonFiniteFieldGroup | Self::UnsafeFiniteFieldGroup => AlertDescription::INSUFFICIENT_SECURITY,
             Self::NoCommonCipherSuite
             | Self::NoCommonGroup
             | Self::NoCommonSignatureScheme
@@ -297,6 +300,7 @@ impl fmt::Display for Incompatible {
             Self::NoCommonVersion => "the peer speaks no DTLS version that is allowed here",
             Self::NoCommonCipherSuite => "no cipher suite in common",
             Self::NoCommonGroup => "no key exchange group in common",
+            Self::NoCommonFiniteFieldGroup => "no finite-field group in common",
             Self::NoCommonSignatureScheme => "no signature scheme in common",
             Self::NoCommonApplicationProtocol => "no application protocol in common",
             Self::NoExtendedMasterSecret => "the peer does not support the extended master secret",

@@ -20,13 +20,6 @@ fn scenes() -> [Scene; 2] {
     [Scene::client(null::client(), 1), Scene::server(null::server(), 1)]
 }
 
-fn connect(scene: &mut Scene) {
-    for flight in [scene.first_flight(false), scene.last_flight(false)] {
-        scene.play(&flight);
-    }
-    assert_eq!(scene.outcome(), Outcome::Connected);
-}
-
 fn connected(client: ClientConfig, server: ServerConfig) -> (Sim, Pair) {
     let mut sim = Sim::new(1);
     let pair = sim.connect(client, server);
@@ -77,7 +70,7 @@ fn a_plaintext_alert_is_believed_when_silence_follows() {
 #[test] // RFC 5246 §7.2
 fn a_protected_fatal_alert_ends_at_once_and_a_warning_does_not() {
     for mut scene in scenes() {
-        connect(&mut scene);
+        scene.connect();
         let user_canceled = scene.peer.record(ContentType::ALERT, &[1, 90]);
         scene.deliver([user_canceled]);
         assert_eq!(scene.outcome(), Outcome::Connected);
@@ -92,6 +85,11 @@ fn silence_and_a_handshake_that_does_not_end_are_told_apart() {
     let mut silent = Scene::client(null::client(), 1);
     silent.advance(PATIENCE);
     assert_eq!(silent.outcome(), Outcome::Closed(CloseReason::Failed(Error::TimedOut(TimedOut::NoAnswer))));
+    let mut junk = Scene::client(null::client(), 1);
+    let epoch_1 = junk.peer.record_numbered(ContentType::HANDSHAKE, 1, 3, b"early");
+    junk.deliver([vec![0; 40], b"\x16 nothing".to_vec(), epoch_1]);
+    junk.advance(PATIENCE);
+    assert_eq!(junk.outcome(), Outcome::Closed(CloseReason::Failed(Error::TimedOut(TimedOut::NoAnswer))));
     let mut stuck = Scene::client(null::client(), 1);
     let flight = stuck.first_flight(false);
     stuck.play(&flight[..2]);
@@ -231,4 +229,79 @@ fn both_sides_log_the_same_secret_and_trace_the_same_messages() {
     let client_sent = messages(&left, Direction::Sent);
     assert_eq!(client_sent[..2], [(T::CLIENT_HELLO, 1), (T::CLIENT_HELLO, 3)]);
     assert_eq!(client_sent[1..], messages(&right, Direction::Received));
+}
+
+#[test]
+fn a_trace_numbers_retransmissions_and_keeps_the_order_on_the_wire() {
+    let ears = Arc::<Ears>::default();
+    let config = null::client_config(2).with_trace(ears.clone()).build().expect("a client");
+    let mut scene = Scene::client(config, 1);
+    scene.advance(Duration::from_millis(1200));
+    let first = scene.first_flight(false);
+    scene.play(&first);
+    scene.advance(Duration::from_millis(400));
+    let last = scene.last_flight(false);
+    scene.play(&last);
+    scene.close();
+
+    let events = ears.events.lock().expect("not poisoned").clone();
+    let name = |event: &TraceEvent| match event.traced {
+        Traced::Handshake { msg_type, .. } => msg_type.to_string(),
+        Traced::ChangeCipherSpec => "ChangeCipherSpec".to_owned(),
+        Traced::Alert(description) => description.to_string(),
+        _ => String::new(),
+    };
+    let sent: Vec<_> = events.iter().filter(|event| event.direction == Direction::Sent).collect();
+    let lines: Vec<_> = sent.iter().map(|event| (name(event), event.flight, event.retransmission)).collect();
+    let mut expected = Vec::new();
+    expected.extend((0..3).map(|n| ("ClientHello".to_owned(), 1, n)));
+    for n in 0..2 {
+        expected.extend(["ClientKeyExchange", "ChangeCipherSpec", "Finished"].map(|ty| (ty.to_owned(), 3, n)));
+    }
+    expected.push(("close_notify".to_owned(), 0, 0));
+    assert_eq!(lines, expected);
+    // Record numbers rise within an epoch, in the order of the trace.
+    for epoch in 0..2 {
+        let numbers: Vec<u64> = sent
+            .iter()
+            .filter(|event| event.record.epoch.0 == epoch)
+            .map(|event| event.record.sequence_number.0)
+            .collect();
+        assert!(numbers.windows(2).all(|pair| pair[1] == pair[0] + 1), "{numbers:?}");
+    }
+    let received: Vec<_> = events.iter().filter(|event| event.direction == Direction::Received).map(name).collect();
+    let types = ["ServerHello", "Certificate", "ServerKeyExchange", "ServerHelloDone", "ChangeCipherSpec", "Finished"];
+    assert_eq!(received, types);
+    assert!(events.iter().filter(|event| event.direction == Direction::Received).all(|e| e.retransmission == 0));
+}
+
+#[test]
+fn a_smaller_mtu_holds_for_what_is_sent_from_then_on() {
+    let (mut sim, pair) = connected(null::client(), null::server());
+    let connection = sim.connection_mut(pair, Side::Client).expect("connected");
+    connection.set_mtu(300);
+    let limit = connection.max_payload();
+    let mut out = [0; 2000];
+    assert_eq!(connection.seal(&vec![1; limit], &mut out), Ok(300));
+    assert_eq!(connection.seal(&vec![1; limit + 1], &mut out), Err(SendError::TooLarge { limit }));
+    // RFC 5246 §6.2.1: no record has more content than 2^14 bytes, whatever the path carries.
+    connection.set_mtu(65_507);
+    assert_eq!(connection.max_payload(), 1 << 14);
+}
+
+#[test] // RFC 5246 §6.2.1
+fn empty_payloads_arrive_and_empty_records_of_the_protocol_do_no_harm() {
+    let (mut sim, pair) = connected(null::client(), null::server());
+    sim.exchange(pair, b"");
+    for mut scene in scenes() {
+        let flights = [scene.first_flight(false), scene.last_flight(false)];
+        for step in flights.iter().flatten() {
+            for content_type in [ContentType::HANDSHAKE, ContentType::ALERT, ContentType::CHANGE_CIPHER_SPEC] {
+                let empty = scene.peer.record(content_type, b"");
+                scene.deliver([empty]);
+            }
+            scene.play(&[*step]);
+        }
+        assert_eq!(scene.outcome(), Outcome::Connected);
+    }
 }

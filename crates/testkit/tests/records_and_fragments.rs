@@ -231,7 +231,7 @@ fn a_replayed_record_is_given_out_once() {
     }
 }
 
-#[test] // RFC 5246 §7.2.2, RFC 5746 §4.5
+#[test] // RFC 5246 §7.2.2, RFC 5746 §4.2, §4.4
 fn renegotiation_is_refused_with_a_warning_and_the_connection_goes_on() {
     for scene in scenes() {
         let mut scene = connected(scene);

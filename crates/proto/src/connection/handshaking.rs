@@ -22,6 +22,8 @@ pub(super) struct Handshaking {
     /// When the handshake fails, or, once it is done, when our last flight is forgotten.
     pub(super) deadline: Instant,
     pub(super) suspicion: Option<Suspicion>,
+    /// Whether anything came that fits into this handshake.
+    pub(super) heard: bool,
     /// The record number with which our present ClientHello went out first.
     pub(super) hello_record: SequenceNumber,
     /// One record's payload on its way out.
@@ -56,9 +58,16 @@ impl Handshaking {
             flights: Flights::after(first),
             deadline: now + transport.handshake_timeout,
             suspicion: None,
+            heard: false,
             hello_record: SequenceNumber(0),
             payload: Vec::new(),
         }
+    }
+
+    /// The peer, or somebody who could know what it would say, takes part in the handshake.
+    pub(super) fn hear(&mut self) {
+        self.suspicion = None;
+        self.heard = true;
     }
 
     pub(super) fn is_done(&self) -> bool {

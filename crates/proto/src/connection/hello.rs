@@ -60,7 +60,7 @@ impl Connection {
         let Some(message) = bytes.and_then(|bytes| Message::new(number.epoch, bytes).ok()) else {
             return self.discard(Discard::FragmentMismatch);
         };
-        handshake.suspicion = None;
+        handshake.hear();
         self.handle_message(&message, number, now);
         if let Some(handshake) = &mut self.handshake {
             if handshake.state.hello_sent() > Some(hello) {

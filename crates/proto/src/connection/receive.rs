@@ -219,13 +219,13 @@ impl Connection {
             self.stats.discards.count(reason);
         }
         match inserted {
-            Ok(Inserted::Stored) => handshake.suspicion = None,
+            Ok(Inserted::Stored) => handshake.hear(),
             Ok(Inserted::AlreadyHad) => {
-                handshake.suspicion = None;
+                handshake.hear();
                 return self.discard(Discard::FragmentOld);
             }
             Ok(Inserted::Old { message_seq, last_fragment, .. }) => {
-                handshake.suspicion = None;
+                handshake.hear();
                 // RFC 6347 §4.2.4: the end of the peer's flight once more.
                 if last_fragment && handshake.inbound.is_latest(message_seq) {
                     self.repeat_flight(now);
@@ -283,7 +283,7 @@ impl Connection {
             Role::Server(_) => fragment.msg_type == HandshakeType::CLIENT_HELLO,
         };
         if done && renegotiates && fragment.fragment_offset == 0 {
-            // RFC 5246 §7.2.2, RFC 5746 §4.5: refused, and the association goes on.
+            // RFC 5246 §7.2.2, RFC 5746 §4.2: refused, and the association goes on.
             return self.warn(AlertDescription::NO_RENEGOTIATION);
         }
         match &mut self.handshake {

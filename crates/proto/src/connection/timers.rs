@@ -56,7 +56,8 @@ impl Connection {
             Some(suspicion) => {
                 Error::AlertReceived(AlertReceived { description: suspicion.description, authenticated: false })
             }
-            None if self.stats.datagrams_received == 0 => Error::TimedOut(TimedOut::NoAnswer),
+            // Datagrams alone mean nothing: anybody can send some.
+            None if !handshake.heard => Error::TimedOut(TimedOut::NoAnswer),
             None => Error::TimedOut(TimedOut::Handshake),
         };
         self.fail(error);

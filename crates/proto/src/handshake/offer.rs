@@ -6,12 +6,12 @@ use alloc::vec::Vec;
 
 use gramseal_wire::extension::{
     Alpn, EcPointFormats, ExtendedMasterSecret, ExtensionsBuf, RenegotiationInfo, ServerName as ServerNameExtension,
-    SignatureAlgorithms, SupportedGroups,
+    ServerNameAck, SignatureAlgorithms, SupportedGroups,
 };
 use gramseal_wire::handshake::{ClientHello, DOWNGRADE_TLS11, DOWNGRADE_TLS12, ServerHello};
 use gramseal_wire::{
-    CipherSuite, CompressionMethod, EcPointFormat, NamedGroup, OwnedList, OwnedOpaqueList, ProtocolVersion, Random,
-    SignatureScheme,
+    CipherSuite, CompressionMethod, EcPointFormat, ExtensionType, NamedGroup, OwnedList, OwnedOpaqueList,
+    ProtocolVersion, Random, SignatureScheme,
 };
 use pki_types::ServerName;
 
@@ -91,6 +91,12 @@ impl Offer {
         if hello.extensions.iter().any(|(answer, _)| offered.get(answer).is_none()) {
             return Err(PeerFault::UnofferedExtension.into());
         }
+        // RFC 5246 §7.4.1.4.1: this one informs the server and has no answer.
+        if hello.extensions.get(ExtensionType::SIGNATURE_ALGORITHMS).is_some() {
+            return Err(PeerFault::UnofferedExtension.into());
+        }
+        // RFC 6066 §3: the answer says that the name was used, not which.
+        hello.extensions.find::<ServerNameAck>()?;
         // RFC 7627 §5.3: required, and it must be empty.
         if hello.extensions.find::<ExtendedMasterSecret>()?.is_none() {
             return Err(Incompatible::NoExtendedMasterSecret.into());

@@ -107,6 +107,8 @@ fn suite12(hello: &ClientHello<'_>, config: &ServerConfig) -> Result<Choice, Err
     let schemes = hello.extensions.find::<SignatureAlgorithms<'_>>()?.map(|extension| extension.schemes);
     // What is missing for the last suite that both sides know is the most telling reason.
     let mut missing = Incompatible::NoCommonCipherSuite;
+    let lists_finite_field = groups.as_ref().is_some_and(|groups| groups.iter().any(is_finite_field));
+    let mut no_finite_field_group = false;
     for suite in config.common.suites12().filter(|suite| hello.cipher_suites.contains(&suite.id)) {
         let identity = match (suite.auth, &config.identity) {
             (None, _) => None,
@@ -116,6 +118,7 @@ fn suite12(hello: &ClientHello<'_>, config: &ServerConfig) -> Result<Choice, Err
         let group = group12(suite, groups.as_ref(), &config.common);
         if group.is_none() && suite.key_exchange != KeyExchange::Psk {
             missing = Incompatible::NoCommonGroup;
+            no_finite_field_group |= lists_finite_field && suite.key_exchange == KeyExchange::Dhe;
             continue;
         }
         let Some((kind, identity)) = identity else { return Ok((suite, group, None)) };
@@ -126,7 +129,8 @@ fn suite12(hello: &ClientHello<'_>, config: &ServerConfig) -> Result<Choice, Err
             None => missing = Incompatible::NoCommonSignatureScheme,
         }
     }
-    Err(missing.into())
+    // RFC 7919 §4: its alert is prescribed if nothing else works out, whatever came last.
+    Err(if no_finite_field_group { Incompatible::NoCommonFiniteFieldGroup } else { missing }.into())
 }
 
 /// The group for `suite`, out of what the client lists.
@@ -171,7 +175,8 @@ pub(super) fn sent_server_name(hello: &ClientHello<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use gramseal_wire::extension::ExtensionsBuf;
+    use gramseal_wire::OwnedList;
+    use gramseal_wire::extension::{Extensions, ExtensionsBuf};
 
     use super::*;
 
@@ -181,6 +186,26 @@ mod tests {
         let both = [ProtocolVersion::DTLS1_3, ProtocolVersion::DTLS1_2];
         assert!(with_sentinel(random, &both).0.ends_with(&DOWNGRADE_TLS12));
         assert_eq!(with_sentinel(random, &[ProtocolVersion::DTLS1_2]).0, [9; 32]);
+    }
+
+    #[test] // RFC 7507 §3
+    fn a_fallback_from_a_newer_version_is_refused() {
+        let suites: OwnedList<CipherSuite> = [CipherSuite::FALLBACK_SCSV].into_iter().collect();
+        let mut hello = ClientHello {
+            legacy_version: ProtocolVersion::DTLS1_2,
+            random: Random([0; 32]),
+            session_id: &[],
+            cookie: &[],
+            cipher_suites: suites.as_list(),
+            compression_methods: List::default(),
+            extensions: Extensions::default(),
+        };
+        let (older, newer) = (ProtocolVersion::DTLS1_2, ProtocolVersion::DTLS1_3);
+        assert_eq!(version(&hello, &[older]), Ok(older));
+        assert_eq!(version(&hello, &[newer, older]), Err(PeerFault::InappropriateFallback.into()));
+        // It never spoke anything that we do: that is the plainer reason.
+        hello.legacy_version = ProtocolVersion::DTLS1_0;
+        assert_eq!(version(&hello, &[newer, older]), Err(Incompatible::NoCommonVersion.into()));
     }
 
     #[test] // RFC 6066 §3

@@ -73,6 +73,17 @@ impl Scene {
         }
     }
 
+    /// Plays an honest handshake without client certificate.
+    ///
+    /// # Panics
+    /// If the connection under test does not connect.
+    pub fn connect(&mut self) {
+        for flight in [self.first_flight(false), self.last_flight(false)] {
+            self.play(&flight);
+        }
+        assert_eq!(self.outcome(), Outcome::Connected);
+    }
+
     /// Hands datagrams to the connection under test, and its answers to the peer.
     pub fn deliver(&mut self, datagrams: impl IntoIterator<Item = Vec<u8>>) {
         for mut datagram in datagrams {
@@ -80,6 +91,12 @@ impl Scene {
             self.received.extend(payloads.map(|payload| payload.to_vec()));
             self.drain();
         }
+    }
+
+    /// Closes the connection under test and lets it say so.
+    pub fn close(&mut self) {
+        self.connection.close();
+        self.drain();
     }
 
     /// Lets time go by; deadlines of the connection fire when they are due.
@@ -132,6 +149,12 @@ impl Scene {
     /// What the connection sent since this was last asked.
     pub fn take_sent(&mut self) -> Vec<Vec<u8>> {
         std::mem::take(&mut self.sent)
+    }
+
+    /// What the connection sent since it was last taken.
+    #[must_use]
+    pub fn sent(&self) -> &[Vec<u8>] {
+        &self.sent
     }
 
     /// The application data the connection gave out so far.

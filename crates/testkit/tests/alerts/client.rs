@@ -7,12 +7,12 @@ use gramseal_proto::wire::{
     AlertDescription as Alert, CipherSuite, DOWNGRADE_TLS11, DOWNGRADE_TLS12, DecodeError, ExtensionType as Ext,
     HandshakeType, ProtocolVersion, SignatureScheme,
 };
-use gramseal_proto::{CertificateFault, CloseReason, Error, Incompatible, PeerFault};
-use gramseal_testkit::null::{self, NullVerifier};
+use gramseal_proto::{CloseReason, Error, Incompatible, PeerFault};
+use gramseal_testkit::null::{self, NullKey, NullVerifier, ToyKind};
 use gramseal_testkit::peer::{Outcome, Scene};
 
-use crate::hello::ServerFields;
-use crate::{assert_refused, send};
+use crate::hello::{ServerFields, signed_params};
+use crate::{CERTIFICATE_FAULTS, assert_refused, send};
 
 fn client() -> ClientConfig {
     null::client_config(2).with_alpn(["echo"]).build().expect("a client configuration")
@@ -81,6 +81,27 @@ fn answers_that_were_not_asked_for() {
     assert!(matches!(protocols.outcome(), Outcome::Closed(CloseReason::Failed(Error::Decode(_)))));
 }
 
+#[test] // RFC 6066 §3, RFC 5246 §7.4.1.4.1
+fn answers_that_no_server_may_give() {
+    let acknowledged = answer(|hello| hello.extensions.push(Ext::SERVER_NAME, &[]));
+    assert_eq!(acknowledged.outcome(), Outcome::Waiting);
+    let named = answer(|hello| hello.extensions.push(Ext::SERVER_NAME, &[0, 4, 0, 0, 1, b'a']));
+    assert_refused(&named, DecodeError::TrailingBytes, Alert::DECODE_ERROR);
+    let schemes = answer(|hello| hello.extensions.push(Ext::SIGNATURE_ALGORITHMS, &[0, 2, 4, 3]));
+    assert_refused(&schemes, PeerFault::UnofferedExtension, Alert::UNSUPPORTED_EXTENSION);
+}
+
+#[test] // RFC 5246 §7.4.1.3: we resume nothing, so any identifier is that of a new session
+fn what_a_server_may_answer_without_being_asked() {
+    let named = answer(|hello| hello.session_id = vec![7; 32]);
+    assert_eq!(named.outcome(), Outcome::Waiting);
+    let silent = answer(|hello| hello.extensions.remove(Ext::EC_POINT_FORMATS));
+    assert_eq!(silent.outcome(), Outcome::Waiting);
+    // RFC 8422 §5.2 gives servers no such answer, but some send it.
+    let groups = answer(|hello| hello.extensions.push(Ext::SUPPORTED_GROUPS, &[0, 2, 0, 29]));
+    assert_eq!(groups.outcome(), Outcome::Waiting);
+}
+
 #[test] // RFC 7627 §5.2, RFC 5746 §3.4, RFC 8422 §5.1.2
 fn answers_that_lack_something() {
     let plain = answer(|hello| hello.extensions.remove(Ext::EXTENDED_MASTER_SECRET));
@@ -111,12 +132,14 @@ fn a_server_without_a_certificate() {
 
 #[test]
 fn a_certificate_that_is_not_accepted() {
-    let verifier = Arc::new(NullVerifier::default().refusing(CertificateFault::Expired));
-    let config = ClientConfig::builder(null::provider(2), verifier).build().expect("a client configuration");
-    let mut scene = Scene::client(config, 1);
-    let steps = scene.first_flight(false);
-    scene.play(&steps[..2]);
-    assert_refused(&scene, CertificateFault::Expired, Alert::CERTIFICATE_EXPIRED);
+    for (fault, alert) in CERTIFICATE_FAULTS {
+        let verifier = Arc::new(NullVerifier::default().refusing(fault));
+        let config = ClientConfig::builder(null::provider(2), verifier).build().expect("a client configuration");
+        let mut scene = Scene::client(config, 1);
+        let steps = scene.first_flight(false);
+        scene.play(&steps[..2]);
+        assert_refused(&scene, fault, alert);
+    }
 }
 
 const KEY_EXCHANGE: HandshakeType = HandshakeType::SERVER_KEY_EXCHANGE;
@@ -132,6 +155,19 @@ fn key_exchanges_that_were_not_offered() {
     let rsa = SignatureScheme::RSA_PKCS1_SHA256.0.to_be_bytes();
     let kind = flight(2, KEY_EXCHANGE, |body| body[scheme_at..scheme_at + 2].copy_from_slice(&rsa));
     assert_refused(&kind, PeerFault::WrongKeyForCipherSuite, Alert::ILLEGAL_PARAMETER);
+}
+
+#[test] // RFC 8422 §5.11; the signature is right
+fn a_share_that_is_none() {
+    let mut scene = Scene::client(client(), 1);
+    let hello = ServerFields::of(&scene.peer.body_of(HandshakeType::SERVER_HELLO));
+    let steps = scene.first_flight(false);
+    scene.play(&steps[..2]);
+    let params = [&[3, 0, 29, 32][..], &[7; 32]].concat();
+    let body = signed_params(&scene, &hello, &NullKey::new(ToyKind::EcdsaP256, 1), &params);
+    send(&mut scene, HandshakeType::SERVER_KEY_EXCHANGE, &body);
+    scene.play(&steps[3..]);
+    assert_refused(&scene, PeerFault::BadKeyShare, Alert::ILLEGAL_PARAMETER);
 }
 
 #[test] // RFC 5246 §7.4.3

@@ -1,8 +1,11 @@
 //! Hellos taken apart, so that a test can change one field and put them together again.
 
+use gramseal_proto::crypto::SigningKey;
 use gramseal_proto::wire::{
     CipherSuite, ClientHello, CodePoint, Codec, ExtensionType, OwnedList, ProtocolVersion, ServerHello, Writer,
 };
+use gramseal_testkit::null::{NullKey, SeededRandom};
+use gramseal_testkit::peer::Scene;
 
 /// Extensions in their order, with their contents.
 #[derive(Debug, Clone)]
@@ -33,7 +36,8 @@ impl Fields {
     }
 }
 
-fn written(body: impl FnOnce(&mut Writer<'_>)) -> Vec<u8> {
+/// What `body` writes.
+pub(crate) fn written(body: impl FnOnce(&mut Writer<'_>)) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut w = Writer::new(&mut bytes);
     body(&mut w);
@@ -118,4 +122,17 @@ impl ServerFields {
             self.extensions.write(w);
         })
     }
+}
+
+/// A ServerKeyExchange of the server with this hello: `params`, signed with `key` for the client under test.
+pub(crate) fn signed_params(scene: &Scene, hello: &ServerFields, key: &NullKey, params: &[u8]) -> Vec<u8> {
+    // The client's random follows the headers of record and message and the version.
+    let signed = [&scene.sent()[0][27..59], &hello.random, params].concat();
+    let scheme = key.schemes()[0];
+    let signature = key.sign(scheme, &signed, &SeededRandom::new(0)).expect("a scheme of the key");
+    written(|w| {
+        w.bytes(params);
+        w.u16(scheme.0);
+        w.vec16(|w| w.bytes(&signature));
+    })
 }

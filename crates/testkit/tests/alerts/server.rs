@@ -8,12 +8,12 @@ use gramseal_proto::wire::{
     AlertDescription as Alert, CipherSuite, DecodeError, ExtensionType as Ext, HandshakeType, NamedGroup,
     ProtocolVersion, SignatureScheme,
 };
-use gramseal_proto::{CertificateFault, Incompatible, PeerFault};
+use gramseal_proto::{Incompatible, PeerFault};
 use gramseal_testkit::null::{self, NullVerifier, ToyKind};
 use gramseal_testkit::peer::{Outcome, Scene};
 
 use crate::hello::{ClientFields, list16};
-use crate::{assert_refused, send};
+use crate::{CERTIFICATE_FAULTS, assert_refused, send};
 
 fn server(client_auth: ClientAuth) -> ServerConfig {
     null::server_config(3, null::identity(ToyKind::EcdsaP256, null::SERVER_NAME, 0))
@@ -111,7 +111,7 @@ fn the_signalling_suite_stands_for_renegotiation_info() {
     }));
 }
 
-#[test] // RFC 8701 §3, RFC 5246 §7.4.1.4
+#[test] // RFC 8701 §3.2, RFC 5246 §7.4.1.4
 fn what_is_unknown_is_ignored_wherever_it_stands() {
     const GREASE: u16 = 0x5A5A;
     assert_connects(say_hello(|hello| {
@@ -164,19 +164,7 @@ fn a_client_without_a_certificate() {
 
 #[test] // RFC 5246 §7.2.2
 fn certificates_that_are_not_accepted() {
-    for (fault, alert) in [
-        (CertificateFault::BadEncoding, Alert::BAD_CERTIFICATE),
-        (CertificateFault::UnknownIssuer, Alert::UNKNOWN_CA),
-        (CertificateFault::BadSignature, Alert::BAD_CERTIFICATE),
-        (CertificateFault::Expired, Alert::CERTIFICATE_EXPIRED),
-        (CertificateFault::NotYetValid, Alert::CERTIFICATE_EXPIRED),
-        (CertificateFault::Revoked, Alert::CERTIFICATE_REVOKED),
-        (CertificateFault::NameMismatch, Alert::BAD_CERTIFICATE),
-        (CertificateFault::WrongPurpose, Alert::UNSUPPORTED_CERTIFICATE),
-        (CertificateFault::Unsupported, Alert::UNSUPPORTED_CERTIFICATE),
-        (CertificateFault::FingerprintMismatch, Alert::BAD_CERTIFICATE),
-        (CertificateFault::Refused, Alert::CERTIFICATE_UNKNOWN),
-    ] {
+    for (fault, alert) in CERTIFICATE_FAULTS {
         let verifier = Arc::new(NullVerifier::default().refusing(fault));
         let body = scene(ClientAuth::None).peer.body_of(HandshakeType::CERTIFICATE);
         let scene = show_certificate(ClientAuth::Optional(verifier), &body);
@@ -206,6 +194,18 @@ fn a_signature_scheme_that_was_not_offered() {
     body[..2].copy_from_slice(&[2, 3]);
     send(&mut scene, HandshakeType::CERTIFICATE_VERIFY, &body);
     assert_refused(&scene, PeerFault::UnofferedSignatureScheme, Alert::ILLEGAL_PARAMETER);
+}
+
+#[test] // RFC 5246 §7.4.8
+fn a_signature_scheme_that_does_not_go_with_the_certificates_key() {
+    let mut scene = scene(required());
+    let hello = scene.first_flight(true);
+    scene.play(&hello);
+    scene.play(&scene.last_flight(true)[..2]);
+    let mut body = scene.peer.body_of(HandshakeType::CERTIFICATE_VERIFY);
+    body[..2].copy_from_slice(&SignatureScheme::RSA_PSS_RSAE_SHA256.0.to_be_bytes());
+    send(&mut scene, HandshakeType::CERTIFICATE_VERIFY, &body);
+    assert_refused(&scene, PeerFault::BadSignature, Alert::DECRYPT_ERROR);
 }
 
 #[test] // RFC 8422 §5.11

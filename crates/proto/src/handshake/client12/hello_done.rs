@@ -7,13 +7,13 @@ use gramseal_wire::handshake::{
     CertificateRequest12, ClientKeyExchangeDh, ClientKeyExchangeEcdh, ClientKeyExchangeEcdhePsk, ClientKeyExchangePsk,
     ServerHelloDone,
 };
-use gramseal_wire::{Codec, HandshakeType, NamedGroup, SignatureScheme};
+use gramseal_wire::{ClientCertificateType, Codec, HandshakeType, NamedGroup, SignatureScheme};
 use zeroize::Zeroizing;
 
 use super::key_exchange::ServerShare;
 use super::{Context, ExpectFinished, State};
 use crate::config::{ClientConfig, Psk, for_hint};
-use crate::crypto::{CryptoProvider, FiniteFieldParams, ParamsRejected, SharedSecret};
+use crate::crypto::{CryptoProvider, FiniteFieldParams, KeyKind, ParamsRejected, SharedSecret};
 use crate::error::{Error, Incompatible, LocalFault, PeerFault};
 use crate::handshake::auth12::{self, PLAINTEXT};
 use crate::handshake::schedule12::{Session12, Side};
@@ -45,7 +45,8 @@ impl ExpectServerHelloDone {
     fn request(mut self, message: &Message) -> Result<State, Error> {
         expect(message, HandshakeType::CERTIFICATE_REQUEST, Protection::None)?;
         let request = CertificateRequest12::from_bytes(message.body())?;
-        let offered = |scheme| request.signature_algorithms.contains(&scheme);
+        // RFC 5246 §7.4.4: the certificate's key goes with one of the types and one of the schemes.
+        let offered = |scheme| asks_for_key_of(&request, scheme) && request.signature_algorithms.contains(&scheme);
         let identity = self.context.offer.config.identity.as_ref();
         self.request = Some(identity.and_then(|identity| identity.choose_scheme(offered, None)));
         self.context.transcript.add(message);
@@ -148,6 +149,17 @@ impl ExpectServerHelloDone {
         out.push(Action::EndFlight);
         Ok(State::Finished(ExpectFinished { context: Box::new(self.context), session }))
     }
+}
+
+/// Whether `request` names the type of certificate whose keys make signatures of `scheme`
+/// (RFC 5246 §7.4.4, RFC 8422 §5.5).
+fn asks_for_key_of(request: &CertificateRequest12<'_>, scheme: SignatureScheme) -> bool {
+    let certificate_type = match KeyKind::of(scheme) {
+        Some(KeyKind::Rsa) => ClientCertificateType::RSA_SIGN,
+        Some(KeyKind::Ecdsa) => ClientCertificateType::ECDSA_SIGN,
+        None => return false,
+    };
+    request.certificate_types.contains(&certificate_type)
 }
 
 /// Our share for the server's, and the secret.
