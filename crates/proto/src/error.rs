@@ -98,8 +98,6 @@ pub enum PeerFault {
     /// `FALLBACK_SCSV` from a client that could speak a newer version with this server
     /// (RFC 7507 §3).
     InappropriateFallback,
-    /// The peer used up its handshake message numbers.
-    TooManyMessages,
 }
 
 /// Why the peer's certificate was not accepted.
@@ -197,9 +195,7 @@ impl Incompatible {
 impl PeerFault {
     fn alert(self) -> AlertDescription {
         match self {
-            Self::UnexpectedMessage(_) | Self::WrongEpoch(_) | Self::TooManyMessages => {
-                AlertDescription::UNEXPECTED_MESSAGE
-            }
+            Self::UnexpectedMessage(_) | Self::WrongEpoch(_) => AlertDescription::UNEXPECTED_MESSAGE,
             Self::FinishedMismatch | Self::BadSignature => AlertDescription::DECRYPT_ERROR,
             Self::UnofferedExtension => AlertDescription::UNSUPPORTED_EXTENSION,
             Self::RenegotiationInfoMismatch => AlertDescription::HANDSHAKE_FAILURE,
@@ -332,7 +328,6 @@ impl fmt::Display for PeerFault {
             Self::NoCertificate => "the server sent no certificate",
             Self::WrongKeyForCipherSuite => "the peer's certificate does not go with the cipher suite",
             Self::InappropriateFallback => "the client fell back to an older version for no good reason",
-            Self::TooManyMessages => "the peer sent too many handshake messages",
         })
     }
 }
