@@ -1,75 +1,24 @@
-//! Our ClientHello, and checking every answer against it.
+//! Checking a ServerHello against what we offered.
 
-use alloc::string::String;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use gramseal_wire::extension::{
-    Alpn, EcPointFormats, ExtendedMasterSecret, ExtensionsBuf, RenegotiationInfo, ServerName as ServerNameExtension,
-    ServerNameAck, SignatureAlgorithms, SupportedGroups,
-};
-use gramseal_wire::handshake::{ClientHello, DOWNGRADE_TLS11, DOWNGRADE_TLS12, ServerHello};
-use gramseal_wire::{
-    CipherSuite, CompressionMethod, EcPointFormat, ExtensionType, NamedGroup, OwnedList, OwnedOpaqueList,
-    ProtocolVersion, Random, SignatureScheme,
-};
-use pki_types::ServerName;
+use gramseal_wire::extension::{Alpn, EcPointFormats, ExtendedMasterSecret, RenegotiationInfo, ServerNameAck};
+use gramseal_wire::handshake::{DOWNGRADE_TLS11, DOWNGRADE_TLS12, ServerHello};
+use gramseal_wire::{CompressionMethod, EcPointFormat, ExtensionType, ProtocolVersion, Random};
 
-use crate::config::{ClientConfig, Common};
+use super::Offer;
 use crate::error::{Error, Incompatible, PeerFault};
 use crate::suite::Suite12;
 
-/// What we offered. Kept until the handshake no longer needs to check answers against it.
-pub(super) struct Offer {
-    pub(super) config: Arc<ClientConfig>,
-    pub(super) name: ServerName<'static>,
-    pub(super) random: Random,
-    extensions: ExtensionsBuf,
-}
-
 /// What a 1.2 ServerHello agrees to.
-pub(super) struct Agreed12 {
-    pub(super) suite: &'static Suite12,
-    pub(super) alpn: Option<Vec<u8>>,
+pub(in crate::handshake) struct Agreed12 {
+    pub(in crate::handshake) suite: &'static Suite12,
+    pub(in crate::handshake) alpn: Option<Vec<u8>>,
 }
 
 impl Offer {
-    pub(super) fn new(config: Arc<ClientConfig>, name: ServerName<'static>) -> Result<Self, Error> {
-        let random = Random(config.common.provider.random_array()?);
-        let extensions = extensions(&config.common, &name)?;
-        Ok(Self { config, name, random, extensions })
-    }
-
-    /// The hello with `cookie`. RFC 6347 §4.2.1: all else stays the same from one to the next.
-    pub(super) fn with_hello<R>(&self, cookie: &[u8], use_it: impl FnOnce(&ClientHello<'_>) -> R) -> R {
-        let suites: OwnedList<CipherSuite> = self.config.common.suites.iter().copied().collect();
-        let compression: OwnedList<CompressionMethod> = [CompressionMethod::NULL].into_iter().collect();
-        use_it(&ClientHello {
-            legacy_version: ProtocolVersion::DTLS1_2,
-            random: self.random,
-            session_id: &[],
-            cookie,
-            cipher_suites: suites.as_list(),
-            compression_methods: compression.as_list(),
-            extensions: self.extensions.as_extensions(),
-        })
-    }
-
-    /// Host name sent to the server, if the name is one (RFC 6066 §3: never an address).
-    pub(super) fn host_name(&self) -> Option<String> {
-        host_name(&self.name).map(String::from)
-    }
-
-    pub(super) fn offers_group(&self, group: NamedGroup) -> bool {
-        self.config.common.groups.contains(&group)
-    }
-
-    pub(super) fn offers_scheme(&self, scheme: SignatureScheme) -> bool {
-        self.config.common.verify_schemes().any(|ours| ours == scheme)
-    }
-
     /// Checks a ServerHello that chose 1.2.
-    pub(super) fn check12(&self, hello: &ServerHello<'_>) -> Result<Agreed12, Error> {
+    pub(in crate::handshake) fn check12(&self, hello: &ServerHello<'_>) -> Result<Agreed12, Error> {
         let common = &self.config.common;
         check_sentinel(&hello.random, &common.versions)?;
         let suite =
@@ -123,7 +72,7 @@ impl Offer {
 }
 
 /// Checks that a peer that lists point formats lists the only one there is (RFC 8422 §5.1.2).
-pub(super) fn check_point_formats(formats: Option<EcPointFormats<'_>>) -> Result<(), Error> {
+pub(in crate::handshake) fn check_point_formats(formats: Option<EcPointFormats<'_>>) -> Result<(), Error> {
     match formats {
         Some(formats) if !formats.formats.contains(&EcPointFormat::UNCOMPRESSED) => {
             Err(PeerFault::UncompressedPointsMissing.into())
@@ -138,39 +87,6 @@ fn check_sentinel(random: &Random, ours: &[ProtocolVersion]) -> Result<(), Error
     let speaks13 = ours.contains(&ProtocolVersion::DTLS1_3);
     let downgraded = random.0.ends_with(&DOWNGRADE_TLS11) || (speaks13 && random.0.ends_with(&DOWNGRADE_TLS12));
     if downgraded { Err(PeerFault::Downgrade.into()) } else { Ok(()) }
-}
-
-fn host_name<'n>(name: &'n ServerName<'_>) -> Option<&'n str> {
-    match name {
-        ServerName::DnsName(name) => Some(name.as_ref()),
-        _ => None,
-    }
-}
-
-fn extensions(common: &Common, name: &ServerName<'_>) -> Result<ExtensionsBuf, Error> {
-    let mut buf = ExtensionsBuf::new();
-    if let Some(host) = host_name(name) {
-        buf.push(&ServerNameExtension { host_name: host.as_bytes() });
-    }
-    buf.push(&ExtendedMasterSecret);
-    buf.push(&RenegotiationInfo { renegotiated_connection: &[] });
-    let groups: OwnedList<NamedGroup> = common.groups.iter().copied().collect();
-    buf.push(&SupportedGroups { groups: groups.as_list() });
-    let formats: OwnedList<EcPointFormat> = [EcPointFormat::UNCOMPRESSED].into_iter().collect();
-    buf.push(&EcPointFormats { formats: formats.as_list() });
-    let schemes: OwnedList<SignatureScheme> = common.verify_schemes().collect();
-    buf.push(&SignatureAlgorithms { schemes: schemes.as_list() });
-    if !common.alpn.is_empty() {
-        push_alpn(&mut buf, common.alpn.iter().map(Vec::as_slice))?;
-    }
-    Ok(buf)
-}
-
-/// Adds the ALPN extension with `names` (RFC 7301 §3.1).
-pub(super) fn push_alpn<'n>(buf: &mut ExtensionsBuf, names: impl Iterator<Item = &'n [u8]>) -> Result<(), Error> {
-    let names = OwnedOpaqueList::new(names)?;
-    buf.push(&Alpn { protocols: names.as_list() });
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,0 +1,99 @@
+//! Our ClientHello, and checking every answer against it (`answers`).
+
+mod answers;
+
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+pub(super) use answers::{Agreed12, check_point_formats};
+use gramseal_wire::extension::{
+    Alpn, EcPointFormats, ExtendedMasterSecret, ExtensionsBuf, RenegotiationInfo, ServerName as ServerNameExtension,
+    SignatureAlgorithms, SupportedGroups,
+};
+use gramseal_wire::handshake::ClientHello;
+use gramseal_wire::{
+    CipherSuite, CompressionMethod, EcPointFormat, NamedGroup, OwnedList, OwnedOpaqueList, ProtocolVersion, Random,
+    SignatureScheme,
+};
+use pki_types::ServerName;
+
+use crate::config::{ClientConfig, Common};
+use crate::error::Error;
+
+/// What we offered. Kept until the handshake no longer needs to check answers against it.
+pub(super) struct Offer {
+    pub(super) config: Arc<ClientConfig>,
+    pub(super) name: ServerName<'static>,
+    pub(super) random: Random,
+    extensions: ExtensionsBuf,
+}
+
+impl Offer {
+    pub(super) fn new(config: Arc<ClientConfig>, name: ServerName<'static>) -> Result<Self, Error> {
+        let random = Random(config.common.provider.random_array()?);
+        let extensions = extensions(&config.common, &name)?;
+        Ok(Self { config, name, random, extensions })
+    }
+
+    /// The hello with `cookie`. RFC 6347 §4.2.1: all else stays the same from one to the next.
+    pub(super) fn with_hello<R>(&self, cookie: &[u8], use_it: impl FnOnce(&ClientHello<'_>) -> R) -> R {
+        let suites: OwnedList<CipherSuite> = self.config.common.suites.iter().copied().collect();
+        let compression: OwnedList<CompressionMethod> = [CompressionMethod::NULL].into_iter().collect();
+        use_it(&ClientHello {
+            legacy_version: ProtocolVersion::DTLS1_2,
+            random: self.random,
+            session_id: &[],
+            cookie,
+            cipher_suites: suites.as_list(),
+            compression_methods: compression.as_list(),
+            extensions: self.extensions.as_extensions(),
+        })
+    }
+
+    /// Host name sent to the server, if the name is one (RFC 6066 §3: never an address).
+    pub(super) fn host_name(&self) -> Option<String> {
+        host_name(&self.name).map(String::from)
+    }
+
+    pub(super) fn offers_group(&self, group: NamedGroup) -> bool {
+        self.config.common.groups.contains(&group)
+    }
+
+    pub(super) fn offers_scheme(&self, scheme: SignatureScheme) -> bool {
+        self.config.common.verify_schemes().any(|ours| ours == scheme)
+    }
+}
+
+fn host_name<'n>(name: &'n ServerName<'_>) -> Option<&'n str> {
+    match name {
+        ServerName::DnsName(name) => Some(name.as_ref()),
+        _ => None,
+    }
+}
+
+fn extensions(common: &Common, name: &ServerName<'_>) -> Result<ExtensionsBuf, Error> {
+    let mut buf = ExtensionsBuf::new();
+    if let Some(host) = host_name(name) {
+        buf.push(&ServerNameExtension { host_name: host.as_bytes() });
+    }
+    buf.push(&ExtendedMasterSecret);
+    buf.push(&RenegotiationInfo { renegotiated_connection: &[] });
+    let groups: OwnedList<NamedGroup> = common.groups.iter().copied().collect();
+    buf.push(&SupportedGroups { groups: groups.as_list() });
+    let formats: OwnedList<EcPointFormat> = [EcPointFormat::UNCOMPRESSED].into_iter().collect();
+    buf.push(&EcPointFormats { formats: formats.as_list() });
+    let schemes: OwnedList<SignatureScheme> = common.verify_schemes().collect();
+    buf.push(&SignatureAlgorithms { schemes: schemes.as_list() });
+    if !common.alpn.is_empty() {
+        push_alpn(&mut buf, common.alpn.iter().map(Vec::as_slice))?;
+    }
+    Ok(buf)
+}
+
+/// Adds the ALPN extension with `names` (RFC 7301 §3.1).
+pub(super) fn push_alpn<'n>(buf: &mut ExtensionsBuf, names: impl Iterator<Item = &'n [u8]>) -> Result<(), Error> {
+    let names = OwnedOpaqueList::new(names)?;
+    buf.push(&Alpn { protocols: names.as_list() });
+    Ok(())
+}
