@@ -111,6 +111,13 @@ fn what_cannot_work_is_refused_when_it_is_configured() {
     let ecdsa = CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256;
     let no_verifier = ClientConfig::psk_builder(provider(), psk("a", 1)).with_cipher_suites(&[ecdsa]).build();
     assert_eq!(no_verifier.map(drop), Err(ConfigError::UnsupportedCipherSuite(ecdsa)));
+    let client = || ClientConfig::psk_builder(provider(), psk("a", 1));
+    let server = || ServerConfig::psk_builder(provider(), Arc::new(vec![psk("a", 1)]));
+    let nothing = |what| Err(ConfigError::NothingAllowed(what));
+    assert_eq!(client().with_cipher_suites(&[]).build().map(drop), nothing("cipher suite"));
+    assert_eq!(server().with_cipher_suites(&[]).build().map(drop), nothing("cipher suite"));
+    assert_eq!(client().with_groups(&[]).build().map(drop), nothing("group"));
+    assert_eq!(server().with_groups(&[]).build().map(drop), nothing("group"));
 }
 
 #[test] // RFC 6655 §6.1, RFC 9325 §4.2
@@ -121,10 +128,13 @@ fn suites_with_short_tags_have_to_be_asked_for() {
         Arc::new(provider)
     };
     let ccm8 = CipherSuite::TLS_PSK_WITH_AES_128_CCM_8;
-    for (asked, connects) in [(vec![], false), (vec![ccm8], true)] {
+    for (asked, connects) in [(None, false), (Some(ccm8), true)] {
         let client = ClientConfig::psk_builder(with_ccm(), psk("a", 1)).with_cipher_suites(&[ccm8]);
         let keys = Arc::new(vec![psk("a", 1)]);
-        let server = ServerConfig::psk_builder(with_ccm(), keys).with_cipher_suites(&asked);
+        let mut server = ServerConfig::psk_builder(with_ccm(), keys);
+        if let Some(suite) = asked {
+            server = server.with_cipher_suites(&[suite]);
+        }
         let mut sim = Sim::new(1);
         let pair = sim.connect(client.build().expect("a client"), server.build().expect("a server"));
         sim.run_for(Duration::from_secs(5));

@@ -4,7 +4,7 @@ use alloc::sync::Arc;
 
 use alloc::vec::Vec;
 
-use super::common::{Means, common_setters};
+use super::common::{Allowed, Means, common_setters};
 use super::{Common, ConfigError, Identity, PeerVerifier, Psk};
 use crate::crypto::CryptoProvider;
 
@@ -30,7 +30,13 @@ impl ClientConfig {
     }
 
     fn bare(provider: Arc<CryptoProvider>) -> ClientConfigBuilder {
-        ClientConfigBuilder { common: Common::new(provider), verifier: None, identity: None, psks: Vec::new() }
+        ClientConfigBuilder {
+            common: Common::new(provider),
+            allowed: Allowed::default(),
+            verifier: None,
+            identity: None,
+            psks: Vec::new(),
+        }
     }
 }
 
@@ -39,6 +45,7 @@ impl ClientConfig {
 #[must_use]
 pub struct ClientConfigBuilder {
     common: Common,
+    allowed: Allowed,
     verifier: Option<Arc<dyn PeerVerifier>>,
     identity: Option<Identity>,
     psks: Vec<Psk>,
@@ -65,8 +72,8 @@ impl ClientConfigBuilder {
     /// # Errors
     /// What cannot work, see [`ConfigError`].
     pub fn build(self) -> Result<ClientConfig, ConfigError> {
-        let Self { common, verifier, identity, psks } = self;
-        let common = common.finish(Means { certificates: verifier.is_some(), psk: !psks.is_empty() })?;
+        let Self { common, allowed, verifier, identity, psks } = self;
+        let common = common.finish(allowed, Means { certificates: verifier.is_some(), psk: !psks.is_empty() })?;
         Ok(ClientConfig { common, verifier, identity, psks })
     }
 }

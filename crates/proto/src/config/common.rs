@@ -67,6 +67,13 @@ pub(super) struct Means {
     pub(super) psk: bool,
 }
 
+/// What the caller allows; `None` is the default, an empty list allows nothing.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Allowed {
+    pub(super) suites: Option<Vec<CipherSuite>>,
+    pub(super) groups: Option<Vec<NamedGroup>>,
+}
+
 /// Settings of either role.
 #[derive(Debug, Clone)]
 pub(crate) struct Common {
@@ -97,10 +104,10 @@ impl Common {
     }
 
     /// Fills in what the caller left open and checks the whole.
-    pub(super) fn finish(mut self, means: Means) -> Result<Self, ConfigError> {
+    pub(super) fn finish(mut self, allowed: Allowed, means: Means) -> Result<Self, ConfigError> {
         self.check_versions()?;
-        self.finish_suites(means)?;
-        self.finish_groups()?;
+        self.finish_suites(allowed.suites, means)?;
+        self.finish_groups(allowed.groups)?;
         if self.alpn.iter().any(|name| name.is_empty() || name.len() > 255) {
             return Err(ConfigError::BadApplicationProtocol);
         }
@@ -120,11 +127,9 @@ impl Common {
         }
     }
 
-    fn finish_suites(&mut self, means: Means) -> Result<(), ConfigError> {
-        if self.suites.is_empty() {
-            let unasked = |suite: &&Suite12| self.can_use(suite, means) && !suite.has_short_tags();
-            self.suites = SUITES_12.iter().filter(unasked).map(|suite| suite.id).collect();
-        }
+    fn finish_suites(&mut self, allowed: Option<Vec<CipherSuite>>, means: Means) -> Result<(), ConfigError> {
+        let unasked = |suite: &&Suite12| self.can_use(suite, means) && !suite.has_short_tags();
+        self.suites = allowed.unwrap_or_else(|| SUITES_12.iter().filter(unasked).map(|suite| suite.id).collect());
         let unusable = |id: &&CipherSuite| !Suite12::find(**id).is_some_and(|suite| self.can_use(suite, means));
         match self.suites.iter().find(unusable) {
             Some(id) => Err(ConfigError::UnsupportedCipherSuite(*id)),
@@ -144,12 +149,10 @@ impl Common {
         exchange && self.provider.aead(suite.aead).is_some() && self.provider.hash(suite.hash).is_some()
     }
 
-    fn finish_groups(&mut self) -> Result<(), ConfigError> {
-        if self.groups.is_empty() {
-            let legacy = self.legacy;
-            let names = self.provider.groups.iter().map(|group| group.name());
-            self.groups = names.filter(|name| legacy == LegacySuites::Allowed || !is_finite_field(*name)).collect();
-        }
+    fn finish_groups(&mut self, allowed: Option<Vec<NamedGroup>>) -> Result<(), ConfigError> {
+        let unasked = |name: &NamedGroup| self.legacy == LegacySuites::Allowed || !is_finite_field(*name);
+        let names = self.provider.groups.iter().map(|group| group.name());
+        self.groups = allowed.unwrap_or_else(|| names.filter(unasked).collect());
         match self.groups.iter().find(|name| self.provider.group(**name).is_none()) {
             Some(name) => Err(ConfigError::UnsupportedGroup(*name)),
             None if self.groups.is_empty() => Err(ConfigError::NothingAllowed("group")),
@@ -182,18 +185,18 @@ macro_rules! common_setters {
             self
         }
 
-        /// The cipher suites to allow, most preferred first. Default, also for an empty list: all
-        /// that the provider has but those with 8-byte tags, and those of
-        /// [`LegacySuites`]($crate::config::LegacySuites) only if they are allowed.
+        /// The cipher suites to allow, most preferred first. Default: all that the provider has but
+        /// those with 8-byte tags, and those of [`LegacySuites`]($crate::config::LegacySuites) only if
+        /// they are allowed.
         pub fn with_cipher_suites(mut self, suites: &[gramseal_wire::CipherSuite]) -> Self {
-            self.common.suites = suites.to_vec();
+            self.allowed.suites = Some(suites.to_vec());
             self
         }
 
-        /// The groups to allow, most preferred first. Default, also for an empty list: the
-        /// provider's, finite-field ones only if legacy suites are allowed.
+        /// The groups to allow, most preferred first. Default: the provider's, finite-field ones only
+        /// if legacy suites are allowed.
         pub fn with_groups(mut self, groups: &[gramseal_wire::NamedGroup]) -> Self {
-            self.common.groups = groups.to_vec();
+            self.allowed.groups = Some(groups.to_vec());
             self
         }
 

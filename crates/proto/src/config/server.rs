@@ -2,7 +2,7 @@
 
 use alloc::sync::Arc;
 
-use super::common::{Means, common_setters};
+use super::common::{Allowed, Means, common_setters};
 use super::{Common, ConfigError, Identity, PeerVerifier, PskLookup};
 use crate::crypto::CryptoProvider;
 use crate::suite::Suite12;
@@ -51,7 +51,13 @@ impl ServerConfig {
     }
 
     fn bare(provider: Arc<CryptoProvider>) -> ServerConfigBuilder {
-        ServerConfigBuilder { common: Common::new(provider), identity: None, client_auth: ClientAuth::None, psks: None }
+        ServerConfigBuilder {
+            common: Common::new(provider),
+            allowed: Allowed::default(),
+            identity: None,
+            client_auth: ClientAuth::None,
+            psks: None,
+        }
     }
 
     /// The cryptography it uses.
@@ -66,6 +72,7 @@ impl ServerConfig {
 #[must_use]
 pub struct ServerConfigBuilder {
     common: Common,
+    allowed: Allowed,
     identity: Option<Identity>,
     client_auth: ClientAuth,
     psks: Option<Arc<dyn PskLookup>>,
@@ -93,7 +100,7 @@ impl ServerConfigBuilder {
     /// What cannot work, see [`ConfigError`].
     pub fn build(self) -> Result<ServerConfig, ConfigError> {
         let means = Means { certificates: self.identity.is_some(), psk: self.psks.is_some() };
-        let common = self.common.finish(means)?;
+        let common = self.common.finish(self.allowed, means)?;
         let serves = |suite: &Suite12| match suite.auth {
             Some(kind) => self.identity.as_ref().is_some_and(|identity| identity.is_of(kind)),
             None => true,
