@@ -3,10 +3,10 @@
 use std::io;
 use std::net::{ToSocketAddrs, UdpSocket};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use gramseal_proto::config::ServerConfig;
-use gramseal_proto::endpoint::{CookiePolicy, EndpointConfig};
+use gramseal_proto::endpoint::{CookiePolicy, CookieSecrets, EndpointConfig};
 use tokio::runtime::Handle;
 
 use crate::driver;
@@ -21,6 +21,7 @@ use crate::socket::{self, Socket};
 pub struct EndpointBuilder {
     server: Option<Arc<ServerConfig>>,
     cookies: CookiePolicy,
+    cookie_secrets: Option<CookieSecrets>,
     incoming: usize,
     incoming_expiry: Duration,
     receive: ReceiveLimits,
@@ -31,6 +32,7 @@ impl EndpointBuilder {
         Self {
             server: None,
             cookies: CookiePolicy::default(),
+            cookie_secrets: None,
             incoming: 1024,
             incoming_expiry: Duration::from_secs(30),
             receive: ReceiveLimits::default(),
@@ -46,6 +48,15 @@ impl EndpointBuilder {
     /// When clients must prove their address first. Default: always.
     pub fn with_cookie_policy(mut self, policy: CookiePolicy) -> Self {
         self.cookies = policy;
+        self
+    }
+
+    /// Makes cookies with these secrets, and renews them only by
+    /// [`Endpoint::rotate_cookie_secret`]: for servers behind one address, each of which must accept
+    /// the cookies of the others. Their system clocks may differ by 15 seconds. Default: a random
+    /// secret, which the endpoint renews every 10 minutes.
+    pub fn with_cookie_secrets(mut self, secrets: CookieSecrets) -> Self {
+        self.cookie_secrets = Some(secrets);
         self
     }
 
@@ -87,7 +98,13 @@ impl EndpointBuilder {
             Some(server) => EndpointConfig::server(Arc::clone(server.provider())).map_err(io::Error::other)?,
             None => EndpointConfig::client(),
         };
-        let config = config.with_cookie_policy(self.cookies).with_incoming_limit(self.incoming);
+        let mut config = config.with_cookie_policy(self.cookies).with_incoming_limit(self.incoming);
+        if let Some(secrets) = self.cookie_secrets {
+            // The protocol's clock begins with the endpoint. A system clock that stands before 1970
+            // agrees with no other host's in any case.
+            let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            config = config.with_cookie_secrets(secrets).with_cookie_clock(since_1970);
+        }
         let router = Arc::new(Router::new(Socket::new(socket)?, config, self.incoming_expiry, self.receive));
         runtime.spawn(driver::run(Arc::clone(&router)));
         Ok(Endpoint::new(router, self.server))

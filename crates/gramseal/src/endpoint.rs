@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use gramseal_proto as proto;
 use gramseal_proto::config::{ClientConfig, ServerConfig};
+use gramseal_proto::endpoint::CookieSecrets;
 
 use crate::builder::EndpointBuilder;
 use crate::connection::Connection;
@@ -112,6 +113,14 @@ impl Endpoint {
     /// endpoint and of its connections.
     pub async fn close(&self) {
         self.router().close();
+    }
+
+    /// Makes new cookies with the secret `next` from now on; the one that was current is accepted
+    /// until the next rotation. For secrets that came from
+    /// [`with_cookie_secrets`](EndpointBuilder::with_cookie_secrets), on every host that shares them.
+    /// No effect without a server configuration.
+    pub fn rotate_cookie_secret(&self, next: &[u8; CookieSecrets::SECRET_LEN]) {
+        self.router().rotate_cookie_secret(next);
     }
 
     /// What this endpoint has counted.

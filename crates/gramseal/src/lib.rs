@@ -90,7 +90,7 @@ pub use gramseal_proto::config::{
     ClientAuth, ClientConfig, ClientConfigBuilder, ConfigError, Identity, LegacySuites, PeerVerifier, ServerConfig,
     ServerConfigBuilder, Transport,
 };
-pub use gramseal_proto::endpoint::CookiePolicy;
+pub use gramseal_proto::endpoint::{CookiePolicy, CookieSecrets};
 pub use gramseal_proto::{Error, ExportError, Negotiated};
 pub use gramseal_webpki as webpki;
 pub use incoming::{Handshake, Incoming};

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use gramseal_proto as proto;
 use gramseal_proto::Instant;
-use gramseal_proto::endpoint::Route;
+use gramseal_proto::endpoint::{CookieSecrets, Route};
 use tokio::sync::Notify;
 
 use crate::error::{CloseReason, ConnectError};
@@ -239,6 +239,13 @@ impl Router {
 
     pub(crate) fn is_finished(&self) -> bool {
         self.lock().is_finished()
+    }
+
+    /// Nothing happens if this endpoint accepts no handshakes.
+    pub(crate) fn rotate_cookie_secret(&self, next: &[u8; CookieSecrets::SECRET_LEN]) {
+        if let Some(secrets) = self.lock().endpoint.cookie_secrets() {
+            secrets.rotate(next);
+        }
     }
 
     pub(crate) fn stats(&self) -> EndpointStats {

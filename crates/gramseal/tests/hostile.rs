@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use common::*;
 use gramseal::proto::{Discard, Error, TimedOut};
-use gramseal::{CloseReason, ConnectError, ConnectionError, CookiePolicy, Endpoint};
+use gramseal::{CloseReason, ConnectError, ConnectionError, CookiePolicy, CookieSecrets, Endpoint};
 use gramseal_testkit::pki::TestPki;
 
 #[tokio::test]
@@ -49,6 +49,38 @@ async fn a_client_that_proves_nothing_costs_nothing() {
         }
         let stats = server.stats();
         assert_eq!((stats.routing.cookies_sent, stats.routing.incoming, stats.connections), (20, 0, 0));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn servers_that_share_cookie_secrets_accept_each_others_cookies() {
+    soon(async {
+        let pki = TestPki::new();
+        let fleet = || {
+            let secrets = CookieSecrets::from_bytes(&gramseal::provider(), &[1; 32], None).unwrap();
+            bind(Endpoint::builder().with_server(server_config(&pki)).with_cookie_secrets(secrets))
+        };
+        let ((_first, first_addr), (second, second_addr)) = (fleet(), fleet());
+        let second_hello = async |to| {
+            let mut client = Manual::new(client_config(&pki), first_addr).await;
+            client.flush().await;
+            client.take().await;
+            client.addr = to;
+            client.flush().await;
+            client
+        };
+        let _client = second_hello(second_addr).await;
+        let _accepted = second.accept().await.unwrap();
+        assert_eq!(second.stats().routing.cookies_sent, 0);
+
+        second.rotate_cookie_secret(&[2; 32]);
+        let _client = second_hello(second_addr).await;
+        let _accepted = second.accept().await.unwrap();
+        second.rotate_cookie_secret(&[3; 32]);
+        let mut late = second_hello(second_addr).await;
+        late.take().await;
+        assert_eq!(second.stats().routing.cookies_sent, 1, "the secret is two rotations old");
     })
     .await;
 }

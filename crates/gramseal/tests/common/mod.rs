@@ -103,7 +103,7 @@ pub(crate) async fn soon<T>(future: impl Future<Output = T>) -> T {
 pub(crate) struct Manual {
     pub(crate) connection: proto::Connection,
     pub(crate) socket: UdpSocket,
-    addr: SocketAddr,
+    pub(crate) addr: SocketAddr,
 }
 
 impl Manual {
