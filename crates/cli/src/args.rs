@@ -2,6 +2,8 @@
 //!
 //! Names of cipher suites and groups are IANA's. Nothing here opens a file or a socket.
 
+mod cert;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,6 +13,7 @@ use gramseal::proto::wire::{CipherSuite, NamedGroup};
 use gramseal::webpki::Fingerprint;
 
 use crate::names;
+pub(crate) use cert::{CaArgs, CertArgs, CertCommand, IssueArgs, MakeArgs};
 
 /// Secure datagrams: DTLS (RFC 6347, RFC 9147) over UDP.
 ///
@@ -39,6 +42,8 @@ pub(crate) enum Command {
     /// Datagrams received go to standard output, one line each, and nothing else does (except with --json). At the
     /// end of input it waits for replies, closes the association and exits.
     Client(ClientArgs),
+    /// Make certificates and keys for testing, or print what they say
+    Cert(CertArgs),
 }
 
 /// What every command takes.

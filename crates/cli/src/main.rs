@@ -1,6 +1,7 @@
 //! The gramseal program: DTLS from the command line.
 
 mod args;
+mod cert;
 mod client;
 mod demo;
 mod failure;
@@ -23,13 +24,7 @@ use failure::Failure;
 use output::Output;
 
 fn main() -> ExitCode {
-    let command = Cli::parse().command;
-    let output = match &command {
-        Command::Demo(args) => output_for(&args.common),
-        Command::Server(args) => output_for(&args.common),
-        Command::Client(args) => output_for(&args.common),
-    };
-    match run(command, output) {
+    match run(Cli::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             output::error(&failure);
@@ -42,15 +37,27 @@ fn output_for(common: &CommonArgs) -> Output {
     Output::new(common.json, common.verbose)
 }
 
-fn run(command: Command, output: Output) -> Result<(), Failure> {
+fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Demo(args) => within_runtime(async {
+            let output = output_for(&args.common);
+            demo::run(args, output).await
+        }),
+        Command::Server(args) => within_runtime(async {
+            let output = output_for(&args.common);
+            server::run(args, output).await
+        }),
+        Command::Client(args) => within_runtime(async {
+            let output = output_for(&args.common);
+            client::run(args, output).await
+        }),
+        Command::Cert(args) => cert::run(&args),
+    }
+}
+
+fn within_runtime(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     let runtime = tokio::runtime::Runtime::new().map_err(Failure::connection)?;
-    let result = runtime.block_on(async {
-        match command {
-            Command::Demo(args) => demo::run(args, output).await,
-            Command::Server(args) => server::run(args, output).await,
-            Command::Client(args) => client::run(args, output).await,
-        }
-    });
+    let result = runtime.block_on(command);
     runtime.shutdown_background();
     result
 }

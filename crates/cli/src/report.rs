@@ -43,6 +43,10 @@ pub(crate) enum Event<'a> {
     Failed { peer: Option<SocketAddr>, reason: String, alert: Option<String> },
     /// How the demonstration went.
     Summary(&'a crate::demo::Summary),
+    /// A certificate and its keys are in files (`cert ca`, `server`, `client`).
+    Made(&'a crate::cert::Made),
+    /// Something in a file (`cert show`).
+    Item(&'a crate::cert::Item),
 }
 
 /// A payload as text if it is text, else in hex.
