@@ -134,6 +134,11 @@ pub(crate) struct ServerArgs {
     #[arg(long, requires = "client_ca")]
     pub(crate) require_client_cert: bool,
 
+    /// Ask clients for a certificate and refuse all but the one with this SHA-256 fingerprint, whatever its name and
+    /// validity; repeat it for several
+    #[arg(long = "fingerprint", value_name = "sha256:HEX", conflicts_with = "client_ca")]
+    pub(crate) fingerprints: Vec<Fingerprint>,
+
     /// Accept a ClientHello without the cookie exchange (RFC 6347 §4.2.1): only where addresses cannot be forged
     #[arg(long)]
     pub(crate) no_cookie: bool,
@@ -358,6 +363,9 @@ mod tests {
         assert!(parse("gramseal client a:1 --cert x").is_err());
         assert!(parse("gramseal server --cert x --key y --self-signed z").is_err());
         assert!(parse("gramseal server --require-client-cert").is_err());
+        let fingerprint = format!("--fingerprint sha256:{}", "0a".repeat(32));
+        assert!(parse(&format!("gramseal server {fingerprint} {fingerprint}")).is_ok());
+        assert!(parse(&format!("gramseal server {fingerprint} --client-ca x")).is_err());
     }
 
     #[test]

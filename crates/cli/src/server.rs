@@ -4,7 +4,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 
 use gramseal::proto::config::ClientAuth;
-use gramseal::{CloseReason, Connection, ConnectionError, CookiePolicy, Endpoint, Incoming};
+use gramseal::{CloseReason, Connection, ConnectionError, CookiePolicy, Endpoint, Incoming, trust};
 use tokio::sync::mpsc;
 
 use crate::args::{Export, ServerArgs};
@@ -62,6 +62,9 @@ fn own_identity(args: &ServerArgs) -> Result<Option<Own>, Failure> {
 }
 
 fn client_auth(args: &ServerArgs) -> Result<ClientAuth, Failure> {
+    if !args.fingerprints.is_empty() {
+        return Ok(ClientAuth::Required(trust::fingerprints(args.fingerprints.iter().copied())));
+    }
     let Some(file) = &args.client_ca else { return Ok(ClientAuth::None) };
     let verifier = setup::roots(file)?;
     Ok(if args.require_client_cert { ClientAuth::Required(verifier) } else { ClientAuth::Optional(verifier) })

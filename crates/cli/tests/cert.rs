@@ -65,6 +65,29 @@ fn a_server_certificate_is_none_for_clients() {
 }
 
 #[test]
+fn clients_can_be_known_by_fingerprints() {
+    let folder = Folder::new();
+    let out = folder.path("");
+    let made = |name| {
+        let made = cert(&format!("client {name} --self-signed --out {out}"));
+        let text = |file: &str| made[file].as_str().expect("a text").to_owned();
+        (text("fingerprint"), format!("--cert {} --key {}", text("certificate"), text("private_key")))
+    };
+    let (one, two, stranger) = (made("one"), made("two"), made("stranger"));
+    let server = Server::start(&format!("--fingerprint {} --fingerprint {}", one.0, two.0));
+    for (identity, status, alert) in [
+        (&one.1, 0, ""),
+        (&two.1, 0, ""),
+        (&stranger.1, 1, "bad_certificate"),
+        (&String::new(), 1, "handshake_failure"),
+    ] {
+        let output = run(&format!("{} {identity}", server.trusted()));
+        assert_eq!(output.status.code(), Some(status), "{identity}: {}", stderr(&output));
+        assert!(stderr(&output).contains(alert), "{identity}: {}", stderr(&output));
+    }
+}
+
+#[test]
 fn facts_are_those_that_openssl_tells() {
     let certificate = json!({
         "subject": "CN=Zoë's CA,OU=Things,O=Example\\, Inc.,C=DE",
