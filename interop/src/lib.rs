@@ -3,6 +3,8 @@
 //! Owns what the tests share: a blocking driver for our side ([`Node`]), the peers as child
 //! processes ([`openssl`]) and the setting up of both. It tests nothing by itself.
 
+mod check;
+mod command_line;
 mod network;
 mod node;
 pub mod openssl;

@@ -1,25 +1,21 @@
 //! OpenSSL's `s_server` and `s_client` as peers.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use gramseal_testkit::pki::{TestIdentity, TestPki};
 
-use crate::watch::hex;
-use crate::{Folder, Node, PATIENCE, Process};
+use crate::check::{self, EXPORTED, KEY_LOG, LABEL};
+use crate::command_line::CommandLine;
+use crate::{Node, Process};
 
-/// The label of the exporter that both sides print.
-const LABEL: &str = "EXPORTER-gramseal-interop";
-const EXPORTED: usize = 32;
 const PROGRAM: &str = "openssl";
 
 /// A peer in the making.
 #[derive(Debug)]
 pub struct OpenSsl {
-    args: Vec<OsString>,
-    folder: Folder,
+    line: CommandLine,
     listen: bool,
     version: &'static str,
 }
@@ -39,27 +35,23 @@ pub fn s_client(server: SocketAddr) -> OpenSsl {
 
 impl OpenSsl {
     fn new(command: &str, listen: bool) -> Self {
-        let folder = Folder::new();
-        let args = vec![OsString::from(command)];
-        let this = Self { args, folder, listen, version: "-dtls1_2" };
-        let key_log = this.folder.path("keys");
-        this.args(["-keymatexport", LABEL, "-keymatexportlen", &EXPORTED.to_string()])
-            .arg("-keylogfile")
-            .arg(key_log)
-            .args(["-no-CApath", "-no-CAstore"])
+        let line = CommandLine::new(PROGRAM)
+            .args([command, "-keymatexport", LABEL, "-keymatexportlen", &EXPORTED.to_string()])
+            .output("-keylogfile", KEY_LOG)
+            .args(["-no-CApath", "-no-CAstore"]);
+        Self { line, listen, version: "-dtls1_2" }
     }
 
     /// One more argument.
     #[must_use]
-    pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
-        self.args.push(arg.as_ref().to_owned());
-        self
+    pub fn arg(self, arg: impl AsRef<OsStr>) -> Self {
+        self.args([arg])
     }
 
     /// More arguments.
     #[must_use]
     pub fn args<A: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
-        self.args.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        self.line = self.line.args(args);
         self
     }
 
@@ -108,9 +100,9 @@ impl OpenSsl {
 
     /// An option whose value is a file with `content`.
     #[must_use]
-    pub fn file(self, option: &str, name: &str, content: &str) -> Self {
-        let path = self.folder.write(name, content);
-        self.arg(option).arg(path)
+    pub fn file(mut self, option: &str, name: &str, content: &str) -> Self {
+        self.line = self.line.file(option, name, content);
+        self
     }
 
     /// Starts it.
@@ -119,12 +111,8 @@ impl OpenSsl {
     /// If openssl is not there.
     #[must_use]
     pub fn start(self) -> Process {
-        let mut command = Command::new(PROGRAM);
-        command.args(&self.args).arg(self.version);
-        if self.listen {
-            command.arg("-listen");
-        }
-        Process::start(command, self.folder)
+        let listen = self.listen.then_some("-listen");
+        self.line.args([self.version]).args(listen).start()
     }
 
     /// Starts it and waits until it listens.
@@ -134,15 +122,9 @@ impl OpenSsl {
     #[must_use]
     pub fn listening(self) -> (Process, SocketAddr) {
         let mut process = self.start();
-        let started = Instant::now();
-        loop {
-            if let Some(address) = process.value("ACCEPT ") {
-                let address = address.parse().unwrap_or_else(|error| panic!("{address:?}: {error}"));
-                return (process, address);
-            }
-            assert!(started.elapsed() < PATIENCE && process.ended().is_none(), "{}", process.transcript());
-            std::thread::sleep(Duration::from_millis(2));
-        }
+        let address = process.wait_alive("ACCEPT", |process| process.value("ACCEPT "));
+        let address = address.parse().unwrap_or_else(|error| panic!("{address:?}: {error}"));
+        (process, address)
     }
 }
 
@@ -168,15 +150,8 @@ pub fn run(args: &[&str]) -> String {
 pub fn check(node: &mut Node, peer: &mut Process) {
     connected(node, peer);
     exchange(node, peer, "over and back");
-    let mut exported = [0; EXPORTED];
-    node.connection().export_keying_material(LABEL.as_bytes(), None, &mut exported).expect("connected");
-    let theirs = peer.value("Keying material: ").expect("printed when connected");
-    assert_eq!(theirs.to_lowercase(), hex(&exported));
-    let secrets = node.watch().log().secrets;
-    assert_eq!(secrets.len(), 1, "{secrets:?}");
-    let path = peer.folder.path("keys");
-    let theirs = peer.wait("the key log", || std::fs::read_to_string(&path).ok().filter(|text| text.ends_with('\n')));
-    assert!(theirs.contains(&secrets[0]), "ours {secrets:?}, theirs {theirs}");
+    check::exporter(node, &peer.value("Keying material: ").expect("printed when connected"));
+    check::key_log(node, peer);
 }
 
 /// Waits until both sides are connected.
@@ -184,9 +159,7 @@ pub fn check(node: &mut Node, peer: &mut Process) {
 /// # Panics
 /// If that takes too long.
 pub fn connected(node: &mut Node, peer: &Process) {
-    node.run_until("a connection", peer, |node| node.is_connected() || node.closed().is_some());
-    assert!(node.is_connected(), "{}; {}", node.state(), peer.transcript());
-    node.run_until("OpenSSL's exporter", peer, |_| peer.value("Keying material: ").is_some());
+    check::connected(node, peer, |peer| peer.value("Keying material: ").is_some());
 }
 
 /// Application data both ways; `text` names the exchange. Repeats what the network lost.
@@ -194,14 +167,5 @@ pub fn connected(node: &mut Node, peer: &Process) {
 /// # Panics
 /// If that takes too long.
 pub fn exchange(node: &mut Node, peer: &mut Process, text: &str) {
-    let (ours, theirs) = (format!("from gramseal: {text}"), format!("to gramseal: {text}"));
-    let started = Instant::now();
-    while !(peer.said(&ours) && node.received(&theirs)) {
-        assert!(started.elapsed() < PATIENCE, "no exchange; {}; {}", node.state(), peer.transcript());
-        // Each time both: after a handshake message that came again, s_client blocks in SSL_read
-        // until application data comes, and reads no input before.
-        node.send(format!("{ours}\n").as_bytes());
-        peer.type_line(&theirs);
-        let _both = node.run_for(|node| peer.said(&ours) && node.received(&theirs));
-    }
+    check::exchange(node, peer, text);
 }

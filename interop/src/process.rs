@@ -111,6 +111,46 @@ impl Process {
         }
     }
 
+    /// Waits until `what` is there, for as long as the process runs.
+    ///
+    /// # Panics
+    /// If that takes too long, or the process ends before.
+    pub fn wait_alive<T>(&mut self, what: &str, look: impl Fn(&Self) -> Option<T>) -> T {
+        let started = Instant::now();
+        loop {
+            if let Some(found) = look(self) {
+                return found;
+            }
+            let waits = started.elapsed() < PATIENCE && self.ended().is_none();
+            assert!(waits, "waiting for {what}; {}", self.transcript());
+            thread::sleep(GLANCE);
+        }
+    }
+
+    /// The port of its UDP socket for IPv4, for a program that does not tell it.
+    ///
+    /// # Panics
+    /// If the system does not show the sockets of processes as Linux does.
+    #[must_use]
+    pub fn udp_port(&self) -> Option<u16> {
+        let folder = format!("/proc/{}", self.child.id());
+        let open = std::fs::read_dir(format!("{folder}/fd")).expect("Linux shows what a child has open");
+        let links = open.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
+        let inodes: Vec<String> = links
+            .filter_map(|link| Some(link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned()))
+            .collect();
+        let sockets = std::fs::read_to_string(format!("{folder}/net/udp")).expect("Linux shows its sockets");
+        sockets.lines().find_map(|line| {
+            let fields: Vec<_> = line.split_whitespace().collect();
+            let (_, port) = fields.get(1)?.split_once(':')?;
+            // The tenth field is the inode.
+            inodes
+                .iter()
+                .any(|inode| fields.get(9) == Some(&inode.as_str()))
+                .then(|| u16::from_str_radix(port, 16).ok())?
+        })
+    }
+
     /// Writes `line` and an end of line to its standard input.
     ///
     /// # Panics

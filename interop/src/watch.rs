@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use gramseal_proto::wire::AlertDescription;
+use gramseal_proto::wire::{AlertDescription, HandshakeType};
 use gramseal_proto::{Direction, KeyLog, Trace, TraceEvent, Traced};
 
 /// What was seen.
@@ -25,6 +25,15 @@ impl Log {
             _ => None,
         };
         self.events.iter().filter_map(alert).collect()
+    }
+
+    /// Whether a part of a message of this type moved in `direction`.
+    #[must_use]
+    pub fn saw(&self, direction: Direction, wanted: HandshakeType) -> bool {
+        self.events.iter().any(|event| {
+            matches!(event.traced, Traced::Handshake { msg_type, .. } if msg_type == wanted)
+                && event.direction == direction
+        })
     }
 
     /// How many handshake fragments went out that were not whole messages.

@@ -4,13 +4,11 @@ use gramseal_interop::{Node, Process, SERVER_NAME, Weather, client, for_each, id
 use gramseal_proto::config::{ClientAuth, ServerConfigBuilder, Transport};
 use gramseal_proto::endpoint::CookiePolicy;
 use gramseal_proto::wire::{AlertDescription, HandshakeType};
-use gramseal_proto::{AlertReceived, CloseReason, Direction, Discard, Error, Traced};
+use gramseal_proto::{AlertReceived, CloseReason, Direction, Discard, Error};
 use gramseal_testkit::pki::{TestIdentity, TestKeyKind as Kind, TestPki};
 
 fn saw(node: &Node, direction: Direction, wanted: HandshakeType) -> bool {
-    node.watch().log().events.iter().any(|event| {
-        matches!(event.traced, Traced::Handshake { msg_type, .. } if msg_type == wanted) && event.direction == direction
-    })
+    node.watch().log().saw(direction, wanted)
 }
 
 /// Our client with OpenSSL's server.
