@@ -1,14 +1,16 @@
 //! gramseal against other implementations of DTLS, over real UDP on the loopback interface.
 //!
 //! Owns what the tests share: a blocking driver for our side ([`Node`]), the peers as child
-//! processes ([`openssl`]) and the setting up of both. It tests nothing by itself.
+//! processes ([`openssl`], [`gnutls`]) and the setting up of both. It tests nothing by itself.
 
 mod check;
 mod command_line;
+pub mod gnutls;
 mod network;
 mod node;
 pub mod openssl;
 mod process;
+pub mod psk;
 mod setup;
 mod watch;
 
@@ -20,7 +22,7 @@ use std::time::Duration;
 pub use network::Weather;
 pub use node::Node;
 pub use process::Process;
-pub use setup::{Folder, SERVER_NAME, client, identity, pki, provider, server, trust};
+pub use setup::{Folder, SERVER_NAME, client, identity, pieces, pki, provider, server, trust};
 pub use watch::{Log, Watch};
 
 /// How long anything may take before a test fails.

@@ -28,6 +28,14 @@ impl Default for Weather {
     }
 }
 
+impl Weather {
+    /// Loses a fifth of all datagrams and repeats a tenth.
+    #[must_use]
+    pub fn storm(seed: u64) -> Self {
+        Self { loss: 0.2, duplicate: 0.1, seed }
+    }
+}
+
 /// A socket in some weather.
 #[derive(Debug)]
 pub(crate) struct Network {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock};
 
 use gramseal_proto::config::{
-    ClientConfig, ClientConfigBuilder, Identity, PeerVerifier, ServerConfig, ServerConfigBuilder,
+    ClientConfig, ClientConfigBuilder, Identity, PeerVerifier, ServerConfig, ServerConfigBuilder, Transport,
 };
 use gramseal_proto::crypto::CryptoProvider;
 use gramseal_testkit::pki::{TestIdentity, TestKeyKind, TestPki};
@@ -46,6 +46,12 @@ pub fn trust(pki: &TestPki) -> Arc<dyn PeerVerifier> {
 pub fn identity(from: &TestIdentity) -> Identity {
     let key = provider().keys.load(&from.key).expect("every kind of test key can be loaded");
     Identity::new(from.chain.clone(), key).expect("the chain is not empty")
+}
+
+/// Several datagrams a flight, so that a storm takes parts of flights.
+#[must_use]
+pub fn pieces() -> Transport {
+    Transport { mtu: 600, ..Transport::default() }
 }
 
 /// Our client, trusting the root of `pki`.

@@ -3,22 +3,15 @@
 use std::net::UdpSocket;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use gramseal_interop::{Node, Process, SERVER_NAME, Weather, client, for_each, identity, openssl, server, trust};
+use gramseal_interop::{
+    Node, Process, SERVER_NAME, Weather, client, for_each, identity, openssl, pieces, server, trust,
+};
 use gramseal_proto::Discard;
-use gramseal_proto::config::{ClientAuth, ServerConfigBuilder, Transport};
+use gramseal_proto::config::{ClientAuth, ServerConfigBuilder};
 use gramseal_proto::endpoint::CookiePolicy;
 use gramseal_testkit::pki::TestPki;
 
 const SEEDS: [u64; 6] = [1, 2, 3, 4, 5, 6];
-
-fn storm(seed: u64) -> Weather {
-    Weather { loss: 0.2, duplicate: 0.1, seed }
-}
-
-/// Several datagrams a flight, so that parts of flights get lost.
-fn transport() -> Transport {
-    Transport { mtu: 600, ..Transport::default() }
-}
 
 #[test]
 fn lossy_network_as_client() {
@@ -27,8 +20,8 @@ fn lossy_network_as_client() {
         let pki = TestPki::new().with_padding(1000);
         let peer = openssl::s_server().identity(&pki.server(SERVER_NAME)).require_client(&pki);
         let (mut peer, address) = peer.args(["-mtu", "700"]).without_listen().listening();
-        let config = client(&pki).with_transport(transport()).with_identity(identity(&pki.client("client.example")));
-        let mut node = Node::client(config, SERVER_NAME, address, storm(*seed));
+        let config = client(&pki).with_transport(pieces()).with_identity(identity(&pki.client("client.example")));
+        let mut node = Node::client(config, SERVER_NAME, address, Weather::storm(*seed));
         openssl::check(&mut node, &mut peer);
         lost.fetch_add(node.lost(), Ordering::Relaxed);
     });
@@ -40,8 +33,8 @@ fn lossy_network_as_server() {
     let lost = AtomicU32::new(0);
     for_each(&SEEDS, |seed| {
         let pki = TestPki::new().with_padding(1000);
-        let config = server(&pki).with_transport(transport()).with_client_auth(ClientAuth::Required(trust(&pki)));
-        let mut node = Node::server(config, CookiePolicy::Required, storm(*seed));
+        let config = server(&pki).with_transport(pieces()).with_client_auth(ClientAuth::Required(trust(&pki)));
+        let mut node = Node::server(config, CookiePolicy::Required, Weather::storm(*seed));
         let peer = openssl::s_client(node.local_addr()).trust(&pki).identity(&pki.client("client.example"));
         let mut peer = peer.args(["-mtu", "700"]).start();
         openssl::check(&mut node, &mut peer);

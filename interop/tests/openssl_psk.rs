@@ -5,17 +5,13 @@
 
 use std::sync::Arc;
 
+use gramseal_interop::psk::{self, IDENTITY, KEY_HEX, WRONG_KEY_HEX};
 use gramseal_interop::{Node, SERVER_NAME, Weather, for_each, openssl, provider};
-use gramseal_proto::config::{ClientConfig, Psk, PskLookup, ServerConfig};
+use gramseal_proto::config::{PskLookup, ServerConfig};
 use gramseal_proto::endpoint::CookiePolicy;
 use gramseal_proto::wire::CipherSuite as Suite;
 use gramseal_proto::{CloseReason, Error};
 use zeroize::Zeroizing;
-
-const IDENTITY: &str = "interop device 7";
-const KEY: [u8; 16] = [0x5A; 16];
-const KEY_HEX: &str = "5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a";
-const WRONG_KEY_HEX: &str = "5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5b";
 
 const SUITES: [(Suite, &str); 6] = [
     (Suite::TLS_PSK_WITH_AES_128_GCM_SHA256, "PSK-AES128-GCM-SHA256"),
@@ -26,28 +22,18 @@ const SUITES: [(Suite, &str); 6] = [
     (Suite::TLS_ECDHE_PSK_WITH_CHACHA20_POLY1305_SHA256, "ECDHE-PSK-CHACHA20-POLY1305"),
 ];
 
-fn psk() -> Psk {
-    Psk::new(IDENTITY, KEY).expect("good lengths")
-}
-
 /// A server's keys, with a hint or without.
 #[derive(Debug)]
 struct Keys(&'static [u8]);
 
 impl PskLookup for Keys {
     fn key(&self, identity: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-        vec![psk()].key(identity)
+        vec![psk::psk()].key(identity)
     }
 
     fn hint(&self) -> &[u8] {
         self.0
     }
-}
-
-fn check_negotiated(node: &Node, suite: Suite) {
-    let negotiated = node.connection().negotiated().expect("connected");
-    assert_eq!(negotiated.cipher_suite, suite);
-    assert_eq!(negotiated.psk_identity.as_deref(), Some(IDENTITY.as_bytes()));
 }
 
 #[test] // RFC 4279 §2, RFC 5489 §2
@@ -60,14 +46,9 @@ fn every_suite_as_client() {
                 peer = peer.args(["-psk_hint", hint]);
             }
             let (mut peer, address) = peer.listening();
-            // The key for this hint is the second one.
-            let first = if hint.is_some() { Psk::new("nobody", [1; 16]).expect("good lengths") } else { psk() };
-            let config = ClientConfig::psk_builder(provider(), first)
-                .with_psk(psk().for_hint("a hint"))
-                .with_cipher_suites(&[*suite]);
-            let mut node = Node::client(config, SERVER_NAME, address, Weather::default());
+            let mut node = Node::client(psk::client(*suite, hint), SERVER_NAME, address, Weather::default());
             openssl::check(&mut node, &mut peer);
-            check_negotiated(&node, *suite);
+            psk::check(&node, *suite);
             assert!(peer.said(&format!("CIPHER is {name}\n")), "{}", peer.transcript());
         }
     });
@@ -83,7 +64,7 @@ fn every_suite_as_server() {
             let peer = openssl::s_client(node.local_addr()).cipher(name);
             let mut peer = peer.args(["-psk", KEY_HEX, "-psk_identity", IDENTITY]).start();
             openssl::check(&mut node, &mut peer);
-            check_negotiated(&node, *suite);
+            psk::check(&node, *suite);
             assert!(peer.said(&format!("Cipher is {name}\n")), "{}", peer.transcript());
             assert!(peer.said("Extended master secret: yes"), "{}", peer.transcript());
         }

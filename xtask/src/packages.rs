@@ -14,7 +14,8 @@ pub(crate) struct Needed {
 }
 
 /// What the interop tests start.
-pub(crate) const INTEROP: &[Needed] = &[Needed { program: "openssl", package: "openssl" }];
+pub(crate) const INTEROP: &[Needed] =
+    &[Needed { program: "openssl", package: "openssl" }, Needed { program: "gnutls-serv", package: "gnutls-bin" }];
 
 /// Makes sure that every program is there; as root with `apt-get`, otherwise by telling what to install.
 pub(crate) fn ensure(needed: &[Needed]) -> Outcome {
