@@ -14,7 +14,8 @@ pub struct ClientConfig {
     pub(crate) common: Common,
     /// `None`: servers with certificates are not accepted.
     pub(crate) verifier: Option<Arc<dyn PeerVerifier>>,
-    pub(crate) identity: Option<Identity>,
+    /// In order of preference.
+    pub(crate) identities: Vec<Arc<Identity>>,
     pub(crate) psks: Vec<Psk>,
 }
 
@@ -34,7 +35,7 @@ impl ClientConfig {
             common: Common::new(provider),
             allowed: Allowed::default(),
             verifier: None,
-            identity: None,
+            identities: Vec::new(),
             psks: Vec::new(),
         }
     }
@@ -47,7 +48,7 @@ pub struct ClientConfigBuilder {
     common: Common,
     allowed: Allowed,
     verifier: Option<Arc<dyn PeerVerifier>>,
-    identity: Option<Identity>,
+    identities: Vec<Arc<Identity>>,
     psks: Vec<Psk>,
 }
 
@@ -61,9 +62,10 @@ impl ClientConfigBuilder {
         self
     }
 
-    /// The certificate to show to servers that ask for one.
+    /// Adds a credential to show to servers that ask for one, most preferred first. A server sees the
+    /// first that it can make use of: see [`Identity`].
     pub fn with_identity(mut self, identity: Identity) -> Self {
-        self.identity = Some(identity);
+        self.identities.push(Arc::new(identity));
         self
     }
 
@@ -72,8 +74,8 @@ impl ClientConfigBuilder {
     /// # Errors
     /// What cannot work, see [`ConfigError`].
     pub fn build(self) -> Result<ClientConfig, ConfigError> {
-        let Self { common, allowed, verifier, identity, psks } = self;
+        let Self { common, allowed, verifier, identities, psks } = self;
         let common = common.finish(allowed, Means { certificates: verifier.is_some(), psk: !psks.is_empty() })?;
-        Ok(ClientConfig { common, verifier, identity, psks })
+        Ok(ClientConfig { common, verifier, identities, psks })
     }
 }

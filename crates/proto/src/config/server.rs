@@ -1,6 +1,7 @@
 //! The configuration of servers.
 
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use super::common::{Allowed, Means, common_setters};
 use super::{Common, ConfigError, Identity, PeerVerifier, PskLookup};
@@ -33,16 +34,16 @@ impl ClientAuth {
 #[derive(Debug, Clone)]
 pub struct ServerConfig {
     pub(crate) common: Common,
-    /// `None`: only pre-shared keys authenticate us.
-    pub(crate) identity: Option<Identity>,
+    /// In order of preference; empty: only pre-shared keys authenticate us.
+    pub(crate) identities: Vec<Arc<Identity>>,
     pub(crate) client_auth: ClientAuth,
     pub(crate) psks: Option<Arc<dyn PskLookup>>,
 }
 
 impl ServerConfig {
-    /// Begins a configuration. `identity` is what clients see.
+    /// Begins a configuration. `identity` is what clients see, unless others are added.
     pub fn builder(provider: Arc<CryptoProvider>, identity: Identity) -> ServerConfigBuilder {
-        ServerConfigBuilder { identity: Some(identity), ..Self::bare(provider) }
+        Self::bare(provider).with_identity(identity)
     }
 
     /// Begins a configuration for clients that share a key with us, and for no others.
@@ -54,7 +55,7 @@ impl ServerConfig {
         ServerConfigBuilder {
             common: Common::new(provider),
             allowed: Allowed::default(),
-            identity: None,
+            identities: Vec::new(),
             client_auth: ClientAuth::None,
             psks: None,
         }
@@ -73,13 +74,21 @@ impl ServerConfig {
 pub struct ServerConfigBuilder {
     common: Common,
     allowed: Allowed,
-    identity: Option<Identity>,
+    identities: Vec<Arc<Identity>>,
     client_auth: ClientAuth,
     psks: Option<Arc<dyn PskLookup>>,
 }
 
 impl ServerConfigBuilder {
     common_setters!();
+
+    /// Adds another credential, for other names or for clients that cannot make use of those before
+    /// it. Who asks for a name sees the first that is [for that name](Identity::with_names), else the
+    /// first that is for any, else the first of all.
+    pub fn with_identity(mut self, identity: Identity) -> Self {
+        self.identities.push(Arc::new(identity));
+        self
+    }
 
     /// Where to find the keys that we share with clients. Suites with certificates go first, unless
     /// the order is given.
@@ -99,15 +108,15 @@ impl ServerConfigBuilder {
     /// # Errors
     /// What cannot work, see [`ConfigError`].
     pub fn build(self) -> Result<ServerConfig, ConfigError> {
-        let means = Means { certificates: self.identity.is_some(), psk: self.psks.is_some() };
+        let means = Means { certificates: !self.identities.is_empty(), psk: self.psks.is_some() };
         let common = self.common.finish(self.allowed, means)?;
         let serves = |suite: &Suite12| match suite.auth {
-            Some(kind) => self.identity.as_ref().is_some_and(|identity| identity.is_of(kind)),
+            Some(kind) => self.identities.iter().any(|identity| identity.is_of(kind)),
             None => true,
         };
         if !common.suites12().any(serves) {
             return Err(ConfigError::NoCipherSuiteForKey);
         }
-        Ok(ServerConfig { common, identity: self.identity, client_auth: self.client_auth, psks: self.psks })
+        Ok(ServerConfig { common, identities: self.identities, client_auth: self.client_auth, psks: self.psks })
     }
 }

@@ -1,12 +1,14 @@
 //! Our ClientHello, and checking every answer against it (`answers`).
 
 mod answers;
+mod certificates;
 
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 pub(super) use answers::{Agreed12, check_point_formats};
+pub(super) use certificates::AgreedCertificates;
 use gramseal_wire::extension::{
     Alpn, EcPointFormats, ExtendedMasterSecret, ExtensionsBuf, RenegotiationInfo, ServerName as ServerNameExtension,
     SignatureAlgorithms, SupportedGroups,
@@ -18,7 +20,7 @@ use gramseal_wire::{
 };
 use pki_types::ServerName;
 
-use crate::config::{ClientConfig, Common};
+use crate::config::ClientConfig;
 use crate::error::Error;
 
 /// What we offered. Kept until the handshake no longer needs to check answers against it.
@@ -32,7 +34,7 @@ pub(super) struct Offer {
 impl Offer {
     pub(super) fn new(config: Arc<ClientConfig>, name: ServerName<'static>) -> Result<Self, Error> {
         let random = Random(config.common.provider.random_array()?);
-        let extensions = extensions(&config.common, &name)?;
+        let extensions = extensions(&config, &name)?;
         Ok(Self { config, name, random, extensions })
     }
 
@@ -72,7 +74,8 @@ fn host_name<'n>(name: &'n ServerName<'_>) -> Option<&'n str> {
     }
 }
 
-fn extensions(common: &Common, name: &ServerName<'_>) -> Result<ExtensionsBuf, Error> {
+fn extensions(config: &ClientConfig, name: &ServerName<'_>) -> Result<ExtensionsBuf, Error> {
+    let common = &config.common;
     let mut buf = ExtensionsBuf::new();
     if let Some(host) = host_name(name) {
         buf.push(&ServerNameExtension { host_name: host.as_bytes() });
@@ -85,6 +88,7 @@ fn extensions(common: &Common, name: &ServerName<'_>) -> Result<ExtensionsBuf, E
     buf.push(&EcPointFormats { formats: formats.as_list() });
     let schemes: OwnedList<SignatureScheme> = common.verify_schemes().collect();
     buf.push(&SignatureAlgorithms { schemes: schemes.as_list() });
+    certificates::push(&mut buf, config);
     if !common.alpn.is_empty() {
         push_alpn(&mut buf, common.alpn.iter().map(Vec::as_slice))?;
     }
