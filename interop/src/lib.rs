@@ -1,10 +1,12 @@
 //! gramseal against other implementations of DTLS, over real UDP on the loopback interface.
 //!
 //! Owns what the tests share: a blocking driver for our side ([`Node`]), the peers as child
-//! processes ([`openssl`], [`gnutls`]) and the setting up of both. It tests nothing by itself.
+//! processes ([`openssl`], [`gnutls`], [`compiled`]) and the setting up of both. It tests nothing
+//! by itself.
 
 mod check;
 mod command_line;
+pub mod compiled;
 pub mod gnutls;
 mod network;
 mod node;

@@ -121,10 +121,7 @@ impl OpenSsl {
     /// If openssl is not there or does not listen in time.
     #[must_use]
     pub fn listening(self) -> (Process, SocketAddr) {
-        let mut process = self.start();
-        let address = process.wait_alive("ACCEPT", |process| process.value("ACCEPT "));
-        let address = address.parse().unwrap_or_else(|error| panic!("{address:?}: {error}"));
-        (process, address)
+        self.start().listening("ACCEPT ")
     }
 }
 

@@ -1,6 +1,7 @@
 //! A child process with everything it says kept, killed when dropped.
 
 use std::io::{Read, Write as _};
+use std::net::SocketAddr;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -125,6 +126,17 @@ impl Process {
             assert!(waits, "waiting for {what}; {}", self.transcript());
             thread::sleep(GLANCE);
         }
+    }
+
+    /// Waits until it tells after `prefix` where it listens.
+    ///
+    /// # Panics
+    /// If that takes too long, the process ends before, or it tells no address.
+    #[must_use]
+    pub fn listening(mut self, prefix: &str) -> (Self, SocketAddr) {
+        let address = self.wait_alive(prefix, |process| process.value(prefix));
+        let address = address.parse().unwrap_or_else(|error| panic!("{address:?}: {error}"));
+        (self, address)
     }
 
     /// The port of its UDP socket for IPv4, for a program that does not tell it.

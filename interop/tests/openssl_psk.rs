@@ -1,7 +1,6 @@
 //! Pre-shared keys, in both roles, against OpenSSL.
 //!
-//! OpenSSL 3.0 has no ECDHE_PSK suite with AES-GCM; those share everything but the AEAD with the one
-//! with ChaCha20-Poly1305.
+//! OpenSSL 3.0 has no ECDHE_PSK suite with AES-GCM or AES-CCM; Botan has.
 
 use std::sync::Arc;
 

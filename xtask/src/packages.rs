@@ -1,4 +1,4 @@
-//! Debian packages that the tests need: looks for their programs and installs what is missing.
+//! Debian packages that the tests need: looks for a file of each and installs what is missing.
 //!
 //! Never skips: a test without its peer would pass without having tested anything.
 
@@ -7,17 +7,18 @@ use std::process::Command;
 
 use crate::shell::{self, Outcome};
 
-/// A program that tests start, and the Debian package that holds it.
+/// A file that tests need, and the Debian package that holds it.
 pub(crate) struct Needed {
-    pub(crate) program: &'static str,
+    /// The name of a program, or the whole path of another file.
+    pub(crate) file: &'static str,
     pub(crate) package: &'static str,
 }
 
-/// What the interop tests start.
+/// What the interop tests start, and what they compile the other peers with.
 pub(crate) const INTEROP: &[Needed] =
-    &[Needed { program: "openssl", package: "openssl" }, Needed { program: "gnutls-serv", package: "gnutls-bin" }];
+    &[Needed { file: "openssl", package: "openssl" }, Needed { file: "gnutls-serv", package: "gnutls-bin" }];
 
-/// Makes sure that every program is there; as root with `apt-get`, otherwise by telling what to install.
+/// Makes sure that every file is there; as root with `apt-get`, otherwise by telling what to install.
 pub(crate) fn ensure(needed: &[Needed]) -> Outcome {
     let search = std::env::var_os("PATH").unwrap_or_default();
     let folders: Vec<_> = std::env::split_paths(&search).collect();
@@ -41,8 +42,9 @@ pub(crate) fn ensure(needed: &[Needed]) -> Outcome {
 }
 
 fn missing(needed: &[Needed], folders: &[impl AsRef<Path>]) -> Vec<&'static str> {
-    let there = |program: &str| folders.iter().any(|folder| folder.as_ref().join(program).is_file());
-    needed.iter().filter(|needed| !there(needed.program)).map(|needed| needed.package).collect()
+    // Joined to a folder, a whole path stays what it is.
+    let there = |file: &str| folders.iter().any(|folder| folder.as_ref().join(file).is_file());
+    needed.iter().filter(|needed| !there(needed.file)).map(|needed| needed.package).collect()
 }
 
 fn is_root() -> bool {
@@ -54,12 +56,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_absent_programs_are_missing() {
+    fn only_absent_files_are_missing() {
+        let whole_path = crate::own_folder().join("Cargo.toml").display().to_string().leak();
         let needed = [
-            Needed { program: "Cargo.toml", package: "there" },
-            Needed { program: "no-such-program", package: "absent" },
-            Needed { program: "src", package: "folder" },
+            Needed { file: "Cargo.toml", package: "there" },
+            Needed { file: "no-such-program", package: "absent" },
+            Needed { file: "src", package: "folder" },
+            Needed { file: whole_path, package: "also there" },
+            Needed { file: "/no/such/header.h", package: "header" },
         ];
-        assert_eq!(missing(&needed, &[crate::own_folder()]), ["absent", "folder"]);
+        assert_eq!(missing(&needed, &[crate::own_folder()]), ["absent", "folder", "header"]);
     }
 }

@@ -1,0 +1,250 @@
+/* A peer of the interop tests: DTLS 1.2 with Mbed TLS 2.28, as server or client, for one connection.
+ *
+ *   mbedtls server|client PORT [--option value]...
+ *
+ * Prints what peers/README.md lists, sends each line of its input as one payload and prints each
+ * payload that it receives. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <mbedtls/ctr_drbg.h>
+#include <mbedtls/entropy.h>
+#include <mbedtls/net_sockets.h>
+#include <mbedtls/ssl.h>
+#include <mbedtls/ssl_cookie.h>
+#include <mbedtls/timing.h>
+
+#define LABEL "EXPORTER-gramseal-interop"
+#define EXPORTED 32
+
+struct options {
+    int server;
+    const char *port, *suite, *psk, *identity, *ca, *cert, *key, *name, *mtu;
+    int cookies;
+};
+
+struct secrets {
+    unsigned char exported[EXPORTED];
+    int known;
+};
+
+static void fail(const char *what, int code) {
+    fprintf(stderr, "%s: -0x%04x\n", what, (unsigned)-code);
+    exit(1);
+}
+
+static void check(const char *what, int code) {
+    if (code != 0) fail(what, code);
+}
+
+static void print_hex(const unsigned char *bytes, size_t length) {
+    for (size_t i = 0; i < length; i++) printf("%02x", bytes[i]);
+}
+
+static struct options parse(int argc, char **argv) {
+    struct options o = {.cookies = 1};
+    if (argc < 3 || argc % 2 == 0) fail("usage: server|client PORT [--option value]...", 0);
+    o.server = strcmp(argv[1], "server") == 0;
+    o.port = argv[2];
+    for (int i = 3; i < argc; i += 2) {
+        const char *option = argv[i], *value = argv[i + 1];
+        if (!strcmp(option, "--suite")) o.suite = value;
+        else if (!strcmp(option, "--psk")) o.psk = value;
+        else if (!strcmp(option, "--identity")) o.identity = value;
+        else if (!strcmp(option, "--ca")) o.ca = value;
+        else if (!strcmp(option, "--cert")) o.cert = value;
+        else if (!strcmp(option, "--key")) o.key = value;
+        else if (!strcmp(option, "--name")) o.name = value;
+        else if (!strcmp(option, "--mtu")) o.mtu = value;
+        else if (!strcmp(option, "--cookies")) o.cookies = strcmp(value, "off") != 0;
+        else fail(option, 0);
+    }
+    return o;
+}
+
+/* Called when the keys are there: logs the master secret and computes what RFC 5705 exports. */
+static int on_keys(void *context, const unsigned char *master, const unsigned char *block, size_t mac_length,
+                   size_t key_length, size_t iv_length, const unsigned char client_random[32],
+                   const unsigned char server_random[32], mbedtls_tls_prf_types prf) {
+    struct secrets *secrets = context;
+    unsigned char seed[64];
+    (void)block, (void)mac_length, (void)key_length, (void)iv_length;
+    memcpy(seed, client_random, 32);
+    memcpy(seed + 32, server_random, 32);
+    printf("SECRET CLIENT_RANDOM ");
+    print_hex(client_random, 32);
+    printf(" ");
+    print_hex(master, 48);
+    printf("\n");
+    check("PRF", mbedtls_ssl_tls_prf(prf, master, 48, LABEL, seed, sizeof seed, secrets->exported, EXPORTED));
+    secrets->known = 1;
+    return 0;
+}
+
+static size_t from_hex(const char *text, unsigned char *out, size_t room) {
+    size_t length = strlen(text) / 2;
+    if (length > room) fail("key too long", 0);
+    for (size_t i = 0; i < length; i++) {
+        unsigned byte;
+        if (sscanf(text + 2 * i, "%2x", &byte) != 1) fail("no hexadecimal digits", 0);
+        out[i] = (unsigned char)byte;
+    }
+    return length;
+}
+
+static void configure(mbedtls_ssl_config *config, const struct options *o, struct secrets *secrets) {
+    static mbedtls_entropy_context entropy;
+    static mbedtls_ctr_drbg_context random;
+    static mbedtls_ssl_cookie_ctx cookies;
+    static mbedtls_x509_crt roots, chain;
+    static mbedtls_pk_context key;
+    static int suites[2];
+
+    mbedtls_entropy_init(&entropy);
+    mbedtls_ctr_drbg_init(&random);
+    check("random", mbedtls_ctr_drbg_seed(&random, mbedtls_entropy_func, &entropy, NULL, 0));
+    mbedtls_ssl_config_init(config);
+    check("defaults", mbedtls_ssl_config_defaults(config, o->server ? MBEDTLS_SSL_IS_SERVER : MBEDTLS_SSL_IS_CLIENT,
+                                                  MBEDTLS_SSL_TRANSPORT_DATAGRAM, MBEDTLS_SSL_PRESET_DEFAULT));
+    mbedtls_ssl_conf_min_version(config, MBEDTLS_SSL_MAJOR_VERSION_3, MBEDTLS_SSL_MINOR_VERSION_3);
+    mbedtls_ssl_conf_rng(config, mbedtls_ctr_drbg_random, &random);
+    mbedtls_ssl_conf_export_keys_ext_cb(config, on_keys, secrets);
+    mbedtls_ssl_conf_handshake_timeout(config, 500, 8000);
+    if (o->server) {
+        mbedtls_ssl_cookie_init(&cookies);
+        check("cookies", mbedtls_ssl_cookie_setup(&cookies, mbedtls_ctr_drbg_random, &random));
+        if (o->cookies) mbedtls_ssl_conf_dtls_cookies(config, mbedtls_ssl_cookie_write, mbedtls_ssl_cookie_check, &cookies);
+        else mbedtls_ssl_conf_dtls_cookies(config, NULL, NULL, NULL);
+    }
+    if (o->suite) {
+        suites[0] = mbedtls_ssl_get_ciphersuite_id(o->suite);
+        if (suites[0] == 0) fail("unknown suite", 0);
+        mbedtls_ssl_conf_ciphersuites(config, suites);
+    }
+    if (o->psk) {
+        unsigned char bytes[64];
+        size_t length = from_hex(o->psk, bytes, sizeof bytes);
+        check("key", mbedtls_ssl_conf_psk(config, bytes, length, (const unsigned char *)o->identity, strlen(o->identity)));
+    }
+    mbedtls_x509_crt_init(&roots);
+    mbedtls_x509_crt_init(&chain);
+    mbedtls_pk_init(&key);
+    if (o->ca) {
+        check("roots", mbedtls_x509_crt_parse_file(&roots, o->ca));
+        mbedtls_ssl_conf_ca_chain(config, &roots, NULL);
+        mbedtls_ssl_conf_authmode(config, MBEDTLS_SSL_VERIFY_REQUIRED);
+    }
+    if (o->cert) {
+        check("chain", mbedtls_x509_crt_parse_file(&chain, o->cert));
+        check("key", mbedtls_pk_parse_keyfile(&key, o->key, NULL));
+        check("identity", mbedtls_ssl_conf_own_cert(config, &chain, &key));
+    }
+}
+
+static void print_address(int descriptor) {
+    struct sockaddr_in address;
+    socklen_t length = sizeof address;
+    if (getsockname(descriptor, (struct sockaddr *)&address, &length) != 0) fail("getsockname", errno);
+    printf("LISTENING 127.0.0.1:%u\n", ntohs(address.sin_port));
+}
+
+/* The handshake; a server starts again for the hello that answers its cookie. */
+static void handshake(mbedtls_ssl_context *ssl, mbedtls_net_context *peer, const struct options *o) {
+    mbedtls_net_context listener;
+    mbedtls_net_init(&listener);
+    mbedtls_net_init(peer);
+    if (o->server) {
+        check("bind", mbedtls_net_bind(&listener, "127.0.0.1", o->port, MBEDTLS_NET_PROTO_UDP));
+        print_address(listener.fd);
+    } else {
+        check("connect", mbedtls_net_connect(peer, "127.0.0.1", o->port, MBEDTLS_NET_PROTO_UDP));
+    }
+    for (;;) {
+        if (o->server) {
+            unsigned char address[16];
+            size_t length;
+            mbedtls_net_free(peer);
+            check("reset", mbedtls_ssl_session_reset(ssl));
+            check("accept", mbedtls_net_accept(&listener, peer, address, sizeof address, &length));
+            check("address", mbedtls_ssl_set_client_transport_id(ssl, address, length));
+        }
+        mbedtls_ssl_set_bio(ssl, peer, mbedtls_net_send, mbedtls_net_recv, mbedtls_net_recv_timeout);
+        int code;
+        do code = mbedtls_ssl_handshake(ssl);
+        while (code == MBEDTLS_ERR_SSL_WANT_READ || code == MBEDTLS_ERR_SSL_WANT_WRITE);
+        if (code == 0) return;
+        if (code != MBEDTLS_ERR_SSL_HELLO_VERIFY_REQUIRED) fail("HANDSHAKE FAILED", code);
+    }
+}
+
+/* Payloads until the peer closes; the return value says whether there is more to expect. */
+static int print_payloads(mbedtls_ssl_context *ssl) {
+    unsigned char buffer[16384];
+    for (;;) {
+        int length = mbedtls_ssl_read(ssl, buffer, sizeof buffer);
+        if (length == MBEDTLS_ERR_SSL_WANT_READ || length == MBEDTLS_ERR_SSL_TIMEOUT) return 1;
+        if (length == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY || length == 0) {
+            printf("CLOSED BY PEER\n");
+            return 0;
+        }
+        if (length < 0) fail("READING FAILED", length);
+        printf("%.*s", length, (const char *)buffer);
+    }
+}
+
+static void exchange(mbedtls_ssl_context *ssl, mbedtls_net_context *peer) {
+    char line[4096];
+    size_t filled = 0;
+    struct pollfd both[2] = {{.fd = peer->fd, .events = POLLIN}, {.fd = STDIN_FILENO, .events = POLLIN}};
+    mbedtls_net_set_nonblock(peer);
+    mbedtls_ssl_set_bio(ssl, peer, mbedtls_net_send, mbedtls_net_recv, NULL);
+    for (;;) {
+        if (!print_payloads(ssl)) return;
+        poll(both, 2, 100);
+        if (!(both[1].revents & (POLLIN | POLLHUP))) continue;
+        ssize_t length = read(STDIN_FILENO, line + filled, sizeof line - filled);
+        if (length <= 0) {
+            mbedtls_ssl_close_notify(ssl);
+            return;
+        }
+        filled += (size_t)length;
+        for (char *end; (end = memchr(line, '\n', filled)) != NULL;) {
+            size_t used = (size_t)(end - line) + 1;
+            if (mbedtls_ssl_write(ssl, (unsigned char *)line, used) != (int)used) fail("WRITING FAILED", 0);
+            filled -= used;
+            memmove(line, line + used, filled);
+        }
+    }
+}
+
+int main(int argc, char **argv) {
+    struct options o = parse(argc, argv);
+    struct secrets secrets = {.known = 0};
+    mbedtls_ssl_config config;
+    mbedtls_ssl_context ssl;
+    mbedtls_net_context peer;
+    mbedtls_timing_delay_context timer;
+
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    configure(&config, &o, &secrets);
+    mbedtls_ssl_init(&ssl);
+    check("setup", mbedtls_ssl_setup(&ssl, &config));
+    mbedtls_ssl_set_timer_cb(&ssl, &timer, mbedtls_timing_set_delay, mbedtls_timing_get_delay);
+    if (o.mtu) mbedtls_ssl_set_mtu(&ssl, (uint16_t)atoi(o.mtu));
+    if (o.name) check("name", mbedtls_ssl_set_hostname(&ssl, o.name));
+    handshake(&ssl, &peer, &o);
+    if (!secrets.known) fail("no keys", 0);
+    printf("EXPORTED ");
+    print_hex(secrets.exported, EXPORTED);
+    printf("\nCONNECTED %s %s\n", mbedtls_ssl_get_version(&ssl), mbedtls_ssl_get_ciphersuite(&ssl));
+    exchange(&ssl, &peer);
+    return 0;
+}
