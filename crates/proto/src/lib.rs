@@ -13,7 +13,8 @@
 //! - What an outsider sends is at most a [`Discard`], which is counted; an [`Error`] ends an
 //!   association.
 //!
-//! Feature `std` (off by default) adds `Instant::now`, a clock for callers that have none of their own.
+//! Feature `std` (off by default) adds `Instant::now`, a clock for callers that have none of their own, and what
+//! [`session`] keeps in memory.
 
 #![no_std]
 #![warn(clippy::std_instead_of_core, clippy::std_instead_of_alloc, clippy::alloc_instead_of_core)]
@@ -33,6 +34,7 @@ mod handshake;
 mod keylog;
 mod message;
 mod record;
+pub mod session;
 mod suite;
 mod time;
 mod trace;
@@ -41,7 +43,7 @@ pub use connection::{CloseReason, Connection, Event, ExportError, FirstHello, Re
 pub use discard::{Discard, DiscardCounts};
 pub use error::{AlertReceived, CertificateFault, Error, Incompatible, LocalFault, PeerFault, SendError, TimedOut};
 pub use gramseal_wire as wire;
-pub use handshake::{Deferred, Negotiated, Settled};
+pub use handshake::Negotiated;
 pub use keylog::KeyLog;
 pub use pki_types;
 pub use time::Instant;

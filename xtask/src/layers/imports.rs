@@ -17,13 +17,13 @@ const FOUNDATION: [&str; 8] = ["crypto", "discard", "error", "keylog", "message"
 /// A top-level module of `proto` and the others that it may name beside [`FOUNDATION`].
 ///
 /// `record`, `flight` and `handshake` must never stand in each other's list: each can then be read, tested and
-/// replaced alone. `session` (resumption) has its place before it has a file.
+/// replaced alone. `session` stands below `config`: it knows no rule.
 const LAYERS: [(&str, &[&str]); 7] = [
-    ("config", &[]),
+    ("config", &["session"]),
     ("record", &[]),
     ("flight", &[]),
     ("handshake", &["config", "session"]),
-    ("session", &["config", "handshake"]),
+    ("session", &[]),
     ("connection", &["config", "flight", "handshake", "record", "session"]),
     ("endpoint", &["config", "connection", "flight", "handshake", "record", "session"]),
 ];

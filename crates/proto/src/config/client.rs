@@ -5,8 +5,9 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::common::{Allowed, Means, common_setters};
-use super::{Common, ConfigError, Identity, PeerVerifier, Psk};
+use super::{ClientSessions, Common, ConfigError, Identity, PeerVerifier, Psk};
 use crate::crypto::CryptoProvider;
+use crate::session::ClientSessionStore;
 
 /// What a client needs to know; shared by all its connections.
 #[derive(Debug, Clone)]
@@ -14,9 +15,10 @@ pub struct ClientConfig {
     pub(crate) common: Common,
     /// `None`: servers with certificates are not accepted.
     pub(crate) verifier: Option<Arc<dyn PeerVerifier>>,
-    /// In order of preference.
-    pub(crate) identities: Vec<Arc<Identity>>,
+    pub(crate) identity: Option<Identity>,
     pub(crate) psks: Vec<Psk>,
+    /// `None`: no session is resumed.
+    pub(crate) sessions: Option<ClientSessions>,
 }
 
 impl ClientConfig {
@@ -35,8 +37,9 @@ impl ClientConfig {
             common: Common::new(provider),
             allowed: Allowed::default(),
             verifier: None,
-            identities: Vec::new(),
+            identity: None,
             psks: Vec::new(),
+            session_store: None,
         }
     }
 }
@@ -48,8 +51,9 @@ pub struct ClientConfigBuilder {
     common: Common,
     allowed: Allowed,
     verifier: Option<Arc<dyn PeerVerifier>>,
-    identities: Vec<Arc<Identity>>,
+    identity: Option<Identity>,
     psks: Vec<Psk>,
+    session_store: Option<Arc<dyn ClientSessionStore>>,
 }
 
 impl ClientConfigBuilder {
@@ -62,10 +66,16 @@ impl ClientConfigBuilder {
         self
     }
 
-    /// Adds a credential to show to servers that ask for one, most preferred first. A server sees the
-    /// first that it can make use of: see [`Identity`].
+    /// The certificate to show to servers that ask for one.
     pub fn with_identity(mut self, identity: Identity) -> Self {
-        self.identities.push(Arc::new(identity));
+        self.identity = Some(identity);
+        self
+    }
+
+    /// Resumes sessions by id or ticket, and keeps them in `store`. Default: every handshake is a full
+    /// one. Several configurations can share a store; each finds only what fits its settings.
+    pub fn with_session_store(mut self, store: Arc<dyn ClientSessionStore>) -> Self {
+        self.session_store = Some(store);
         self
     }
 
@@ -74,8 +84,12 @@ impl ClientConfigBuilder {
     /// # Errors
     /// What cannot work, see [`ConfigError`].
     pub fn build(self) -> Result<ClientConfig, ConfigError> {
-        let Self { common, allowed, verifier, identities, psks } = self;
+        let Self { common, allowed, verifier, identity, psks, session_store } = self;
         let common = common.finish(allowed, Means { certificates: verifier.is_some(), psk: !psks.is_empty() })?;
-        Ok(ClientConfig { common, verifier, identities, psks })
+        let sessions = match session_store {
+            Some(store) => Some(ClientSessions::new(store, &common, verifier.as_deref(), identity.as_ref())?),
+            None => None,
+        };
+        Ok(ClientConfig { common, verifier, identity, psks, sessions })
     }
 }

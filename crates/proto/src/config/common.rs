@@ -86,6 +86,7 @@ pub(crate) struct Common {
     pub(crate) transport: Transport,
     pub(crate) key_log: Option<Arc<dyn KeyLog>>,
     pub(crate) trace: Option<Arc<dyn Trace>>,
+    pub(crate) session_context: Option<Vec<u8>>,
 }
 
 impl Common {
@@ -100,6 +101,7 @@ impl Common {
             transport: Transport::default(),
             key_log: None,
             trace: None,
+            session_context: None,
         }
     }
 
@@ -227,6 +229,14 @@ macro_rules! common_setters {
         /// Shows every handshake message to `trace`.
         pub fn with_trace(mut self, trace: alloc::sync::Arc<dyn $crate::Trace>) -> Self {
             self.common.trace = Some(trace);
+            self
+        }
+
+        /// Says that sessions may be resumed under every configuration of this role with the same
+        /// `context`, although their verifiers may differ. By default it is the verifier's
+        /// [`session_context`]($crate::config::PeerVerifier::session_context) that must be the same.
+        pub fn with_session_context(mut self, context: impl Into<alloc::vec::Vec<u8>>) -> Self {
+            self.common.session_context = Some(context.into());
             self
         }
     };

@@ -1,11 +1,11 @@
 //! The configuration of servers.
 
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 
 use super::common::{Allowed, Means, common_setters};
-use super::{Common, ConfigError, Identity, PeerVerifier, PskLookup};
+use super::{Common, ConfigError, Identity, PeerVerifier, PskLookup, ServerSessions};
 use crate::crypto::CryptoProvider;
+use crate::session::{ServerSessionStore, TicketSealer};
 use crate::suite::Suite12;
 
 /// Whether clients show certificates.
@@ -34,16 +34,17 @@ impl ClientAuth {
 #[derive(Debug, Clone)]
 pub struct ServerConfig {
     pub(crate) common: Common,
-    /// In order of preference; empty: only pre-shared keys authenticate us.
-    pub(crate) identities: Vec<Arc<Identity>>,
+    /// `None`: only pre-shared keys authenticate us.
+    pub(crate) identity: Option<Identity>,
     pub(crate) client_auth: ClientAuth,
     pub(crate) psks: Option<Arc<dyn PskLookup>>,
+    pub(crate) sessions: ServerSessions,
 }
 
 impl ServerConfig {
-    /// Begins a configuration. `identity` is what clients see, unless others are added.
+    /// Begins a configuration. `identity` is what clients see.
     pub fn builder(provider: Arc<CryptoProvider>, identity: Identity) -> ServerConfigBuilder {
-        Self::bare(provider).with_identity(identity)
+        ServerConfigBuilder { identity: Some(identity), ..Self::bare(provider) }
     }
 
     /// Begins a configuration for clients that share a key with us, and for no others.
@@ -55,9 +56,11 @@ impl ServerConfig {
         ServerConfigBuilder {
             common: Common::new(provider),
             allowed: Allowed::default(),
-            identities: Vec::new(),
+            identity: None,
             client_auth: ClientAuth::None,
             psks: None,
+            session_store: None,
+            ticket_sealer: None,
         }
     }
 
@@ -74,21 +77,15 @@ impl ServerConfig {
 pub struct ServerConfigBuilder {
     common: Common,
     allowed: Allowed,
-    identities: Vec<Arc<Identity>>,
+    identity: Option<Identity>,
     client_auth: ClientAuth,
     psks: Option<Arc<dyn PskLookup>>,
+    session_store: Option<Arc<dyn ServerSessionStore>>,
+    ticket_sealer: Option<Arc<dyn TicketSealer>>,
 }
 
 impl ServerConfigBuilder {
     common_setters!();
-
-    /// Adds another credential, for other names or for clients that cannot make use of those before
-    /// it. Who asks for a name sees the first that is [for that name](Identity::with_names), else the
-    /// first that is for any, else the first of all.
-    pub fn with_identity(mut self, identity: Identity) -> Self {
-        self.identities.push(Arc::new(identity));
-        self
-    }
 
     /// Where to find the keys that we share with clients. Suites with certificates go first, unless
     /// the order is given.
@@ -103,20 +100,36 @@ impl ServerConfigBuilder {
         self
     }
 
+    /// Keeps sessions in `store` and lets clients resume them by id (RFC 5246 §7.3). Default: no
+    /// session is kept.
+    pub fn with_session_store(mut self, store: Arc<dyn ServerSessionStore>) -> Self {
+        self.session_store = Some(store);
+        self
+    }
+
+    /// Gives sessions to clients as tickets and lets them resume with these (RFC 5077). Default: no
+    /// tickets. Beside a session store, it serves the clients that ask for tickets.
+    pub fn with_ticket_sealer(mut self, sealer: Arc<dyn TicketSealer>) -> Self {
+        self.ticket_sealer = Some(sealer);
+        self
+    }
+
     /// Checks the whole.
     ///
     /// # Errors
     /// What cannot work, see [`ConfigError`].
     pub fn build(self) -> Result<ServerConfig, ConfigError> {
-        let means = Means { certificates: !self.identities.is_empty(), psk: self.psks.is_some() };
+        let means = Means { certificates: self.identity.is_some(), psk: self.psks.is_some() };
         let common = self.common.finish(self.allowed, means)?;
         let serves = |suite: &Suite12| match suite.auth {
-            Some(kind) => self.identities.iter().any(|identity| identity.is_of(kind)),
+            Some(kind) => self.identity.as_ref().is_some_and(|identity| identity.is_of(kind)),
             None => true,
         };
         if !common.suites12().any(serves) {
             return Err(ConfigError::NoCipherSuiteForKey);
         }
-        Ok(ServerConfig { common, identities: self.identities, client_auth: self.client_auth, psks: self.psks })
+        let Self { identity, client_auth, psks, session_store, ticket_sealer, .. } = self;
+        let sessions = ServerSessions::new(session_store, ticket_sealer, &common, &client_auth)?;
+        Ok(ServerConfig { common, identity, client_auth, psks, sessions })
     }
 }

@@ -1,0 +1,156 @@
+//! Stores in memory, of bounded size.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::sync::Arc;
+use core::fmt;
+use core::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use pki_types::UnixTime;
+
+use super::lru::{Bounds, Lru};
+use super::{CONTEXT_LEN, ClientSessionStore, Clock, ServerSessionStore, Session};
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Sessions of a client, in memory: one for each server and each kind of settings. What was used
+/// least recently is forgotten when it is full.
+pub struct ClientSessionCache {
+    clock: Clock,
+    lifetime: Duration,
+    sessions: Mutex<Lru<ClientKey, Session>>,
+}
+
+type ClientKey = (String, [u8; CONTEXT_LEN]);
+
+impl ClientSessionCache {
+    /// A store for at most `servers` sessions of together at most `bytes` bytes. `clock` gives the time
+    /// of day, usually `UnixTime::now`.
+    pub fn new(servers: usize, bytes: usize, clock: impl Fn() -> UnixTime + Send + Sync + 'static) -> Self {
+        let sessions = Mutex::new(Lru::new(Bounds { entries: servers, bytes }));
+        Self { clock: Arc::new(clock), lifetime: DAY, sessions }
+    }
+
+    /// How long a session is offered after its full handshake. Default 24 hours.
+    #[must_use]
+    pub fn with_lifetime(mut self, lifetime: Duration) -> Self {
+        self.lifetime = lifetime;
+        self
+    }
+
+    /// How many sessions it holds.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        lock(&self.sessions).len()
+    }
+
+    /// Whether it holds none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl ClientSessionStore for ClientSessionCache {
+    fn now(&self) -> UnixTime {
+        (self.clock)()
+    }
+
+    fn lifetime(&self) -> Duration {
+        self.lifetime
+    }
+
+    fn take(&self, server_name: &str, context: &[u8; CONTEXT_LEN]) -> Option<Session> {
+        lock(&self.sessions).remove(&(server_name.into(), *context))
+    }
+
+    fn put(&self, session: Session) {
+        let key = (session.server_name().unwrap_or_default().into(), *session.context());
+        let size = session.size();
+        lock(&self.sessions).insert(key, session, size);
+    }
+}
+
+impl fmt::Debug for ClientSessionCache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientSessionCache").field("len", &self.len()).finish_non_exhaustive()
+    }
+}
+
+/// Sessions of a server by id, in memory. What was used least recently is forgotten when it is full.
+pub struct ServerSessionCache {
+    clock: Clock,
+    lifetime: Duration,
+    sessions: Mutex<Lru<Box<[u8]>, Arc<Session>>>,
+}
+
+impl ServerSessionCache {
+    /// A store for at most `sessions` sessions of together at most `bytes` bytes. `clock` gives the
+    /// time of day, usually `UnixTime::now`.
+    pub fn new(sessions: usize, bytes: usize, clock: impl Fn() -> UnixTime + Send + Sync + 'static) -> Self {
+        let sessions = Mutex::new(Lru::new(Bounds { entries: sessions, bytes }));
+        Self { clock: Arc::new(clock), lifetime: DAY, sessions }
+    }
+
+    /// How long a session can be resumed after its full handshake. Default 24 hours.
+    #[must_use]
+    pub fn with_lifetime(mut self, lifetime: Duration) -> Self {
+        self.lifetime = lifetime;
+        self
+    }
+
+    /// How many sessions it holds.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        lock(&self.sessions).len()
+    }
+
+    /// Whether it holds none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl ServerSessionStore for ServerSessionCache {
+    fn now(&self) -> UnixTime {
+        (self.clock)()
+    }
+
+    fn lifetime(&self) -> Duration {
+        self.lifetime
+    }
+
+    fn put(&self, id: &[u8], session: Session) {
+        let size = session.size();
+        lock(&self.sessions).insert(id.into(), Arc::new(session), size);
+    }
+
+    fn get(&self, id: &[u8]) -> Option<Arc<Session>> {
+        let now = self.now();
+        let mut sessions = lock(&self.sessions);
+        let id = id.into();
+        let session = sessions.get(&id)?.clone();
+        if session.is_expired(now) {
+            sessions.remove(&id);
+            return None;
+        }
+        Some(session)
+    }
+
+    fn remove(&self, id: &[u8]) {
+        lock(&self.sessions).remove(&id.into());
+    }
+}
+
+impl fmt::Debug for ServerSessionCache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerSessionCache").field("len", &self.len()).finish_non_exhaustive()
+    }
+}
+
+/// Nothing is left half done when a holder of the lock panics: what it guards stays valid.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

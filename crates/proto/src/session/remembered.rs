@@ -1,0 +1,348 @@
+//! What is remembered of a handshake, and its bytes.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use core::time::Duration;
+
+use gramseal_wire::{CipherSuite, DecodeError, NamedGroup, ProtocolVersion, Reader, SignatureScheme, Writer};
+use pki_types::{CertificateDer, UnixTime};
+use zeroize::Zeroizing;
+
+use crate::crypto::Hash;
+
+/// Bytes in what stands for the settings that a session belongs to.
+pub const CONTEXT_LEN: usize = 32;
+
+/// Bytes in the longest session id (RFC 5246 §7.4.1.2).
+pub(crate) const MAX_SESSION_ID_LEN: usize = 32;
+
+/// Bytes in the master secret of 1.2 (RFC 5246 §8.1).
+const MASTER_SECRET_LEN: usize = 48;
+
+/// The first byte of an encoded session. Any change of what follows takes another number.
+const FORMAT: u8 = 1;
+
+/// How far the clocks of hosts that share sessions may be apart, in seconds.
+const CLOCK_SKEW: u64 = 60;
+
+/// A session that can be resumed: everything that the abbreviated handshake does not say again.
+///
+/// It holds the secret of the session, wiped when dropped. `Debug` does not show it,
+/// [`to_bytes`](Self::to_bytes) does.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Session {
+    pub(crate) version: ProtocolVersion,
+    pub(crate) cipher_suite: CipherSuite,
+    /// On the heap, so that a move leaves no copy behind that nobody wipes.
+    pub(crate) secret: Zeroizing<Vec<u8>>,
+    pub(crate) context: [u8; CONTEXT_LEN],
+    pub(crate) server_name: Option<String>,
+    pub(crate) alpn: Option<Vec<u8>>,
+    pub(crate) psk_identity: Option<Vec<u8>>,
+    pub(crate) peer_certificates: Vec<CertificateDer<'static>>,
+    pub(crate) group: Option<NamedGroup>,
+    pub(crate) peer_signature_scheme: Option<SignatureScheme>,
+    /// Seconds since 1970, as is `expires`.
+    pub(crate) established: u64,
+    pub(crate) expires: u64,
+    /// How the client names it; both are empty on a server.
+    pub(crate) id: Vec<u8>,
+    pub(crate) ticket: Vec<u8>,
+}
+
+impl Session {
+    /// The version that it was made with.
+    #[must_use]
+    pub fn version(&self) -> ProtocolVersion {
+        self.version
+    }
+
+    /// Its cipher suite.
+    #[must_use]
+    pub fn cipher_suite(&self) -> CipherSuite {
+        self.cipher_suite
+    }
+
+    /// On a client: the host name, in lower case, or the address that it connected to. On a server: the
+    /// host name that the client asked for, if it did.
+    #[must_use]
+    pub fn server_name(&self) -> Option<&str> {
+        self.server_name.as_deref()
+    }
+
+    /// Stands for the settings of the side that keeps it: whom to trust, and on a client also who it
+    /// is and which application protocols it offers. Under other settings the session is not resumed.
+    #[must_use]
+    pub fn context(&self) -> &[u8; CONTEXT_LEN] {
+        &self.context
+    }
+
+    /// When the full handshake took place.
+    #[must_use]
+    pub fn established(&self) -> UnixTime {
+        UnixTime::since_unix_epoch(Duration::from_secs(self.established))
+    }
+
+    /// From when on it is not resumed any more.
+    #[must_use]
+    pub fn expires(&self) -> UnixTime {
+        UnixTime::since_unix_epoch(Duration::from_secs(self.expires))
+    }
+
+    /// Whether the time of day is outside the session's life.
+    #[must_use]
+    pub fn is_expired(&self, now: UnixTime) -> bool {
+        // A clock that was set back must not lengthen a life.
+        now.as_secs() >= self.expires || now.as_secs().saturating_add(CLOCK_SKEW) < self.established
+    }
+
+    /// Bytes that it occupies, roughly.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let certificates: usize = self.peer_certificates.iter().map(|certificate| 32 + certificate.len()).sum();
+        size_of::<Self>()
+            + self.secret.len()
+            + self.server_name.as_ref().map_or(0, String::len)
+            + self.alpn.as_ref().map_or(0, Vec::len)
+            + self.psk_identity.as_ref().map_or(0, Vec::len)
+            + self.id.len()
+            + self.ticket.len()
+            + certificates
+    }
+
+    /// The session as bytes that [`from_bytes`](Self::from_bytes) reads again, here or elsewhere.
+    ///
+    /// **They hold the session's secret**: whoever reads them can read its traffic and pose as either
+    /// side. RFC 5246 §F.1.4 advises against stable storage where others may read it.
+    #[must_use]
+    pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
+        // Enough room from the start: growing would leave copies of the secret behind.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(64 + self.size()));
+        let mut w = Writer::new(&mut bytes);
+        w.u8(FORMAT);
+        w.u16(self.version.0);
+        w.u16(self.cipher_suite.0);
+        w.u64(self.established);
+        w.u64(self.expires);
+        w.u16(self.group.map_or(0, |group| group.0));
+        w.u16(self.peer_signature_scheme.map_or(0, |scheme| scheme.0));
+        w.vec8(|w| w.bytes(&self.secret));
+        w.bytes(&self.context);
+        optional(&mut w, self.server_name.as_ref().map(String::as_bytes));
+        optional(&mut w, self.alpn.as_deref());
+        optional(&mut w, self.psk_identity.as_deref());
+        w.vec24(|w| {
+            for certificate in &self.peer_certificates {
+                w.vec24(|w| w.bytes(certificate));
+            }
+        });
+        w.vec8(|w| w.bytes(&self.id));
+        w.vec16(|w| w.bytes(&self.ticket));
+        // All came from messages whose length fields are no longer than these; if a name did not fit,
+        // nothing could read the bytes, and a full handshake would follow.
+        if w.finish().is_err() {
+            bytes.clear();
+        }
+        bytes
+    }
+
+    /// Reads what [`to_bytes`](Self::to_bytes) made.
+    ///
+    /// # Errors
+    /// If the bytes are damaged or of a version of gramseal with another format.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, BadSession> {
+        let mut r = Reader::new(bytes);
+        if r.u8()? != FORMAT {
+            return Err(BadSession::UnknownFormat);
+        }
+        let session = Self {
+            version: ProtocolVersion(r.u16()?),
+            cipher_suite: CipherSuite(r.u16()?),
+            established: r.u64()?,
+            expires: r.u64()?,
+            group: Some(NamedGroup(r.u16()?)).filter(|group| group.0 != 0),
+            peer_signature_scheme: Some(SignatureScheme(r.u16()?)).filter(|scheme| scheme.0 != 0),
+            secret: Zeroizing::new(r.vec8()?.to_vec()),
+            context: r.array()?,
+            server_name: match read_optional(&mut r)? {
+                Some(name) => Some(core::str::from_utf8(name).map_err(|_| BadSession::Malformed)?.into()),
+                None => None,
+            },
+            alpn: read_optional(&mut r)?.map(<[u8]>::to_vec),
+            psk_identity: read_optional(&mut r)?.map(<[u8]>::to_vec),
+            peer_certificates: read_certificates(r.vec24()?)?,
+            id: r.vec8()?.to_vec(),
+            ticket: r.vec16()?.to_vec(),
+        };
+        r.finish()?;
+        let secret_fits = session.version != ProtocolVersion::DTLS1_2 || session.secret.len() == MASTER_SECRET_LEN;
+        if secret_fits && session.id.len() <= MAX_SESSION_ID_LEN { Ok(session) } else { Err(BadSession::Malformed) }
+    }
+}
+
+fn optional(w: &mut Writer<'_>, value: Option<&[u8]>) {
+    w.u8(u8::from(value.is_some()));
+    if let Some(value) = value {
+        w.vec16(|w| w.bytes(value));
+    }
+}
+
+fn read_optional<'a>(r: &mut Reader<'a>) -> Result<Option<&'a [u8]>, BadSession> {
+    match r.u8()? {
+        0 => Ok(None),
+        1 => Ok(Some(r.vec16()?)),
+        _ => Err(BadSession::Malformed),
+    }
+}
+
+fn read_certificates(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, BadSession> {
+    let (mut r, mut certificates) = (Reader::new(bytes), Vec::new());
+    while !r.is_empty() {
+        certificates.push(CertificateDer::from(r.vec24()?.to_vec()));
+    }
+    Ok(certificates)
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("version", &self.version)
+            .field("cipher_suite", &self.cipher_suite)
+            .field("server_name", &self.server_name)
+            .field("established", &self.established)
+            .field("expires", &self.expires)
+            .field("ticket", &!self.ticket.is_empty())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Bytes that are no session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BadSession {
+    /// They are of another version of gramseal.
+    UnknownFormat,
+    /// They are damaged, or were never a session.
+    Malformed,
+}
+
+impl From<DecodeError> for BadSession {
+    fn from(_: DecodeError) -> Self {
+        Self::Malformed
+    }
+}
+
+impl fmt::Display for BadSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::UnknownFormat => "the session is in the format of another version",
+            Self::Malformed => "the session cannot be read",
+        })
+    }
+}
+
+impl core::error::Error for BadSession {}
+
+/// What stands for the settings in `parts`, whose lengths count.
+pub(crate) fn context<'p>(hash: &dyn Hash, parts: impl IntoIterator<Item = &'p [u8]>) -> [u8; CONTEXT_LEN] {
+    let mut running = hash.start();
+    for part in parts {
+        running.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        running.update(part);
+    }
+    let mut context = [0; CONTEXT_LEN];
+    for (to, from) in context.iter_mut().zip(running.current().as_ref()) {
+        *to = *from;
+    }
+    context
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use alloc::format;
+    use alloc::vec;
+
+    use super::*;
+
+    pub(in crate::session) fn session() -> Session {
+        Session {
+            version: ProtocolVersion::DTLS1_2,
+            cipher_suite: CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+            secret: Zeroizing::new(vec![0xAB; 48]),
+            context: [3; CONTEXT_LEN],
+            server_name: Some("server.example".into()),
+            alpn: Some(b"coap".to_vec()),
+            psk_identity: Some(b"me\0".to_vec()),
+            peer_certificates: vec![CertificateDer::from(vec![1; 300]), CertificateDer::from(vec![2; 20])],
+            group: Some(NamedGroup::X25519),
+            peer_signature_scheme: Some(SignatureScheme::ECDSA_SECP256R1_SHA256),
+            established: 1_000_000,
+            expires: 1_000_600,
+            id: vec![4; 32],
+            ticket: vec![5; 100],
+        }
+    }
+
+    fn bare() -> Session {
+        Session {
+            server_name: None,
+            alpn: None,
+            psk_identity: None,
+            peer_certificates: Vec::new(),
+            group: None,
+            peer_signature_scheme: None,
+            id: Vec::new(),
+            ticket: Vec::new(),
+            ..session()
+        }
+    }
+
+    #[test]
+    fn a_session_comes_back_from_its_bytes() {
+        for session in [session(), bare(), Session { psk_identity: Some(Vec::new()), ..bare() }] {
+            let bytes = session.to_bytes();
+            assert!(bytes.capacity() >= bytes.len() && bytes.len() <= 64 + session.size(), "it never had to grow");
+            assert_eq!(Session::from_bytes(&bytes), Ok(session));
+        }
+    }
+
+    #[test]
+    fn damaged_bytes_are_refused() {
+        let bytes = session().to_bytes();
+        for len in 0..bytes.len() {
+            assert_eq!(Session::from_bytes(&bytes[..len]), Err(BadSession::Malformed), "{len}");
+        }
+        assert_eq!(Session::from_bytes(&[&bytes[..], &[0]].concat()), Err(BadSession::Malformed));
+        let mut other = bytes.to_vec();
+        other[0] = FORMAT + 1;
+        assert_eq!(Session::from_bytes(&other), Err(BadSession::UnknownFormat));
+        let short = Session { secret: Zeroizing::new(vec![1; 47]), ..session() };
+        assert_eq!(Session::from_bytes(&short.to_bytes()), Err(BadSession::Malformed));
+        let long = Session { id: vec![1; 33], ..session() };
+        assert_eq!(Session::from_bytes(&long.to_bytes()), Err(BadSession::Malformed));
+    }
+
+    #[test]
+    fn the_secret_is_not_shown() {
+        let shown = format!("{:?}", session());
+        assert!(!shown.contains("171") && !shown.contains("abab") && !shown.contains("ABAB"), "{shown}");
+    }
+
+    #[test]
+    fn a_life_has_two_ends() {
+        let at = |secs| UnixTime::since_unix_epoch(Duration::from_secs(secs));
+        for (now, expired) in
+            [(1_000_000, false), (1_000_599, false), (1_000_600, true), (999_940, false), (999_939, true)]
+        {
+            assert_eq!(session().is_expired(at(now)), expired, "{now}");
+        }
+    }
+
+    #[test]
+    fn parts_of_a_context_do_not_run_into_each_other() {
+        let hash = &crate::crypto::test_hash::SHA256;
+        assert_ne!(context(hash, [&b"ab"[..], b"c"]), context(hash, [&b"a"[..], b"bc"]));
+        assert_ne!(context(hash, [&b"ab"[..]]), context(hash, [&b"ab"[..], b""]));
+    }
+}

@@ -1,0 +1,249 @@
+//! Keys that seal sessions into tickets (RFC 5077 §4, §5).
+//!
+//! ```text
+//! struct {
+//!     opaque key_name[8];          // which key of which period
+//!     opaque seed[16];             // random, makes the key of this ticket
+//!     opaque sealed_session[..];   // AEAD with that key, and its tag
+//! } ticket;
+//! ```
+//!
+//! Each ticket has an AEAD key of its own, so that no nonce can repeat however many hosts seal. Time
+//! is cut into periods; the key of the next period follows from the one before and not the other way
+//! round, so that what is forgotten stays so (RFC 9325 §3.4). Hosts that begin with one secret have the
+//! same keys at all times and accept each other's tickets.
+
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::fmt;
+use core::time::Duration;
+use std::sync::{Mutex, PoisonError};
+
+use pki_types::UnixTime;
+use zeroize::Zeroizing;
+
+use super::{Clock, OpenedTicket, TicketSealer};
+use crate::crypto::{Aead, AeadAlgorithm, CryptoError, CryptoProvider, Hash, HashAlgorithm, HmacKey, NONCE_LEN};
+
+const NAME_LEN: usize = 8;
+const SEED_LEN: usize = 16;
+const HEADER_LEN: usize = NAME_LEN + SEED_LEN;
+
+// The labels keep the uses of a period's key apart.
+const NAME_LABEL: &[u8] = b"gramseal ticket key name";
+const NEXT_LABEL: &[u8] = b"gramseal ticket next period";
+const SEAL_LABEL: &[u8] = b"gramseal ticket";
+
+/// A secret that has come of age by more periods than this is taken for a clock that went astray.
+const MAX_PERIODS: u64 = 100_000;
+
+/// A secret for [`TicketKeys`] that hosts share.
+pub struct TicketSecret {
+    bytes: Zeroizing<[u8; Self::LEN]>,
+    since: UnixTime,
+}
+
+impl TicketSecret {
+    /// Bytes in a secret.
+    pub const LEN: usize = 32;
+
+    /// A secret that must be random and known to nobody else, in use since `since`: all hosts must give
+    /// the same time, which must not lie ahead.
+    #[must_use]
+    pub fn new(bytes: &[u8; Self::LEN], since: UnixTime) -> Self {
+        Self { bytes: Zeroizing::new(*bytes), since }
+    }
+}
+
+impl fmt::Debug for TicketSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TicketSecret").field("since", &self.since).finish_non_exhaustive()
+    }
+}
+
+/// Keys that seal sessions into tickets and change by themselves.
+///
+/// Tickets of the current period and of the one before are accepted; a session lives one period, so
+/// none dies with its key.
+pub struct TicketKeys {
+    clock: Clock,
+    period: Duration,
+    provider: Arc<CryptoProvider>,
+    hash: &'static dyn Hash,
+    aead: &'static dyn Aead,
+    /// The first one seals, all open.
+    chains: Mutex<Vec<Chain>>,
+}
+
+impl TicketKeys {
+    /// How long one key seals, unless something else is asked for.
+    pub const DEFAULT_PERIOD: Duration = Duration::from_secs(12 * 60 * 60);
+
+    /// Keys of this process alone, from the provider's random source. `clock` gives the time of day,
+    /// usually `UnixTime::now`.
+    ///
+    /// # Errors
+    /// If that source fails or the provider lacks SHA-256 or every AEAD with tags of 16 bytes.
+    pub fn random(
+        provider: Arc<CryptoProvider>,
+        clock: impl Fn() -> UnixTime + Send + Sync + 'static,
+    ) -> Result<Self, CryptoError> {
+        let bytes = Zeroizing::new(provider.random_array()?);
+        let secret = TicketSecret::new(&bytes, clock());
+        Self::shared(provider, clock, Self::DEFAULT_PERIOD, &[secret])
+    }
+
+    /// Keys from secrets that other hosts have, too. The first one seals; tickets of all are accepted,
+    /// so that a new secret can be put in front of an old one. RFC 9325 §3.4 wants a new secret every
+    /// week or so: as long as somebody keeps a secret, all its tickets can be read.
+    ///
+    /// All hosts must have the same `period`; less than a second is taken as a second. Their clocks
+    /// may differ a little.
+    ///
+    /// # Errors
+    /// If the provider lacks SHA-256 or every AEAD with tags of 16 bytes, or there is no secret.
+    pub fn shared(
+        provider: Arc<CryptoProvider>,
+        clock: impl Fn() -> UnixTime + Send + Sync + 'static,
+        period: Duration,
+        secrets: &[TicketSecret],
+    ) -> Result<Self, CryptoError> {
+        let hash = provider.hash(HashAlgorithm::Sha256).ok_or_else(CryptoError::new)?;
+        let preferred = [
+            AeadAlgorithm::Aes256Gcm,
+            AeadAlgorithm::ChaCha20Poly1305,
+            AeadAlgorithm::Aes256Ccm,
+            AeadAlgorithm::Aes128Gcm,
+            AeadAlgorithm::Aes128Ccm,
+        ];
+        let aead = preferred.into_iter().find_map(|name| provider.aead(name)).ok_or_else(CryptoError::new)?;
+        if secrets.is_empty() {
+            return Err(CryptoError::new());
+        }
+        let chains = secrets.iter().map(|secret| Chain::new(hash, secret)).collect();
+        let period = period.max(Duration::from_secs(1));
+        Ok(Self { clock: Arc::new(clock), period, provider, hash, aead, chains: Mutex::new(chains) })
+    }
+
+    /// The key with which to seal now.
+    fn current(&self) -> Arc<PeriodKey> {
+        self.with_chains(|chains| chains.first().map(|chain| chain.current.clone())).expect("`shared` wants a secret")
+    }
+
+    /// The key of this name, and whether it is the one to seal with.
+    fn find(&self, name: &[u8; NAME_LEN]) -> Option<(Arc<PeriodKey>, bool)> {
+        self.with_chains(|chains| {
+            let keys = chains.iter().enumerate().flat_map(|(index, chain)| {
+                let current = core::iter::once((chain.current.clone(), index == 0));
+                current.chain(chain.previous.clone().map(|key| (key, false)))
+            });
+            if let Some(found) = keys.into_iter().find(|(key, _)| key.name == *name) {
+                return Some(found);
+            }
+            // Another host's clock may be a little ahead.
+            let ahead = chains.iter().map(|chain| chain.current.next(self.hash));
+            ahead.into_iter().find(|key| key.name == *name).map(|key| (Arc::new(key), true))
+        })
+    }
+
+    fn with_chains<T>(&self, use_them: impl FnOnce(&[Chain]) -> T) -> T {
+        let now = (self.clock)().as_secs();
+        let mut chains = self.chains.lock().unwrap_or_else(PoisonError::into_inner);
+        for chain in chains.iter_mut() {
+            chain.advance(self.hash, now, self.period.as_secs());
+        }
+        use_them(&chains)
+    }
+
+    /// The AEAD key of one ticket.
+    fn ticket_key(&self, key: &PeriodKey, seed: &[u8]) -> Option<alloc::boxed::Box<dyn crate::crypto::AeadKey>> {
+        let material = key.hmac.sign(&[SEAL_LABEL, seed]);
+        let material = material.as_ref().get(..self.aead.algorithm().key_len())?;
+        self.aead.key(material).ok()
+    }
+}
+
+impl TicketSealer for TicketKeys {
+    fn now(&self) -> UnixTime {
+        (self.clock)()
+    }
+
+    fn lifetime(&self) -> Duration {
+        self.period
+    }
+
+    fn seal(&self, session: &[u8]) -> Option<Vec<u8>> {
+        let key = self.current();
+        let mut ticket = vec![0; HEADER_LEN + session.len() + self.aead.algorithm().tag_len()];
+        let (header, sealed) = ticket.split_at_mut(HEADER_LEN);
+        let (name, seed) = header.split_at_mut(NAME_LEN);
+        name.copy_from_slice(&key.name);
+        self.provider.random.fill(seed).ok()?;
+        // The key is used once, so the nonce says nothing.
+        let ticket_key = self.ticket_key(&key, seed)?;
+        ticket_key.seal([0; NONCE_LEN], header, session, &[], sealed).ok()?;
+        Some(ticket)
+    }
+
+    fn open(&self, ticket: &[u8]) -> Option<OpenedTicket> {
+        let (header, sealed) = ticket.split_at_checked(HEADER_LEN)?;
+        let (name, seed) = header.split_first_chunk()?;
+        let (key, current) = self.find(name)?;
+        let mut session = Zeroizing::new(sealed.to_vec());
+        let len = self.ticket_key(&key, seed)?.open([0; NONCE_LEN], header, &mut session).ok()?;
+        session.truncate(len);
+        Some(OpenedTicket { session, renew: !current })
+    }
+}
+
+impl fmt::Debug for TicketKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TicketKeys").field("period", &self.period).finish_non_exhaustive()
+    }
+}
+
+/// The keys that follow from one secret, as far as they are needed.
+struct Chain {
+    since: u64,
+    /// How many periods `current` is away from the secret.
+    index: u64,
+    current: Arc<PeriodKey>,
+    previous: Option<Arc<PeriodKey>>,
+}
+
+impl Chain {
+    fn new(hash: &'static dyn Hash, secret: &TicketSecret) -> Self {
+        let current = Arc::new(PeriodKey::new(hash, &secret.bytes[..]));
+        Self { since: secret.since.as_secs(), index: 0, current, previous: None }
+    }
+
+    /// Goes on to the period of `now`; never back, should the clock do so.
+    fn advance(&mut self, hash: &'static dyn Hash, now: u64, period: u64) {
+        let due = now.saturating_sub(self.since) / period.max(1);
+        let due = due.min(self.index.saturating_add(MAX_PERIODS));
+        while self.index < due {
+            let next = Arc::new(self.current.next(hash));
+            self.previous = Some(core::mem::replace(&mut self.current, next));
+            self.index += 1;
+        }
+    }
+}
+
+/// The key of one period.
+struct PeriodKey {
+    name: [u8; NAME_LEN],
+    hmac: alloc::boxed::Box<dyn HmacKey>,
+}
+
+impl PeriodKey {
+    fn new(hash: &'static dyn Hash, key: &[u8]) -> Self {
+        let hmac = hash.hmac_key(key);
+        let name = *hmac.sign(&[NAME_LABEL]).as_ref().first_chunk().expect("SHA-256 gives 32 bytes");
+        Self { name, hmac }
+    }
+
+    fn next(&self, hash: &'static dyn Hash) -> Self {
+        Self::new(hash, self.hmac.sign(&[NEXT_LABEL]).as_ref())
+    }
+}
