@@ -55,9 +55,6 @@ pub enum Incompatible {
     UnsafeFiniteFieldGroup,
     /// The client sent no certificate although one is required.
     CertificateRequired,
-    /// No form of certificate (X.509, raw public key) that one side has and the other accepts
-    /// (RFC 7250 §4.2).
-    NoCommonCertificateType,
 }
 
 /// Which rule the peer broke.
@@ -84,8 +81,6 @@ pub enum PeerFault {
     UnofferedSignatureScheme,
     /// An application protocol that was not offered.
     UnofferedApplicationProtocol,
-    /// A form of certificate, or of certificate status, that was not offered.
-    UnofferedCertificateType,
     /// The server's random says that a newer version was possible (RFC 8446 §4.1.3).
     Downgrade,
     /// A key share that is no valid element of its group.
@@ -100,6 +95,8 @@ pub enum PeerFault {
     NoCertificate,
     /// The certificate's key does not go with the suite (RFC 5246 §7.4.2).
     WrongKeyForCipherSuite,
+    /// The server resumes a session with another cipher suite than it has (RFC 5246 §7.4.1.3).
+    ResumedWithOtherCipherSuite,
     /// `FALLBACK_SCSV` from a client that could speak a newer version with this server
     /// (RFC 7507 §3).
     InappropriateFallback,
@@ -186,7 +183,6 @@ impl Incompatible {
         match self {
             Self::NoCommonVersion => AlertDescription::PROTOCOL_VERSION,
             Self::NoCommonApplicationProtocol => AlertDescription::NO_APPLICATION_PROTOCOL,
-            Self::NoCommonCertificateType => AlertDescription::UNSUPPORTED_CERTIFICATE,
             Self::NoCommonFiniteFieldGroup | Self::UnsafeFiniteFieldGroup => AlertDescription::INSUFFICIENT_SECURITY,
             Self::NoCommonCipherSuite
             | Self::NoCommonGroup
@@ -212,12 +208,12 @@ impl PeerFault {
             | Self::UnofferedGroup
             | Self::UnofferedSignatureScheme
             | Self::UnofferedApplicationProtocol
-            | Self::UnofferedCertificateType
             | Self::Downgrade
             | Self::BadKeyShare
             | Self::NullCompressionMissing
             | Self::UncompressedPointsMissing
-            | Self::WrongKeyForCipherSuite => AlertDescription::ILLEGAL_PARAMETER,
+            | Self::WrongKeyForCipherSuite
+            | Self::ResumedWithOtherCipherSuite => AlertDescription::ILLEGAL_PARAMETER,
         }
     }
 }
@@ -309,7 +305,6 @@ impl fmt::Display for Incompatible {
             Self::NoExtendedMasterSecret => "the peer does not support the extended master secret",
             Self::NoSecureRenegotiation => "the peer does not indicate secure renegotiation",
             Self::UnsafeFiniteFieldGroup => "the server's Diffie-Hellman group is too small or not safe",
-            Self::NoCommonCertificateType => "no form of certificate in common",
             Self::CertificateRequired => "the client sent no certificate although one is required",
         })
     }
@@ -328,7 +323,6 @@ impl fmt::Display for PeerFault {
             Self::UnofferedGroup => "the peer chose a group that was not offered",
             Self::UnofferedSignatureScheme => "the peer chose a signature scheme that was not offered",
             Self::UnofferedApplicationProtocol => "the server chose an application protocol that was not offered",
-            Self::UnofferedCertificateType => "the server chose a form of certificate that was not offered",
             Self::Downgrade => "somebody downgraded the version of this handshake",
             Self::BadKeyShare => "the peer's key share is not valid",
             Self::RenegotiationInfoMismatch => "the peer's renegotiation_info does not fit an initial handshake",
@@ -336,6 +330,7 @@ impl fmt::Display for PeerFault {
             Self::UncompressedPointsMissing => "the peer does not list uncompressed points",
             Self::NoCertificate => "the server sent no certificate",
             Self::WrongKeyForCipherSuite => "the peer's certificate does not go with the cipher suite",
+            Self::ResumedWithOtherCipherSuite => "the server resumes a session with another cipher suite",
             Self::InappropriateFallback => "the client fell back to an older version for no good reason",
         })
     }

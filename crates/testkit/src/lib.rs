@@ -11,4 +11,5 @@ pub mod null;
 pub mod peer;
 pub mod pki;
 pub mod rng;
+pub mod sessions;
 pub mod sim;

@@ -14,6 +14,7 @@ fn connect(kind: Kind, sim: Sim, seed: u64) -> (Sim, Pair) {
     if let Err(stuck) = sim.run_until(|sim| sim.connected(pair), PATIENCE) {
         panic!("{}: {stuck:?}", kind.name);
     }
+    kind.check(&sim, pair);
     (sim, pair)
 }
 

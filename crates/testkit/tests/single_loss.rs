@@ -59,6 +59,7 @@ fn run(kind: Kind, dropped: Option<(Side, usize)>) -> (Sim, Pair) {
     if let Err(stuck) = sim.run_until(|sim| sim.connected(pair), ENOUGH) {
         panic!("{}, dropped {dropped:?}: {stuck:?}", kind.name);
     }
+    kind.check(&sim, pair);
     (sim, pair)
 }
 

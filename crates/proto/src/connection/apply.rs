@@ -5,9 +5,8 @@ use alloc::vec::Vec;
 
 use gramseal_wire::Epoch;
 
-use super::deferred::Deferral;
-use super::{Agreed, Connection, Phase, Role};
-use crate::handshake::{Action, Established, FinishedVerified, LoggedSecret, Work};
+use super::{Agreed, Connection, Phase};
+use crate::handshake::{Action, Established, FinishedVerified, LoggedSecret};
 use crate::message::Message;
 use crate::record::{ReadEpoch, WriteEpoch};
 use crate::time::Instant;
@@ -32,15 +31,8 @@ impl Connection {
                 Action::InstallWrite(keys) => self.records.install_write(WriteEpoch::dtls12(PROTECTED, keys)),
                 Action::Version(version) => self.records.set_version(version),
                 Action::LogSecret(secret) => self.log_secret(&secret),
-                Action::Defer(work) => self.defer(work),
                 Action::Complete(established) => self.complete(*established),
             }
-        }
-    }
-
-    fn defer(&mut self, work: Work) {
-        if let Some(handshake) = &mut self.handshake {
-            handshake.deferral = Some(Deferral::new(work));
         }
     }
 
@@ -78,6 +70,7 @@ impl Connection {
         handshake.flights.end();
         handshake.retransmit.progress();
         handshake.deadline = now + kept;
+        handshake.spoke_last = true;
     }
 
     fn log_secret(&self, secret: &LoggedSecret) {
@@ -87,15 +80,16 @@ impl Connection {
     }
 
     fn complete(&mut self, established: Established) {
-        let Established { proof, negotiated, session } = established;
-        self.agreed = Some(Box::new(Agreed { negotiated, session }));
+        let Established { proof, negotiated, session, remember } = established;
+        let remembered = remember.and_then(|remember| self.remember(remember));
+        self.agreed = Some(Box::new(Agreed { negotiated, session, remembered }));
         self.open_to_application_data(proof);
         self.records.retire_read_before(PROTECTED);
-        match self.role {
-            // The server's Finished is the answer to our last flight.
-            Role::Client(_) => self.confirm(),
-            // Our last flight may get lost: see `end_last_flight`.
-            Role::Server(_) => {}
+        // RFC 6347 §4.2.4: the server speaks last in a full handshake, the client in a resumed one. To the
+        // other side the peer's Finished is the answer to its last flight; the flight of whoever spoke
+        // last may get lost, see `end_last_flight`.
+        if self.handshake.as_ref().is_some_and(|handshake| !handshake.spoke_last) {
+            self.confirm();
         }
     }
 

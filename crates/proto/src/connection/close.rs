@@ -29,6 +29,7 @@ impl Connection {
     pub(super) fn fail(&mut self, error: Error) {
         // Our flight is void; only the alert still goes out.
         self.handshake = None;
+        self.forget_session();
         self.pending_alert = error.alert().map(|description| Alert { level: AlertLevel::FATAL, description });
         self.end(CloseReason::Failed(error));
     }

@@ -6,13 +6,13 @@
 
 mod apply;
 mod close;
-mod deferred;
 mod event;
 mod export;
 mod handshaking;
 mod hello;
 mod mtu;
 mod receive;
+mod sessions;
 mod stats;
 mod timers;
 mod transmit;
@@ -28,6 +28,7 @@ use handshaking::Handshaking;
 use mtu::Mtu;
 use pki_types::ServerName;
 pub use receive::Received;
+use sessions::Remembered;
 pub use stats::Stats;
 
 use crate::config::{ClientConfig, Common, ServerConfig};
@@ -51,9 +52,6 @@ use crate::time::Instant;
 ///
 /// The network cannot cause an error: what does not belong here is dropped and counted in
 /// [`stats`](Self::stats). A failed association says so with [`Event::Closed`].
-///
-/// A signer or verifier that answers later makes the handshake wait for
-/// [`poll_deferred`](Self::poll_deferred); with the usual ones that gives nothing.
 ///
 /// Application data does not wait in queues: [`seal`](Self::seal) writes a record into the
 /// caller's buffer, `handle_datagram` opens payloads where they lie. Neither allocates.
@@ -134,6 +132,8 @@ enum Phase {
 struct Agreed {
     negotiated: Negotiated,
     session: Session12,
+    /// What to forget if the association fails.
+    remembered: Option<Remembered>,
 }
 
 /// Events that the caller has not polled. There are two in a connection's life.

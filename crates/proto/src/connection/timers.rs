@@ -17,9 +17,7 @@ impl Connection {
             return Some((handshake.deadline, Timer::LastFlight));
         }
         match handshake.retransmit.deadline() {
-            Some(retransmit) if !handshake.state.is_waiting() && retransmit < handshake.deadline => {
-                Some((retransmit, Timer::Retransmit))
-            }
+            Some(retransmit) if retransmit < handshake.deadline => Some((retransmit, Timer::Retransmit)),
             _ => Some((handshake.deadline, Timer::Handshake)),
         }
     }
@@ -31,8 +29,7 @@ impl Connection {
         if now >= handshake.deadline {
             return self.deadline_passed();
         }
-        // The peer waits for us, not we for it.
-        if handshake.state.is_waiting() || !handshake.retransmit.expire(now) {
+        if !handshake.retransmit.expire(now) {
             return;
         }
         handshake.state.timed_out();

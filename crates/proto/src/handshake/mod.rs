@@ -7,10 +7,9 @@ mod auth12;
 mod client;
 mod client12;
 mod compose;
-mod credential;
-mod deferred;
 mod offer;
 mod psk;
+mod resume;
 mod schedule12;
 mod select;
 mod server;
@@ -22,18 +21,17 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use gramseal_wire::{CipherSuite, Epoch, HandshakeType, MessageSeq, NamedGroup, ProtocolVersion, SignatureScheme};
-use pki_types::{CertificateDer, SubjectPublicKeyInfoDer};
+use pki_types::CertificateDer;
 use zeroize::Zeroizing;
 
 pub(crate) use client::start as start_client;
-pub use deferred::{Deferred, Settled};
-pub(crate) use deferred::{Outcome, Signed, Ticket, Work};
 pub(crate) use schedule12::Session12;
 pub(crate) use server::start as start_server;
 
 use crate::crypto::RecordKeys12;
 use crate::error::{Error, PeerFault};
 use crate::message::Message;
+use crate::session::Session;
 
 /// An effect of a handshake step, for the connection to carry out in order.
 pub(crate) enum Action {
@@ -53,8 +51,6 @@ pub(crate) enum Action {
     Version(ProtocolVersion),
     /// For the key log.
     LogSecret(LoggedSecret),
-    /// The handshake waits for this.
-    Defer(Work),
     /// The handshake is done.
     Complete(Box<Established>),
 }
@@ -75,6 +71,17 @@ pub(crate) struct Established {
     pub(crate) proof: FinishedVerified,
     pub(crate) negotiated: Negotiated,
     pub(crate) session: Session12,
+    pub(crate) remember: Option<Remember>,
+}
+
+/// What to remember so that the session can be resumed, and to forget if the association fails.
+pub(crate) enum Remember {
+    /// A client's session.
+    Client(Session),
+    /// A server's new session and its id.
+    Server(Vec<u8>, Session),
+    /// The server knows the session with this id already.
+    Known(Vec<u8>),
 }
 
 /// What a handshake agreed on.
@@ -93,12 +100,13 @@ pub struct Negotiated {
     pub server_name: Option<String>,
     /// The peer's certificate chain, its own certificate first; empty if it showed none.
     pub peer_certificates: Vec<CertificateDer<'static>>,
-    /// The key that the peer showed in place of a certificate (RFC 7250), if it did.
-    pub peer_raw_public_key: Option<SubjectPublicKeyInfoDer<'static>>,
     /// The identity of the pre-shared key that authenticated both sides (RFC 4279), if one did.
     pub psk_identity: Option<Vec<u8>>,
     /// The scheme of the peer's signature over the handshake, if it made one.
     pub peer_signature_scheme: Option<SignatureScheme>,
+    /// Whether this connection goes on with the session of an earlier one (RFC 5246 §7.3). What says
+    /// who the peer is, and how the secret was agreed on, is then from that one.
+    pub resumed: bool,
 }
 
 impl Negotiated {
@@ -110,9 +118,9 @@ impl Negotiated {
             alpn: None,
             server_name: None,
             peer_certificates: Vec::new(),
-            peer_raw_public_key: None,
             psk_identity: None,
             peer_signature_scheme: None,
+            resumed: false,
         }
     }
 }
@@ -143,31 +151,17 @@ impl State {
         }
     }
 
-    /// Whether it waits for a signer or verifier; messages have to wait too.
-    pub(crate) fn is_waiting(&self) -> bool {
-        match self {
-            Self::Client12(state) => state.is_waiting(),
-            Self::Server12(state) => state.is_waiting(),
-            Self::ClientHello(_) | Self::ServerHello(_) | Self::Connected => false,
-        }
-    }
-
-    /// Takes what the state waited for.
-    pub(crate) fn settle(self, outcome: Outcome, out: &mut Vec<Action>) -> Result<Self, Error> {
-        match self {
-            Self::Client12(state) => state.settle(outcome, out),
-            Self::Server12(state) => state.settle(outcome, out),
-            state @ (Self::ClientHello(_) | Self::ServerHello(_) | Self::Connected) => Ok(state),
-        }
-    }
-
     /// The epoch that protects the awaited message: Finished comes under the new keys, everything
     /// else before it does not.
     pub(crate) fn awaited_epoch(&self) -> Epoch {
         let finished = match self {
             Self::ClientHello(_) | Self::ServerHello(_) => false,
-            Self::Client12(state) => matches!(**state, client12::State::Finished(_)),
-            Self::Server12(state) => matches!(**state, server12::State::Finished(_)),
+            Self::Client12(state) => {
+                matches!(**state, client12::State::Finished(_) | client12::State::ResumedFinished(_))
+            }
+            Self::Server12(state) => {
+                matches!(**state, server12::State::Finished(_) | server12::State::ResumedFinished(_))
+            }
             Self::Connected => true,
         };
         if finished { auth12::PROTECTED } else { auth12::PLAINTEXT }

@@ -2,6 +2,7 @@
 //! block (RFC 5246 §6.3), Finished (§7.4.9) and exporters (RFC 5705 §4).
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 use gramseal_wire::Random;
 use zeroize::{Zeroize, Zeroizing};
@@ -9,6 +10,7 @@ use zeroize::{Zeroize, Zeroizing};
 use super::LoggedSecret;
 use crate::crypto::{AeadAlgorithm, CryptoProvider, Digest, Hash, NONCE_LEN, RecordKeys12};
 use crate::error::{Error, LocalFault};
+use crate::session::Session;
 use crate::suite::Suite12;
 
 /// Bytes in the `verify_data` of Finished.
@@ -56,13 +58,20 @@ impl Session12 {
         Self { hash, master_secret, randoms }
     }
 
+    /// The session of an earlier connection, for a new one with other randoms (RFC 5246 §F.1.4).
+    pub(super) fn resumed(hash: &'static dyn Hash, session: &Session, randoms: Randoms) -> Result<Self, Error> {
+        let secret = session.secret.first_chunk::<48>().ok_or(LocalFault::Crypto)?;
+        Ok(Self { hash, master_secret: Box::new(Zeroizing::new(*secret)), randoms })
+    }
+
+    /// What a resumed connection begins with.
+    pub(crate) fn master_secret(&self) -> Zeroizing<Vec<u8>> {
+        Zeroizing::new(self.master_secret.to_vec())
+    }
+
     /// The key log's line for this session (RFC 9850 §2).
     pub(super) fn logged(&self) -> LoggedSecret {
-        LoggedSecret {
-            label: "CLIENT_RANDOM",
-            client_random: self.randoms.client.0,
-            secret: Zeroizing::new(self.master_secret.to_vec()),
-        }
+        LoggedSecret { label: "CLIENT_RANDOM", client_random: self.randoms.client.0, secret: self.master_secret() }
     }
 
     /// Expands the master secret into record keys.
@@ -154,7 +163,6 @@ fn prf(hash: &dyn Hash, secret: &[u8], label: &[u8], seed: &[&[u8]], out: &mut [
 #[cfg(test)]
 mod tests {
     use alloc::vec;
-    use alloc::vec::Vec;
 
     use super::*;
     use crate::crypto::test_hash::{SHA256, SHA384};

@@ -4,15 +4,16 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use gramseal_wire::extension::{
-    Alpn, EcPointFormats, ExtendedMasterSecret, RenegotiationInfo, ServerName, SupportedGroups,
+    Alpn, EcPointFormats, ExtendedMasterSecret, RenegotiationInfo, ServerName, SignatureAlgorithms, SupportedGroups,
     SupportedVersionsClientHello,
 };
 use gramseal_wire::handshake::{ClientHello, DOWNGRADE_TLS12};
-use gramseal_wire::{CipherSuite, CompressionMethod, ExtensionType, List, NamedGroup, ProtocolVersion, Random};
+use gramseal_wire::{
+    CipherSuite, CompressionMethod, ExtensionType, List, NamedGroup, ProtocolVersion, Random, SignatureScheme,
+};
 
 use pki_types::DnsName;
 
-use super::credential::{self, Chosen, Plan};
 use super::offer::check_point_formats;
 use crate::config::{Common, ServerConfig, is_finite_field};
 use crate::error::{Error, Incompatible, PeerFault};
@@ -25,7 +26,7 @@ pub(super) struct Selected12 {
     /// `None` for a pre-shared key without ECDHE.
     pub(super) group: Option<NamedGroup>,
     /// `None` where a pre-shared key authenticates us.
-    pub(super) certificates: Option<Plan>,
+    pub(super) scheme: Option<SignatureScheme>,
     pub(super) alpn: Option<Vec<u8>>,
     pub(super) server_name: Option<String>,
     /// Whether the client lists point formats, so that we list ours (RFC 8422 §5.2).
@@ -60,20 +61,23 @@ pub(super) fn with_sentinel(mut random: Random, ours: &[ProtocolVersion]) -> Ran
     random
 }
 
-/// Everything else about a 1.2 handshake.
-pub(super) fn select12(hello: &ClientHello<'_>, config: &ServerConfig) -> Result<Selected12, Error> {
+/// What every 1.2 hello must have, whether it resumes a session or not.
+pub(super) fn check12(hello: &ClientHello<'_>) -> Result<(), Error> {
     if !hello.compression_methods.contains(&CompressionMethod::NULL) {
         return Err(PeerFault::NullCompressionMissing.into());
     }
     check_required(hello)?;
+    check_point_formats(hello.extensions.find::<EcPointFormats<'_>>()?)
+}
+
+/// Everything else about a full 1.2 handshake, for a hello that passed [`check12`].
+pub(super) fn select12(hello: &ClientHello<'_>, config: &ServerConfig) -> Result<Selected12, Error> {
     let formats = hello.extensions.find::<EcPointFormats<'_>>()?;
-    check_point_formats(formats)?;
-    let (suite, group, chosen) = suite12(hello, config)?;
-    let certificates = chosen.map(|chosen| credential::plan(hello, config, chosen)).transpose()?;
+    let (suite, group, scheme) = suite12(hello, config)?;
     Ok(Selected12 {
         suite,
         group,
-        certificates,
+        scheme,
         alpn: alpn(hello, &config.common)?,
         server_name: server_name(hello)?,
         client_lists_point_formats: formats.is_some(),
@@ -98,30 +102,34 @@ fn check_required(hello: &ClientHello<'_>) -> Result<(), Error> {
     }
 }
 
-/// A suite with what it needs: a group and a credential, or neither.
-type Choice = (&'static Suite12, Option<NamedGroup>, Option<Chosen>);
+/// A suite with what it needs: a group and a scheme, or neither.
+type Choice = (&'static Suite12, Option<NamedGroup>, Option<SignatureScheme>);
 
-/// The first suite of ours that the client offers and for which group and credential work out.
+/// The first suite of ours that the client offers and for which group and signature work out.
 fn suite12(hello: &ClientHello<'_>, config: &ServerConfig) -> Result<Choice, Error> {
     let groups = hello.extensions.find::<SupportedGroups<'_>>()?.map(|extension| extension.groups);
-    let candidates = credential::candidates(hello, config)?;
+    let schemes = hello.extensions.find::<SignatureAlgorithms<'_>>()?.map(|extension| extension.schemes);
     // What is missing for the last suite that both sides know is the most telling reason.
-    let mut missing = candidates.nothing_in_common();
+    let mut missing = Incompatible::NoCommonCipherSuite;
     let lists_finite_field = groups.as_ref().is_some_and(|groups| groups.iter().any(is_finite_field));
     let mut no_finite_field_group = false;
     for suite in config.common.suites12().filter(|suite| hello.cipher_suites.contains(&suite.id)) {
-        if suite.auth.is_some_and(|kind| !candidates.have_key_of(kind)) {
-            continue;
-        }
+        let identity = match (suite.auth, &config.identity) {
+            (None, _) => None,
+            (Some(kind), Some(identity)) if identity.is_of(kind) => Some((kind, identity)),
+            (Some(_), _) => continue,
+        };
         let group = group12(suite, groups.as_ref(), &config.common);
         if group.is_none() && suite.key_exchange != KeyExchange::Psk {
             missing = Incompatible::NoCommonGroup;
             no_finite_field_group |= lists_finite_field && suite.key_exchange == KeyExchange::Dhe;
             continue;
         }
-        let Some(kind) = suite.auth else { return Ok((suite, group, None)) };
-        match candidates.choose(kind) {
-            Some(chosen) => return Ok((suite, group, Some(chosen))),
+        let Some((kind, identity)) = identity else { return Ok((suite, group, None)) };
+        // RFC 5246 §7.4.1.4.1: without the extension the client means SHA-1, which we do not do.
+        let offers = |scheme| schemes.as_ref().is_some_and(|schemes| schemes.contains(&scheme));
+        match identity.choose_scheme(offers, Some(kind)) {
+            Some(scheme) => return Ok((suite, group, Some(scheme))),
             None => missing = Incompatible::NoCommonSignatureScheme,
         }
     }
@@ -145,7 +153,7 @@ fn group12(suite: &Suite12, offered: Option<&List<'_, NamedGroup>>, common: &Com
 }
 
 /// RFC 7301 §3.2: our most preferred name that the client offers.
-fn alpn(hello: &ClientHello<'_>, common: &Common) -> Result<Option<Vec<u8>>, Error> {
+pub(super) fn alpn(hello: &ClientHello<'_>, common: &Common) -> Result<Option<Vec<u8>>, Error> {
     let Some(offered) = hello.extensions.find::<Alpn<'_>>()? else { return Ok(None) };
     if common.alpn.is_empty() {
         return Ok(None);

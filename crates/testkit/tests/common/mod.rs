@@ -6,7 +6,8 @@ use std::time::Duration;
 use gramseal_proto::config::{ClientAuth, ClientConfig, LegacySuites, Psk, ServerConfig, Transport};
 use gramseal_proto::wire::CipherSuite;
 use gramseal_testkit::null::{self, NullVerifier, ToyKind};
-use gramseal_testkit::sim::{Pair, Sim};
+use gramseal_testkit::sessions::{Resumption, Stores};
+use gramseal_testkit::sim::{Pair, Side, Sim};
 
 /// One kind of handshake.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +22,8 @@ pub(crate) struct Kind {
     pub(crate) certificate_len: usize,
     /// The largest datagram each side sends.
     pub(crate) mtu: usize,
+    /// How a session is resumed, after a full handshake on a good network.
+    pub(crate) resumption: Option<Resumption>,
 }
 
 const PLAIN: Kind = Kind {
@@ -31,9 +34,10 @@ const PLAIN: Kind = Kind {
     cookies: true,
     certificate_len: 500,
     mtu: 1200,
+    resumption: None,
 };
 
-pub(crate) const KINDS: [Kind; 9] = [
+pub(crate) const KINDS: [Kind; 15] = [
     PLAIN,
     Kind { name: "ECDHE with client certificate", client_auth: true, ..PLAIN },
     Kind { name: "DHE_RSA", legacy: true, ..PLAIN },
@@ -43,6 +47,18 @@ pub(crate) const KINDS: [Kind; 9] = [
     Kind { name: "big certificates", client_auth: true, certificate_len: 6000, ..PLAIN },
     Kind { name: "small MTU", client_auth: true, certificate_len: 1500, mtu: 300, ..PLAIN },
     Kind { name: "DHE_RSA with client certificate and small MTU", client_auth: true, legacy: true, mtu: 600, ..PLAIN },
+    Kind { name: "a first ticket", resumption: Some(Resumption::FirstTicket), ..PLAIN },
+    Kind { name: "resumed by id", resumption: Some(Resumption::Id), ..PLAIN },
+    Kind { name: "resumed by id without cookie", cookies: false, resumption: Some(Resumption::Id), ..PLAIN },
+    Kind { name: "resumed by ticket", client_auth: true, resumption: Some(Resumption::Ticket), ..PLAIN },
+    Kind { name: "resumed by ticket with a new one", resumption: Some(Resumption::NewTicket), mtu: 600, ..PLAIN },
+    Kind {
+        name: "resumed PSK with a new ticket and small MTU",
+        resumption: Some(Resumption::NewTicket),
+        psk: Some(CipherSuite::TLS_PSK_WITH_AES_128_GCM_SHA256),
+        mtu: 380,
+        ..PLAIN
+    },
 ];
 
 impl Kind {
@@ -50,7 +66,7 @@ impl Kind {
         Transport { mtu: self.mtu, handshake_timeout, ..Transport::default() }
     }
 
-    pub(crate) fn client(&self, seed: u64, timeout: Duration) -> ClientConfig {
+    fn client(&self, seed: u64, timeout: Duration, stores: &Stores) -> ClientConfig {
         let mut builder = match self.psk {
             None => null::client_config(seed),
             Some(suite) => ClientConfig::psk_builder(null::provider(seed), psk()).with_cipher_suites(&[suite]),
@@ -63,10 +79,10 @@ impl Kind {
         if self.legacy {
             builder = builder.with_legacy_suites(LegacySuites::Allowed).with_cipher_suites(&LEGACY);
         }
-        builder.build().expect("a client configuration")
+        stores.client(builder).build().expect("a client configuration")
     }
 
-    pub(crate) fn server(&self, seed: u64, timeout: Duration) -> ServerConfig {
+    fn server(&self, seed: u64, timeout: Duration, stores: &Stores) -> ServerConfig {
         let key = if self.legacy { ToyKind::Rsa } else { ToyKind::EcdsaP256 };
         let identity = null::identity(key, null::SERVER_NAME, self.certificate_len);
         let mut builder = match self.psk {
@@ -81,7 +97,7 @@ impl Kind {
         if self.legacy {
             builder = builder.with_legacy_suites(LegacySuites::Allowed).with_cipher_suites(&LEGACY);
         }
-        builder.build().expect("a server configuration")
+        stores.server(builder).build().expect("a server configuration")
     }
 
     /// Starts a handshake of this kind that may take `timeout`.
@@ -89,8 +105,22 @@ impl Kind {
         if !self.cookies {
             sim = sim.without_cookies();
         }
-        let pair = sim.connect(self.client(seed, timeout), self.server(seed, timeout));
+        let stores = Stores::new(self.resumption);
+        let configs = (Arc::new(self.client(seed, timeout, &stores)), Arc::new(self.server(seed, timeout, &stores)));
+        if let Some(resumption) = self.resumption {
+            resumption.prepare(&configs, &stores);
+        }
+        let pair = sim.connect(configs.0, configs.1);
         (sim, pair)
+    }
+
+    /// Checks that the handshake, which is done, was of this kind.
+    pub(crate) fn check(&self, sim: &Sim, pair: Pair) {
+        let resumes = self.resumption.is_some_and(|resumption| resumption != Resumption::FirstTicket);
+        for side in Side::BOTH {
+            let negotiated = sim.connection(pair, side).and_then(|connection| connection.negotiated());
+            assert_eq!(negotiated.expect("connected").resumed, resumes, "{}", self.name);
+        }
     }
 }
 

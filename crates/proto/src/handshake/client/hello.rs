@@ -10,7 +10,7 @@
 //! | message | next state |
 //! | --- | --- |
 //! | HelloVerifyRequest | [`ExpectServerHello`], after a new ClientHello |
-//! | ServerHello, 1.2 | `client12::ExpectCertificate` |
+//! | ServerHello, 1.2 | `client12::ExpectCertificate`; a state of `client12::resume` if it resumes our session |
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -115,14 +115,17 @@ impl ExpectServerHello {
         }
         let agreed = self.offer.check12(&hello)?;
         out.push(Action::Version(ProtocolVersion::DTLS1_2));
-        let Self { offer, mut seq, hello: mut client_hello, without_cookie, .. } = self;
+        let Self { mut offer, mut seq, hello: mut client_hello, without_cookie, .. } = self;
         // RFC 6347 §4.2.2: a server that asked for a cookie has used up the number 0. Whoever asked
         // in its name, it answers our first hello and knows no other.
         if let Some(first) = without_cookie.filter(|_| message.message_seq() == MessageSeq(0)) {
             client_hello = first;
             seq = OutgoingSeq::new(MessageSeq(1));
         }
-        client12::start(offer, seq, &client_hello, &hello, agreed, message)
+        match offer.resumed(&hello, agreed.suite)? {
+            Some(session) => client12::resume(offer, seq, &client_hello, &hello, agreed, message, session, out),
+            None => client12::start(offer, seq, &client_hello, &hello, agreed, message),
+        }
     }
 }
 

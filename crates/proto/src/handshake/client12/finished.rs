@@ -3,11 +3,11 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::Context;
+use super::{Context, ExpectNewSessionTicket, State};
 use crate::error::Error;
 use crate::handshake::auth12;
 use crate::handshake::schedule12::{Session12, Side};
-use crate::handshake::{Action, Established, State};
+use crate::handshake::{Action, Established, Remember, State as AnyState};
 use crate::message::Message;
 
 /// Waits for the server's Finished.
@@ -17,10 +17,21 @@ pub(crate) struct ExpectFinished {
 }
 
 impl ExpectFinished {
-    pub(super) fn handle(self, message: &Message, out: &mut Vec<Action>) -> Result<State, Error> {
+    /// NewSessionTicket comes first, if it was promised.
+    pub(super) fn after_ticket(self) -> State {
+        if self.context.issued.is_promised() {
+            State::NewSessionTicket(ExpectNewSessionTicket::Full(self))
+        } else {
+            State::Finished(self)
+        }
+    }
+
+    pub(super) fn handle(self, message: &Message, out: &mut Vec<Action>) -> Result<AnyState, Error> {
         let proof = auth12::verify_finished(message, &self.session, Side::Server, &self.context.transcript)?;
-        let established = Established { proof, negotiated: self.context.negotiated, session: self.session };
+        let Context { offer, negotiated, issued, .. } = *self.context;
+        let remember = issued.remember(&offer, &negotiated, &self.session).map(Remember::Client);
+        let established = Established { proof, negotiated, session: self.session, remember };
         out.push(Action::Complete(Box::new(established)));
-        Ok(State::Connected)
+        Ok(AnyState::Connected)
     }
 }

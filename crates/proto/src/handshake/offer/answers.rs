@@ -2,12 +2,13 @@
 
 use alloc::vec::Vec;
 
-use gramseal_wire::extension::{Alpn, EcPointFormats, ExtendedMasterSecret, RenegotiationInfo, ServerNameAck};
+use gramseal_wire::extension::{
+    Alpn, EcPointFormats, ExtendedMasterSecret, RenegotiationInfo, ServerNameAck, SessionTicket,
+};
 use gramseal_wire::handshake::{DOWNGRADE_TLS11, DOWNGRADE_TLS12, ServerHello};
-use gramseal_wire::{CompressionMethod, EcPointFormat, ExtensionType, ProtocolVersion, Random};
+use gramseal_wire::{CompressionMethod, DecodeError, EcPointFormat, ExtensionType, ProtocolVersion, Random};
 
 use super::Offer;
-use super::certificates::{self, AgreedCertificates};
 use crate::error::{Error, Incompatible, PeerFault};
 use crate::suite::Suite12;
 
@@ -15,7 +16,8 @@ use crate::suite::Suite12;
 pub(in crate::handshake) struct Agreed12 {
     pub(in crate::handshake) suite: &'static Suite12,
     pub(in crate::handshake) alpn: Option<Vec<u8>>,
-    pub(in crate::handshake) certificates: AgreedCertificates,
+    /// Whether NewSessionTicket will come.
+    pub(in crate::handshake) ticket: bool,
 }
 
 impl Offer {
@@ -33,8 +35,7 @@ impl Offer {
             Some(answer) => Some(self.check_alpn(&answer)?),
             None => None,
         };
-        let certificates = certificates::check(hello, &self.config)?;
-        Ok(Agreed12 { suite, alpn, certificates })
+        Ok(Agreed12 { suite, alpn, ticket: promises_ticket(hello)? })
     }
 
     fn check_answers(&self, hello: &ServerHello<'_>) -> Result<(), Error> {
@@ -71,6 +72,14 @@ impl Offer {
             return Err(PeerFault::UnofferedApplicationProtocol.into());
         }
         Ok(name.to_vec())
+    }
+}
+
+/// RFC 5077 §3.2: the answer is a promise without content.
+fn promises_ticket(hello: &ServerHello<'_>) -> Result<bool, Error> {
+    match hello.extensions.find::<SessionTicket<'_>>()? {
+        Some(promise) if !promise.ticket.is_empty() => Err(DecodeError::TrailingBytes.into()),
+        promise => Ok(promise.is_some()),
     }
 }
 

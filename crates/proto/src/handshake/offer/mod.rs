@@ -1,14 +1,14 @@
-//! Our ClientHello, and checking every answer against it (`answers`).
+//! Our ClientHello, with the session it offers to resume (`session`), and checking every answer against it
+//! (`answers`).
 
 mod answers;
-mod certificates;
+mod session;
 
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 pub(super) use answers::{Agreed12, check_point_formats};
-pub(super) use certificates::AgreedCertificates;
 use gramseal_wire::extension::{
     Alpn, EcPointFormats, ExtendedMasterSecret, ExtensionsBuf, RenegotiationInfo, ServerName as ServerNameExtension,
     SignatureAlgorithms, SupportedGroups,
@@ -20,8 +20,9 @@ use gramseal_wire::{
 };
 use pki_types::ServerName;
 
-use crate::config::ClientConfig;
+use crate::config::{ClientConfig, Common};
 use crate::error::Error;
+use crate::session::Session;
 
 /// What we offered. Kept until the handshake no longer needs to check answers against it.
 pub(super) struct Offer {
@@ -29,13 +30,18 @@ pub(super) struct Offer {
     pub(super) name: ServerName<'static>,
     pub(super) random: Random,
     extensions: ExtensionsBuf,
+    /// The session that the hello offers to resume.
+    session: Option<Session>,
+    /// What the hello names it, and what a server that resumes it says in turn.
+    session_id: Vec<u8>,
 }
 
 impl Offer {
     pub(super) fn new(config: Arc<ClientConfig>, name: ServerName<'static>) -> Result<Self, Error> {
         let random = Random(config.common.provider.random_array()?);
-        let extensions = extensions(&config, &name)?;
-        Ok(Self { config, name, random, extensions })
+        let extensions = extensions(&config.common, &name)?;
+        let offer = Self { config, name, random, extensions, session: None, session_id: Vec::new() };
+        offer.with_session()
     }
 
     /// The hello with `cookie`. RFC 6347 §4.2.1: all else stays the same from one to the next.
@@ -45,7 +51,7 @@ impl Offer {
         use_it(&ClientHello {
             legacy_version: ProtocolVersion::DTLS1_2,
             random: self.random,
-            session_id: &[],
+            session_id: &self.session_id,
             cookie,
             cipher_suites: suites.as_list(),
             compression_methods: compression.as_list(),
@@ -74,8 +80,7 @@ fn host_name<'n>(name: &'n ServerName<'_>) -> Option<&'n str> {
     }
 }
 
-fn extensions(config: &ClientConfig, name: &ServerName<'_>) -> Result<ExtensionsBuf, Error> {
-    let common = &config.common;
+fn extensions(common: &Common, name: &ServerName<'_>) -> Result<ExtensionsBuf, Error> {
     let mut buf = ExtensionsBuf::new();
     if let Some(host) = host_name(name) {
         buf.push(&ServerNameExtension { host_name: host.as_bytes() });
@@ -88,7 +93,6 @@ fn extensions(config: &ClientConfig, name: &ServerName<'_>) -> Result<Extensions
     buf.push(&EcPointFormats { formats: formats.as_list() });
     let schemes: OwnedList<SignatureScheme> = common.verify_schemes().collect();
     buf.push(&SignatureAlgorithms { schemes: schemes.as_list() });
-    certificates::push(&mut buf, config);
     if !common.alpn.is_empty() {
         push_alpn(&mut buf, common.alpn.iter().map(Vec::as_slice))?;
     }

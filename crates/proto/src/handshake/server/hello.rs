@@ -3,7 +3,7 @@
 //!
 //! | message | next state |
 //! | --- | --- |
-//! | ClientHello, 1.2 | `server12`, after our flight |
+//! | ClientHello, 1.2 | `server12`, after our flight: a full or, with a session, an abbreviated one |
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -15,7 +15,7 @@ use gramseal_wire::{Codec, HandshakeType, MessageSeq};
 use crate::config::ServerConfig;
 use crate::error::Error;
 use crate::handshake::compose::OutgoingSeq;
-use crate::handshake::{Action, Protection, State, expect, select, server12};
+use crate::handshake::{Action, Protection, State, expect, resume, select, server12};
 use crate::message::Message;
 
 /// A server that waits for its client; its first message will have the number `first`.
@@ -35,6 +35,10 @@ impl ExpectClientHello {
         let hello = ClientHello::from_bytes(message.body())?;
         let version = select::version(&hello, &self.config.common.versions)?;
         out.push(Action::Version(version));
+        select::check12(&hello)?;
+        if let Some(found) = resume::find(&hello, &self.config)? {
+            return server12::resume(self.config, self.seq, &hello, message, found, out);
+        }
         let selected = select::select12(&hello, &self.config)?;
         server12::start(self.config, self.seq, &hello, message, selected, out)
     }

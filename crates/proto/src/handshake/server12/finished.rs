@@ -1,9 +1,10 @@
-//! The client's Finished, and ours: the last flight of the handshake.
+//! The client's Finished, and ours: the last flight of the handshake, with a ticket if we promised one.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::key_exchange::Keyed;
+use super::ticket;
 use crate::error::Error;
 use crate::handshake::auth12;
 use crate::handshake::schedule12::Side;
@@ -20,12 +21,13 @@ impl ExpectFinished {
         let Keyed { mut context, session, write_keys } = *self.keyed;
         let proof = auth12::verify_finished(message, &session, Side::Client, &context.transcript)?;
         context.transcript.add(message);
+        let remember = ticket::keep_promise(&mut context, &session, out)?;
         out.push(Action::SendChangeCipherSpec);
         out.push(Action::InstallWrite(write_keys));
         let finished = auth12::finished(&mut context.seq, &session, Side::Server, &context.transcript)?;
         context.send(finished, out);
         out.push(Action::EndLastFlight);
-        let established = Established { proof, negotiated: context.negotiated, session };
+        let established = Established { proof, negotiated: context.negotiated, session, remember };
         out.push(Action::Complete(Box::new(established)));
         Ok(State::Connected)
     }

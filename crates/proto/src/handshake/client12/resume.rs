@@ -1,0 +1,95 @@
+//! The client's side of an abbreviated handshake (RFC 6347 §4.2.4, figure 2; RFC 5077 §3.1).
+//!
+//! ```text
+//! ClientHello          ------>
+//!                               ServerHello
+//!                               NewSessionTicket*
+//!                               [ChangeCipherSpec]
+//!                      <------  Finished
+//! [ChangeCipherSpec]
+//! Finished             ------>
+//! ```
+//!
+//! | message | next state |
+//! | --- | --- |
+//! | NewSessionTicket, if ServerHello promised one | [`ExpectResumedFinished`] |
+//! | Finished | connected, after our Finished |
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use gramseal_wire::handshake::ServerHello;
+
+use super::{AnyState, Context, ExpectNewSessionTicket, Issued, State};
+use crate::crypto::RecordKeys12;
+use crate::error::{Error, LocalFault};
+use crate::handshake::auth12;
+use crate::handshake::compose::OutgoingSeq;
+use crate::handshake::offer::{Agreed12, Offer};
+use crate::handshake::resume;
+use crate::handshake::schedule12::{Randoms, Session12, Side};
+use crate::handshake::transcript::{Keep, Transcript};
+use crate::handshake::{Action, Established, Remember};
+use crate::message::Message;
+use crate::session::Session;
+
+/// From a ServerHello that was checked and resumes `session`.
+#[expect(clippy::too_many_arguments, reason = "those of a full handshake, and the session")]
+pub(in crate::handshake) fn start(
+    offer: Offer,
+    seq: OutgoingSeq,
+    client_hello: &[u8],
+    hello: &ServerHello<'_>,
+    agreed: Agreed12,
+    message: &Message,
+    session: Session,
+    out: &mut Vec<Action>,
+) -> Result<AnyState, Error> {
+    let Agreed12 { suite, alpn, ticket } = agreed;
+    let provider = &offer.config.common.provider;
+    let hash = provider.hash(suite.hash).ok_or(LocalFault::MissingAlgorithm)?;
+    let mut transcript = Transcript::new(hash, Keep::HashOnly);
+    transcript.add_bytes(client_hello);
+    transcript.add(message);
+    let randoms = Randoms { client: offer.random, server: hello.random };
+    let secrets = Session12::resumed(hash, &session, randoms)?;
+    out.push(Action::LogSecret(secrets.logged()));
+    let keys = secrets.key_block(suite, provider)?;
+    out.push(Action::InstallRead(keys.server_write));
+
+    let mut negotiated = resume::negotiated(&session, suite.id, alpn);
+    negotiated.server_name = offer.host_name();
+    let issued = Issued::promised(hello.session_id, ticket);
+    let context = Box::new(Context { offer, seq, suite, randoms, transcript, negotiated, issued });
+    let next = ExpectResumedFinished { context, session, secrets, write_keys: keys.client_write };
+    Ok(AnyState::Client12(Box::new(if ticket {
+        State::NewSessionTicket(ExpectNewSessionTicket::Resumed(Box::new(next)))
+    } else {
+        State::ResumedFinished(next)
+    })))
+}
+
+/// Waits for the server's Finished; ours is the last flight.
+pub(crate) struct ExpectResumedFinished {
+    pub(super) context: Box<Context>,
+    session: Session,
+    secrets: Session12,
+    write_keys: RecordKeys12,
+}
+
+impl ExpectResumedFinished {
+    pub(super) fn handle(self, message: &Message, out: &mut Vec<Action>) -> Result<AnyState, Error> {
+        let Self { context, session, secrets, write_keys } = self;
+        let proof = auth12::verify_finished(message, &secrets, Side::Server, &context.transcript)?;
+        let Context { offer, mut seq, mut transcript, negotiated, issued, .. } = *context;
+        transcript.add(message);
+        out.push(Action::SendChangeCipherSpec);
+        out.push(Action::InstallWrite(write_keys));
+        out.push(Action::Send(auth12::finished(&mut seq, &secrets, Side::Client, &transcript)?));
+        out.push(Action::EndLastFlight);
+        let remember = issued.renew(&offer, session).map(Remember::Client);
+        let established = Established { proof, negotiated, session: secrets, remember };
+        out.push(Action::Complete(Box::new(established)));
+        Ok(AnyState::Connected)
+    }
+}

@@ -1,0 +1,182 @@
+//! Whether a session may be resumed, and what is remembered of a new one (RFC 5246 §7.3, RFC 5077).
+//!
+//! A session that may not be resumed is no fault: a full handshake follows.
+
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::net::{Ipv4Addr, Ipv6Addr};
+use core::time::Duration;
+
+use gramseal_wire::extension::SessionTicket;
+use gramseal_wire::handshake::ClientHello;
+use gramseal_wire::{CipherSuite, ProtocolVersion};
+use pki_types::{IpAddr, ServerName, UnixTime};
+
+use super::schedule12::Session12;
+use super::{Negotiated, select};
+use crate::config::{ClientAuth, ClientConfig, ServerConfig};
+use crate::error::Error;
+use crate::session::{CONTEXT_LEN, Session, TicketSealer};
+use crate::suite::Suite12;
+
+/// Bytes in the longest ticket that we issue. With one of this length, a hello with its cookie still
+/// fits into one datagram of 1200 bytes, which servers without state need.
+pub(super) const MAX_TICKET_LEN: usize = 768;
+
+/// A session that a server resumes.
+pub(super) struct Found {
+    pub(super) session: Arc<Session>,
+    pub(super) suite: &'static Suite12,
+    /// What this connection agrees on (RFC 7301 §3.1), which is what the session did.
+    pub(super) alpn: Option<Vec<u8>>,
+    pub(super) by: By,
+}
+
+/// How the client named the session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum By {
+    Id,
+    Ticket,
+    /// With a ticket that is to be replaced.
+    OldTicket,
+}
+
+/// The session that `hello` asks for, if we know it and may resume it.
+pub(super) fn find(hello: &ClientHello<'_>, config: &ServerConfig) -> Result<Option<Found>, Error> {
+    let Some((session, by, now)) = look_up(hello, config)? else { return Ok(None) };
+    // A hello without a protocol in common fails in a full handshake as it would here.
+    let Ok(alpn) = select::alpn(hello, &config.common) else { return Ok(None) };
+    let asks = Asks { now, server_name: select::server_name(hello)?, alpn: alpn.as_deref() };
+    let fits = fits_server(&session, &asks, config);
+    // RFC 5246 §7.4.1.3: a session keeps its suite.
+    let suite = config.common.suites12().find(|suite| suite.id == session.cipher_suite);
+    let suite = suite.filter(|suite| fits && hello.cipher_suites.contains(&suite.id));
+    Ok(suite.map(|suite| Found { session, suite, alpn, by }))
+}
+
+fn look_up(hello: &ClientHello<'_>, config: &ServerConfig) -> Result<Option<(Arc<Session>, By, UnixTime)>, Error> {
+    let sessions = &config.sessions;
+    let ticket = hello.extensions.find::<SessionTicket<'_>>()?.map(|extension| extension.ticket);
+    Ok(match ticket.filter(|ticket| !ticket.is_empty()) {
+        // RFC 5077 §3.4: beside a ticket the session id names nothing.
+        Some(ticket) => sessions.tickets.as_ref().and_then(|sealer| open(&**sealer, ticket)),
+        None if hello.session_id.is_empty() => None,
+        None => sessions
+            .store
+            .as_ref()
+            .and_then(|store| store.get(hello.session_id).map(|session| (session, By::Id, store.now()))),
+    })
+}
+
+fn open(sealer: &dyn TicketSealer, ticket: &[u8]) -> Option<(Arc<Session>, By, UnixTime)> {
+    // We issue no longer ones.
+    let opened = Some(ticket).filter(|ticket| ticket.len() <= MAX_TICKET_LEN).and_then(|ticket| sealer.open(ticket))?;
+    let session = Session::from_bytes(&opened.session).ok()?;
+    Some((Arc::new(session), if opened.renew { By::OldTicket } else { By::Ticket }, sealer.now()))
+}
+
+/// What the new connection wants to be.
+struct Asks<'a> {
+    now: UnixTime,
+    server_name: Option<String>,
+    alpn: Option<&'a [u8]>,
+}
+
+/// Whether our settings and the client's wishes are those of the session.
+fn fits_server(session: &Session, asks: &Asks<'_>, config: &ServerConfig) -> bool {
+    let same_name = match (&session.server_name, &asks.server_name) {
+        // RFC 6066 §3: never under another name.
+        (Some(then), Some(now)) => then.eq_ignore_ascii_case(now),
+        (None, None) => true,
+        _ => false,
+    };
+    let authenticated = !session.peer_certificates.is_empty() || session.psk_identity.is_some();
+    let certified = authenticated || !matches!(config.client_auth, ClientAuth::Required(_));
+    let known = |identity: &Vec<u8>| config.psks.as_ref().is_some_and(|psks| psks.key(identity).is_some());
+    session.version == ProtocolVersion::DTLS1_2
+        && config.common.versions.contains(&session.version)
+        && !session.is_expired(asks.now)
+        && session.context == config.sessions.context
+        && same_name
+        && session.alpn.as_deref() == asks.alpn
+        && certified
+        && session.psk_identity.as_ref().is_none_or(known)
+}
+
+/// Whether a client may offer this session to `server_name`.
+pub(super) fn fits_client(session: &Session, server_name: &str, config: &ClientConfig) -> bool {
+    let common = &config.common;
+    let named = !session.id.is_empty() || !session.ticket.is_empty();
+    let known = |identity: &Vec<u8>| config.psks.iter().any(|psk| psk.identity() == identity);
+    named
+        && session.version == ProtocolVersion::DTLS1_2
+        && common.versions.contains(&session.version)
+        && common.suites12().any(|suite| suite.id == session.cipher_suite)
+        && session.server_name.as_deref() == Some(server_name)
+        && config.sessions.as_ref().is_some_and(|sessions| session.context == sessions.context)
+        && session.psk_identity.as_ref().is_none_or(known)
+}
+
+/// By what name a client's store knows a server.
+pub(super) fn store_name(name: &ServerName<'_>) -> String {
+    match name {
+        ServerName::DnsName(name) => name.as_ref().to_ascii_lowercase(),
+        ServerName::IpAddress(IpAddr::V4(address)) => Ipv4Addr::from(*address.as_ref()).to_string(),
+        ServerName::IpAddress(IpAddr::V6(address)) => Ipv6Addr::from(*address.as_ref()).to_string(),
+        // There is no other kind; what one would be called fits no session.
+        _ => String::new(),
+    }
+}
+
+/// What a resumed connection takes over from its session.
+pub(super) fn negotiated(session: &Session, cipher_suite: CipherSuite, alpn: Option<Vec<u8>>) -> Negotiated {
+    Negotiated {
+        group: session.group,
+        alpn,
+        peer_certificates: session.peer_certificates.clone(),
+        psk_identity: session.psk_identity.clone(),
+        peer_signature_scheme: session.peer_signature_scheme,
+        resumed: true,
+        ..Negotiated::new(session.version, cipher_suite)
+    }
+}
+
+/// The life of a session that is established now.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Life {
+    pub(super) established: u64,
+    pub(super) expires: u64,
+}
+
+impl Life {
+    pub(super) fn beginning(now: UnixTime, lifetime: Duration) -> Self {
+        let established = now.as_secs();
+        Self { established, expires: established.saturating_add(lifetime.as_secs()) }
+    }
+}
+
+/// What to remember of a full handshake, before it has an id or a ticket.
+pub(super) fn remembered(
+    negotiated: &Negotiated,
+    secrets: &Session12,
+    context: [u8; CONTEXT_LEN],
+    life: Life,
+) -> Session {
+    Session {
+        version: negotiated.version,
+        cipher_suite: negotiated.cipher_suite,
+        secret: secrets.master_secret(),
+        context,
+        server_name: negotiated.server_name.clone(),
+        alpn: negotiated.alpn.clone(),
+        psk_identity: negotiated.psk_identity.clone(),
+        peer_certificates: negotiated.peer_certificates.clone(),
+        group: negotiated.group,
+        peer_signature_scheme: negotiated.peer_signature_scheme,
+        established: life.established,
+        expires: life.expires,
+        id: Vec::new(),
+        ticket: Vec::new(),
+    }
+}

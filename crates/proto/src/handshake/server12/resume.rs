@@ -1,0 +1,126 @@
+//! The server's side of an abbreviated handshake (RFC 6347 §4.2.4, figure 2; RFC 5077 §3.1).
+//!
+//! ```text
+//! ClientHello          ------>
+//!                               ServerHello
+//!                               NewSessionTicket*
+//!                               [ChangeCipherSpec]
+//!                      <------  Finished
+//! [ChangeCipherSpec]
+//! Finished             ------>
+//! ```
+//!
+//! | message | next state |
+//! | --- | --- |
+//! | Finished | connected |
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use gramseal_wire::extension::{ExtendedMasterSecret, ExtensionsBuf, RenegotiationInfo, SessionTicket};
+use gramseal_wire::handshake::{ClientHello, ServerHello};
+use gramseal_wire::{CompressionMethod, ProtocolVersion, Random};
+
+use super::ticket::send_ticket;
+use super::{AnyState, Context, Promise, State};
+use crate::config::ServerConfig;
+use crate::error::{Error, LocalFault};
+use crate::handshake::auth12::{self, PLAINTEXT};
+use crate::handshake::compose::OutgoingSeq;
+use crate::handshake::offer::push_alpn;
+use crate::handshake::resume::{self, By, Found};
+use crate::handshake::schedule12::{Randoms, Session12, Side};
+use crate::handshake::transcript::{Keep, Transcript};
+use crate::handshake::{Action, Established, Remember, select};
+use crate::message::Message;
+
+/// Answers a hello with the session it asked for.
+pub(in crate::handshake) fn start(
+    config: Arc<ServerConfig>,
+    mut seq: OutgoingSeq,
+    hello: &ClientHello<'_>,
+    message: &Message,
+    found: Found,
+    out: &mut Vec<Action>,
+) -> Result<AnyState, Error> {
+    let common = &config.common;
+    let random = select::with_sentinel(Random(common.provider.random_array()?), &common.versions);
+    let hash = common.provider.hash(found.suite.hash).ok_or(LocalFault::MissingAlgorithm)?;
+    let mut transcript = Transcript::new(hash, Keep::HashOnly);
+    transcript.add(message);
+
+    let Found { session, suite, alpn, by } = found;
+    let answer = server_hello(&mut seq, hello, suite.id, alpn.as_deref(), by, random)?;
+    let mut negotiated = resume::negotiated(&session, suite.id, alpn);
+    negotiated.server_name = select::server_name(hello)?;
+    let randoms = Randoms { client: hello.random, server: random };
+    let secrets = Session12::resumed(hash, &session, randoms)?;
+    out.push(Action::LogSecret(secrets.logged()));
+    let keys = secrets.key_block(suite, &common.provider)?;
+
+    let mut context = Context { config, seq, suite, randoms, transcript, negotiated, promise: Promise::default() };
+    context.send(answer, out);
+    let sealer = context.config.sessions.tickets.clone().filter(|_| by == By::OldTicket);
+    if let Some(sealer) = sealer {
+        send_ticket(&mut context, &*sealer, Arc::unwrap_or_clone(session), out)?;
+    }
+    out.push(Action::SendChangeCipherSpec);
+    out.push(Action::InstallWrite(keys.server_write));
+    out.push(Action::InstallRead(keys.client_write));
+    let finished = auth12::finished(&mut context.seq, &secrets, Side::Server, &context.transcript)?;
+    context.send(finished, out);
+    out.push(Action::EndFlight);
+    let remember = (by == By::Id).then(|| Remember::Known(hello.session_id.to_vec()));
+    let next = ExpectResumedFinished { context: Box::new(context), session: secrets, remember };
+    Ok(AnyState::Server12(Box::new(State::ResumedFinished(next))))
+}
+
+/// RFC 6066 §1.1, §3: without the answers that belong to the session, such as the one to
+/// `server_name`.
+fn server_hello(
+    seq: &mut OutgoingSeq,
+    hello: &ClientHello<'_>,
+    cipher_suite: gramseal_wire::CipherSuite,
+    alpn: Option<&[u8]>,
+    by: By,
+    random: Random,
+) -> Result<Message, Error> {
+    let mut extensions = ExtensionsBuf::new();
+    extensions.push(&RenegotiationInfo { renegotiated_connection: &[] });
+    // RFC 7627 §5.3
+    extensions.push(&ExtendedMasterSecret);
+    if let Some(name) = alpn {
+        push_alpn(&mut extensions, core::iter::once(name))?;
+    }
+    if by == By::OldTicket {
+        extensions.push(&SessionTicket::default());
+    }
+    let answer = ServerHello {
+        legacy_version: ProtocolVersion::DTLS1_2,
+        random,
+        // RFC 5077 §3.4: also where a ticket named the session.
+        session_id: hello.session_id,
+        cipher_suite,
+        compression_method: CompressionMethod::NULL,
+        extensions: extensions.as_extensions(),
+    };
+    seq.message(PLAINTEXT, &answer)
+}
+
+/// Waits for the client's Finished, which ends the handshake.
+pub(crate) struct ExpectResumedFinished {
+    context: Box<Context>,
+    session: Session12,
+    remember: Option<Remember>,
+}
+
+impl ExpectResumedFinished {
+    pub(super) fn handle(self, message: &Message, out: &mut Vec<Action>) -> Result<AnyState, Error> {
+        let Self { context, session, remember } = self;
+        let proof = auth12::verify_finished(message, &session, Side::Client, &context.transcript)?;
+        let established = Established { proof, negotiated: context.negotiated, session, remember };
+        out.push(Action::Complete(Box::new(established)));
+        Ok(AnyState::Connected)
+    }
+}

@@ -1,0 +1,128 @@
+//! Sessions in tests: where both sides keep them, and a clock that is turned by hand.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use gramseal_proto::config::{ClientConfig, ClientConfigBuilder, ServerConfig, ServerConfigBuilder};
+use gramseal_proto::session::{ClientSessionCache, ServerSessionCache, TicketKeys};
+use pki_types::UnixTime;
+
+use crate::null;
+use crate::sim::{Side, Sim};
+
+/// How a handshake has to do with sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "tests decide about every kind")]
+pub enum Resumption {
+    /// A full handshake in which the client gets a ticket.
+    FirstTicket,
+    /// It resumes by id.
+    Id,
+    /// It resumes by ticket.
+    Ticket,
+    /// It resumes by a ticket whose key is not the current one, and gets another.
+    NewTicket,
+}
+
+impl Resumption {
+    /// Brings both sides to where such a handshake can begin.
+    ///
+    /// # Panics
+    /// If they do not get there.
+    pub fn prepare(self, configs: &(Arc<ClientConfig>, Arc<ServerConfig>), stores: &Stores) {
+        if self == Self::FirstTicket {
+            return;
+        }
+        let mut sim = Sim::new(0);
+        let pair = sim.connect(Arc::clone(&configs.0), Arc::clone(&configs.1));
+        sim.run_until(|sim| sim.connected(pair), Duration::from_secs(10)).expect("the full handshake");
+        let negotiated = sim.connection(pair, Side::Client).and_then(|connection| connection.negotiated().cloned());
+        assert!(!negotiated.expect("connected").resumed);
+        assert_eq!(stores.client.len(), 1, "the client remembers it");
+        if self == Self::NewTicket {
+            stores.clock.advance(TicketKeys::DEFAULT_PERIOD - Duration::from_secs(1));
+        }
+    }
+}
+
+/// The time of day as a test wants it.
+#[derive(Debug, Clone)]
+pub struct Clock(Arc<AtomicU64>);
+
+impl Clock {
+    /// Some day.
+    fn new() -> Self {
+        Self(Arc::new(AtomicU64::new(1_800_000_000)))
+    }
+
+    /// The time it shows.
+    #[must_use]
+    pub fn now(&self) -> UnixTime {
+        UnixTime::since_unix_epoch(Duration::from_secs(self.0.load(Ordering::Relaxed)))
+    }
+
+    /// Lets time pass.
+    pub fn advance(&self, by: Duration) {
+        self.0.fetch_add(by.as_secs(), Ordering::Relaxed);
+    }
+
+    /// For those who ask.
+    pub fn reader(&self) -> impl Fn() -> UnixTime + Send + Sync + 'static {
+        let clock = self.clone();
+        move || clock.now()
+    }
+}
+
+/// Both sides' stores; each side has what the kind of resumption needs.
+#[derive(Debug, Clone)]
+#[expect(clippy::exhaustive_structs, reason = "tests exchange one store or another")]
+pub struct Stores {
+    /// What all of them take for the time of day.
+    pub clock: Clock,
+    /// The client's.
+    pub client: Arc<ClientSessionCache>,
+    /// The server's, by id.
+    pub server: Arc<ServerSessionCache>,
+    /// The server's tickets.
+    pub tickets: Arc<TicketKeys>,
+    /// `None`: nobody remembers anything.
+    pub kind: Option<Resumption>,
+}
+
+impl Stores {
+    /// Empty ones, a second after the first ticket key was made.
+    ///
+    /// # Panics
+    /// Never, as the null provider has what it takes.
+    #[must_use]
+    pub fn new(kind: Option<Resumption>) -> Self {
+        let clock = Clock::new();
+        let tickets = TicketKeys::random(null::provider(77), clock.reader()).expect("the null provider has all");
+        clock.advance(Duration::from_secs(1));
+        Self {
+            client: Arc::new(ClientSessionCache::new(100, 100_000, clock.reader())),
+            server: Arc::new(ServerSessionCache::new(100, 100_000, clock.reader())),
+            tickets: Arc::new(tickets),
+            clock,
+            kind,
+        }
+    }
+
+    /// Lets a client use its store.
+    pub fn client(&self, builder: ClientConfigBuilder) -> ClientConfigBuilder {
+        match self.kind {
+            Some(_) => builder.with_session_store(self.client.clone()),
+            None => builder,
+        }
+    }
+
+    /// Lets a server use its store or its tickets.
+    pub fn server(&self, builder: ServerConfigBuilder) -> ServerConfigBuilder {
+        match self.kind {
+            Some(Resumption::Id) => builder.with_session_store(self.server.clone()),
+            Some(_) => builder.with_ticket_sealer(self.tickets.clone()),
+            None => builder,
+        }
+    }
+}
