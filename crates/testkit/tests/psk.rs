@@ -57,6 +57,25 @@ fn every_suite_connects_and_names_the_identity() {
     }
 }
 
+#[test] // RFC 5246 §7.4.1.4.1, RFC 8422 §5.1: lists in a hello have an entry, or are left out
+fn a_provider_without_groups_and_signatures_is_enough_for_plain_keys() {
+    let bare = || {
+        let mut provider = gramseal_aws_lc::provider();
+        provider.groups.clear();
+        provider.verifiers.clear();
+        Arc::new(provider)
+    };
+    let client = ClientConfig::psk_builder(bare(), psk("a", 1));
+    let server = ServerConfig::psk_builder(bare(), Arc::new(vec![psk("a", 1)]));
+    let (sim, pair) = connect(client.build().expect("a client"), server.build().expect("a server"));
+    let negotiated = sim.connection(pair, Side::Server).and_then(Connection::negotiated).expect("connected");
+    assert_eq!((negotiated.cipher_suite, negotiated.group), (PLAIN, None));
+
+    let ecdhe = CipherSuite::TLS_ECDHE_PSK_WITH_AES_128_GCM_SHA256;
+    let client = ClientConfig::psk_builder(bare(), psk("a", 1)).with_cipher_suites(&[ecdhe]).build();
+    assert_eq!(client.map(drop), Err(ConfigError::UnsupportedCipherSuite(ecdhe)));
+}
+
 #[derive(Debug)]
 struct WithHint(Vec<Psk>);
 

@@ -141,9 +141,11 @@ impl Common {
     }
 
     fn can_use(&self, suite: &Suite12, means: Means) -> bool {
+        let curves = || self.provider.groups.iter().any(|group| !is_finite_field(group.name()));
         let exchange = match suite.key_exchange {
-            KeyExchange::Ecdhe => means.certificates,
-            KeyExchange::Psk | KeyExchange::EcdhePsk => means.psk,
+            KeyExchange::Ecdhe => means.certificates && curves(),
+            KeyExchange::EcdhePsk => means.psk && curves(),
+            KeyExchange::Psk => means.psk,
             KeyExchange::Dhe => {
                 means.certificates && self.legacy == LegacySuites::Allowed && self.provider.finite_field.is_some()
             }
@@ -152,12 +154,14 @@ impl Common {
     }
 
     fn finish_groups(&mut self, allowed: Option<Vec<NamedGroup>>) -> Result<(), ConfigError> {
+        // A list that is asked for has to name something; the default may find nothing.
+        let needed = allowed.is_some() || self.suites12().any(|suite| suite.key_exchange != KeyExchange::Psk);
         let unasked = |name: &NamedGroup| self.legacy == LegacySuites::Allowed || !is_finite_field(*name);
         let names = self.provider.groups.iter().map(|group| group.name());
         self.groups = allowed.unwrap_or_else(|| names.filter(unasked).collect());
         match self.groups.iter().find(|name| self.provider.group(**name).is_none()) {
             Some(name) => Err(ConfigError::UnsupportedGroup(*name)),
-            None if self.groups.is_empty() => Err(ConfigError::NothingAllowed("group")),
+            None if needed && self.groups.is_empty() => Err(ConfigError::NothingAllowed("group")),
             None => Ok(()),
         }
     }

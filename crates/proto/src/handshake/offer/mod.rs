@@ -87,12 +87,18 @@ fn extensions(common: &Common, name: &ServerName<'_>) -> Result<ExtensionsBuf, E
     }
     buf.push(&ExtendedMasterSecret);
     buf.push(&RenegotiationInfo { renegotiated_connection: &[] });
-    let groups: OwnedList<NamedGroup> = common.groups.iter().copied().collect();
-    buf.push(&SupportedGroups { groups: groups.as_list() });
-    let formats: OwnedList<EcPointFormat> = [EcPointFormat::UNCOMPRESSED].into_iter().collect();
-    buf.push(&EcPointFormats { formats: formats.as_list() });
-    let schemes: OwnedList<SignatureScheme> = common.verify_schemes().collect();
-    buf.push(&SignatureAlgorithms { schemes: schemes.as_list() });
+    // RFC 8422 §5.1, RFC 5246 §7.4.1.4.1: lists without an entry are left out. Who has pre-shared
+    // keys alone may have neither groups nor signatures.
+    if !common.groups.is_empty() {
+        let groups: OwnedList<NamedGroup> = common.groups.iter().copied().collect();
+        buf.push(&SupportedGroups { groups: groups.as_list() });
+        let formats: OwnedList<EcPointFormat> = [EcPointFormat::UNCOMPRESSED].into_iter().collect();
+        buf.push(&EcPointFormats { formats: formats.as_list() });
+    }
+    if common.verify_schemes().next().is_some() {
+        let schemes: OwnedList<SignatureScheme> = common.verify_schemes().collect();
+        buf.push(&SignatureAlgorithms { schemes: schemes.as_list() });
+    }
     if !common.alpn.is_empty() {
         push_alpn(&mut buf, common.alpn.iter().map(Vec::as_slice))?;
     }
