@@ -12,7 +12,8 @@
 //!
 //! A provider can be composed from parts. To add what aws-lc-rs lacks to the provider that is made
 //! of it, append [`ccm_aeads`] to `aeads` and [`ffdhe_groups`] to `groups`, and set `finite_field`
-//! to [`FINITE_FIELD`].
+//! to [`FINITE_FIELD`]. A device names only what its suites need; `examples/alloc_only` shows one, with
+//! a handshake that needs no `std` and no certificates.
 //!
 //! # RSA and its timing
 //!
