@@ -56,7 +56,7 @@ pub(crate) const KINDS: [Kind; 15] = [
         name: "resumed PSK with a new ticket and small MTU",
         resumption: Some(Resumption::NewTicket),
         psk: Some(CipherSuite::TLS_PSK_WITH_AES_128_GCM_SHA256),
-        mtu: 380,
+        mtu: 400,
         ..PLAIN
     },
 ];
