@@ -143,6 +143,8 @@ impl Authority {
         key: &KeyPair,
     ) -> Result<Signed, Failure> {
         validity.apply(&mut params);
+        // RFC 5280 §4.2.1.1: required of all but what signs itself.
+        params.use_authority_key_identifier_extension = true;
         let made = params.signed_by(key, &self.issuer).map_err(not_made)?;
         let parsed = facts::parse(made.der()).map_err(Failure::usage)?;
         let content = parsed.tbs_certificate();

@@ -74,8 +74,7 @@ fn make_leaf(
         // Not even with --force: the files of an authority would be lost.
         return Err(Failure::usage(format!("{name:?}: an authority's files are called that")));
     }
-    let mut params = identity::leaf_params(name, alternatives, purpose)?;
-    params.use_authority_key_identifier_extension = args.ca.is_some();
+    let params = identity::leaf_params(name, alternatives, purpose)?;
     make(params, args.ca.as_deref(), &Paths::of(folder, &stem), &args.make, DAYS_OF_LEAF, output)
 }
 
