@@ -246,6 +246,8 @@ impl fmt::Display for KeyFacts {
 
 #[cfg(test)]
 mod tests {
+    use gramseal::pki_types::pem::PemObject;
+
     use super::*;
 
     #[test]
@@ -260,6 +262,23 @@ mod tests {
         assert_eq!(rsa_bits(&[0x30, 7, 2, 2, 0x01, 0x01, 2, 1, 3]), Ok(9));
         assert_eq!(rsa_bits(&[0x30, 8, 2, 3, 0, 0x80, 0x01, 2, 1, 3]), Ok(16));
         assert!(rsa_bits(&[0x30, 3, 2, 1, 3]).is_err());
+    }
+
+    #[test]
+    fn no_damage_is_too_much() {
+        let good = CertificateDer::from_pem_slice(include_bytes!("../../tests/data/openssl.pem")).unwrap().to_vec();
+        let shown = |bytes: &[u8]| CertificateFacts::read(bytes).map(|facts| facts.to_string());
+        assert!(shown(&good).is_ok());
+        for at in 0..good.len() {
+            assert!(shown(&good[..at]).is_err(), "cut at {at}");
+            for change in [0x01, 0x80, 0xff] {
+                let mut bad = good.clone();
+                bad[at] ^= change;
+                // Much of it still is a certificate, with other contents.
+                let text = shown(&bad).unwrap_or_default();
+                assert!(!text.contains('\u{1b}') && text.lines().count() < 15, "{text}");
+            }
+        }
     }
 
     #[test]

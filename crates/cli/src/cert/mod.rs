@@ -93,7 +93,7 @@ fn make(
     let authority = above.map(Authority::open).transpose()?;
     let wanted = Validity::of_days(args.days.unwrap_or(default_days))?;
     let validity = authority.as_ref().map_or(wanted, |authority| authority.limit(wanted));
-    if validity != wanted && args.days.is_some() {
+    if validity.end() != wanted.end() && args.days.is_some() {
         output::note(format_args!("{NOTICE}valid no longer than its authority: until {}{NOTICE:#}", validity.end()));
     }
     let key = identity::portable_key_pair(args.key_type)?;
