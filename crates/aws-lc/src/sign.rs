@@ -9,7 +9,7 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
     self, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair, RsaEncoding, RsaKeyPair,
 };
-use gramseal_proto::crypto::{CryptoError, KeyLoader, KeyRejected, SecureRandom, SigningKey};
+use gramseal_proto::crypto::{CryptoError, Deferrable, KeyLoader, KeyRejected, SecureRandom, SigningKey};
 use gramseal_wire::SignatureScheme;
 use pki_types::{PrivateKeyDer, SubjectPublicKeyInfoDer, alg_id};
 
@@ -143,6 +143,20 @@ impl Key {
     }
 }
 
+impl Key {
+    fn sign_now(&self, scheme: SignatureScheme, message: &[u8]) -> Result<Vec<u8>, CryptoError> {
+        if !self.schemes.contains(&scheme) {
+            return Err(CryptoError::new());
+        }
+        let signature = match &self.secret {
+            Secret::Rsa(pair) => return sign_rsa(pair, scheme, message),
+            Secret::Ecdsa(pair) => pair.sign(&SystemRandom::new(), message),
+            Secret::Ed25519(pair) => pair.try_sign(message),
+        };
+        signature.map(|signature| signature.as_ref().to_vec()).map_err(|_| CryptoError::new())
+    }
+}
+
 impl SigningKey for Key {
     fn schemes(&self) -> &[SignatureScheme] {
         self.schemes
@@ -153,16 +167,8 @@ impl SigningKey for Key {
         scheme: SignatureScheme,
         message: &[u8],
         _random: &dyn SecureRandom,
-    ) -> Result<Vec<u8>, CryptoError> {
-        if !self.schemes.contains(&scheme) {
-            return Err(CryptoError::new());
-        }
-        let signature = match &self.secret {
-            Secret::Rsa(pair) => return sign_rsa(pair, scheme, message),
-            Secret::Ecdsa(pair) => pair.sign(&SystemRandom::new(), message),
-            Secret::Ed25519(pair) => pair.try_sign(message),
-        };
-        signature.map(|signature| signature.as_ref().to_vec()).map_err(|_| CryptoError::new())
+    ) -> Deferrable<Result<Vec<u8>, CryptoError>> {
+        self.sign_now(scheme, message).into()
     }
 
     fn public_key(&self) -> Option<SubjectPublicKeyInfoDer<'_>> {

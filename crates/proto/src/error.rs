@@ -55,6 +55,9 @@ pub enum Incompatible {
     UnsafeFiniteFieldGroup,
     /// The client sent no certificate although one is required.
     CertificateRequired,
+    /// No form of certificate (X.509, raw public key) that one side has and the other accepts
+    /// (RFC 7250 §4.2).
+    NoCommonCertificateType,
 }
 
 /// Which rule the peer broke.
@@ -81,6 +84,8 @@ pub enum PeerFault {
     UnofferedSignatureScheme,
     /// An application protocol that was not offered.
     UnofferedApplicationProtocol,
+    /// A form of certificate, or of certificate status, that was not offered.
+    UnofferedCertificateType,
     /// The server's random says that a newer version was possible (RFC 8446 §4.1.3).
     Downgrade,
     /// A key share that is no valid element of its group.
@@ -183,6 +188,7 @@ impl Incompatible {
         match self {
             Self::NoCommonVersion => AlertDescription::PROTOCOL_VERSION,
             Self::NoCommonApplicationProtocol => AlertDescription::NO_APPLICATION_PROTOCOL,
+            Self::NoCommonCertificateType => AlertDescription::UNSUPPORTED_CERTIFICATE,
             Self::NoCommonFiniteFieldGroup | Self::UnsafeFiniteFieldGroup => AlertDescription::INSUFFICIENT_SECURITY,
             Self::NoCommonCipherSuite
             | Self::NoCommonGroup
@@ -208,6 +214,7 @@ impl PeerFault {
             | Self::UnofferedGroup
             | Self::UnofferedSignatureScheme
             | Self::UnofferedApplicationProtocol
+            | Self::UnofferedCertificateType
             | Self::Downgrade
             | Self::BadKeyShare
             | Self::NullCompressionMissing
@@ -305,6 +312,7 @@ impl fmt::Display for Incompatible {
             Self::NoExtendedMasterSecret => "the peer does not support the extended master secret",
             Self::NoSecureRenegotiation => "the peer does not indicate secure renegotiation",
             Self::UnsafeFiniteFieldGroup => "the server's Diffie-Hellman group is too small or not safe",
+            Self::NoCommonCertificateType => "no form of certificate in common",
             Self::CertificateRequired => "the client sent no certificate although one is required",
         })
     }
@@ -323,6 +331,7 @@ impl fmt::Display for PeerFault {
             Self::UnofferedGroup => "the peer chose a group that was not offered",
             Self::UnofferedSignatureScheme => "the peer chose a signature scheme that was not offered",
             Self::UnofferedApplicationProtocol => "the server chose an application protocol that was not offered",
+            Self::UnofferedCertificateType => "the server chose a form of certificate that was not offered",
             Self::Downgrade => "somebody downgraded the version of this handshake",
             Self::BadKeyShare => "the peer's key share is not valid",
             Self::RenegotiationInfoMismatch => "the peer's renegotiation_info does not fit an initial handshake",

@@ -43,7 +43,7 @@ pub use connection::{CloseReason, Connection, Event, ExportError, FirstHello, Re
 pub use discard::{Discard, DiscardCounts};
 pub use error::{AlertReceived, CertificateFault, Error, Incompatible, LocalFault, PeerFault, SendError, TimedOut};
 pub use gramseal_wire as wire;
-pub use handshake::Negotiated;
+pub use handshake::{Deferred, Negotiated, Settled};
 pub use keylog::KeyLog;
 pub use pki_types;
 pub use time::Instant;

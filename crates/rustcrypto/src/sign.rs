@@ -6,7 +6,7 @@ use core::fmt;
 
 use ecdsa::hazmat::sign_prehashed_rfc6979;
 use ed25519_dalek::Signer as _;
-use gramseal_proto::crypto::{CryptoError, KeyLoader, KeyRejected, SecureRandom, SigningKey};
+use gramseal_proto::crypto::{CryptoError, Deferrable, KeyLoader, KeyRejected, SecureRandom, SigningKey};
 use gramseal_wire::SignatureScheme;
 use p256::elliptic_curve;
 use pki_types::{PrivateKeyDer, SubjectPublicKeyInfoDer};
@@ -151,11 +151,16 @@ impl<S: Secret> SigningKey for Key<S> {
         self.schemes
     }
 
-    fn sign(&self, scheme: SignatureScheme, message: &[u8], random: &dyn SecureRandom) -> Result<Vec<u8>, CryptoError> {
-        if !self.schemes.contains(&scheme) {
-            return Err(CryptoError::new());
-        }
-        self.secret.sign(scheme, message, random)
+    fn sign(
+        &self,
+        scheme: SignatureScheme,
+        message: &[u8],
+        random: &dyn SecureRandom,
+    ) -> Deferrable<Result<Vec<u8>, CryptoError>> {
+        Deferrable::Now(match self.schemes.contains(&scheme) {
+            true => self.secret.sign(scheme, message, random),
+            false => Err(CryptoError::new()),
+        })
     }
 
     fn public_key(&self) -> Option<SubjectPublicKeyInfoDer<'_>> {

@@ -25,7 +25,11 @@ fn a_server_cannot_put_a_finite_field_group_into_an_elliptic_curve_exchange() {
     let signed = [&hello[27..59], &server_hello[2..34], &params].concat();
     let scheme = SignatureScheme::ECDSA_SECP256R1_SHA256;
     let key = NullKey::new(ToyKind::EcdsaP256, 1);
-    let signature = key.sign(scheme, &signed, &SeededRandom::new(0)).expect("a scheme of the key");
+    let signature = key
+        .sign(scheme, &signed, &SeededRandom::new(0))
+        .now()
+        .expect("a local key answers at once")
+        .expect("a scheme of the key");
     let length = u16::try_from(signature.len()).expect("short").to_be_bytes();
     let body = [&params[..], &scheme.0.to_be_bytes(), &length, &signature].concat();
     let message = scene.peer.message_of(HandshakeType::SERVER_KEY_EXCHANGE, &body);

@@ -117,9 +117,14 @@ fn signatures_of_one_verify_with_the_other() {
         for scheme in key.schemes() {
             for len in [0, 1, 130, 1000] {
                 let message = bytes(&mut Rng::new(7), len);
-                let signature = key.sign(*scheme, &message, &*one.random).unwrap();
+                let signature =
+                    key.sign(*scheme, &message, &*one.random).now().expect("a local key answers at once").unwrap();
                 two.verify12(*scheme, &public, &message, &signature).unwrap();
-                let other_signature = other_key.sign(*scheme, &message, &*two.random).unwrap();
+                let other_signature = other_key
+                    .sign(*scheme, &message, &*two.random)
+                    .now()
+                    .expect("a local key answers at once")
+                    .unwrap();
                 one.verify12(*scheme, &public, &message, &other_signature).unwrap();
                 // RSA PKCS#1 and Ed25519 leave nothing to chance.
                 if format!("{scheme:?}").contains("pkcs1") || format!("{scheme:?}").contains("ed25519") {
@@ -138,7 +143,7 @@ fn points_in_certificates_are_read_alike() {
     for pem in keys!["p256" "p384" "p521"] {
         let key = one.keys.load(&PrivateKeyDer::from_pem_slice(pem).unwrap()).unwrap();
         let scheme = key.schemes()[0];
-        let signature = key.sign(scheme, b"message", &*one.random).unwrap();
+        let signature = key.sign(scheme, b"message", &*one.random).now().expect("a local key answers at once").unwrap();
         let whole = public_key(key.public_key().unwrap().as_ref());
         let point = whole.key();
         let field_len = point.len() / 2;
@@ -176,7 +181,12 @@ fn a_seeded_run_repeats_exactly() {
         }
         for pem in keys!["rsa2048" "p256" "p384" "p521" "ed25519"] {
             let key = provider.keys.load(&PrivateKeyDer::from_pem_slice(pem).unwrap()).unwrap();
-            all.push(key.sign(key.schemes()[0], b"message", &*provider.random).unwrap());
+            all.push(
+                key.sign(key.schemes()[0], b"message", &*provider.random)
+                    .now()
+                    .expect("a local key answers at once")
+                    .unwrap(),
+            );
         }
         all
     };
@@ -205,7 +215,10 @@ fn a_failing_source_fails_what_needs_it() {
     for pem in keys!["rsa2048" "p256" "p384" "p521"] {
         let key = provider.keys.load(&PrivateKeyDer::from_pem_slice(pem).unwrap()).unwrap();
         for scheme in key.schemes() {
-            assert!(key.sign(*scheme, b"message", &Broken).is_err(), "{scheme:?}");
+            assert!(
+                key.sign(*scheme, b"message", &Broken).now().expect("a local key answers at once").is_err(),
+                "{scheme:?}"
+            );
         }
     }
 }

@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use gramseal_proto::CertificateFault;
-use gramseal_proto::config::{PeerRole, PeerVerified, PeerVerifier, Presented};
+use gramseal_proto::config::{PeerCredential, PeerRole, PeerVerified, PeerVerifier, Presented, Verdict};
+use gramseal_proto::crypto::Deferrable;
 use pki_types::{CertificateDer, SignatureVerificationAlgorithm, TrustAnchor, UnixTime};
 use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 use x509_cert::der::asn1::AnyRef;
@@ -58,21 +59,30 @@ impl ChainVerifier {
     }
 }
 
-impl PeerVerifier for ChainVerifier {
-    fn verify(&self, presented: &Presented<'_>) -> Result<PeerVerified, CertificateFault> {
-        let end_entity = EndEntityCert::try_from(presented.end_entity).map_err(|error| fault(&error))?;
+impl ChainVerifier {
+    fn check(&self, presented: &Presented<'_>) -> Verdict {
+        let PeerCredential::Chain { end_entity, intermediates } = presented.credential else {
+            return Err(CertificateFault::Unsupported);
+        };
+        let end_entity = EndEntityCert::try_from(end_entity).map_err(|error| fault(&error))?;
         let usage = match presented.role {
             PeerRole::Server(_) => KeyUsage::server_auth(),
             PeerRole::Client => KeyUsage::client_auth(),
         };
         let now = (self.clock)();
         end_entity
-            .verify_for_usage(self.algorithms, &self.roots, presented.intermediates, now, usage, None, None)
+            .verify_for_usage(self.algorithms, &self.roots, intermediates, now, usage, None, None)
             .map_err(|error| fault(&error))?;
         if let PeerRole::Server(name) = presented.role {
             end_entity.verify_is_valid_for_subject_name(name).map_err(|error| fault(&error))?;
         }
         public_key(&end_entity).map(PeerVerified::assertion)
+    }
+}
+
+impl PeerVerifier for ChainVerifier {
+    fn verify(&self, presented: &Presented<'_>) -> Deferrable<Verdict> {
+        self.check(presented).into()
     }
 
     /// The subjects of the roots, each once, in the order in which they were given.

@@ -1,7 +1,8 @@
 //! Verification that does not verify. Named so that it stands out in a review.
 
 use gramseal_proto::CertificateFault;
-use gramseal_proto::config::{PeerVerified, PeerVerifier, Presented};
+use gramseal_proto::config::{PeerCredential, PeerVerified, PeerVerifier, Presented, Verdict};
+use gramseal_proto::crypto::Deferrable;
 
 use crate::key::public_key_of;
 
@@ -15,7 +16,11 @@ use crate::key::public_key_of;
 pub struct AcceptAnyCertificate;
 
 impl PeerVerifier for AcceptAnyCertificate {
-    fn verify(&self, presented: &Presented<'_>) -> Result<PeerVerified, CertificateFault> {
-        public_key_of(presented.end_entity).map(PeerVerified::assertion)
+    fn verify(&self, presented: &Presented<'_>) -> Deferrable<Verdict> {
+        let key = match presented.credential {
+            PeerCredential::Chain { end_entity, .. } => public_key_of(end_entity),
+            PeerCredential::RawPublicKey(_) => Err(CertificateFault::Unsupported),
+        };
+        key.map(PeerVerified::assertion).into()
     }
 }

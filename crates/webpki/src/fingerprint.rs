@@ -4,7 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use gramseal_proto::CertificateFault;
-use gramseal_proto::config::{PeerVerified, PeerVerifier, Presented};
+use gramseal_proto::config::{PeerCredential, PeerVerified, PeerVerifier, Presented, Verdict};
+use gramseal_proto::crypto::Deferrable;
 use pki_types::CertificateDer;
 use sha2::{Digest, Sha256};
 
@@ -141,14 +142,23 @@ impl FingerprintVerifier {
     }
 }
 
-impl PeerVerifier for FingerprintVerifier {
-    fn verify(&self, presented: &Presented<'_>) -> Result<PeerVerified, CertificateFault> {
+impl FingerprintVerifier {
+    fn check(&self, presented: &Presented<'_>) -> Verdict {
+        let PeerCredential::Chain { end_entity, .. } = presented.credential else {
+            return Err(CertificateFault::Unsupported);
+        };
         // Not in constant time: certificates and their hashes are public, and a peer that learns
         // how far it got would still need a second preimage.
-        if !self.allowed.contains(&Fingerprint::of(presented.end_entity)) {
+        if !self.allowed.contains(&Fingerprint::of(end_entity)) {
             return Err(CertificateFault::FingerprintMismatch);
         }
-        public_key_of(presented.end_entity).map(PeerVerified::assertion)
+        public_key_of(end_entity).map(PeerVerified::assertion)
+    }
+}
+
+impl PeerVerifier for FingerprintVerifier {
+    fn verify(&self, presented: &Presented<'_>) -> Deferrable<Verdict> {
+        self.check(presented).into()
     }
 }
 

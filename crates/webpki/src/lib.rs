@@ -28,7 +28,8 @@ pub use chain::{ChainVerifier, ChainVerifierBuilder, RootsError};
 pub use describe::{Description, describe};
 pub use fingerprint::{Fingerprint, FingerprintVerifier, ParseFingerprintError};
 pub use gramseal_proto::CertificateFault;
-pub use gramseal_proto::config::{PeerRole, PeerVerified, PeerVerifier, Presented};
+pub use gramseal_proto::config::{PeerCredential, PeerRole, PeerVerified, PeerVerifier, Presented, Verdict};
+pub use gramseal_proto::crypto::Deferrable;
 pub use key::{belong_together, public_key_of};
 #[cfg(feature = "system-roots")]
 pub use system::SystemRoots;

@@ -15,7 +15,7 @@ fn fault(
     certificate: &CertificateDer<'_>,
     role: PeerRole<'_>,
 ) -> Option<CertificateFault> {
-    verifier.verify(&Presented::new(certificate, &[], role)).err()
+    verifier.verify(&Presented::chain(certificate, &[], role)).now().expect("chains are checked at once").err()
 }
 
 #[test]
@@ -117,12 +117,12 @@ fn garbage_has_no_description() {
 /// Runs everything that reads certificates of peers over `der`; whether it is accepted as client.
 fn read(verifier: &ChainVerifier, der: Vec<u8>) -> bool {
     let certificate = CertificateDer::from(der);
-    let presented = Presented::new(&certificate, core::slice::from_ref(&certificate), PeerRole::Client);
+    let presented = Presented::chain(&certificate, core::slice::from_ref(&certificate), PeerRole::Client);
     _ = describe(&certificate);
     _ = public_key_of(&certificate);
     let builder = ChainVerifier::builder(webpki::ALL_VERIFICATION_ALGS);
     _ = builder.with_roots([certificate.clone()]).and_then(|builder| builder.build());
-    verifier.verify(&presented).is_ok()
+    verifier.verify(&presented).now().expect("chains are checked at once").is_ok()
 }
 
 proptest! {

@@ -15,11 +15,17 @@ fn verifier(pki: &TestPki) -> ChainVerifier {
 fn as_server(verifier: &ChainVerifier, identity: &TestIdentity, name: &str) -> Result<PeerVerified, CertificateFault> {
     let name = ServerName::try_from(name).unwrap();
     let role = PeerRole::Server(&name);
-    verifier.verify(&Presented::new(identity.end_entity(), identity.intermediates(), role))
+    verifier
+        .verify(&Presented::chain(identity.end_entity(), identity.intermediates(), role))
+        .now()
+        .expect("chains are checked at once")
 }
 
 fn as_client(verifier: &ChainVerifier, identity: &TestIdentity) -> Result<PeerVerified, CertificateFault> {
-    verifier.verify(&Presented::new(identity.end_entity(), identity.intermediates(), PeerRole::Client))
+    verifier
+        .verify(&Presented::chain(identity.end_entity(), identity.intermediates(), PeerRole::Client))
+        .now()
+        .expect("chains are checked at once")
 }
 
 fn server_fault(pki: &TestPki, identity: &TestIdentity, name: &str) -> Option<CertificateFault> {

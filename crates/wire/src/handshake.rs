@@ -22,7 +22,7 @@ mod random;
 mod server_hello;
 mod server_key_exchange;
 
-pub use certificate::{Certificate12, Certificate13, CertificateEntry, CertificateList};
+pub use certificate::{Certificate12, Certificate13, CertificateEntry, CertificateList, RawPublicKey12};
 pub use certificate_request::{CertificateRequest12, CertificateRequest13, DistinguishedNames};
 pub use certificate_status::CertificateStatus;
 pub use certificate_verify::CertificateVerify;

@@ -27,7 +27,8 @@ fn read_messages(bytes: &[u8]) -> usize {
     read_as!(bytes;
         Alert, ChangeCipherSpec, Ack<'_>, ReturnRoutabilityCheck<'_>, RecordNumber, PlaintextHeader, HandshakeHeader,
         Fragment<'_>, ClientHello<'_>, ClientHelloPrefix<'_>, HelloVerifyRequest<'_>, ServerHello<'_>, Random,
-        Certificate12<'_>, Certificate13<'_>, CertificateEntry<'_>, CertificateRequest12<'_>, CertificateRequest13<'_>,
+        Certificate12<'_>, Certificate13<'_>, RawPublicKey12<'_>, CertificateEntry<'_>,
+        CertificateRequest12<'_>, CertificateRequest13<'_>,
         CertificateVerify<'_>, CertificateStatus<'_>, CompressedCertificate<'_>, ServerEcdhParams<'_>,
         ServerDhParams<'_>, DigitallySigned<'_>, ServerKeyExchangeEcdhe<'_>, ServerKeyExchangeDhe<'_>,
         ServerKeyExchangePsk<'_>, ServerKeyExchangeEcdhePsk<'_>, ClientKeyExchangeEcdh<'_>, ClientKeyExchangeDh<'_>,

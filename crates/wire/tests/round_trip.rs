@@ -138,6 +138,7 @@ proptest! {
                     signature in opaque(300), length in 0u32..1 << 24, compressed in some(50), status: u8) {
         let list = OwnedOpaqueList::new(&chain).unwrap();
         same!(Certificate12<'_>, Certificate12 { certificates: list.as_list() });
+        same!(RawPublicKey12<'_>, RawPublicKey12 { public_key: &signature });
         let entries = chain.iter().map(|c| CertificateEntry { certificate: c, extensions: block.as_extensions() });
         let bytes = Sequence::<CertificateEntry<'_>>::encode(entries.clone()).unwrap();
         let message = Certificate13 { context: &context, entries: Sequence::new(&bytes).unwrap() };

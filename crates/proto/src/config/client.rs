@@ -15,7 +15,8 @@ pub struct ClientConfig {
     pub(crate) common: Common,
     /// `None`: servers with certificates are not accepted.
     pub(crate) verifier: Option<Arc<dyn PeerVerifier>>,
-    pub(crate) identity: Option<Identity>,
+    /// In order of preference.
+    pub(crate) identities: Vec<Arc<Identity>>,
     pub(crate) psks: Vec<Psk>,
     /// `None`: no session is resumed.
     pub(crate) sessions: Option<ClientSessions>,
@@ -37,7 +38,7 @@ impl ClientConfig {
             common: Common::new(provider),
             allowed: Allowed::default(),
             verifier: None,
-            identity: None,
+            identities: Vec::new(),
             psks: Vec::new(),
             session_store: None,
         }
@@ -51,7 +52,7 @@ pub struct ClientConfigBuilder {
     common: Common,
     allowed: Allowed,
     verifier: Option<Arc<dyn PeerVerifier>>,
-    identity: Option<Identity>,
+    identities: Vec<Arc<Identity>>,
     psks: Vec<Psk>,
     session_store: Option<Arc<dyn ClientSessionStore>>,
 }
@@ -66,9 +67,10 @@ impl ClientConfigBuilder {
         self
     }
 
-    /// The certificate to show to servers that ask for one.
+    /// Adds a credential to show to servers that ask for one, most preferred first. A server sees the
+    /// first that it can make use of: see [`Identity`].
     pub fn with_identity(mut self, identity: Identity) -> Self {
-        self.identity = Some(identity);
+        self.identities.push(Arc::new(identity));
         self
     }
 
@@ -84,12 +86,12 @@ impl ClientConfigBuilder {
     /// # Errors
     /// What cannot work, see [`ConfigError`].
     pub fn build(self) -> Result<ClientConfig, ConfigError> {
-        let Self { common, allowed, verifier, identity, psks, session_store } = self;
+        let Self { common, allowed, verifier, identities, psks, session_store } = self;
         let common = common.finish(allowed, Means { certificates: verifier.is_some(), psk: !psks.is_empty() })?;
         let sessions = match session_store {
-            Some(store) => Some(ClientSessions::new(store, &common, verifier.as_deref(), identity.as_ref())?),
+            Some(store) => Some(ClientSessions::new(store, &common, verifier.as_deref(), &identities)?),
             None => None,
         };
-        Ok(ClientConfig { common, verifier, identity, psks, sessions })
+        Ok(ClientConfig { common, verifier, identities, psks, sessions })
     }
 }

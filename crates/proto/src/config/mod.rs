@@ -19,12 +19,12 @@ use gramseal_wire::{CipherSuite, NamedGroup, ProtocolVersion};
 pub use client::{ClientConfig, ClientConfigBuilder};
 pub(crate) use common::{Common, is_finite_field};
 pub use common::{LegacySuites, Transport};
-pub use identity::Identity;
+pub use identity::{Identity, OcspSource};
 pub(crate) use psk::for_hint;
 pub use psk::{Psk, PskLookup};
 pub use server::{ClientAuth, ServerConfig, ServerConfigBuilder};
 pub(crate) use sessions::{ClientSessions, ServerSessions};
-pub use verify::{PeerRole, PeerVerified, PeerVerifier, Presented};
+pub use verify::{PeerCredential, PeerRole, PeerVerified, PeerVerifier, Presented, Verdict};
 
 /// A configuration that cannot work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +42,8 @@ pub enum ConfigError {
     NoCipherSuiteForKey,
     /// A certificate chain must hold a certificate.
     EmptyCertificateChain,
+    /// A key that is to be shown without a certificate must tell its public half.
+    NoPublicKey,
     /// A pre-shared key is empty, or it or its identity is longer than 65,535 bytes.
     BadPsk,
     /// An application protocol's name must have 1 to 255 bytes.
@@ -63,6 +65,7 @@ impl fmt::Display for ConfigError {
             Self::NothingAllowed(what) => write!(f, "no {what} is allowed"),
             Self::NoCipherSuiteForKey => f.write_str("no allowed cipher suite goes with the private key"),
             Self::EmptyCertificateChain => f.write_str("the certificate chain is empty"),
+            Self::NoPublicKey => f.write_str("the private key does not tell its public half"),
             Self::BadPsk => f.write_str("a pre-shared key is empty, or it or its identity too long"),
             Self::BadApplicationProtocol => f.write_str("an application protocol's name must have 1 to 255 bytes"),
             Self::BadMtu(mtu) => write!(f, "an MTU of {mtu} bytes is outside 256 to 65507"),

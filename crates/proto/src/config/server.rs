@@ -1,6 +1,7 @@
 //! The configuration of servers.
 
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use super::common::{Allowed, Means, common_setters};
 use super::{Common, ConfigError, Identity, PeerVerifier, PskLookup, ServerSessions};
@@ -34,17 +35,17 @@ impl ClientAuth {
 #[derive(Debug, Clone)]
 pub struct ServerConfig {
     pub(crate) common: Common,
-    /// `None`: only pre-shared keys authenticate us.
-    pub(crate) identity: Option<Identity>,
+    /// In order of preference; empty: only pre-shared keys authenticate us.
+    pub(crate) identities: Vec<Arc<Identity>>,
     pub(crate) client_auth: ClientAuth,
     pub(crate) psks: Option<Arc<dyn PskLookup>>,
     pub(crate) sessions: ServerSessions,
 }
 
 impl ServerConfig {
-    /// Begins a configuration. `identity` is what clients see.
+    /// Begins a configuration. `identity` is what clients see, unless others are added.
     pub fn builder(provider: Arc<CryptoProvider>, identity: Identity) -> ServerConfigBuilder {
-        ServerConfigBuilder { identity: Some(identity), ..Self::bare(provider) }
+        Self::bare(provider).with_identity(identity)
     }
 
     /// Begins a configuration for clients that share a key with us, and for no others.
@@ -56,7 +57,7 @@ impl ServerConfig {
         ServerConfigBuilder {
             common: Common::new(provider),
             allowed: Allowed::default(),
-            identity: None,
+            identities: Vec::new(),
             client_auth: ClientAuth::None,
             psks: None,
             session_store: None,
@@ -77,7 +78,7 @@ impl ServerConfig {
 pub struct ServerConfigBuilder {
     common: Common,
     allowed: Allowed,
-    identity: Option<Identity>,
+    identities: Vec<Arc<Identity>>,
     client_auth: ClientAuth,
     psks: Option<Arc<dyn PskLookup>>,
     session_store: Option<Arc<dyn ServerSessionStore>>,
@@ -86,6 +87,14 @@ pub struct ServerConfigBuilder {
 
 impl ServerConfigBuilder {
     common_setters!();
+
+    /// Adds another credential, for other names or for clients that cannot make use of those before
+    /// it. Who asks for a name sees the first that is [for that name](Identity::with_names), else the
+    /// first that is for any, else the first of all.
+    pub fn with_identity(mut self, identity: Identity) -> Self {
+        self.identities.push(Arc::new(identity));
+        self
+    }
 
     /// Where to find the keys that we share with clients. Suites with certificates go first, unless
     /// the order is given.
@@ -119,17 +128,17 @@ impl ServerConfigBuilder {
     /// # Errors
     /// What cannot work, see [`ConfigError`].
     pub fn build(self) -> Result<ServerConfig, ConfigError> {
-        let means = Means { certificates: self.identity.is_some(), psk: self.psks.is_some() };
+        let means = Means { certificates: !self.identities.is_empty(), psk: self.psks.is_some() };
         let common = self.common.finish(self.allowed, means)?;
         let serves = |suite: &Suite12| match suite.auth {
-            Some(kind) => self.identity.as_ref().is_some_and(|identity| identity.is_of(kind)),
+            Some(kind) => self.identities.iter().any(|identity| identity.is_of(kind)),
             None => true,
         };
         if !common.suites12().any(serves) {
             return Err(ConfigError::NoCipherSuiteForKey);
         }
-        let Self { identity, client_auth, psks, session_store, ticket_sealer, .. } = self;
+        let Self { identities, client_auth, psks, session_store, ticket_sealer, .. } = self;
         let sessions = ServerSessions::new(session_store, ticket_sealer, &common, &client_auth)?;
-        Ok(ServerConfig { common, identity, client_auth, psks, sessions })
+        Ok(ServerConfig { common, identities, client_auth, psks, sessions })
     }
 }

@@ -24,11 +24,11 @@ impl ClientSessions {
         store: Arc<dyn ClientSessionStore>,
         common: &Common,
         verifier: Option<&dyn PeerVerifier>,
-        identity: Option<&Identity>,
+        identities: &[Arc<Identity>],
     ) -> Result<Self, ConfigError> {
         let trust = trust(common, verifier)?;
-        let certificate = identity.and_then(|identity| identity.chain().first());
-        let mut parts: Vec<&[u8]> = Vec::from([&b"client"[..], &trust, certificate.map_or(&[], AsRef::as_ref)]);
+        let mut parts: Vec<&[u8]> = Vec::from([&b"client"[..], &trust]);
+        parts.extend(identities.iter().map(|identity| identity.shown()));
         parts.extend(common.alpn.iter().map(Vec::as_slice));
         Ok(Self { store, context: digest(common, &parts) })
     }

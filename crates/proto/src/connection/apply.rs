@@ -5,8 +5,9 @@ use alloc::vec::Vec;
 
 use gramseal_wire::Epoch;
 
+use super::deferred::Deferral;
 use super::{Agreed, Connection, Phase};
-use crate::handshake::{Action, Established, FinishedVerified, LoggedSecret};
+use crate::handshake::{Action, Established, FinishedVerified, LoggedSecret, Work};
 use crate::message::Message;
 use crate::record::{ReadEpoch, WriteEpoch};
 use crate::time::Instant;
@@ -31,8 +32,15 @@ impl Connection {
                 Action::InstallWrite(keys) => self.records.install_write(WriteEpoch::dtls12(PROTECTED, keys)),
                 Action::Version(version) => self.records.set_version(version),
                 Action::LogSecret(secret) => self.log_secret(&secret),
+                Action::Defer(work) => self.defer(work),
                 Action::Complete(established) => self.complete(*established),
             }
+        }
+    }
+
+    fn defer(&mut self, work: Work) {
+        if let Some(handshake) = &mut self.handshake {
+            handshake.deferral = Some(Deferral::new(work));
         }
     }
 

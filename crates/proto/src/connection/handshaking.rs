@@ -3,8 +3,9 @@
 
 use alloc::vec::Vec;
 
-use gramseal_wire::{AlertDescription, MessageSeq, SequenceNumber};
+use gramseal_wire::{AlertDescription, Epoch, MessageSeq, RecordNumber, SequenceNumber};
 
+use super::deferred::Deferral;
 use crate::config::Common;
 use crate::flight::{Inbound, InboundLimits, Outbound, Retransmit};
 use crate::handshake::State;
@@ -24,6 +25,9 @@ pub(super) struct Handshaking {
     /// Whether the last flight of the handshake was ours.
     pub(super) spoke_last: bool,
     pub(super) suspicion: Option<Suspicion>,
+    pub(super) deferral: Option<Deferral>,
+    /// The record that brought the latest part of a message.
+    pub(super) latest: RecordNumber,
     /// Whether anything came that fits into this handshake.
     pub(super) heard: bool,
     /// The record number with which our present ClientHello went out first.
@@ -61,6 +65,8 @@ impl Handshaking {
             deadline: now + transport.handshake_timeout,
             spoke_last: false,
             suspicion: None,
+            deferral: None,
+            latest: RecordNumber { epoch: Epoch::UNPROTECTED, sequence_number: SequenceNumber(0) },
             heard: false,
             hello_record: SequenceNumber(0),
             payload: Vec::new(),

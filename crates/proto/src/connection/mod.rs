@@ -6,6 +6,7 @@
 
 mod apply;
 mod close;
+mod deferred;
 mod event;
 mod export;
 mod handshaking;
@@ -52,6 +53,9 @@ use crate::time::Instant;
 ///
 /// The network cannot cause an error: what does not belong here is dropped and counted in
 /// [`stats`](Self::stats). A failed association says so with [`Event::Closed`].
+///
+/// A signer or verifier that answers later makes the handshake wait for
+/// [`poll_deferred`](Self::poll_deferred); with the usual ones that gives nothing.
 ///
 /// Application data does not wait in queues: [`seal`](Self::seal) writes a record into the
 /// caller's buffer, `handle_datagram` opens payloads where they lie. Neither allocates.

@@ -13,7 +13,7 @@ use super::{CloseReason, Connection, Phase, Role};
 use crate::discard::Discard;
 use crate::error::{AlertReceived, Error};
 use crate::flight::Inserted;
-use crate::handshake::State;
+use crate::handshake::{Action, State};
 use crate::message::Message;
 use crate::record::{Record, split_record};
 use crate::time::Instant;
@@ -116,7 +116,7 @@ impl Connection {
 
     /// Opens what came before its keys. Application data among it is dropped: its Finished was
     /// not verified when it came (RFC 6347 §4.2.4).
-    fn handle_early(&mut self, now: Instant) {
+    pub(super) fn handle_early(&mut self, now: Instant) {
         let Some(handshake) = &mut self.handshake else { return };
         if handshake.early.is_empty() || self.records.newest_read_epoch() == Epoch::UNPROTECTED {
             return;
@@ -215,6 +215,7 @@ impl Connection {
             return;
         }
         let Some(handshake) = &mut self.handshake else { return };
+        handshake.latest = number;
         let inserted = handshake.inbound.insert(number.epoch, fragment);
         for reason in handshake.inbound.take_displaced() {
             self.stats.discards.count(reason);
@@ -235,7 +236,14 @@ impl Connection {
             }
             Err(reason) => return self.discard(reason),
         }
-        while let Some(message) = self.handshake.as_mut().and_then(|handshake| handshake.inbound.next()) {
+        self.handle_messages(now);
+    }
+
+    /// Takes the whole messages that are next in order, as long as the handshake can take any.
+    pub(super) fn handle_messages(&mut self, now: Instant) {
+        while let Some(handshake) = self.handshake.as_mut().filter(|handshake| !handshake.state.is_waiting()) {
+            let number = handshake.latest;
+            let Some(message) = handshake.inbound.next() else { return };
             self.handle_message(&message, number, now);
         }
     }
@@ -255,7 +263,13 @@ impl Connection {
         let state = core::mem::replace(&mut handshake.state, State::Connected);
         self.trace_received(traced, number);
         let mut actions = Vec::new();
-        match state.handle(message, &mut actions) {
+        let handled = state.handle(message, &mut actions);
+        self.stepped(handled, actions, now);
+    }
+
+    /// Carries out a step of the handshake.
+    pub(super) fn stepped(&mut self, next: Result<State, Error>, actions: Vec<Action>, now: Instant) {
+        match next {
             Ok(next) => {
                 if let Some(handshake) = &mut self.handshake {
                     handshake.inbound.expect_epoch(next.awaited_epoch());
@@ -270,7 +284,8 @@ impl Connection {
     /// The peer repeats its flight because it misses ours.
     fn repeat_flight(&mut self, now: Instant) {
         let Some(handshake) = &mut self.handshake else { return };
-        if handshake.retransmit.repeat_on_request(now) {
+        // The peer may wait for a signer or verifier of ours rather than for what got lost.
+        if !handshake.state.is_waiting() && handshake.retransmit.repeat_on_request(now) {
             handshake.outbound.rewind();
             self.stats.retransmissions += 1;
         }

@@ -17,7 +17,9 @@ impl Connection {
             return Some((handshake.deadline, Timer::LastFlight));
         }
         match handshake.retransmit.deadline() {
-            Some(retransmit) if retransmit < handshake.deadline => Some((retransmit, Timer::Retransmit)),
+            Some(retransmit) if !handshake.state.is_waiting() && retransmit < handshake.deadline => {
+                Some((retransmit, Timer::Retransmit))
+            }
             _ => Some((handshake.deadline, Timer::Handshake)),
         }
     }
@@ -29,7 +31,8 @@ impl Connection {
         if now >= handshake.deadline {
             return self.deadline_passed();
         }
-        if !handshake.retransmit.expire(now) {
+        // The peer waits for us, not we for it.
+        if handshake.state.is_waiting() || !handshake.retransmit.expire(now) {
             return;
         }
         handshake.state.timed_out();

@@ -5,6 +5,7 @@
 //! (`aeads`) and its handshake half are chosen apart.
 
 mod aead;
+mod deferrable;
 mod hash;
 mod kx;
 mod provider;
@@ -16,6 +17,7 @@ pub(crate) mod test_hash;
 use core::fmt;
 
 pub use aead::{Aead, AeadAlgorithm, AeadKey, NONCE_LEN};
+pub use deferrable::Deferrable;
 pub use hash::{Digest, Hash, HashAlgorithm, HashContext, HmacKey};
 pub use kx::{ActiveKx, FiniteFieldDh, FiniteFieldExchange, FiniteFieldParams, KxGroup, ParamsRejected, SharedSecret};
 pub use provider::{CryptoProvider, SchemeVerifier, SecureRandom};

@@ -7,7 +7,7 @@ use core::fmt;
 use gramseal_wire::SignatureScheme;
 use pki_types::{PrivateKeyDer, SubjectPublicKeyInfoDer};
 
-use super::{CryptoError, SecureRandom};
+use super::{CryptoError, Deferrable, SecureRandom};
 
 /// The families of signature keys; a 1.2 suite names one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -44,11 +44,17 @@ pub trait SigningKey: Send + Sync + fmt::Debug {
     /// The schemes it can sign with, most preferred first.
     fn schemes(&self) -> &[SignatureScheme];
 
-    /// Signs `message`, hashing it as `scheme` says.
+    /// Signs `message`, hashing it as `scheme` says. A key that lies elsewhere may answer later: the
+    /// handshake waits.
     ///
     /// # Errors
     /// If `scheme` is not one of [`Self::schemes`] or the key is out of reach.
-    fn sign(&self, scheme: SignatureScheme, message: &[u8], random: &dyn SecureRandom) -> Result<Vec<u8>, CryptoError>;
+    fn sign(
+        &self,
+        scheme: SignatureScheme,
+        message: &[u8],
+        random: &dyn SecureRandom,
+    ) -> Deferrable<Result<Vec<u8>, CryptoError>>;
 
     /// The public half, DER-encoded; `None` if it is not known.
     fn public_key(&self) -> Option<SubjectPublicKeyInfoDer<'_>>;

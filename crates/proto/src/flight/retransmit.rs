@@ -81,6 +81,13 @@ impl Retransmit {
         true
     }
 
+    /// We kept the peer waiting: if it is its turn, the wait begins anew.
+    pub(crate) fn resume(&mut self, now: Instant) {
+        if self.deadline.is_some() {
+            self.arm(now);
+        }
+    }
+
     /// Stops the wait and keeps its value.
     pub(crate) fn stop(&mut self) {
         self.deadline = None;

@@ -1,17 +1,17 @@
-//! Certificate, CertificateVerify and Finished of DTLS 1.2, for either role.
+//! Certificate and Finished of DTLS 1.2, for either role.
 
 use alloc::vec::Vec;
 
-use gramseal_wire::handshake::{Certificate12, CertificateVerify, Finished};
-use gramseal_wire::{Codec, Epoch, HandshakeType, OwnedOpaqueList, SignatureScheme};
-use pki_types::CertificateDer;
+use gramseal_wire::handshake::{Certificate12, Finished, RawPublicKey12};
+use gramseal_wire::{CertificateType, Codec, Epoch, HandshakeType, OwnedOpaqueList};
+use pki_types::{CertificateDer, SubjectPublicKeyInfoDer};
 
 use super::compose::OutgoingSeq;
 use super::schedule12::{Randoms, Session12, Side};
 use super::transcript::Transcript;
-use super::{FinishedVerified, Protection, expect};
-use crate::config::{Identity, PeerRole, PeerVerified, PeerVerifier, Presented};
-use crate::crypto::CryptoProvider;
+use super::{FinishedVerified, Negotiated, Protection, expect};
+use crate::config::{Identity, PeerRole, PeerVerifier, Presented, Verdict};
+use crate::crypto::Deferrable;
 use crate::error::{Error, PeerFault};
 use crate::message::Message;
 
@@ -20,24 +20,58 @@ pub(super) const PLAINTEXT: Epoch = Epoch(0);
 /// The epoch of Finished and application data.
 pub(super) const PROTECTED: Epoch = Epoch(1);
 
-/// The chain in a Certificate message; empty if the peer has none.
-pub(super) fn read_chain(body: &[u8]) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let certificate = Certificate12::from_bytes(body)?;
-    Ok(certificate.iter().map(|der| CertificateDer::from(der.to_vec())).collect())
+/// What the peer showed in its Certificate message.
+pub(super) enum Shown {
+    /// At least one certificate.
+    Chain(Vec<CertificateDer<'static>>),
+    RawPublicKey(SubjectPublicKeyInfoDer<'static>),
 }
 
-/// Lets `verifier` decide about a chain that is not empty.
-pub(super) fn verify_chain(
-    verifier: &dyn PeerVerifier,
-    chain: &[CertificateDer<'static>],
-    role: PeerRole<'_>,
-) -> Result<PeerVerified, Error> {
-    let (end_entity, intermediates) = chain.split_first().ok_or(PeerFault::NoCertificate)?;
-    Ok(verifier.verify(&Presented::new(end_entity, intermediates, role))?)
+impl Shown {
+    /// Reads a Certificate message of the form that was agreed; `None` if the peer has nothing to
+    /// show.
+    pub(super) fn read(body: &[u8], form: CertificateType) -> Result<Option<Self>, Error> {
+        if form == CertificateType::RAW_PUBLIC_KEY {
+            let key = RawPublicKey12::from_bytes(body)?.public_key;
+            return Ok((!key.is_empty()).then(|| Self::RawPublicKey(key.to_vec().into())));
+        }
+        let certificate = Certificate12::from_bytes(body)?;
+        let chain: Vec<_> = certificate.iter().map(|der| CertificateDer::from(der.to_vec())).collect();
+        Ok((!chain.is_empty()).then_some(Self::Chain(chain)))
+    }
+
+    /// Lets `verifier` decide.
+    pub(super) fn verify(
+        &self,
+        verifier: &dyn PeerVerifier,
+        role: PeerRole<'_>,
+        ocsp_response: &[u8],
+    ) -> Result<Deferrable<Verdict>, Error> {
+        let presented = match self {
+            Self::Chain(chain) => {
+                let (end_entity, intermediates) = chain.split_first().ok_or(PeerFault::NoCertificate)?;
+                Presented::chain(end_entity, intermediates, role)
+            }
+            Self::RawPublicKey(key) => Presented::raw_public_key(key, role),
+        };
+        Ok(verifier.verify(&presented.with_ocsp_response(ocsp_response)))
+    }
+
+    /// Lets the application know it when the handshake is done.
+    pub(super) fn note(self, negotiated: &mut Negotiated) {
+        match self {
+            Self::Chain(chain) => negotiated.peer_certificates = chain,
+            Self::RawPublicKey(key) => negotiated.peer_raw_public_key = Some(key),
+        }
+    }
 }
 
 /// Our Certificate message; `None` says that we have none to show.
 pub(super) fn certificate(seq: &mut OutgoingSeq, identity: Option<&Identity>) -> Result<Message, Error> {
+    if let Some(public_key) = identity.and_then(Identity::public_key) {
+        return seq.message(PLAINTEXT, &RawPublicKey12 { public_key });
+    }
+    // Nothing to show looks the same in either form.
     let chain = OwnedOpaqueList::new(identity.map(Identity::chain).unwrap_or_default())?;
     seq.message(PLAINTEXT, &Certificate12 { certificates: chain.as_list() })
 }
@@ -45,19 +79,6 @@ pub(super) fn certificate(seq: &mut OutgoingSeq, identity: Option<&Identity>) ->
 /// What the signature in ServerKeyExchange covers (RFC 5246 §7.4.3).
 pub(super) fn signed_params(randoms: &Randoms, params: &[u8]) -> Vec<u8> {
     [&randoms.client.0[..], &randoms.server.0[..], params].concat()
-}
-
-/// Our CertificateVerify over all messages so far (RFC 5246 §7.4.8).
-pub(super) fn certificate_verify(
-    seq: &mut OutgoingSeq,
-    provider: &CryptoProvider,
-    identity: &Identity,
-    scheme: SignatureScheme,
-    transcript: &Transcript,
-) -> Result<Message, Error> {
-    let signature = identity.key().sign(scheme, transcript.messages(), &*provider.random)?;
-    let body = CertificateVerify { scheme, signature: &signature };
-    seq.message(PLAINTEXT, &body)
 }
 
 /// Our Finished, the first message under the new keys.

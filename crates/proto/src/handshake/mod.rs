@@ -7,6 +7,8 @@ mod auth12;
 mod client;
 mod client12;
 mod compose;
+mod credential;
+mod deferred;
 mod offer;
 mod psk;
 mod resume;
@@ -21,10 +23,12 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use gramseal_wire::{CipherSuite, Epoch, HandshakeType, MessageSeq, NamedGroup, ProtocolVersion, SignatureScheme};
-use pki_types::CertificateDer;
+use pki_types::{CertificateDer, SubjectPublicKeyInfoDer};
 use zeroize::Zeroizing;
 
 pub(crate) use client::start as start_client;
+pub use deferred::{Deferred, Settled};
+pub(crate) use deferred::{Outcome, Signed, Ticket, Work};
 pub(crate) use schedule12::Session12;
 pub(crate) use server::start as start_server;
 
@@ -51,6 +55,8 @@ pub(crate) enum Action {
     Version(ProtocolVersion),
     /// For the key log.
     LogSecret(LoggedSecret),
+    /// The handshake waits for this.
+    Defer(Work),
     /// The handshake is done.
     Complete(Box<Established>),
 }
@@ -100,6 +106,8 @@ pub struct Negotiated {
     pub server_name: Option<String>,
     /// The peer's certificate chain, its own certificate first; empty if it showed none.
     pub peer_certificates: Vec<CertificateDer<'static>>,
+    /// The key that the peer showed in place of a certificate (RFC 7250), if it did.
+    pub peer_raw_public_key: Option<SubjectPublicKeyInfoDer<'static>>,
     /// The identity of the pre-shared key that authenticated both sides (RFC 4279), if one did.
     pub psk_identity: Option<Vec<u8>>,
     /// The scheme of the peer's signature over the handshake, if it made one.
@@ -118,6 +126,7 @@ impl Negotiated {
             alpn: None,
             server_name: None,
             peer_certificates: Vec::new(),
+            peer_raw_public_key: None,
             psk_identity: None,
             peer_signature_scheme: None,
             resumed: false,
@@ -148,6 +157,24 @@ impl State {
             Self::ServerHello(state) => (*state).handle(message, out),
             Self::Server12(state) => state.handle(message, out),
             Self::Connected => Err(unexpected(message)),
+        }
+    }
+
+    /// Whether it waits for a signer or verifier; messages have to wait too.
+    pub(crate) fn is_waiting(&self) -> bool {
+        match self {
+            Self::Client12(state) => state.is_waiting(),
+            Self::Server12(state) => state.is_waiting(),
+            Self::ClientHello(_) | Self::ServerHello(_) | Self::Connected => false,
+        }
+    }
+
+    /// Takes what the state waited for.
+    pub(crate) fn settle(self, outcome: Outcome, out: &mut Vec<Action>) -> Result<Self, Error> {
+        match self {
+            Self::Client12(state) => state.settle(outcome, out),
+            Self::Server12(state) => state.settle(outcome, out),
+            state @ (Self::ClientHello(_) | Self::ServerHello(_) | Self::Connected) => Ok(state),
         }
     }
 

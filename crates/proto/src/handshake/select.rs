@@ -4,16 +4,15 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use gramseal_wire::extension::{
-    Alpn, EcPointFormats, ExtendedMasterSecret, RenegotiationInfo, ServerName, SignatureAlgorithms, SupportedGroups,
+    Alpn, EcPointFormats, ExtendedMasterSecret, RenegotiationInfo, ServerName, SupportedGroups,
     SupportedVersionsClientHello,
 };
 use gramseal_wire::handshake::{ClientHello, DOWNGRADE_TLS12};
-use gramseal_wire::{
-    CipherSuite, CompressionMethod, ExtensionType, List, NamedGroup, ProtocolVersion, Random, SignatureScheme,
-};
+use gramseal_wire::{CipherSuite, CompressionMethod, ExtensionType, List, NamedGroup, ProtocolVersion, Random};
 
 use pki_types::DnsName;
 
+use super::credential::{self, Chosen, Plan};
 use super::offer::check_point_formats;
 use crate::config::{Common, ServerConfig, is_finite_field};
 use crate::error::{Error, Incompatible, PeerFault};
@@ -26,7 +25,7 @@ pub(super) struct Selected12 {
     /// `None` for a pre-shared key without ECDHE.
     pub(super) group: Option<NamedGroup>,
     /// `None` where a pre-shared key authenticates us.
-    pub(super) scheme: Option<SignatureScheme>,
+    pub(super) certificates: Option<Plan>,
     pub(super) alpn: Option<Vec<u8>>,
     pub(super) server_name: Option<String>,
     /// Whether the client lists point formats, so that we list ours (RFC 8422 §5.2).
@@ -73,11 +72,12 @@ pub(super) fn check12(hello: &ClientHello<'_>) -> Result<(), Error> {
 /// Everything else about a full 1.2 handshake, for a hello that passed [`check12`].
 pub(super) fn select12(hello: &ClientHello<'_>, config: &ServerConfig) -> Result<Selected12, Error> {
     let formats = hello.extensions.find::<EcPointFormats<'_>>()?;
-    let (suite, group, scheme) = suite12(hello, config)?;
+    let (suite, group, chosen) = suite12(hello, config)?;
+    let certificates = chosen.map(|chosen| credential::plan(hello, config, chosen)).transpose()?;
     Ok(Selected12 {
         suite,
         group,
-        scheme,
+        certificates,
         alpn: alpn(hello, &config.common)?,
         server_name: server_name(hello)?,
         client_lists_point_formats: formats.is_some(),
@@ -102,34 +102,30 @@ fn check_required(hello: &ClientHello<'_>) -> Result<(), Error> {
     }
 }
 
-/// A suite with what it needs: a group and a scheme, or neither.
-type Choice = (&'static Suite12, Option<NamedGroup>, Option<SignatureScheme>);
+/// A suite with what it needs: a group and a credential, or neither.
+type Choice = (&'static Suite12, Option<NamedGroup>, Option<Chosen>);
 
-/// The first suite of ours that the client offers and for which group and signature work out.
+/// The first suite of ours that the client offers and for which group and credential work out.
 fn suite12(hello: &ClientHello<'_>, config: &ServerConfig) -> Result<Choice, Error> {
     let groups = hello.extensions.find::<SupportedGroups<'_>>()?.map(|extension| extension.groups);
-    let schemes = hello.extensions.find::<SignatureAlgorithms<'_>>()?.map(|extension| extension.schemes);
+    let candidates = credential::candidates(hello, config)?;
     // What is missing for the last suite that both sides know is the most telling reason.
-    let mut missing = Incompatible::NoCommonCipherSuite;
+    let mut missing = candidates.nothing_in_common();
     let lists_finite_field = groups.as_ref().is_some_and(|groups| groups.iter().any(is_finite_field));
     let mut no_finite_field_group = false;
     for suite in config.common.suites12().filter(|suite| hello.cipher_suites.contains(&suite.id)) {
-        let identity = match (suite.auth, &config.identity) {
-            (None, _) => None,
-            (Some(kind), Some(identity)) if identity.is_of(kind) => Some((kind, identity)),
-            (Some(_), _) => continue,
-        };
+        if suite.auth.is_some_and(|kind| !candidates.have_key_of(kind)) {
+            continue;
+        }
         let group = group12(suite, groups.as_ref(), &config.common);
         if group.is_none() && suite.key_exchange != KeyExchange::Psk {
             missing = Incompatible::NoCommonGroup;
             no_finite_field_group |= lists_finite_field && suite.key_exchange == KeyExchange::Dhe;
             continue;
         }
-        let Some((kind, identity)) = identity else { return Ok((suite, group, None)) };
-        // RFC 5246 §7.4.1.4.1: without the extension the client means SHA-1, which we do not do.
-        let offers = |scheme| schemes.as_ref().is_some_and(|schemes| schemes.contains(&scheme));
-        match identity.choose_scheme(offers, Some(kind)) {
-            Some(scheme) => return Ok((suite, group, Some(scheme))),
+        let Some(kind) = suite.auth else { return Ok((suite, group, None)) };
+        match candidates.choose(kind) {
+            Some(chosen) => return Ok((suite, group, Some(chosen))),
             None => missing = Incompatible::NoCommonSignatureScheme,
         }
     }

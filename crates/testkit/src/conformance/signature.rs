@@ -24,7 +24,12 @@ fn every_scheme_signs_and_verifies(provider: &CryptoProvider, keys: &[TestKey]) 
     let mut schemes = Vec::new();
     for test_key in keys {
         for scheme in test_key.key.schemes() {
-            let signature = test_key.key.sign(*scheme, MESSAGE, &*provider.random).expect("a scheme of the key");
+            let signature = test_key
+                .key
+                .sign(*scheme, MESSAGE, &*provider.random)
+                .now()
+                .expect("a local key answers at once")
+                .expect("a scheme of the key");
             let public = public_key(&test_key.info);
             let verify = |message: &[u8], signature: &[u8]| provider.verify12(*scheme, &public, message, signature);
             assert!(verify(MESSAGE, &signature).is_ok(), "{scheme:?} of {}", test_key.name);
@@ -51,7 +56,8 @@ fn every_scheme_signs_and_verifies(provider: &CryptoProvider, keys: &[TestKey]) 
 fn a_signature_is_of_one_scheme_only(provider: &CryptoProvider, keys: &[TestKey]) {
     for test_key in keys {
         for scheme in provider.verifiers.iter().map(|verifier| verifier.scheme) {
-            let signed = test_key.key.sign(scheme, MESSAGE, &*provider.random);
+            let signed =
+                test_key.key.sign(scheme, MESSAGE, &*provider.random).now().expect("a local key answers at once");
             assert_eq!(signed.is_ok(), test_key.key.schemes().contains(&scheme), "{scheme:?} by {}", test_key.name);
             let Ok(signature) = signed else { continue };
             for other in provider.verifiers.iter().map(|verifier| verifier.scheme).filter(|other| *other != scheme) {

@@ -1,7 +1,8 @@
 //! Toy certificates: a name, a public key and padding. Nobody signs them.
 
 use gramseal_proto::CertificateFault;
-use gramseal_proto::config::{PeerRole, PeerVerified, PeerVerifier, Presented};
+use gramseal_proto::config::{PeerCredential, PeerRole, PeerVerified, PeerVerifier, Presented, Verdict};
+use gramseal_proto::crypto::Deferrable;
 use pki_types::CertificateDer;
 
 use super::sign::NullKey;
@@ -53,9 +54,12 @@ impl NullVerifier {
     }
 }
 
-impl PeerVerifier for NullVerifier {
-    fn verify(&self, presented: &Presented<'_>) -> Result<PeerVerified, CertificateFault> {
-        let (name, key) = read(presented.end_entity).ok_or(CertificateFault::BadEncoding)?;
+impl NullVerifier {
+    fn check(&self, presented: &Presented<'_>) -> Verdict {
+        let PeerCredential::Chain { end_entity, .. } = presented.credential else {
+            return Err(CertificateFault::Unsupported);
+        };
+        let (name, key) = read(end_entity).ok_or(CertificateFault::BadEncoding)?;
         if let Some(fault) = self.refuse {
             return Err(fault);
         }
@@ -64,6 +68,12 @@ impl PeerVerifier for NullVerifier {
             PeerRole::Client => self.client_name.as_deref().is_none_or(|expected| name == expected),
         };
         if right { Ok(PeerVerified::assertion(key.public())) } else { Err(CertificateFault::NameMismatch) }
+    }
+}
+
+impl PeerVerifier for NullVerifier {
+    fn verify(&self, presented: &Presented<'_>) -> Deferrable<Verdict> {
+        self.check(presented).into()
     }
 
     fn authorities(&self) -> &[Vec<u8>] {
@@ -90,7 +100,7 @@ mod tests {
         certificate: &CertificateDer<'_>,
         role: PeerRole<'_>,
     ) -> Option<CertificateFault> {
-        verifier.verify(&Presented::new(certificate, &[], role)).err()
+        verifier.check(&Presented::chain(certificate, &[], role)).err()
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use gramseal_proto::crypto::{
-    CryptoError, KeyLoader, KeyRejected, PublicKey, SchemeVerifier, SecureRandom, SigningKey,
+    CryptoError, Deferrable, KeyLoader, KeyRejected, PublicKey, SchemeVerifier, SecureRandom, SigningKey,
 };
 use gramseal_wire::SignatureScheme;
 use pki_types::{
@@ -159,11 +159,16 @@ impl SigningKey for NullKey {
         self.kind.schemes()
     }
 
-    fn sign(&self, scheme: SignatureScheme, message: &[u8], _: &dyn SecureRandom) -> Result<Vec<u8>, CryptoError> {
-        if !self.kind.schemes().contains(&scheme) {
-            return Err(CryptoError::new());
-        }
-        Ok(sign(&self.public, self.kind, scheme, message))
+    fn sign(
+        &self,
+        scheme: SignatureScheme,
+        message: &[u8],
+        _: &dyn SecureRandom,
+    ) -> Deferrable<Result<Vec<u8>, CryptoError>> {
+        Deferrable::Now(match self.kind.schemes().contains(&scheme) {
+            true => Ok(sign(&self.public, self.kind, scheme, message)),
+            false => Err(CryptoError::new()),
+        })
     }
 
     fn public_key(&self) -> Option<SubjectPublicKeyInfoDer<'_>> {
@@ -206,13 +211,13 @@ mod tests {
             let key = NullKeyLoader.load(&NullKey::new(kind, 5).to_pkcs8()).unwrap();
             let (public, other) = (NullKey::new(kind, 5).public(), NullKey::new(kind, 6).public());
             for scheme in key.schemes() {
-                let signature = key.sign(*scheme, b"message", &random).unwrap();
+                let signature = key.sign(*scheme, b"message", &random).now().unwrap().unwrap();
                 assert!(provider.verify12(*scheme, &public, b"message", &signature).is_ok());
                 assert!(provider.verify12(*scheme, &public, b"messagE", &signature).is_err());
                 assert!(provider.verify12(*scheme, &other, b"message", &signature).is_err());
                 assert!(provider.verify12(*scheme, &public, b"message", &signature[1..]).is_err());
             }
-            assert!(key.sign(SignatureScheme::RSA_PKCS1_SHA512, b"", &random).is_err());
+            assert!(key.sign(SignatureScheme::RSA_PKCS1_SHA512, b"", &random).now().unwrap().is_err());
         }
     }
 

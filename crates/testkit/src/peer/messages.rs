@@ -117,7 +117,11 @@ fn key() -> NullKey {
 }
 
 fn signed(message: &[u8]) -> Vec<u8> {
-    let signature = key().sign(SCHEME, message, &SeededRandom::new(0)).expect("a scheme of the key");
+    let signature = key()
+        .sign(SCHEME, message, &SeededRandom::new(0))
+        .now()
+        .expect("a local key answers at once")
+        .expect("a scheme of the key");
     write(|w| {
         w.u16(SCHEME.0);
         w.vec16(|w| w.bytes(&signature));

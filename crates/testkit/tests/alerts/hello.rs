@@ -129,7 +129,11 @@ pub(crate) fn signed_params(scene: &Scene, hello: &ServerFields, key: &NullKey, 
     // The client's random follows the headers of record and message and the version.
     let signed = [&scene.sent()[0][27..59], &hello.random, params].concat();
     let scheme = key.schemes()[0];
-    let signature = key.sign(scheme, &signed, &SeededRandom::new(0)).expect("a scheme of the key");
+    let signature = key
+        .sign(scheme, &signed, &SeededRandom::new(0))
+        .now()
+        .expect("a local key answers at once")
+        .expect("a scheme of the key");
     written(|w| {
         w.bytes(params);
         w.u16(scheme.0);

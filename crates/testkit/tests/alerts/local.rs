@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use gramseal_proto::config::{ClientConfig, Identity, ServerConfig};
-use gramseal_proto::crypto::{CryptoError, CryptoProvider, SecureRandom, SigningKey};
+use gramseal_proto::crypto::{CryptoError, CryptoProvider, Deferrable, SecureRandom, SigningKey};
 use gramseal_proto::wire::{AlertDescription as Alert, HandshakeType, MessageSeq, SequenceNumber, SignatureScheme};
 use gramseal_proto::{Connection, Error, FirstHello, Instant, LocalFault};
 use gramseal_testkit::null::{self, NullKey, NullVerifier, SeededRandom, ToyKind};
@@ -42,8 +42,8 @@ impl SigningKey for FailingKey {
         self.0.schemes()
     }
 
-    fn sign(&self, _: SignatureScheme, _: &[u8], _: &dyn SecureRandom) -> Result<Vec<u8>, CryptoError> {
-        Err(CryptoError::new())
+    fn sign(&self, _: SignatureScheme, _: &[u8], _: &dyn SecureRandom) -> Deferrable<Result<Vec<u8>, CryptoError>> {
+        Err(CryptoError::new()).into()
     }
 
     fn public_key(&self) -> Option<SubjectPublicKeyInfoDer<'_>> {

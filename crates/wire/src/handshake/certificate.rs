@@ -43,6 +43,32 @@ impl<'a> HandshakeMessage<'a> for Certificate12<'a> {
     const TYPE: HandshakeType = HandshakeType::CERTIFICATE;
 }
 
+/// A public key in place of a chain in 1.2 (RFC 7250 §3); empty if a client has none to offer, which the standard's
+/// own notation leaves no room for.
+///
+/// ```text
+/// opaque ASN.1_subjectPublicKeyInfo<1..2^24-1>;
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RawPublicKey12<'a> {
+    /// A DER `SubjectPublicKeyInfo`.
+    pub public_key: &'a [u8],
+}
+
+impl<'a> Codec<'a> for RawPublicKey12<'a> {
+    fn read(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        Ok(Self { public_key: r.vec24()? })
+    }
+
+    fn write(&self, w: &mut Writer<'_>) {
+        w.vec24(|w| w.bytes(self.public_key));
+    }
+}
+
+impl<'a> HandshakeMessage<'a> for RawPublicKey12<'a> {
+    const TYPE: HandshakeType = HandshakeType::CERTIFICATE;
+}
+
 /// A certificate of a 1.3 chain (RFC 8446 §4.4.2).
 ///
 /// ```text
@@ -115,6 +141,15 @@ mod tests {
         assert_eq!(Certificate12::from_bytes(&bytes), Ok(message));
         assert_eq!(Certificate12::from_bytes(&[0, 0, 0]), Ok(Certificate12::default()));
         assert_eq!(Certificate12::from_bytes(&[0, 0, 3, 0, 0, 0]), Err(DecodeError::EmptyVector));
+    }
+
+    #[test]
+    fn format_of_a_raw_public_key() {
+        let message = RawPublicKey12 { public_key: &[0x30, 0x00] };
+        assert_eq!(message.to_vec().unwrap(), [0, 0, 2, 0x30, 0x00]);
+        assert_eq!(RawPublicKey12::from_bytes(&[0, 0, 2, 0x30, 0x00]), Ok(message));
+        assert_eq!(RawPublicKey12::from_bytes(&[0, 0, 0]), Ok(RawPublicKey12::default()));
+        assert!(RawPublicKey12::from_bytes(&[0, 0, 1, 0x30, 0x00]).is_err());
     }
 
     #[test]

@@ -1,11 +1,16 @@
-//! The server's Certificate.
+//! The server's Certificate, its status if one was agreed on, and what the verifier says of both.
 
-use gramseal_wire::HandshakeType;
+use alloc::vec::Vec;
+
+use gramseal_wire::handshake::CertificateStatus;
+use gramseal_wire::{CertificateStatusType, Codec, HandshakeType};
 
 use super::{Context, ExpectServerKeyExchange, State};
-use crate::config::PeerRole;
-use crate::error::{Error, PeerFault};
-use crate::handshake::{Protection, auth12, expect};
+use crate::config::{PeerRole, PeerVerified, Verdict};
+use crate::crypto::Deferrable;
+use crate::error::{Error, Incompatible, PeerFault};
+use crate::handshake::auth12::Shown;
+use crate::handshake::{Action, Protection, Work, expect};
 use crate::message::Message;
 
 /// Waits for the server's Certificate.
@@ -14,15 +19,84 @@ pub(crate) struct ExpectCertificate {
 }
 
 impl ExpectCertificate {
-    pub(super) fn handle(self, message: &Message) -> Result<State, Error> {
+    pub(super) fn handle(self, message: &Message, out: &mut Vec<Action>) -> Result<State, Error> {
         let mut context = self.context;
         expect(message, HandshakeType::CERTIFICATE, Protection::None)?;
-        let chain = auth12::read_chain(message.body())?;
-        // Without a verifier no suite with certificates was offered.
-        let verifier = context.offer.config.verifier.as_ref().ok_or(PeerFault::UnofferedCipherSuite)?;
-        let peer = auth12::verify_chain(&**verifier, &chain, PeerRole::Server(&context.offer.name))?;
-        context.negotiated.peer_certificates = chain;
+        let form = context.certificates.server;
+        // A server that knows nothing of forms shows X.509, which we may not take.
+        let verifier = context.offer.config.verifier.as_ref();
+        if verifier.is_some_and(|verifier| !verifier.certificate_types().contains(&form)) {
+            return Err(Incompatible::NoCommonCertificateType.into());
+        }
+        let shown = Shown::read(message.body(), form)?.ok_or(PeerFault::NoCertificate)?;
         context.transcript.add(message);
-        Ok(State::ServerKeyExchange(ExpectServerKeyExchange { context, peer }))
+        if context.certificates.status {
+            return Ok(State::CertificateStatus(ExpectCertificateStatus { context, shown }));
+        }
+        verify(context, shown, &[], None, out)
+    }
+}
+
+/// Waits for CertificateStatus, which the server may leave out although it agreed (RFC 6066 §8).
+pub(crate) struct ExpectCertificateStatus {
+    context: Context,
+    shown: Shown,
+}
+
+impl ExpectCertificateStatus {
+    pub(super) fn handle(self, message: &Message, out: &mut Vec<Action>) -> Result<State, Error> {
+        let Self { mut context, shown } = self;
+        if message.msg_type() != HandshakeType::CERTIFICATE_STATUS {
+            return verify(context, shown, &[], Some(message.clone()), out);
+        }
+        expect(message, HandshakeType::CERTIFICATE_STATUS, Protection::None)?;
+        let status = CertificateStatus::from_bytes(message.body())?;
+        if status.status_type != CertificateStatusType::OCSP {
+            return Err(PeerFault::UnofferedCertificateType.into());
+        }
+        context.transcript.add(message);
+        verify(context, shown, status.response, None, out)
+    }
+}
+
+/// Waits for a verifier that takes its time.
+pub(crate) struct ExpectVerdict {
+    context: Context,
+    /// A message that came while nothing was decided.
+    next: Option<Message>,
+}
+
+impl ExpectVerdict {
+    pub(super) fn settle(self, verdict: Verdict, out: &mut Vec<Action>) -> Result<State, Error> {
+        go_on(self.context, verdict?, self.next, out)
+    }
+}
+
+/// Asks the verifier, then goes on with `next`, if it came already.
+fn verify(
+    mut context: Context,
+    shown: Shown,
+    ocsp_response: &[u8],
+    next: Option<Message>,
+    out: &mut Vec<Action>,
+) -> Result<State, Error> {
+    // Without a verifier no suite with certificates was offered.
+    let verifier = context.offer.config.verifier.as_ref().ok_or(PeerFault::UnofferedCipherSuite)?;
+    let verdict = shown.verify(&**verifier, PeerRole::Server(&context.offer.name), ocsp_response)?;
+    shown.note(&mut context.negotiated);
+    match verdict {
+        Deferrable::Now(verdict) => go_on(context, verdict?, next, out),
+        Deferrable::Later(future) => {
+            out.push(Action::Defer(Work::Verdict(future)));
+            Ok(State::Verdict(ExpectVerdict { context, next }))
+        }
+    }
+}
+
+fn go_on(context: Context, peer: PeerVerified, next: Option<Message>, out: &mut Vec<Action>) -> Result<State, Error> {
+    let state = ExpectServerKeyExchange { context, peer };
+    match next {
+        Some(message) => state.handle(&message, out),
+        None => Ok(State::ServerKeyExchange(state)),
     }
 }

@@ -4,24 +4,25 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use gramseal_wire::handshake::{
-    CertificateRequest12, ClientKeyExchangeDh, ClientKeyExchangeEcdh, ClientKeyExchangeEcdhePsk, ClientKeyExchangePsk,
-    ServerHelloDone,
+    CertificateRequest12, CertificateVerify, ClientKeyExchangeDh, ClientKeyExchangeEcdh, ClientKeyExchangeEcdhePsk,
+    ClientKeyExchangePsk, ServerHelloDone,
 };
-use gramseal_wire::{ClientCertificateType, Codec, HandshakeType, NamedGroup, SignatureScheme};
+use gramseal_wire::{Codec, HandshakeType, NamedGroup, SignatureScheme};
 use zeroize::Zeroizing;
 
 use super::key_exchange::ServerShare;
 use super::{Context, ExpectFinished, State};
 use crate::config::{ClientConfig, Psk, for_hint};
-use crate::crypto::{CryptoProvider, FiniteFieldParams, KeyKind, ParamsRejected, SharedSecret};
+use crate::crypto::{CryptoProvider, Deferrable, FiniteFieldParams, ParamsRejected, SharedSecret};
 use crate::error::{Error, Incompatible, LocalFault, PeerFault};
 use crate::handshake::auth12::{self, PLAINTEXT};
-use crate::handshake::schedule12::{Session12, Side};
-use crate::handshake::{Action, Negotiated, Protection, expect, psk, unexpected};
+use crate::handshake::credential::{self, Chosen};
+use crate::handshake::schedule12::{KeyBlock, Session12, Side};
+use crate::handshake::{Action, Negotiated, Protection, Signed, Work, expect, psk, unexpected};
 use crate::message::Message;
 
-/// How we answer a CertificateRequest: with the scheme to sign with, or without a certificate.
-type RequestAnswer = Option<SignatureScheme>;
+/// How we answer a CertificateRequest: with a credential, or without any.
+type RequestAnswer = Option<Chosen>;
 
 /// Waits for ServerHelloDone; CertificateRequest may come once before it.
 pub(crate) struct ExpectServerHelloDone {
@@ -45,10 +46,8 @@ impl ExpectServerHelloDone {
     fn request(mut self, message: &Message) -> Result<State, Error> {
         expect(message, HandshakeType::CERTIFICATE_REQUEST, Protection::None)?;
         let request = CertificateRequest12::from_bytes(message.body())?;
-        // RFC 5246 §7.4.4: the certificate's key goes with one of the types and one of the schemes.
-        let offered = |scheme| asks_for_key_of(&request, scheme) && request.signature_algorithms.contains(&scheme);
-        let identity = self.context.offer.config.identity.as_ref();
-        self.request = Some(identity.and_then(|identity| identity.choose_scheme(offered, None)));
+        let Context { offer, certificates, .. } = &self.context;
+        self.request = Some(credential::for_request(&offer.config, &request, certificates.client));
         self.context.transcript.add(message);
         Ok(State::ServerHelloDone(self))
     }
@@ -57,27 +56,22 @@ impl ExpectServerHelloDone {
         expect(message, HandshakeType::SERVER_HELLO_DONE, Protection::None)?;
         ServerHelloDone::from_bytes(message.body())?;
         self.context.transcript.add(message);
-        let scheme = self.request.flatten();
-        if scheme.is_none() {
+        let request = self.request.take();
+        if let Some(answer) = &request {
+            self.send_certificate(answer.as_ref(), out)?;
+        }
+        let chosen = request.flatten();
+        if chosen.is_none() {
             self.context.transcript.forget_messages();
         }
-        if self.request.is_some() {
-            self.send_certificate(scheme.is_some(), out)?;
-        }
         let premaster_secret = self.send_key_exchange(out)?;
-        self.finish(&premaster_secret, scheme, out)
-    }
-
-    fn send(&mut self, message: Message, out: &mut Vec<Action>) {
-        self.context.transcript.add(&message);
-        out.push(Action::Send(message));
+        self.derive(&premaster_secret, chosen, out)
     }
 
     /// RFC 5246 §7.4.6: who has no fitting certificate sends an empty list.
-    fn send_certificate(&mut self, fitting: bool, out: &mut Vec<Action>) -> Result<(), Error> {
-        let identity = self.context.offer.config.identity.as_ref().filter(|_| fitting);
-        let message = auth12::certificate(&mut self.context.seq, identity)?;
-        self.send(message, out);
+    fn send_certificate(&mut self, chosen: Option<&Chosen>, out: &mut Vec<Action>) -> Result<(), Error> {
+        let message = auth12::certificate(&mut self.context.seq, chosen.map(|chosen| &*chosen.identity))?;
+        self.context.send(message, out);
         Ok(())
     }
 
@@ -115,51 +109,60 @@ impl ExpectServerHelloDone {
                 (seq.message(PLAINTEXT, &body)?, psk::behind(secret.as_ref(), psk.key())?)
             }
         };
-        self.send(message, out);
+        context.send(message, out);
         Ok(premaster_secret)
     }
 
-    fn finish(
-        mut self,
-        premaster_secret: &[u8],
-        scheme: Option<SignatureScheme>,
-        out: &mut Vec<Action>,
-    ) -> Result<State, Error> {
-        let config = self.context.offer.config.clone();
-        let provider = &config.common.provider;
-        let suite = self.context.suite;
-        let hash = provider.hash(suite.hash).ok_or(LocalFault::MissingAlgorithm)?;
-        let session_hash = self.context.transcript.digest();
-        let session = Session12::extended(hash, premaster_secret, &session_hash, self.context.randoms);
+    /// The keys are known; what is left is to prove who we are, if we said so.
+    fn derive(self, premaster_secret: &[u8], chosen: Option<Chosen>, out: &mut Vec<Action>) -> Result<State, Error> {
+        let context = self.context;
+        let provider = &context.offer.config.common.provider;
+        let hash = provider.hash(context.suite.hash).ok_or(LocalFault::MissingAlgorithm)?;
+        let session = Session12::extended(hash, premaster_secret, &context.transcript.digest(), context.randoms);
         out.push(Action::LogSecret(session.logged()));
-        let keys = session.key_block(suite, provider)?;
-
-        if let (Some(scheme), Some(identity)) = (scheme, &config.identity) {
-            let Context { seq, transcript, .. } = &mut self.context;
-            let message = auth12::certificate_verify(seq, provider, identity, scheme, transcript)?;
-            self.send(message, out);
-            self.context.transcript.forget_messages();
+        let keys = session.key_block(context.suite, provider)?;
+        let Some(Chosen { identity, scheme }) = chosen else { return finish(context, session, keys, out) };
+        let signed = identity.key().sign(scheme, context.transcript.messages(), &*provider.random);
+        let state = ExpectSignature { context, session, keys, scheme };
+        match signed {
+            Deferrable::Now(signed) => state.settle(signed, out),
+            Deferrable::Later(future) => {
+                out.push(Action::Defer(Work::Signature(future)));
+                Ok(State::Signature(state))
+            }
         }
-        out.push(Action::SendChangeCipherSpec);
-        out.push(Action::InstallWrite(keys.client_write));
-        out.push(Action::InstallRead(keys.server_write));
-        let Context { seq, transcript, .. } = &mut self.context;
-        let message = auth12::finished(seq, &session, Side::Client, transcript)?;
-        self.send(message, out);
-        out.push(Action::EndFlight);
-        Ok(ExpectFinished { context: Box::new(self.context), session }.after_ticket())
     }
 }
 
-/// Whether `request` names the type of certificate whose keys make signatures of `scheme`
-/// (RFC 5246 §7.4.4, RFC 8422 §5.5).
-fn asks_for_key_of(request: &CertificateRequest12<'_>, scheme: SignatureScheme) -> bool {
-    let certificate_type = match KeyKind::of(scheme) {
-        Some(KeyKind::Rsa) => ClientCertificateType::RSA_SIGN,
-        Some(KeyKind::Ecdsa) => ClientCertificateType::ECDSA_SIGN,
-        None => return false,
-    };
-    request.certificate_types.contains(&certificate_type)
+/// Waits for a signer that takes its time: CertificateVerify and Finished are still to be sent.
+pub(crate) struct ExpectSignature {
+    context: Context,
+    session: Session12,
+    keys: KeyBlock,
+    scheme: SignatureScheme,
+}
+
+impl ExpectSignature {
+    /// RFC 5246 §7.4.8: the signature covers all messages so far.
+    pub(super) fn settle(self, signed: Signed, out: &mut Vec<Action>) -> Result<State, Error> {
+        let Self { mut context, session, keys, scheme } = self;
+        let body = CertificateVerify { scheme, signature: &signed? };
+        let message = context.seq.message(PLAINTEXT, &body)?;
+        context.send(message, out);
+        context.transcript.forget_messages();
+        finish(context, session, keys, out)
+    }
+}
+
+/// ChangeCipherSpec and Finished: the server's turn.
+fn finish(mut context: Context, session: Session12, keys: KeyBlock, out: &mut Vec<Action>) -> Result<State, Error> {
+    out.push(Action::SendChangeCipherSpec);
+    out.push(Action::InstallWrite(keys.client_write));
+    out.push(Action::InstallRead(keys.server_write));
+    let message = auth12::finished(&mut context.seq, &session, Side::Client, &context.transcript)?;
+    context.send(message, out);
+    out.push(Action::EndFlight);
+    Ok(ExpectFinished { context: Box::new(context), session }.after_ticket())
 }
 
 /// Our share for the server's, and the secret.

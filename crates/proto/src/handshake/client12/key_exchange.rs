@@ -10,7 +10,7 @@ use crate::config::PeerVerified;
 use crate::crypto::KeyKind;
 use crate::error::{Error, PeerFault};
 use crate::handshake::auth12::signed_params;
-use crate::handshake::{Protection, expect};
+use crate::handshake::{Action, Protection, expect};
 use crate::message::Message;
 use crate::suite::KeyExchange;
 
@@ -30,7 +30,7 @@ pub(crate) struct ExpectServerKeyExchange {
 }
 
 impl ExpectServerKeyExchange {
-    pub(super) fn handle(self, message: &Message) -> Result<State, Error> {
+    pub(super) fn handle(self, message: &Message, _: &mut Vec<Action>) -> Result<State, Error> {
         expect(message, HandshakeType::SERVER_KEY_EXCHANGE, Protection::None)?;
         let (share, params, signed) = self.read(message.body())?;
         self.verify(params, &signed)?;

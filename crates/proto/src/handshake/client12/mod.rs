@@ -3,6 +3,7 @@
 //! ```text
 //!                      <------  ServerHello
 //!                               Certificate
+//!                               CertificateStatus*
 //!                               ServerKeyExchange
 //!                               CertificateRequest*
 //!                      <------  ServerHelloDone
@@ -17,11 +18,15 @@
 //!
 //! | message | next state |
 //! | --- | --- |
-//! | Certificate | [`ExpectServerKeyExchange`] |
+//! | Certificate | [`ExpectServerKeyExchange`], or [`ExpectCertificateStatus`] if a status was agreed on |
+//! | CertificateStatus | [`ExpectServerKeyExchange`] |
 //! | ServerKeyExchange | [`ExpectServerHelloDone`] |
 //! | CertificateRequest (once, and not with a pre-shared key) | [`ExpectServerHelloDone`] |
 //! | ServerHelloDone | [`ExpectFinished`], after our flight |
 //! | Finished | connected |
+//!
+//! Before ServerKeyExchange a slow verifier is waited for in [`ExpectVerdict`], before
+//! CertificateVerify a slow signer in [`ExpectSignature`].
 //!
 //! With a pre-shared key there is no Certificate, and [`ExpectPskServerKeyExchange`] comes first. A
 //! session is resumed in [`mod@resume`]. A server that promised a ticket sends it before its
@@ -38,11 +43,11 @@ mod ticket;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use certificate::ExpectCertificate;
+use certificate::{ExpectCertificate, ExpectCertificateStatus, ExpectVerdict};
 use finished::ExpectFinished;
 use gramseal_wire::handshake::ServerHello;
 use gramseal_wire::{NamedGroup, ProtocolVersion};
-use hello_done::ExpectServerHelloDone;
+use hello_done::{ExpectServerHelloDone, ExpectSignature};
 use key_exchange::ExpectServerKeyExchange;
 use psk::ExpectPskServerKeyExchange;
 use resume::ExpectResumedFinished;
@@ -50,10 +55,10 @@ pub(super) use resume::start as resume;
 use ticket::{ExpectNewSessionTicket, Issued};
 
 use super::compose::OutgoingSeq;
-use super::offer::{Agreed12, Offer};
+use super::offer::{Agreed12, AgreedCertificates, Offer};
 use super::schedule12::Randoms;
 use super::transcript::{Keep, Transcript};
-use super::{Action, Negotiated, State as AnyState};
+use super::{Action, Negotiated, Outcome, State as AnyState, unexpected};
 use crate::config::is_finite_field;
 use crate::error::{Error, LocalFault, PeerFault};
 use crate::message::Message;
@@ -62,9 +67,12 @@ use crate::suite::Suite12;
 /// Which message is awaited.
 pub(crate) enum State {
     Certificate(ExpectCertificate),
+    CertificateStatus(ExpectCertificateStatus),
+    Verdict(ExpectVerdict),
     ServerKeyExchange(ExpectServerKeyExchange),
     PskServerKeyExchange(ExpectPskServerKeyExchange),
     ServerHelloDone(ExpectServerHelloDone),
+    Signature(ExpectSignature),
     NewSessionTicket(ExpectNewSessionTicket),
     Finished(ExpectFinished),
     ResumedFinished(ExpectResumedFinished),
@@ -73,13 +81,30 @@ pub(crate) enum State {
 impl State {
     pub(crate) fn handle(self: Box<Self>, message: &Message, out: &mut Vec<Action>) -> Result<AnyState, Error> {
         let next = match *self {
-            Self::Certificate(state) => state.handle(message)?,
-            Self::ServerKeyExchange(state) => state.handle(message)?,
+            Self::Certificate(state) => state.handle(message, out)?,
+            Self::CertificateStatus(state) => state.handle(message, out)?,
+            Self::ServerKeyExchange(state) => state.handle(message, out)?,
             Self::PskServerKeyExchange(state) => state.handle(message, out)?,
             Self::ServerHelloDone(state) => state.handle(message, out)?,
             Self::NewSessionTicket(state) => state.handle(message)?,
             Self::Finished(state) => return state.handle(message, out),
             Self::ResumedFinished(state) => return state.handle(message, out),
+            // Messages wait as long as the state does.
+            Self::Verdict(_) | Self::Signature(_) => return Err(unexpected(message)),
+        };
+        Ok(AnyState::Client12(Box::new(next)))
+    }
+
+    pub(crate) fn is_waiting(&self) -> bool {
+        matches!(self, Self::Verdict(_) | Self::Signature(_))
+    }
+
+    pub(crate) fn settle(self: Box<Self>, outcome: Outcome, out: &mut Vec<Action>) -> Result<AnyState, Error> {
+        let next = match (*self, outcome) {
+            (Self::Verdict(state), Outcome::Verdict(verdict)) => state.settle(verdict, out)?,
+            (Self::Signature(state), Outcome::Signature(signed)) => state.settle(signed, out)?,
+            // The outcome of other work than what this state waits for.
+            (state, _) => state,
         };
         Ok(AnyState::Client12(Box::new(next)))
     }
@@ -93,10 +118,16 @@ pub(super) struct Context {
     randoms: Randoms,
     transcript: Transcript,
     negotiated: Negotiated,
+    certificates: AgreedCertificates,
     issued: Issued,
 }
 
 impl Context {
+    fn send(&mut self, message: Message, out: &mut Vec<Action>) {
+        self.transcript.add(&message);
+        out.push(Action::Send(message));
+    }
+
     /// `group`, if it is a curve that we offered. Groups of RFC 7919 are in the same list, for the
     /// other kind of exchange.
     fn offered_curve(&self, group: NamedGroup) -> Result<NamedGroup, PeerFault> {
@@ -114,7 +145,7 @@ pub(super) fn start(
     agreed: Agreed12,
     message: &Message,
 ) -> Result<AnyState, Error> {
-    let Agreed12 { suite, alpn, ticket } = agreed;
+    let Agreed12 { suite, alpn, certificates, ticket } = agreed;
     let hash = offer.config.common.provider.hash(suite.hash).ok_or(LocalFault::MissingAlgorithm)?;
     // The messages are kept until we know whether the server asks for a certificate.
     let mut transcript = Transcript::new(hash, Keep::Messages);
@@ -125,7 +156,7 @@ pub(super) fn start(
     negotiated.server_name = offer.host_name();
     let randoms = Randoms { client: offer.random, server: hello.random };
     let issued = Issued::promised(hello.session_id, ticket);
-    let context = Context { offer, seq, suite, randoms, transcript, negotiated, issued };
+    let context = Context { offer, seq, suite, randoms, transcript, negotiated, certificates, issued };
     Ok(AnyState::Client12(Box::new(match suite.auth {
         Some(_) => State::Certificate(ExpectCertificate { context }),
         // RFC 4279 §2: the key authenticates the server, which sends no certificate.

@@ -9,6 +9,7 @@ use gramseal_wire::handshake::{DOWNGRADE_TLS11, DOWNGRADE_TLS12, ServerHello};
 use gramseal_wire::{CompressionMethod, DecodeError, EcPointFormat, ExtensionType, ProtocolVersion, Random};
 
 use super::Offer;
+use super::certificates::{self, AgreedCertificates};
 use crate::error::{Error, Incompatible, PeerFault};
 use crate::suite::Suite12;
 
@@ -16,6 +17,7 @@ use crate::suite::Suite12;
 pub(in crate::handshake) struct Agreed12 {
     pub(in crate::handshake) suite: &'static Suite12,
     pub(in crate::handshake) alpn: Option<Vec<u8>>,
+    pub(in crate::handshake) certificates: AgreedCertificates,
     /// Whether NewSessionTicket will come.
     pub(in crate::handshake) ticket: bool,
 }
@@ -35,7 +37,8 @@ impl Offer {
             Some(answer) => Some(self.check_alpn(&answer)?),
             None => None,
         };
-        Ok(Agreed12 { suite, alpn, ticket: promises_ticket(hello)? })
+        let certificates = certificates::check(hello, &self.config)?;
+        Ok(Agreed12 { suite, alpn, certificates, ticket: promises_ticket(hello)? })
     }
 
     fn check_answers(&self, hello: &ServerHello<'_>) -> Result<(), Error> {

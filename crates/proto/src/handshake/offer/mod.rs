@@ -2,6 +2,7 @@
 //! (`answers`).
 
 mod answers;
+mod certificates;
 mod session;
 
 use alloc::string::String;
@@ -9,6 +10,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 pub(super) use answers::{Agreed12, check_point_formats};
+pub(super) use certificates::AgreedCertificates;
 use gramseal_wire::extension::{
     Alpn, EcPointFormats, ExtendedMasterSecret, ExtensionsBuf, RenegotiationInfo, ServerName as ServerNameExtension,
     SignatureAlgorithms, SupportedGroups,
@@ -20,7 +22,7 @@ use gramseal_wire::{
 };
 use pki_types::ServerName;
 
-use crate::config::{ClientConfig, Common};
+use crate::config::ClientConfig;
 use crate::error::Error;
 use crate::session::Session;
 
@@ -39,7 +41,7 @@ pub(super) struct Offer {
 impl Offer {
     pub(super) fn new(config: Arc<ClientConfig>, name: ServerName<'static>) -> Result<Self, Error> {
         let random = Random(config.common.provider.random_array()?);
-        let extensions = extensions(&config.common, &name)?;
+        let extensions = extensions(&config, &name)?;
         let offer = Self { config, name, random, extensions, session: None, session_id: Vec::new() };
         offer.with_session()
     }
@@ -80,7 +82,8 @@ fn host_name<'n>(name: &'n ServerName<'_>) -> Option<&'n str> {
     }
 }
 
-fn extensions(common: &Common, name: &ServerName<'_>) -> Result<ExtensionsBuf, Error> {
+fn extensions(config: &ClientConfig, name: &ServerName<'_>) -> Result<ExtensionsBuf, Error> {
+    let common = &config.common;
     let mut buf = ExtensionsBuf::new();
     if let Some(host) = host_name(name) {
         buf.push(&ServerNameExtension { host_name: host.as_bytes() });
@@ -99,6 +102,7 @@ fn extensions(common: &Common, name: &ServerName<'_>) -> Result<ExtensionsBuf, E
         let schemes: OwnedList<SignatureScheme> = common.verify_schemes().collect();
         buf.push(&SignatureAlgorithms { schemes: schemes.as_list() });
     }
+    certificates::push(&mut buf, config);
     if !common.alpn.is_empty() {
         push_alpn(&mut buf, common.alpn.iter().map(Vec::as_slice))?;
     }

@@ -1,15 +1,17 @@
-//! The client's Certificate, which we asked for.
+//! The client's Certificate, which we asked for, and what the verifier says of it.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
-use gramseal_wire::HandshakeType;
+use gramseal_wire::{CertificateType, HandshakeType};
 
 use super::{Context, ExpectClientKeyExchange, State};
-use crate::config::{ClientAuth, PeerRole, PeerVerifier};
-use crate::crypto::ActiveKx;
+use crate::config::{ClientAuth, PeerRole, PeerVerifier, Verdict};
+use crate::crypto::{ActiveKx, Deferrable};
 use crate::error::{Error, Incompatible};
-use crate::handshake::{Protection, auth12, expect};
+use crate::handshake::auth12::Shown;
+use crate::handshake::{Action, Protection, Work, expect};
 use crate::message::Message;
 
 /// Waits for the client's Certificate.
@@ -17,25 +19,45 @@ pub(crate) struct ExpectCertificate {
     pub(super) context: Context,
     pub(super) kx: Box<dyn ActiveKx>,
     pub(super) verifier: Arc<dyn PeerVerifier>,
+    pub(super) form: CertificateType,
 }
 
 impl ExpectCertificate {
-    pub(super) fn handle(self, message: &Message) -> Result<State, Error> {
-        let Self { mut context, kx, verifier } = self;
+    pub(super) fn handle(self, message: &Message, out: &mut Vec<Action>) -> Result<State, Error> {
+        let Self { mut context, kx, verifier, form } = self;
         expect(message, HandshakeType::CERTIFICATE, Protection::None)?;
-        let chain = auth12::read_chain(message.body())?;
-        let peer = if chain.is_empty() {
+        let shown = Shown::read(message.body(), form)?;
+        context.transcript.add(message);
+        let Some(shown) = shown else {
             // RFC 5246 §7.4.6: a server that insists answers an empty list with handshake_failure.
             if matches!(context.config.client_auth, ClientAuth::Required(_)) {
                 return Err(Incompatible::CertificateRequired.into());
             }
             context.transcript.forget_messages();
-            None
-        } else {
-            Some(auth12::verify_chain(&*verifier, &chain, PeerRole::Client)?)
+            return Ok(State::ClientKeyExchange(ExpectClientKeyExchange { context, kx, peer: None }));
         };
-        context.negotiated.peer_certificates = chain;
-        context.transcript.add(message);
-        Ok(State::ClientKeyExchange(ExpectClientKeyExchange { context, kx, peer }))
+        let verdict = shown.verify(&*verifier, PeerRole::Client, &[])?;
+        shown.note(&mut context.negotiated);
+        let state = ExpectVerdict { context, kx };
+        match verdict {
+            Deferrable::Now(verdict) => state.settle(verdict),
+            Deferrable::Later(future) => {
+                out.push(Action::Defer(Work::Verdict(future)));
+                Ok(State::Verdict(state))
+            }
+        }
+    }
+}
+
+/// Waits for a verifier that takes its time.
+pub(crate) struct ExpectVerdict {
+    context: Context,
+    kx: Box<dyn ActiveKx>,
+}
+
+impl ExpectVerdict {
+    pub(super) fn settle(self, verdict: Verdict) -> Result<State, Error> {
+        let Self { context, kx } = self;
+        Ok(State::ClientKeyExchange(ExpectClientKeyExchange { context, kx, peer: Some(verdict?) }))
     }
 }

@@ -1,33 +1,35 @@
-//! The server's first flight: ServerHello, Certificate, ServerKeyExchange, CertificateRequest,
-//! ServerHelloDone.
+//! The server's first flight: ServerHello, Certificate, CertificateStatus, ServerKeyExchange,
+//! CertificateRequest, ServerHelloDone.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use gramseal_wire::extension::{
-    EcPointFormats, ExtendedMasterSecret, ExtensionsBuf, RenegotiationInfo, ServerNameAck, SessionTicket,
+    ClientCertificateTypeChoice, EcPointFormats, ExtendedMasterSecret, ExtensionsBuf, RenegotiationInfo,
+    ServerCertificateTypeChoice, ServerNameAck, SessionTicket, StatusRequestAck,
 };
 use gramseal_wire::handshake::{
-    CertificateRequest12, ClientHello, DigitallySigned, ServerDhParams, ServerEcdhParams, ServerHello, ServerHelloDone,
-    ServerKeyExchangeDhe, ServerKeyExchangeEcdhe,
+    CertificateRequest12, CertificateStatus, ClientHello, DigitallySigned, ServerDhParams, ServerEcdhParams,
+    ServerHello, ServerHelloDone, ServerKeyExchangeDhe, ServerKeyExchangeEcdhe,
 };
 use gramseal_wire::{
-    ClientCertificateType, Codec, CompressionMethod, EcPointFormat, OwnedList, OwnedOpaqueList, ProtocolVersion,
-    Random, SignatureScheme,
+    CertificateStatusType, ClientCertificateType, Codec, CompressionMethod, EcPointFormat, NamedGroup, OwnedList,
+    OwnedOpaqueList, ProtocolVersion, Random, SignatureScheme,
 };
 
 use super::{AnyState, Context, ExpectCertificate, ExpectClientKeyExchange, Promise, State, psk};
 use crate::config::{PeerVerifier, ServerConfig};
-use crate::crypto::ActiveKx;
+use crate::crypto::{ActiveKx, Deferrable};
 use crate::error::{Error, LocalFault};
 use crate::handshake::auth12::{self, PLAINTEXT, signed_params};
 use crate::handshake::compose::OutgoingSeq;
+use crate::handshake::credential::{Ask, Chosen, Plan};
 use crate::handshake::offer::push_alpn;
 use crate::handshake::schedule12::Randoms;
 use crate::handshake::select::{self, Selected12};
 use crate::handshake::transcript::{Keep, Transcript};
-use crate::handshake::{Action, Negotiated};
+use crate::handshake::{Action, Negotiated, Signed, Work};
 use crate::message::Message;
 use crate::suite::KeyExchange;
 
@@ -43,7 +45,7 @@ pub(in crate::handshake) fn start(
     let common = &config.common;
     let random = select::with_sentinel(Random(common.provider.random_array()?), &common.versions);
     let hash = common.provider.hash(selected.suite.hash).ok_or(LocalFault::MissingAlgorithm)?;
-    let asks = selected.scheme.is_some() && config.client_auth.verifier().is_some();
+    let asks = selected.certificates.as_ref().is_some_and(|plan| plan.ask.is_some());
     let keep = if asks { Keep::Messages } else { Keep::HashOnly };
     let mut transcript = Transcript::new(hash, keep);
     transcript.add(message);
@@ -57,11 +59,10 @@ pub(in crate::handshake) fn start(
     let randoms = Randoms { client: hello.random, server: random };
     let mut context = Context { config, seq, suite: selected.suite, randoms, transcript, negotiated, promise };
     context.send(answer, out);
-    let Some(scheme) = selected.scheme else { return psk::finish_flight(context, out) };
-    let certificate = auth12::certificate(&mut context.seq, context.config.identity.as_ref())?;
-    context.send(certificate, out);
-    let kx = send_key_exchange(&mut context, scheme, out)?;
-    finish(context, kx, out)
+    match selected.certificates {
+        Some(plan) => send_certificate(context, plan, out).map(|state| AnyState::Server12(Box::new(state))),
+        None => psk::finish_flight(context, out),
+    }
 }
 
 fn server_hello(
@@ -82,6 +83,9 @@ fn server_hello(
         let formats: OwnedList<EcPointFormat> = [EcPointFormat::UNCOMPRESSED].into_iter().collect();
         extensions.push(&EcPointFormats { formats: formats.as_list() });
     }
+    if let Some(plan) = &selected.certificates {
+        push_certificate_extensions(&mut extensions, plan);
+    }
     if let Some(name) = &selected.alpn {
         push_alpn(&mut extensions, core::iter::once(name.as_slice()))?;
     }
@@ -99,57 +103,117 @@ fn server_hello(
     seq.message(PLAINTEXT, &answer)
 }
 
-/// Our ephemeral share, signed.
-fn send_key_exchange(
-    context: &mut Context,
-    scheme: SignatureScheme,
-    out: &mut Vec<Action>,
-) -> Result<Box<dyn ActiveKx>, Error> {
+/// What the certificates to come look like (RFC 7250 §4.2, RFC 6066 §8).
+fn push_certificate_extensions(extensions: &mut ExtensionsBuf, plan: &Plan) {
+    if plan.tells_form {
+        extensions.push(&ServerCertificateTypeChoice(plan.chosen.identity.certificate_type()));
+    }
+    if let Some(Ask { form, tells_form: true }) = plan.ask {
+        extensions.push(&ClientCertificateTypeChoice(form));
+    }
+    if plan.staple.is_some() {
+        extensions.push(&StatusRequestAck);
+    }
+}
+
+/// Our certificate with its status, and our ephemeral share, which is still to be signed.
+fn send_certificate(mut context: Context, plan: Plan, out: &mut Vec<Action>) -> Result<State, Error> {
+    let Plan { chosen: Chosen { identity, scheme }, staple, ask, .. } = plan;
+    let certificate = auth12::certificate(&mut context.seq, Some(&identity))?;
+    context.send(certificate, out);
+    if let Some(response) = staple {
+        let status = CertificateStatus { status_type: CertificateStatusType::OCSP, response: &response };
+        let status = context.seq.message(PLAINTEXT, &status)?;
+        context.send(status, out);
+    }
     let config = context.config.clone();
     let provider = &config.common.provider;
     let group = context.negotiated.group.ok_or(LocalFault::MissingAlgorithm)?;
     let kx = provider.group(group).ok_or(LocalFault::MissingAlgorithm)?.start(&*provider.random)?;
-    // Without an identity no suite with a scheme was selected.
-    let identity = config.identity.as_ref().ok_or(LocalFault::MissingAlgorithm)?;
-    let sign = |params: &[u8]| identity.key().sign(scheme, &signed_params(&context.randoms, params), &*provider.random);
-    let message = match context.suite.key_exchange {
-        KeyExchange::Ecdhe => {
-            let params = ServerEcdhParams { group, public_key: kx.public_key() };
-            let params_bytes = params.to_vec()?;
-            let signature = sign(&params_bytes)?;
-            let signed = DigitallySigned { scheme, signature: &signature };
-            let body = ServerKeyExchangeEcdhe { params, params_bytes: &params_bytes, signed };
-            context.seq.message(PLAINTEXT, &body)?
+    let state = ExpectSignature { context, kx, group, scheme, ask };
+    let params = state.params()?;
+    let signed = identity.key().sign(scheme, &signed_params(&state.context.randoms, &params), &*provider.random);
+    match signed {
+        Deferrable::Now(signed) => state.settle(signed, out),
+        Deferrable::Later(future) => {
+            out.push(Action::Defer(Work::Signature(future)));
+            Ok(State::Signature(state))
         }
-        KeyExchange::Dhe => {
-            let finite_field = provider.finite_field.ok_or(LocalFault::MissingAlgorithm)?;
-            let numbers = finite_field.params(group).ok_or(LocalFault::MissingAlgorithm)?;
-            let params = ServerDhParams { p: numbers.p, g: numbers.g, public: kx.public_key() };
-            let params_bytes = params.to_vec()?;
-            let signature = sign(&params_bytes)?;
-            let signed = DigitallySigned { scheme, signature: &signature };
-            let body = ServerKeyExchangeDhe { params, params_bytes: &params_bytes, signed };
-            context.seq.message(PLAINTEXT, &body)?
+    }
+}
+
+/// Waits for a signer that takes its time: ServerKeyExchange and what follows are still to be sent.
+pub(crate) struct ExpectSignature {
+    context: Context,
+    kx: Box<dyn ActiveKx>,
+    group: NamedGroup,
+    scheme: SignatureScheme,
+    ask: Option<Ask>,
+}
+
+impl ExpectSignature {
+    /// The encoded parameters of our share, which the signature covers.
+    fn params(&self) -> Result<Vec<u8>, Error> {
+        match self.context.suite.key_exchange {
+            KeyExchange::Ecdhe => Ok(self.ecdh_params().to_vec()?),
+            KeyExchange::Dhe => Ok(self.dh_params()?.to_vec()?),
+            // Nothing is signed there: see `psk`.
+            KeyExchange::Psk | KeyExchange::EcdhePsk => Err(LocalFault::MissingAlgorithm.into()),
         }
-        // Nothing is signed there: see `psk`.
-        KeyExchange::Psk | KeyExchange::EcdhePsk => return Err(LocalFault::MissingAlgorithm.into()),
-    };
-    context.send(message, out);
-    Ok(kx)
+    }
+
+    fn ecdh_params(&self) -> ServerEcdhParams<'_> {
+        ServerEcdhParams { group: self.group, public_key: self.kx.public_key() }
+    }
+
+    fn dh_params(&self) -> Result<ServerDhParams<'_>, Error> {
+        let finite_field = self.context.config.common.provider.finite_field.ok_or(LocalFault::MissingAlgorithm)?;
+        let numbers = finite_field.params(self.group).ok_or(LocalFault::MissingAlgorithm)?;
+        Ok(ServerDhParams { p: numbers.p, g: numbers.g, public: self.kx.public_key() })
+    }
+
+    /// Goes on with the signature.
+    pub(super) fn settle(mut self, signed: Signed, out: &mut Vec<Action>) -> Result<State, Error> {
+        let signature = signed?;
+        let signed = DigitallySigned { scheme: self.scheme, signature: &signature };
+        let params_bytes = self.params()?;
+        let mut seq = self.context.seq;
+        let message = match self.context.suite.key_exchange {
+            KeyExchange::Dhe => {
+                let params = self.dh_params()?;
+                seq.message(PLAINTEXT, &ServerKeyExchangeDhe { params, params_bytes: &params_bytes, signed })?
+            }
+            KeyExchange::Ecdhe | KeyExchange::Psk | KeyExchange::EcdhePsk => {
+                let params = self.ecdh_params();
+                seq.message(PLAINTEXT, &ServerKeyExchangeEcdhe { params, params_bytes: &params_bytes, signed })?
+            }
+        };
+        self.context.seq = seq;
+        self.context.send(message, out);
+        finish(self.context, self.kx, self.ask, out)
+    }
 }
 
 /// CertificateRequest if clients should prove who they are, then ServerHelloDone.
-fn finish(mut context: Context, kx: Box<dyn ActiveKx>, out: &mut Vec<Action>) -> Result<AnyState, Error> {
-    let verifier = context.config.client_auth.verifier().cloned();
-    if let Some(verifier) = &verifier {
+fn finish(
+    mut context: Context,
+    kx: Box<dyn ActiveKx>,
+    ask: Option<Ask>,
+    out: &mut Vec<Action>,
+) -> Result<State, Error> {
+    let config = context.config.clone();
+    let asked = ask.and_then(|ask| Some((ask.form, config.client_auth.verifier()?)));
+    if let Some((_, verifier)) = asked {
         let request = certificate_request(&mut context, &**verifier)?;
         context.send(request, out);
     }
     send_done(&mut context, out)?;
-    Ok(AnyState::Server12(Box::new(match verifier {
-        Some(verifier) => State::Certificate(ExpectCertificate { context, kx, verifier }),
+    Ok(match asked {
+        Some((form, verifier)) => {
+            State::Certificate(ExpectCertificate { context, kx, verifier: verifier.clone(), form })
+        }
         None => State::ClientKeyExchange(ExpectClientKeyExchange { context, kx, peer: None }),
-    })))
+    })
 }
 
 /// ServerHelloDone: the client's turn.

@@ -18,6 +18,9 @@
 //! | CertificateVerify | [`ExpectFinished`] |
 //! | Finished | connected, after our Finished |
 //!
+//! A slow signer is waited for in [`ExpectSignature`], within our flight; a slow verifier in
+//! [`ExpectVerdict`], after the client's Certificate.
+//!
 //! With a pre-shared key there are no certificates, and [`ExpectPskClientKeyExchange`] comes first. A
 //! session is resumed in [`mod@resume`]. A server that promised a ticket sends it before its
 //! ChangeCipherSpec (RFC 5077 §3.3).
@@ -35,9 +38,10 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use certificate::ExpectCertificate;
+use certificate::{ExpectCertificate, ExpectVerdict};
 use certificate_verify::ExpectCertificateVerify;
 use finished::ExpectFinished;
+use flight::ExpectSignature;
 pub(super) use flight::start;
 use key_exchange::ExpectClientKeyExchange;
 use psk::ExpectPskClientKeyExchange;
@@ -48,7 +52,7 @@ use ticket::Promise;
 use super::compose::OutgoingSeq;
 use super::schedule12::Randoms;
 use super::transcript::Transcript;
-use super::{Action, Negotiated, State as AnyState};
+use super::{Action, Negotiated, Outcome, State as AnyState, unexpected};
 use crate::config::ServerConfig;
 use crate::error::Error;
 use crate::message::Message;
@@ -56,7 +60,9 @@ use crate::suite::Suite12;
 
 /// Which message is awaited.
 pub(crate) enum State {
+    Signature(ExpectSignature),
     Certificate(ExpectCertificate),
+    Verdict(ExpectVerdict),
     ClientKeyExchange(ExpectClientKeyExchange),
     PskClientKeyExchange(ExpectPskClientKeyExchange),
     CertificateVerify(ExpectCertificateVerify),
@@ -67,12 +73,28 @@ pub(crate) enum State {
 impl State {
     pub(crate) fn handle(self: Box<Self>, message: &Message, out: &mut Vec<Action>) -> Result<AnyState, Error> {
         let next = match *self {
-            Self::Certificate(state) => state.handle(message)?,
+            Self::Certificate(state) => state.handle(message, out)?,
             Self::ClientKeyExchange(state) => state.handle(message, out)?,
             Self::PskClientKeyExchange(state) => state.handle(message, out)?,
             Self::CertificateVerify(state) => state.handle(message)?,
             Self::Finished(state) => return state.handle(message, out),
             Self::ResumedFinished(state) => return state.handle(message, out),
+            // Messages wait as long as the state does.
+            Self::Signature(_) | Self::Verdict(_) => return Err(unexpected(message)),
+        };
+        Ok(AnyState::Server12(Box::new(next)))
+    }
+
+    pub(crate) fn is_waiting(&self) -> bool {
+        matches!(self, Self::Signature(_) | Self::Verdict(_))
+    }
+
+    pub(crate) fn settle(self: Box<Self>, outcome: Outcome, out: &mut Vec<Action>) -> Result<AnyState, Error> {
+        let next = match (*self, outcome) {
+            (Self::Signature(state), Outcome::Signature(signed)) => state.settle(signed, out)?,
+            (Self::Verdict(state), Outcome::Verdict(verdict)) => state.settle(verdict)?,
+            // The outcome of other work than what this state waits for.
+            (state, _) => state,
         };
         Ok(AnyState::Server12(Box::new(next)))
     }

@@ -1,0 +1,167 @@
+//! Which of several credentials a peer gets to see: pure functions of what it said and of our
+//! configuration.
+//!
+//! RFC 5246 §7.4.2, §7.4.4 and §7.4.6, RFC 6066 §3, RFC 7250 §4, RFC 8446 §4.2.4.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use gramseal_wire::extension::{
+    CertificateAuthorities, ClientCertificateTypeOffer, ServerCertificateTypeOffer, SignatureAlgorithms, StatusRequest,
+};
+use gramseal_wire::handshake::{CertificateRequest12, ClientHello};
+use gramseal_wire::{CertificateType, ClientCertificateType, List, SignatureScheme};
+
+use super::select;
+use crate::config::{ClientAuth, ClientConfig, Identity, ServerConfig};
+use crate::crypto::KeyKind;
+use crate::error::{Error, Incompatible};
+
+/// A credential and the scheme to sign with.
+#[derive(Debug, Clone)]
+pub(super) struct Chosen {
+    pub(super) identity: Arc<Identity>,
+    pub(super) scheme: SignatureScheme,
+}
+
+/// The server's credentials that a client may see, most fitting first.
+pub(super) struct Candidates<'h> {
+    identities: Vec<Arc<Identity>>,
+    /// Whether the client's list of forms left none over.
+    no_common_form: bool,
+    schemes: Option<List<'h, SignatureScheme>>,
+}
+
+/// Those of our credentials that are for the name, the forms and the authorities in `hello`.
+pub(super) fn candidates<'h>(hello: &ClientHello<'h>, config: &ServerConfig) -> Result<Candidates<'h>, Error> {
+    let forms = hello.extensions.find::<ServerCertificateTypeOffer<'_>>()?.map(|offer| offer.types);
+    let schemes = hello.extensions.find::<SignatureAlgorithms<'_>>()?.map(|extension| extension.schemes);
+    // RFC 7250 §4.1: who lists no forms means X.509.
+    let takes = |form| forms.as_ref().map_or(form == CertificateType::X509, |forms| forms.contains(&form));
+    let mut identities: Vec<_> =
+        config.identities.iter().filter(|identity| takes(identity.certificate_type())).cloned().collect();
+    let no_common_form = identities.is_empty() && !config.identities.is_empty();
+    prefer_name(&mut identities, select::server_name(hello)?.as_deref());
+    if let Some(trusted) = hello.extensions.find::<CertificateAuthorities<'_>>()? {
+        let trusted = |issuer: &[u8]| trusted.authorities.iter().any(|authority| authority == issuer);
+        keep_if_any(&mut identities, |identity| identity.may_be_trusted(trusted));
+    }
+    Ok(Candidates { identities, no_common_form, schemes })
+}
+
+/// RFC 6066 §3: the name says which server the client wants. A client that asks for none, or for
+/// one that nothing is for, gets what is for any name, or else whatever there is: it will notice.
+fn prefer_name(identities: &mut Vec<Arc<Identity>>, name: Option<&str>) {
+    if let Some(name) = name {
+        if identities.iter().any(|identity| identity.is_for(name)) {
+            return identities.retain(|identity| identity.is_for(name));
+        }
+    }
+    keep_if_any(identities, Identity::is_for_any);
+}
+
+/// Keeps what passes, or everything if nothing does.
+fn keep_if_any(identities: &mut Vec<Arc<Identity>>, passes: impl Fn(&Identity) -> bool) {
+    if identities.iter().any(|identity| passes(identity)) {
+        identities.retain(|identity| passes(identity));
+    }
+}
+
+impl Candidates<'_> {
+    /// Whether any can authenticate suites of `kind`.
+    pub(super) fn have_key_of(&self, kind: KeyKind) -> bool {
+        self.identities.iter().any(|identity| identity.is_of(kind))
+    }
+
+    /// What to tell a client for which no suite is left.
+    pub(super) fn nothing_in_common(&self) -> Incompatible {
+        // RFC 7250 §4.2
+        if self.no_common_form { Incompatible::NoCommonCertificateType } else { Incompatible::NoCommonCipherSuite }
+    }
+
+    /// The first that can sign for a suite of `kind` in a way that the client understands.
+    pub(super) fn choose(&self, kind: KeyKind) -> Option<Chosen> {
+        // RFC 5246 §7.4.1.4.1: without the extension the client means SHA-1, which we do not do.
+        let offers = |scheme| self.schemes.as_ref().is_some_and(|schemes| schemes.contains(&scheme));
+        self.identities.iter().find_map(|identity| {
+            let scheme = identity.choose_scheme(offers, Some(kind))?;
+            Some(Chosen { identity: identity.clone(), scheme })
+        })
+    }
+}
+
+/// What a server does about certificates, once it has chosen its own.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) chosen: Chosen,
+    /// Whether the client lists forms, so that we tell it ours (RFC 7250 §4.2).
+    pub(super) tells_form: bool,
+    /// The OCSP response to staple.
+    pub(super) staple: Option<Vec<u8>>,
+    /// How the client is asked for its certificate, if it is.
+    pub(super) ask: Option<Ask>,
+}
+
+/// How a client is asked for its certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ask {
+    pub(super) form: CertificateType,
+    /// Whether the client lists forms, so that we tell it which one (RFC 7250 §4.2).
+    pub(super) tells_form: bool,
+}
+
+/// Everything about certificates that follows from `hello` and our own choice.
+pub(super) fn plan(hello: &ClientHello<'_>, config: &ServerConfig, chosen: Chosen) -> Result<Plan, Error> {
+    let staple = match hello.extensions.find::<StatusRequest<'_>>()? {
+        Some(StatusRequest::Ocsp { .. }) => chosen.identity.ocsp_response(),
+        Some(StatusRequest::Other { .. }) | None => None,
+    };
+    let tells_form = hello.extensions.find::<ServerCertificateTypeOffer<'_>>()?.is_some();
+    Ok(Plan { chosen, tells_form, staple, ask: ask(hello, config)? })
+}
+
+fn ask(hello: &ClientHello<'_>, config: &ServerConfig) -> Result<Option<Ask>, Error> {
+    let Some(verifier) = config.client_auth.verifier() else { return Ok(None) };
+    let offered = hello.extensions.find::<ClientCertificateTypeOffer<'_>>()?.map(|offer| offer.types);
+    // RFC 7250 §4.1: who lists no forms has certificates, if anything.
+    let has = |form| offered.as_ref().map_or(form == CertificateType::X509, |forms| forms.contains(&form));
+    match verifier.certificate_types().iter().copied().find(|form| has(*form)) {
+        Some(form) => Ok(Some(Ask { form, tells_form: offered.is_some() })),
+        // RFC 7250 §4.2
+        None if matches!(config.client_auth, ClientAuth::Required(_)) => {
+            Err(Incompatible::NoCommonCertificateType.into())
+        }
+        None => Ok(None),
+    }
+}
+
+/// What a client shows to a server that asks with `request` for a certificate of this form.
+pub(super) fn for_request(
+    config: &ClientConfig,
+    request: &CertificateRequest12<'_>,
+    form: CertificateType,
+) -> Option<Chosen> {
+    // RFC 5246 §7.4.4: the key goes with one of the types and one of the schemes, and if there are
+    // authorities, one of them is behind the chain.
+    let offered = |scheme| asks_for_key_of(request, scheme) && request.signature_algorithms.contains(&scheme);
+    let trusted = |issuer: &[u8]| request.authorities.iter().any(|authority| authority == issuer);
+    let mut fitting = config.identities.iter().filter(|identity| identity.certificate_type() == form);
+    fitting.find_map(|identity| {
+        if !request.authorities.is_empty() && !identity.may_be_trusted(trusted) {
+            return None;
+        }
+        let scheme = identity.choose_scheme(offered, None)?;
+        Some(Chosen { identity: identity.clone(), scheme })
+    })
+}
+
+/// Whether `request` names the type of certificate whose keys make signatures of `scheme`
+/// (RFC 5246 §7.4.4, RFC 8422 §5.5).
+fn asks_for_key_of(request: &CertificateRequest12<'_>, scheme: SignatureScheme) -> bool {
+    let certificate_type = match KeyKind::of(scheme) {
+        Some(KeyKind::Rsa) => ClientCertificateType::RSA_SIGN,
+        Some(KeyKind::Ecdsa) => ClientCertificateType::ECDSA_SIGN,
+        None => return false,
+    };
+    request.certificate_types.contains(&certificate_type)
+}
