@@ -90,6 +90,33 @@ fn one_who_asks_for_cookies_all_the_time_does_not_make_a_client_send_all_the_tim
     assert!(scene.take_sent().len() < 10);
 }
 
+#[test] // RFC 6347 §4.2.1: a cookie has 0 to 255 bytes
+fn a_request_with_an_empty_cookie_is_answered_once() {
+    let mut scene = Scene::client(null::client(), 1);
+    scene.take_sent();
+    scene.deliver([cookie_request(0, 0, b"")]);
+    assert_eq!(scene.sent().len(), 1, "the same hello with the next number");
+    let (record, message_seq) = numbers(&scene.take_sent()[0]);
+    assert_eq!((record, message_seq), (1, 1));
+    for again in [cookie_request(0, 0, b""), cookie_request(1, 0, b""), cookie_request(1, 1, b"")] {
+        scene.deliver([again]);
+        assert!(scene.take_sent().is_empty(), "a repetition");
+    }
+    scene.deliver([cookie_request(1, 1, b"another")]);
+    assert_eq!(numbers(&scene.take_sent()[0]), (2, 2));
+    assert_eq!(scene.outcome(), Outcome::Waiting);
+}
+
+#[test]
+fn empty_cookies_in_turn_with_others_do_not_make_a_client_send_all_the_time() {
+    let mut scene = Scene::client(null::client(), 1);
+    for forged in 0..1000u64 {
+        let cookie: &[u8] = if forged % 2 == 0 { b"" } else { b"forged" };
+        scene.deliver([cookie_request(forged, 0, cookie)]);
+    }
+    assert!(scene.take_sent().len() < 10);
+}
+
 #[test] // A server without state sends one to whatever address a forged ClientHello names.
 fn a_cookie_request_amid_a_handshake_is_ignored() {
     let mut scene = Scene::client(null::client(), 1);

@@ -91,10 +91,18 @@ fn answers_that_no_server_may_give() {
     assert_refused(&schemes, PeerFault::UnofferedExtension, Alert::UNSUPPORTED_EXTENSION);
 }
 
-#[test] // RFC 5246 §7.4.1.3: we resume nothing, so any identifier is that of a new session
+#[test] // RFC 5246 §7.4.1.3: whom we asked for no session gives the one that begins any name
+fn a_new_session_may_have_an_identifier_of_any_length() {
+    for len in [0, 1, 31, 32] {
+        let mut scene = answer(|hello| hello.session_id = vec![7; len]);
+        let rest = [&scene.first_flight(false)[1..], &scene.last_flight(false)].concat();
+        scene.play(&rest);
+        assert_eq!(scene.outcome(), Outcome::Connected, "{len} bytes");
+    }
+}
+
+#[test]
 fn what_a_server_may_answer_without_being_asked() {
-    let named = answer(|hello| hello.session_id = vec![7; 32]);
-    assert_eq!(named.outcome(), Outcome::Waiting);
     let silent = answer(|hello| hello.extensions.remove(Ext::EC_POINT_FORMATS));
     assert_eq!(silent.outcome(), Outcome::Waiting);
     // RFC 8422 §5.2 gives servers no such answer, but some send it.

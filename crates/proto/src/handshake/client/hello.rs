@@ -40,15 +40,8 @@ pub(crate) fn start(config: Arc<ClientConfig>, name: ServerName<'static>) -> Res
     let mut seq = OutgoingSeq::new(MessageSeq(0));
     let mut out = Vec::new();
     let hello = send_hello(&offer, &[], &mut seq, &mut out)?;
-    let state = ExpectServerHello {
-        offer,
-        seq,
-        hello,
-        without_cookie: None,
-        sent: MessageSeq(0),
-        cookie: Vec::new(),
-        rounds: 0,
-    };
+    let state =
+        ExpectServerHello { offer, seq, hello, without_cookie: None, sent: MessageSeq(0), cookie: None, rounds: 0 };
     Ok((State::ClientHello(Box::new(state)), out))
 }
 
@@ -62,7 +55,8 @@ pub(crate) struct ExpectServerHello {
     without_cookie: Option<Vec<u8>>,
     /// The number of `hello`.
     sent: MessageSeq,
-    cookie: Vec<u8>,
+    /// The one in `hello`, if a server asked for any: it may be empty (RFC 6347 §4.2.1).
+    cookie: Option<Vec<u8>>,
     rounds: u8,
 }
 
@@ -89,13 +83,13 @@ impl ExpectServerHello {
         let request = HelloVerifyRequest::from_bytes(message.body())?;
         // The version in it says nothing about the version to come. A repeated request is the
         // answer to a hello that we sent twice.
-        if request.cookie == self.cookie || self.rounds == MAX_COOKIE_ROUNDS {
+        if self.cookie.as_deref() == Some(request.cookie) || self.rounds == MAX_COOKIE_ROUNDS {
             return Ok(State::ClientHello(self));
         }
-        self.cookie = request.cookie.to_vec();
+        self.cookie = Some(request.cookie.to_vec());
         self.rounds += 1;
         let sent = self.sent.next().ok_or(LocalFault::MessageTooLong)?;
-        let hello = send_hello(&self.offer, &self.cookie, &mut self.seq, out)?;
+        let hello = send_hello(&self.offer, request.cookie, &mut self.seq, out)?;
         let previous = core::mem::replace(&mut self.hello, hello);
         self.without_cookie.get_or_insert(previous);
         self.sent = sent;
