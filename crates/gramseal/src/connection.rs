@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use gramseal_proto::{ExportError, Negotiated};
+use gramseal_proto::{ExportError, Negotiated, SrtpKeys};
 
 use crate::error::{CloseReason, ConnectError, ConnectionError, SendError};
 use crate::shared::{Progress, Shared};
@@ -139,6 +139,14 @@ impl Connection {
         out: &mut [u8],
     ) -> Result<(), ExportError> {
         self.shared().ask(|protocol| protocol.export_keying_material(label, context, out))
+    }
+
+    /// The SRTP keys of this connection (RFC 5764), for the profile in [`Negotiated::srtp`].
+    ///
+    /// # Errors
+    /// [`ExportError::NoSrtp`] if no profile was agreed on.
+    pub fn srtp_keys(&self) -> Result<SrtpKeys, ExportError> {
+        self.shared().ask(|protocol| protocol.srtp_keys())
     }
 
     /// What this connection has counted.

@@ -91,7 +91,7 @@ pub use gramseal_proto::config::{
     ServerConfigBuilder, Transport,
 };
 pub use gramseal_proto::endpoint::{CookiePolicy, CookieSecrets};
-pub use gramseal_proto::{Error, ExportError, Negotiated};
+pub use gramseal_proto::{Error, ExportError, Negotiated, Srtp, SrtpKeys, SrtpMasterKey};
 pub use gramseal_webpki as webpki;
 pub use incoming::{Handshake, Incoming};
 pub use keylog::KeyLogFile;

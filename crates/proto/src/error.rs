@@ -86,6 +86,10 @@ pub enum PeerFault {
     UnofferedApplicationProtocol,
     /// A form of certificate, or of certificate status, that was not offered.
     UnofferedCertificateType,
+    /// An SRTP protection profile that was not offered.
+    UnofferedSrtpProfile,
+    /// An SRTP master key identifier that is neither the client's nor empty (RFC 5764 §4.1.3).
+    SrtpMkiMismatch,
     /// The server's random says that a newer version was possible (RFC 8446 §4.1.3).
     Downgrade,
     /// A key share that is no valid element of its group.
@@ -215,6 +219,8 @@ impl PeerFault {
             | Self::UnofferedSignatureScheme
             | Self::UnofferedApplicationProtocol
             | Self::UnofferedCertificateType
+            | Self::UnofferedSrtpProfile
+            | Self::SrtpMkiMismatch
             | Self::Downgrade
             | Self::BadKeyShare
             | Self::NullCompressionMissing
@@ -332,6 +338,8 @@ impl fmt::Display for PeerFault {
             Self::UnofferedSignatureScheme => "the peer chose a signature scheme that was not offered",
             Self::UnofferedApplicationProtocol => "the server chose an application protocol that was not offered",
             Self::UnofferedCertificateType => "the server chose a form of certificate that was not offered",
+            Self::UnofferedSrtpProfile => "the server chose an SRTP profile that was not offered",
+            Self::SrtpMkiMismatch => "the server's SRTP master key identifier is not the one that was offered",
             Self::Downgrade => "somebody downgraded the version of this handshake",
             Self::BadKeyShare => "the peer's key share is not valid",
             Self::RenegotiationInfoMismatch => "the peer's renegotiation_info does not fit an initial handshake",

@@ -39,11 +39,13 @@ mod suite;
 mod time;
 mod trace;
 
-pub use connection::{CloseReason, Connection, Event, ExportError, FirstHello, Received, Stats, Timer};
+pub use connection::{
+    CloseReason, Connection, Event, ExportError, FirstHello, Received, SrtpKeys, SrtpMasterKey, Stats, Timer,
+};
 pub use discard::{Discard, DiscardCounts};
 pub use error::{AlertReceived, CertificateFault, Error, Incompatible, LocalFault, PeerFault, SendError, TimedOut};
 pub use gramseal_wire as wire;
-pub use handshake::{Deferred, Negotiated, Settled};
+pub use handshake::{Deferred, Negotiated, Settled, Srtp};
 pub use keylog::KeyLog;
 pub use pki_types;
 pub use time::Instant;

@@ -5,7 +5,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::common::{Allowed, Means, common_setters};
-use super::{ClientSessions, Common, ConfigError, Identity, PeerVerifier, Psk};
+use super::{ClientSessions, Common, ConfigError, Identity, PeerVerifier, Psk, srtp};
 use crate::crypto::CryptoProvider;
 use crate::session::ClientSessionStore;
 
@@ -20,6 +20,7 @@ pub struct ClientConfig {
     pub(crate) psks: Vec<Psk>,
     /// `None`: no session is resumed.
     pub(crate) sessions: Option<ClientSessions>,
+    pub(crate) srtp_mki: Vec<u8>,
 }
 
 impl ClientConfig {
@@ -41,6 +42,7 @@ impl ClientConfig {
             identities: Vec::new(),
             psks: Vec::new(),
             session_store: None,
+            srtp_mki: Vec::new(),
         }
     }
 }
@@ -55,6 +57,7 @@ pub struct ClientConfigBuilder {
     identities: Vec<Arc<Identity>>,
     psks: Vec<Psk>,
     session_store: Option<Arc<dyn ClientSessionStore>>,
+    srtp_mki: Vec<u8>,
 }
 
 impl ClientConfigBuilder {
@@ -81,17 +84,26 @@ impl ClientConfigBuilder {
         self
     }
 
+    /// The SRTP master key identifier to offer with the profiles, of at most 255 bytes (RFC 5764
+    /// §4.1.3). Default: none. Each association of one SRTP session needs another one, and so a
+    /// configuration of its own.
+    pub fn with_srtp_mki(mut self, mki: impl Into<Vec<u8>>) -> Self {
+        self.srtp_mki = mki.into();
+        self
+    }
+
     /// Checks the whole.
     ///
     /// # Errors
     /// What cannot work, see [`ConfigError`].
     pub fn build(self) -> Result<ClientConfig, ConfigError> {
-        let Self { common, allowed, verifier, identities, psks, session_store } = self;
+        let Self { common, allowed, verifier, identities, psks, srtp_mki, session_store } = self;
         let common = common.finish(allowed, Means { certificates: verifier.is_some(), psk: !psks.is_empty() })?;
         let sessions = match session_store {
             Some(store) => Some(ClientSessions::new(store, &common, verifier.as_deref(), &identities)?),
             None => None,
         };
-        Ok(ClientConfig { common, verifier, identities, psks, sessions })
+        srtp::check_mki(&srtp_mki, &common.srtp)?;
+        Ok(ClientConfig { common, verifier, identities, psks, srtp_mki, sessions })
     }
 }

@@ -4,9 +4,9 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use gramseal_wire::{CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme};
+use gramseal_wire::{CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme, SrtpProfile};
 
-use super::ConfigError;
+use super::{ConfigError, srtp};
 use crate::crypto::{CryptoProvider, KeyKind};
 use crate::keylog::KeyLog;
 use crate::suite::{KeyExchange, SUITES_12, Suite12};
@@ -83,6 +83,8 @@ pub(crate) struct Common {
     pub(crate) suites: Vec<CipherSuite>,
     pub(crate) groups: Vec<NamedGroup>,
     pub(crate) alpn: Vec<Vec<u8>>,
+    /// Empty: no SRTP.
+    pub(crate) srtp: Vec<SrtpProfile>,
     pub(crate) transport: Transport,
     pub(crate) key_log: Option<Arc<dyn KeyLog>>,
     pub(crate) trace: Option<Arc<dyn Trace>>,
@@ -98,6 +100,7 @@ impl Common {
             suites: Vec::new(),
             groups: Vec::new(),
             alpn: Vec::new(),
+            srtp: Vec::new(),
             transport: Transport::default(),
             key_log: None,
             trace: None,
@@ -113,6 +116,7 @@ impl Common {
         if self.alpn.iter().any(|name| name.is_empty() || name.len() > 255) {
             return Err(ConfigError::BadApplicationProtocol);
         }
+        srtp::check_profiles(&self.srtp)?;
         if !(256..=65_507).contains(&self.transport.mtu) {
             return Err(ConfigError::BadMtu(self.transport.mtu));
         }
@@ -209,6 +213,18 @@ macro_rules! common_setters {
         /// The application protocols to offer or accept, most preferred first (RFC 7301).
         pub fn with_alpn<T: AsRef<[u8]>>(mut self, protocols: impl IntoIterator<Item = T>) -> Self {
             self.common.alpn = protocols.into_iter().map(|name| name.as_ref().to_vec()).collect();
+            self
+        }
+
+        /// The SRTP protection profiles to offer or accept, most preferred first, for media that goes beside
+        /// the association (RFC 5764). Default: none, and then SRTP is not spoken of. What was agreed on is
+        /// in [`Negotiated::srtp`]($crate::Negotiated::srtp), the keys come from
+        /// [`Connection::srtp_keys`]($crate::Connection::srtp_keys).
+        ///
+        /// Profiles with `NULL` in their names do not encrypt, and the tags of those that end in `_32` are short:
+        /// nothing uses either without naming it here.
+        pub fn with_srtp(mut self, profiles: &[gramseal_wire::SrtpProfile]) -> Self {
+            self.common.srtp = profiles.to_vec();
             self
         }
 

@@ -10,11 +10,12 @@ mod identity;
 mod psk;
 mod server;
 mod sessions;
+mod srtp;
 mod verify;
 
 use core::fmt;
 
-use gramseal_wire::{CipherSuite, NamedGroup, ProtocolVersion};
+use gramseal_wire::{CipherSuite, NamedGroup, ProtocolVersion, SrtpProfile};
 
 pub use client::{ClientConfig, ClientConfigBuilder};
 pub(crate) use common::{Common, is_finite_field};
@@ -24,6 +25,7 @@ pub(crate) use psk::for_hint;
 pub use psk::{Psk, PskLookup};
 pub use server::{ClientAuth, ServerConfig, ServerConfigBuilder};
 pub(crate) use sessions::{ClientSessions, ServerSessions};
+pub(crate) use srtp::SrtpLengths;
 pub use verify::{PeerCredential, PeerRole, PeerVerified, PeerVerifier, Presented, Verdict};
 
 /// A configuration that cannot work.
@@ -50,6 +52,10 @@ pub enum ConfigError {
     BadApplicationProtocol,
     /// A datagram size outside 256 to 65,507 bytes.
     BadMtu(usize),
+    /// This SRTP protection profile is not one of RFC 5764 and RFC 7714.
+    UnsupportedSrtpProfile(SrtpProfile),
+    /// An SRTP master key identifier has at most 255 bytes, and goes with profiles.
+    BadSrtpMki,
     /// A handshake needs a random source that works.
     NoRandomness,
 }
@@ -69,6 +75,10 @@ impl fmt::Display for ConfigError {
             Self::BadPsk => f.write_str("a pre-shared key is empty, or it or its identity too long"),
             Self::BadApplicationProtocol => f.write_str("an application protocol's name must have 1 to 255 bytes"),
             Self::BadMtu(mtu) => write!(f, "an MTU of {mtu} bytes is outside 256 to 65507"),
+            Self::UnsupportedSrtpProfile(profile) => write!(f, "the SRTP profile {profile} is not supported"),
+            Self::BadSrtpMki => {
+                f.write_str("an SRTP master key identifier is too long, or there are no profiles for it")
+            }
             Self::NoRandomness => f.write_str("the random source does not work"),
         }
     }

@@ -18,6 +18,8 @@ pub enum ExportError {
     ReservedLabel,
     /// The context is longer than 65,535 bytes.
     ContextTooLong,
+    /// No SRTP profile was agreed on.
+    NoSrtp,
 }
 
 impl fmt::Display for ExportError {
@@ -25,6 +27,7 @@ impl fmt::Display for ExportError {
         f.write_str(match self {
             Self::NotConnected => "the handshake has not finished",
             Self::ReservedLabel => "the label is reserved for the protocol",
+            Self::NoSrtp => "no SRTP profile was agreed on",
             Self::ContextTooLong => "the context is longer than 65535 bytes",
         })
     }

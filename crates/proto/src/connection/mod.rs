@@ -14,6 +14,7 @@ mod hello;
 mod mtu;
 mod receive;
 mod sessions;
+mod srtp;
 mod stats;
 mod timers;
 mod transmit;
@@ -30,6 +31,7 @@ use mtu::Mtu;
 use pki_types::ServerName;
 pub use receive::Received;
 use sessions::Remembered;
+pub use srtp::{SrtpKeys, SrtpMasterKey};
 pub use stats::Stats;
 
 use crate::config::{ClientConfig, Common, ServerConfig};

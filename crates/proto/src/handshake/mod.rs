@@ -16,6 +16,7 @@ mod schedule12;
 mod select;
 mod server;
 mod server12;
+mod srtp;
 mod transcript;
 
 use alloc::boxed::Box;
@@ -31,6 +32,7 @@ pub use deferred::{Deferred, Settled};
 pub(crate) use deferred::{Outcome, Signed, Ticket, Work};
 pub(crate) use schedule12::Session12;
 pub(crate) use server::start as start_server;
+pub use srtp::Srtp;
 
 use crate::crypto::RecordKeys12;
 use crate::error::{Error, PeerFault};
@@ -102,6 +104,8 @@ pub struct Negotiated {
     pub group: Option<NamedGroup>,
     /// The application protocol (RFC 7301), if one was agreed.
     pub alpn: Option<Vec<u8>>,
+    /// What protects media beside the association (RFC 5764), if that was agreed.
+    pub srtp: Option<Srtp>,
     /// The host name that the client asked for (RFC 6066 §3).
     pub server_name: Option<String>,
     /// The peer's certificate chain, its own certificate first; empty if it showed none.
@@ -124,6 +128,7 @@ impl Negotiated {
             cipher_suite,
             group: None,
             alpn: None,
+            srtp: None,
             server_name: None,
             peer_certificates: Vec::new(),
             peer_raw_public_key: None,

@@ -14,6 +14,7 @@ use pki_types::DnsName;
 
 use super::credential::{self, Chosen, Plan};
 use super::offer::check_point_formats;
+use super::srtp::{self, Srtp};
 use crate::config::{Common, ServerConfig, is_finite_field};
 use crate::error::{Error, Incompatible, PeerFault};
 use crate::suite::{KeyExchange, Suite12};
@@ -27,6 +28,7 @@ pub(super) struct Selected12 {
     /// `None` where a pre-shared key authenticates us.
     pub(super) certificates: Option<Plan>,
     pub(super) alpn: Option<Vec<u8>>,
+    pub(super) srtp: Option<Srtp>,
     pub(super) server_name: Option<String>,
     /// Whether the client lists point formats, so that we list ours (RFC 8422 §5.2).
     pub(super) client_lists_point_formats: bool,
@@ -79,6 +81,7 @@ pub(super) fn select12(hello: &ClientHello<'_>, config: &ServerConfig) -> Result
         group,
         certificates,
         alpn: alpn(hello, &config.common)?,
+        srtp: srtp::select(hello, &config.common)?,
         server_name: server_name(hello)?,
         client_lists_point_formats: formats.is_some(),
     })

@@ -1,6 +1,7 @@
 //! What a peer can get wrong in a handshake: the error on this side, and the alert on the wire.
 
 mod client;
+mod extensions;
 mod finite_field;
 mod hello;
 mod local;

@@ -145,7 +145,7 @@ pub(super) fn start(
     agreed: Agreed12,
     message: &Message,
 ) -> Result<AnyState, Error> {
-    let Agreed12 { suite, alpn, certificates, ticket } = agreed;
+    let Agreed12 { suite, alpn, srtp, certificates, ticket } = agreed;
     let hash = offer.config.common.provider.hash(suite.hash).ok_or(LocalFault::MissingAlgorithm)?;
     // The messages are kept until we know whether the server asks for a certificate.
     let mut transcript = Transcript::new(hash, Keep::Messages);
@@ -153,6 +153,7 @@ pub(super) fn start(
     transcript.add(message);
     let mut negotiated = Negotiated::new(ProtocolVersion::DTLS1_2, suite.id);
     negotiated.alpn = alpn;
+    negotiated.srtp = srtp;
     negotiated.server_name = offer.host_name();
     let randoms = Randoms { client: offer.random, server: hello.random };
     let issued = Issued::promised(hello.session_id, ticket);

@@ -11,12 +11,14 @@ use gramseal_wire::{CompressionMethod, DecodeError, EcPointFormat, ExtensionType
 use super::Offer;
 use super::certificates::{self, AgreedCertificates};
 use crate::error::{Error, Incompatible, PeerFault};
+use crate::handshake::srtp::{self, Srtp};
 use crate::suite::Suite12;
 
 /// What a 1.2 ServerHello agrees to.
 pub(in crate::handshake) struct Agreed12 {
     pub(in crate::handshake) suite: &'static Suite12,
     pub(in crate::handshake) alpn: Option<Vec<u8>>,
+    pub(in crate::handshake) srtp: Option<Srtp>,
     pub(in crate::handshake) certificates: AgreedCertificates,
     /// Whether NewSessionTicket will come.
     pub(in crate::handshake) ticket: bool,
@@ -37,8 +39,9 @@ impl Offer {
             Some(answer) => Some(self.check_alpn(&answer)?),
             None => None,
         };
+        let srtp = srtp::check(hello, &self.config)?;
         let certificates = certificates::check(hello, &self.config)?;
-        Ok(Agreed12 { suite, alpn, certificates, ticket: promises_ticket(hello)? })
+        Ok(Agreed12 { suite, alpn, srtp, certificates, ticket: promises_ticket(hello)? })
     }
 
     fn check_answers(&self, hello: &ServerHello<'_>) -> Result<(), Error> {

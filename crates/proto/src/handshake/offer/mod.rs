@@ -24,6 +24,7 @@ use pki_types::ServerName;
 
 use crate::config::ClientConfig;
 use crate::error::Error;
+use crate::handshake::srtp;
 use crate::session::Session;
 
 /// What we offered. Kept until the handshake no longer needs to check answers against it.
@@ -106,6 +107,7 @@ fn extensions(config: &ClientConfig, name: &ServerName<'_>) -> Result<Extensions
     if !common.alpn.is_empty() {
         push_alpn(&mut buf, common.alpn.iter().map(Vec::as_slice))?;
     }
+    srtp::offer(config, &mut buf);
     Ok(buf)
 }
 

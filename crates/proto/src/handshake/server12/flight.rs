@@ -29,7 +29,7 @@ use crate::handshake::offer::push_alpn;
 use crate::handshake::schedule12::Randoms;
 use crate::handshake::select::{self, Selected12};
 use crate::handshake::transcript::{Keep, Transcript};
-use crate::handshake::{Action, Negotiated, Signed, Work};
+use crate::handshake::{Action, Negotiated, Signed, Work, srtp};
 use crate::message::Message;
 use crate::suite::KeyExchange;
 
@@ -55,6 +55,7 @@ pub(in crate::handshake) fn start(
     let mut negotiated = Negotiated::new(ProtocolVersion::DTLS1_2, selected.suite.id);
     negotiated.group = selected.group;
     negotiated.alpn = selected.alpn;
+    negotiated.srtp = selected.srtp;
     negotiated.server_name = selected.server_name;
     let randoms = Randoms { client: hello.random, server: random };
     let mut context = Context { config, seq, suite: selected.suite, randoms, transcript, negotiated, promise };
@@ -92,6 +93,7 @@ fn server_hello(
     if promise.ticket {
         extensions.push(&SessionTicket::default());
     }
+    srtp::answer(selected.srtp.as_ref(), &mut extensions);
     let answer = ServerHello {
         legacy_version: ProtocolVersion::DTLS1_2,
         random,

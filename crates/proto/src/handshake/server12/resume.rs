@@ -31,6 +31,7 @@ use crate::handshake::compose::OutgoingSeq;
 use crate::handshake::offer::push_alpn;
 use crate::handshake::resume::{self, By, Found};
 use crate::handshake::schedule12::{Randoms, Session12, Side};
+use crate::handshake::srtp::{self, Srtp};
 use crate::handshake::transcript::{Keep, Transcript};
 use crate::handshake::{Action, Established, Remember, select};
 use crate::message::Message;
@@ -51,8 +52,10 @@ pub(in crate::handshake) fn start(
     transcript.add(message);
 
     let Found { session, suite, alpn, by } = found;
-    let answer = server_hello(&mut seq, hello, suite.id, alpn.as_deref(), by, random)?;
+    let srtp = srtp::select(hello, common)?;
+    let answer = server_hello(&mut seq, hello, suite.id, alpn.as_deref(), srtp.as_ref(), by, random)?;
     let mut negotiated = resume::negotiated(&session, suite.id, alpn);
+    negotiated.srtp = srtp;
     negotiated.server_name = select::server_name(hello)?;
     let randoms = Randoms { client: hello.random, server: random };
     let secrets = Session12::resumed(hash, &session, randoms)?;
@@ -83,6 +86,7 @@ fn server_hello(
     hello: &ClientHello<'_>,
     cipher_suite: gramseal_wire::CipherSuite,
     alpn: Option<&[u8]>,
+    srtp: Option<&Srtp>,
     by: By,
     random: Random,
 ) -> Result<Message, Error> {
@@ -93,6 +97,8 @@ fn server_hello(
     if let Some(name) = alpn {
         push_alpn(&mut extensions, core::iter::once(name))?;
     }
+    // RFC 5764 §4.1: the media of each association is agreed on anew.
+    srtp::answer(srtp, &mut extensions);
     if by == By::OldTicket {
         extensions.push(&SessionTicket::default());
     }

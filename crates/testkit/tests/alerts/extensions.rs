@@ -1,0 +1,132 @@
+//! What peers can get wrong in use_srtp, and extensions that are never answered.
+
+use gramseal_proto::config::{ClientConfigBuilder, ServerConfigBuilder};
+use gramseal_proto::wire::{
+    AlertDescription as Alert, Codec, ContentType, DecodeError, ExtensionType as Ext, HandshakeType, ServerHello,
+    SrtpProfile,
+};
+use gramseal_proto::{Connection, PeerFault};
+use gramseal_testkit::null::{self, ToyKind};
+use gramseal_testkit::peer::{Outcome, Peer, Scene};
+
+use crate::hello::{ClientFields, ServerFields};
+use crate::{assert_refused, send};
+
+const GCM: SrtpProfile = SrtpProfile::AEAD_AES_128_GCM;
+
+fn client() -> ClientConfigBuilder {
+    null::client_config(2).with_srtp(&[GCM]).with_srtp_mki([1, 2])
+}
+
+fn server() -> ServerConfigBuilder {
+    null::server_config(3, null::identity(ToyKind::EcdsaP256, null::SERVER_NAME, 0)).with_srtp(&[GCM])
+}
+
+/// Answers the hello of `client` with one more extension for each of `extensions`.
+fn answer(client: ClientConfigBuilder, extensions: &[(Ext, &[u8])]) -> Scene {
+    let mut scene = Scene::client(client.build().expect("a client configuration"), 1);
+    let mut fields = ServerFields::of(&scene.peer.body_of(HandshakeType::SERVER_HELLO));
+    extensions.iter().for_each(|(ty, content)| fields.extensions.push(*ty, content));
+    send(&mut scene, HandshakeType::SERVER_HELLO, &fields.body());
+    scene
+}
+
+/// Says hello to the server with one more extension for each of `extensions`.
+fn say_hello(extensions: &[(Ext, &[u8])]) -> Scene {
+    let mut scene = Scene::server(server().build().expect("a server configuration"), 1);
+    let mut fields = ClientFields::of(&scene.peer.body_of(HandshakeType::CLIENT_HELLO));
+    extensions.iter().for_each(|(ty, content)| fields.extensions.push(*ty, content));
+    let message = scene.peer.message_of(HandshakeType::CLIENT_HELLO, &fields.body());
+    for fragment in Peer::fragment(&message, 16_000) {
+        let record = scene.peer.record(ContentType::HANDSHAKE, &fragment);
+        scene.deliver([record]);
+    }
+    scene
+}
+
+/// The content of an extension in the server's answer.
+fn answered(scene: &Scene, ty: Ext) -> Option<Vec<u8>> {
+    let hello = scene.peer.received().iter().find(|message| message.msg_type == HandshakeType::SERVER_HELLO);
+    let hello = ServerHello::from_bytes(&hello.expect("the server answers").body).expect("it can be read");
+    hello.extensions.get(ty).map(<[u8]>::to_vec)
+}
+
+/// Plays what is left of a handshake in which the peer's hello has been sent.
+#[track_caller]
+fn finish(scene: &mut Scene) {
+    let rest = [&scene.first_flight(false)[1..], &scene.last_flight(false)].concat();
+    scene.play(&rest);
+    assert_eq!(scene.outcome(), Outcome::Connected);
+}
+
+#[test] // RFC 5764 §4.1.1
+fn srtp_profiles_that_a_server_may_not_answer() {
+    let other = answer(client(), &[(Ext::USE_SRTP, &[0, 2, 0, 1, 0])]);
+    assert_refused(&other, PeerFault::UnofferedSrtpProfile, Alert::ILLEGAL_PARAMETER);
+    let two = answer(client(), &[(Ext::USE_SRTP, &[0, 4, 0, 7, 0, 7, 0])]);
+    assert_refused(&two, DecodeError::BadVectorLength, Alert::DECODE_ERROR);
+    let none = answer(client(), &[(Ext::USE_SRTP, &[0, 0, 0])]);
+    assert_refused(&none, DecodeError::EmptyVector, Alert::DECODE_ERROR);
+    let half = answer(client(), &[(Ext::USE_SRTP, &[0, 3, 0, 7, 0, 0])]);
+    assert_refused(&half, DecodeError::BadVectorLength, Alert::DECODE_ERROR);
+    let trailing = answer(client(), &[(Ext::USE_SRTP, &[0, 2, 0, 7, 0, 0])]);
+    assert_refused(&trailing, DecodeError::TrailingBytes, Alert::DECODE_ERROR);
+    let unasked = answer(null::client_config(2), &[(Ext::USE_SRTP, &[0, 2, 0, 7, 0])]);
+    assert_refused(&unasked, PeerFault::UnofferedExtension, Alert::UNSUPPORTED_EXTENSION);
+}
+
+#[test] // RFC 5764 §4.1.3 with erratum 3971
+fn a_master_key_identifier_is_ours_or_none() {
+    for foreign in [&[0, 2, 0, 7, 1, 1][..], &[0, 2, 0, 7, 2, 1, 3], &[0, 2, 0, 7, 3, 1, 2, 0]] {
+        let scene = answer(client(), &[(Ext::USE_SRTP, foreign)]);
+        assert_refused(&scene, PeerFault::SrtpMkiMismatch, Alert::ILLEGAL_PARAMETER);
+    }
+    let unasked = null::client_config(2).with_srtp(&[GCM]);
+    let scene = answer(unasked, &[(Ext::USE_SRTP, &[0, 2, 0, 7, 1, 1])]);
+    assert_refused(&scene, PeerFault::SrtpMkiMismatch, Alert::ILLEGAL_PARAMETER);
+
+    for (answered, mki) in [(&[0, 2, 0, 7, 2, 1, 2][..], &[1, 2][..]), (&[0, 2, 0, 7, 0], &[])] {
+        let mut scene = answer(client(), &[(Ext::USE_SRTP, answered)]);
+        finish(&mut scene);
+        let srtp = Connection::negotiated(scene.connection()).and_then(|agreed| agreed.srtp.as_ref());
+        assert_eq!(srtp.map(|srtp| (srtp.profile, srtp.mki.as_slice())), Some((GCM, mki)));
+    }
+}
+
+#[test] // RFC 5764 §4.1.1, §4.1.3
+fn a_server_answers_one_profile_and_no_master_key_identifier() {
+    // As much as a hello has room for, the one that both know at its end, and the longest identifier.
+    let long = [&[0xEA, 0x60][..], &[0x0A, 0x0A].repeat(29_999), &[0, 7, 255], &[9; 255]].concat();
+    for offer in [&[0, 4, 0, 1, 0, 7, 0][..], &[0, 2, 0, 7, 2, 9, 9], &long] {
+        let mut scene = say_hello(&[(Ext::USE_SRTP, offer)]);
+        assert_eq!(answered(&scene, Ext::USE_SRTP), Some(vec![0, 2, 0, 7, 0]));
+        finish(&mut scene);
+    }
+    let none = say_hello(&[(Ext::USE_SRTP, &[0, 4, 0, 1, 0, 8, 0])]);
+    assert_eq!(answered(&none, Ext::USE_SRTP), None);
+}
+
+#[test]
+fn srtp_offers_that_cannot_be_read() {
+    for (offer, error) in [
+        (&[][..], DecodeError::Truncated),
+        (&[0, 0, 0], DecodeError::EmptyVector),
+        (&[0, 3, 0, 7, 0, 0], DecodeError::BadVectorLength),
+        (&[0, 2, 0, 7], DecodeError::Truncated),
+        (&[0, 2, 0, 7, 1], DecodeError::Truncated),
+        (&[0, 2, 0, 7, 0, 0], DecodeError::TrailingBytes),
+    ] {
+        assert_refused(&say_hello(&[(Ext::USE_SRTP, offer)]), error, Alert::DECODE_ERROR);
+    }
+}
+
+#[test] // RFC 7366 §3, RFC 6066 §7: they concern cipher suites that we do not have
+fn what_concerns_block_ciphers_and_hmac_is_not_answered() {
+    for ty in [Ext::ENCRYPT_THEN_MAC, Ext::TRUNCATED_HMAC] {
+        let mut offered = say_hello(&[(ty, &[])]);
+        assert_eq!(answered(&offered, ty), None);
+        finish(&mut offered);
+        let unasked = answer(client(), &[(ty, &[])]);
+        assert_refused(&unasked, PeerFault::UnofferedExtension, Alert::UNSUPPORTED_EXTENSION);
+    }
+}
