@@ -90,6 +90,12 @@ pub enum PeerFault {
     UnofferedSrtpProfile,
     /// An SRTP master key identifier that is neither the client's nor empty (RFC 5764 §4.1.3).
     SrtpMkiMismatch,
+    /// A record size limit below 64 bytes, or from a server above 16,384 (RFC 8449 §4).
+    BadRecordSizeLimit,
+    /// A maximum fragment length that does not exist, or not the one that was asked for (RFC 6066 §4).
+    BadMaxFragmentLength,
+    /// The server answered both extensions about the size of records (RFC 8449 §5).
+    TwoRecordLimits,
     /// The server's random says that a newer version was possible (RFC 8446 §4.1.3).
     Downgrade,
     /// A key share that is no valid element of its group.
@@ -221,6 +227,9 @@ impl PeerFault {
             | Self::UnofferedCertificateType
             | Self::UnofferedSrtpProfile
             | Self::SrtpMkiMismatch
+            | Self::BadRecordSizeLimit
+            | Self::BadMaxFragmentLength
+            | Self::TwoRecordLimits
             | Self::Downgrade
             | Self::BadKeyShare
             | Self::NullCompressionMissing
@@ -340,6 +349,9 @@ impl fmt::Display for PeerFault {
             Self::UnofferedCertificateType => "the server chose a form of certificate that was not offered",
             Self::UnofferedSrtpProfile => "the server chose an SRTP profile that was not offered",
             Self::SrtpMkiMismatch => "the server's SRTP master key identifier is not the one that was offered",
+            Self::BadRecordSizeLimit => "the peer's record size limit is not one that it may have",
+            Self::BadMaxFragmentLength => "the peer's maximum fragment length is none, or not the one asked for",
+            Self::TwoRecordLimits => "the server answered both extensions about the size of records",
             Self::Downgrade => "somebody downgraded the version of this handshake",
             Self::BadKeyShare => "the peer's key share is not valid",
             Self::RenegotiationInfoMismatch => "the peer's renegotiation_info does not fit an initial handshake",

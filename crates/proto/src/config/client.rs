@@ -4,8 +4,10 @@ use alloc::sync::Arc;
 
 use alloc::vec::Vec;
 
+use gramseal_wire::extension::MaxFragmentLength;
+
 use super::common::{Allowed, Means, common_setters};
-use super::{ClientSessions, Common, ConfigError, Identity, PeerVerifier, Psk, srtp};
+use super::{ClientSessions, Common, ConfigError, Identity, PeerVerifier, Psk, limits, srtp};
 use crate::crypto::CryptoProvider;
 use crate::session::ClientSessionStore;
 
@@ -21,6 +23,7 @@ pub struct ClientConfig {
     /// `None`: no session is resumed.
     pub(crate) sessions: Option<ClientSessions>,
     pub(crate) srtp_mki: Vec<u8>,
+    pub(crate) max_fragment_length: Option<MaxFragmentLength>,
 }
 
 impl ClientConfig {
@@ -43,6 +46,7 @@ impl ClientConfig {
             psks: Vec::new(),
             session_store: None,
             srtp_mki: Vec::new(),
+            max_fragment_length: None,
         }
     }
 }
@@ -58,6 +62,7 @@ pub struct ClientConfigBuilder {
     psks: Vec<Psk>,
     session_store: Option<Arc<dyn ClientSessionStore>>,
     srtp_mki: Vec<u8>,
+    max_fragment_length: Option<u16>,
 }
 
 impl ClientConfigBuilder {
@@ -92,18 +97,28 @@ impl ClientConfigBuilder {
         self
     }
 
+    /// Asks the server that neither side put more than `bytes` of content into any record: 512, 1024,
+    /// 2048 or 4096 (RFC 6066 §4). For servers that do not know
+    /// [`with_record_size_limit`](Self::with_record_size_limit), which may be asked for beside it
+    /// and goes first. Default: not asked for.
+    pub fn with_max_fragment_length(mut self, bytes: u16) -> Self {
+        self.max_fragment_length = Some(bytes);
+        self
+    }
+
     /// Checks the whole.
     ///
     /// # Errors
     /// What cannot work, see [`ConfigError`].
     pub fn build(self) -> Result<ClientConfig, ConfigError> {
-        let Self { common, allowed, verifier, identities, psks, srtp_mki, session_store } = self;
+        let Self { common, allowed, verifier, identities, psks, srtp_mki, session_store, max_fragment_length } = self;
         let common = common.finish(allowed, Means { certificates: verifier.is_some(), psk: !psks.is_empty() })?;
         let sessions = match session_store {
             Some(store) => Some(ClientSessions::new(store, &common, verifier.as_deref(), &identities)?),
             None => None,
         };
         srtp::check_mki(&srtp_mki, &common.srtp)?;
-        Ok(ClientConfig { common, verifier, identities, psks, srtp_mki, sessions })
+        let max_fragment_length = max_fragment_length.map(limits::max_fragment_length).transpose()?;
+        Ok(ClientConfig { common, verifier, identities, psks, srtp_mki, sessions, max_fragment_length })
     }
 }

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use gramseal_wire::{CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme, SrtpProfile};
 
-use super::{ConfigError, srtp};
+use super::{ConfigError, limits, srtp};
 use crate::crypto::{CryptoProvider, KeyKind};
 use crate::keylog::KeyLog;
 use crate::suite::{KeyExchange, SUITES_12, Suite12};
@@ -83,6 +83,8 @@ pub(crate) struct Common {
     pub(crate) suites: Vec<CipherSuite>,
     pub(crate) groups: Vec<NamedGroup>,
     pub(crate) alpn: Vec<Vec<u8>>,
+    /// The most content that we take in a protected record; `None`: what the protocol allows.
+    pub(crate) record_size_limit: Option<u16>,
     /// Empty: no SRTP.
     pub(crate) srtp: Vec<SrtpProfile>,
     pub(crate) transport: Transport,
@@ -100,6 +102,7 @@ impl Common {
             suites: Vec::new(),
             groups: Vec::new(),
             alpn: Vec::new(),
+            record_size_limit: None,
             srtp: Vec::new(),
             transport: Transport::default(),
             key_log: None,
@@ -116,6 +119,7 @@ impl Common {
         if self.alpn.iter().any(|name| name.is_empty() || name.len() > 255) {
             return Err(ConfigError::BadApplicationProtocol);
         }
+        limits::check_record_size_limit(self.record_size_limit)?;
         srtp::check_profiles(&self.srtp)?;
         if !(256..=65_507).contains(&self.transport.mtu) {
             return Err(ConfigError::BadMtu(self.transport.mtu));
@@ -225,6 +229,18 @@ macro_rules! common_setters {
         /// nothing uses either without naming it here.
         pub fn with_srtp(mut self, profiles: &[gramseal_wire::SrtpProfile]) -> Self {
             self.common.srtp = profiles.to_vec();
+            self
+        }
+
+        /// Asks the peer not to put more than `bytes` of content into a protected record, 64 to 16,384
+        /// (RFC 8449). The peer keeps to it if it knows the extension; larger records from it are then
+        /// dropped. Clients say nothing by default; servers answer all clients that do, by default with
+        /// 16,384.
+        ///
+        /// The limit is for memory that is scarce here. How large a datagram the path carries is another
+        /// matter: [`Transport::mtu`]($crate::config::Transport::mtu).
+        pub fn with_record_size_limit(mut self, bytes: u16) -> Self {
+            self.common.record_size_limit = Some(bytes);
             self
         }
 

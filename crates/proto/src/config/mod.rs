@@ -7,6 +7,7 @@
 mod client;
 mod common;
 mod identity;
+mod limits;
 mod psk;
 mod server;
 mod sessions;
@@ -21,6 +22,7 @@ pub use client::{ClientConfig, ClientConfigBuilder};
 pub(crate) use common::{Common, is_finite_field};
 pub use common::{LegacySuites, Transport};
 pub use identity::{Identity, OcspSource};
+pub(crate) use limits::RECORD_SIZE_LIMITS;
 pub(crate) use psk::for_hint;
 pub use psk::{Psk, PskLookup};
 pub use server::{ClientAuth, ServerConfig, ServerConfigBuilder};
@@ -52,6 +54,10 @@ pub enum ConfigError {
     BadApplicationProtocol,
     /// A datagram size outside 256 to 65,507 bytes.
     BadMtu(usize),
+    /// A record size limit outside 64 to 16,384 bytes (RFC 8449 §4).
+    BadRecordSizeLimit(u16),
+    /// A fragment length other than 512, 1024, 2048 and 4096 bytes (RFC 6066 §4).
+    BadMaxFragmentLength(u16),
     /// This SRTP protection profile is not one of RFC 5764 and RFC 7714.
     UnsupportedSrtpProfile(SrtpProfile),
     /// An SRTP master key identifier has at most 255 bytes, and goes with profiles.
@@ -75,6 +81,10 @@ impl fmt::Display for ConfigError {
             Self::BadPsk => f.write_str("a pre-shared key is empty, or it or its identity too long"),
             Self::BadApplicationProtocol => f.write_str("an application protocol's name must have 1 to 255 bytes"),
             Self::BadMtu(mtu) => write!(f, "an MTU of {mtu} bytes is outside 256 to 65507"),
+            Self::BadRecordSizeLimit(limit) => write!(f, "a record size limit of {limit} bytes is outside 64 to 16384"),
+            Self::BadMaxFragmentLength(limit) => {
+                write!(f, "a maximum fragment length is 512, 1024, 2048 or 4096 bytes, not {limit}")
+            }
             Self::UnsupportedSrtpProfile(profile) => write!(f, "the SRTP profile {profile} is not supported"),
             Self::BadSrtpMki => {
                 f.write_str("an SRTP master key identifier is too long, or there are no profiles for it")

@@ -6,10 +6,10 @@ use alloc::vec::Vec;
 use gramseal_wire::Epoch;
 
 use super::deferred::Deferral;
-use super::{Agreed, Connection, Phase};
-use crate::handshake::{Action, Established, FinishedVerified, LoggedSecret, Work};
+use super::{Agreed, Connection, Phase, Role};
+use crate::handshake::{Action, Established, FinishedVerified, LoggedSecret, RecordLimits, Work};
 use crate::message::Message;
-use crate::record::{ReadEpoch, WriteEpoch};
+use crate::record::{ContentLimits, ReadEpoch, WriteEpoch};
 use crate::time::Instant;
 use crate::trace::Direction;
 
@@ -31,6 +31,7 @@ impl Connection {
                 }
                 Action::InstallWrite(keys) => self.records.install_write(WriteEpoch::dtls12(PROTECTED, keys)),
                 Action::Version(version) => self.records.set_version(version),
+                Action::LimitRecords(limits) => self.limit_records(limits),
                 Action::LogSecret(secret) => self.log_secret(&secret),
                 Action::Defer(work) => self.defer(work),
                 Action::Complete(established) => self.complete(*established),
@@ -41,6 +42,24 @@ impl Connection {
     fn defer(&mut self, work: Work) {
         if let Some(handshake) = &mut self.handshake {
             handshake.deferral = Some(Deferral::new(work));
+        }
+    }
+
+    fn limit_records(&mut self, limits: RecordLimits) {
+        let protected = |protected| ContentLimits { protected, ..ContentLimits::PROTOCOL };
+        let all = |limit| ContentLimits { unprotected: limit, protected: limit };
+        match limits {
+            RecordLimits::Protocol => {}
+            // RFC 8449 §4: unprotected records have no limit.
+            RecordLimits::Each { ours, peers } => self.records.limit_content(protected(ours), protected(peers)),
+            RecordLimits::Both(limit) => {
+                let read = match self.role {
+                    Role::Client(_) => all(limit),
+                    // A client that repeats its hello does not know yet that the limit holds.
+                    Role::Server(_) => protected(limit),
+                };
+                self.records.limit_content(read, all(limit));
+            }
         }
     }
 

@@ -8,7 +8,7 @@ use super::apply::PROTECTED;
 use super::{Connection, Mtu, Phase};
 use crate::error::SendError;
 use crate::flight::{Fresh, Piece};
-use crate::record::{MAX_CONTENT_LEN, SealError};
+use crate::record::SealError;
 use crate::time::Instant;
 use crate::trace::{Direction, TraceEvent, Traced};
 
@@ -44,6 +44,7 @@ impl Connection {
         let handshake = self.handshake.as_mut()?;
         let epoch = handshake.outbound.pending_epoch()?;
         let room = self.mtu.for_flights().checked_sub(used + self.records.overhead(epoch))?;
+        let room = room.min(self.records.max_content(epoch));
         let fresh = if used == 0 { Fresh::Yes } else { Fresh::No };
         let mut payload = core::mem::take(&mut handshake.payload);
         match handshake.outbound.next_piece(room, fresh, &mut payload) {
@@ -138,10 +139,11 @@ impl Connection {
         payload_len + self.records.overhead(PROTECTED)
     }
 
-    /// The longest payload that [`seal`](Self::seal) takes, in bytes.
+    /// The longest payload that [`seal`](Self::seal) takes, in bytes: what fits into a datagram, and
+    /// into the records that the peer takes (RFC 8449, RFC 6066 §4).
     #[must_use]
     pub fn max_payload(&self) -> usize {
-        self.mtu.bytes().saturating_sub(self.records.overhead(PROTECTED)).min(MAX_CONTENT_LEN)
+        self.mtu.bytes().saturating_sub(self.records.overhead(PROTECTED)).min(self.records.max_content(PROTECTED))
     }
 
     /// Whether the keys have protected nearly as many records as they may, or have met so many

@@ -9,6 +9,7 @@ mod client12;
 mod compose;
 mod credential;
 mod deferred;
+mod limits;
 mod offer;
 mod psk;
 mod resume;
@@ -30,6 +31,7 @@ use zeroize::Zeroizing;
 pub(crate) use client::start as start_client;
 pub use deferred::{Deferred, Settled};
 pub(crate) use deferred::{Outcome, Signed, Ticket, Work};
+pub(crate) use limits::RecordLimits;
 pub(crate) use schedule12::Session12;
 pub(crate) use server::start as start_server;
 pub use srtp::Srtp;
@@ -55,6 +57,8 @@ pub(crate) enum Action {
     InstallWrite(RecordKeys12),
     /// The version is agreed; records of others are not ours.
     Version(ProtocolVersion),
+    /// How large records may be from now on.
+    LimitRecords(RecordLimits),
     /// For the key log.
     LogSecret(LoggedSecret),
     /// The handshake waits for this.

@@ -13,6 +13,7 @@ use gramseal_wire::{CipherSuite, CompressionMethod, ExtensionType, List, NamedGr
 use pki_types::DnsName;
 
 use super::credential::{self, Chosen, Plan};
+use super::limits::{self, RecordLimits};
 use super::offer::check_point_formats;
 use super::srtp::{self, Srtp};
 use crate::config::{Common, ServerConfig, is_finite_field};
@@ -29,6 +30,7 @@ pub(super) struct Selected12 {
     pub(super) certificates: Option<Plan>,
     pub(super) alpn: Option<Vec<u8>>,
     pub(super) srtp: Option<Srtp>,
+    pub(super) limits: RecordLimits,
     pub(super) server_name: Option<String>,
     /// Whether the client lists point formats, so that we list ours (RFC 8422 §5.2).
     pub(super) client_lists_point_formats: bool,
@@ -82,6 +84,7 @@ pub(super) fn select12(hello: &ClientHello<'_>, config: &ServerConfig) -> Result
         certificates,
         alpn: alpn(hello, &config.common)?,
         srtp: srtp::select(hello, &config.common)?,
+        limits: limits::select(hello, &config.common)?,
         server_name: server_name(hello)?,
         client_lists_point_formats: formats.is_some(),
     })

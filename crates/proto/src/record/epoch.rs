@@ -8,7 +8,6 @@ use core::fmt;
 
 use gramseal_wire::{ContentType, Epoch, PlaintextHeader, ProtocolVersion, RecordNumber, SequenceNumber};
 
-use super::MAX_CONTENT_LEN;
 use super::limits::{UsageLimits, blocks};
 use super::protect12::{Covered, Protection12};
 use super::replay::ReplayWindow;
@@ -100,9 +99,6 @@ impl ReadEpoch {
         if let Some(window) = &mut self.window {
             window.accept(number);
         }
-        if content.len() > MAX_CONTENT_LEN {
-            return Err(Discard::Oversized);
-        }
         Ok(content)
     }
 }
@@ -112,7 +108,7 @@ impl ReadEpoch {
 pub(crate) enum SealError {
     /// The buffer is shorter than the content and [`overhead`](WriteEpoch::overhead).
     BufferTooSmall,
-    /// The content is longer than 2^14 bytes.
+    /// The content is longer than a record may have.
     TooLong,
     /// The epoch has no sequence number left, or its key has reached its limit.
     Exhausted,
@@ -198,9 +194,6 @@ impl WriteEpoch {
         content: &[u8],
         out: &mut [u8],
     ) -> Result<usize, SealError> {
-        if content.len() > MAX_CONTENT_LEN {
-            return Err(SealError::TooLong);
-        }
         let len = self.overhead() + content.len();
         let record = out.get_mut(..len).ok_or(SealError::BufferTooSmall)?;
         let (header, body) =

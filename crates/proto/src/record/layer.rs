@@ -5,6 +5,7 @@
 
 use gramseal_wire::{Epoch, ProtocolVersion, RecordNumber, SequenceNumber};
 
+use super::ContentLimits;
 use super::epoch::{ReadEpoch, WriteEpoch};
 
 /// The record layer of one association.
@@ -13,6 +14,8 @@ pub(crate) struct RecordLayer {
     pub(super) write: Epochs<WriteEpoch>,
     version: Option<ProtocolVersion>,
     replay_window: u32,
+    pub(super) read_limits: ContentLimits,
+    write_limits: ContentLimits,
 }
 
 impl RecordLayer {
@@ -24,6 +27,8 @@ impl RecordLayer {
             write: Epochs::new(WriteEpoch::plaintext(first_write)),
             version: None,
             replay_window,
+            read_limits: ContentLimits::PROTOCOL,
+            write_limits: ContentLimits::PROTOCOL,
         }
     }
 
@@ -35,6 +40,18 @@ impl RecordLayer {
     /// Fixes the version: records go out with it, and protected ones must come in with it.
     pub(crate) fn set_version(&mut self, version: ProtocolVersion) {
         self.version = Some(version);
+    }
+
+    /// From now on records with more content than `read` allows are dropped, and none with more than
+    /// `write` allows is sealed.
+    pub(crate) fn limit_content(&mut self, read: ContentLimits, write: ContentLimits) {
+        self.read_limits = read;
+        self.write_limits = write;
+    }
+
+    /// How many bytes of content a record of `epoch` may have that we seal.
+    pub(crate) fn max_content(&self, epoch: Epoch) -> usize {
+        self.write_limits.of(epoch)
     }
 
     /// Makes a newer epoch readable. The oldest one goes if it would be the fourth.

@@ -17,10 +17,32 @@ mod seal;
 #[cfg(test)]
 mod test_keys;
 
+use gramseal_wire::Epoch;
+
 pub(crate) use early::EarlyRecords;
 pub(crate) use epoch::{ReadEpoch, SealError, WriteEpoch};
 pub(crate) use layer::RecordLayer;
 pub(crate) use open::{Record, split_record};
 
 /// The most bytes of content that a record carries (RFC 6347 §4.1).
-pub(crate) const MAX_CONTENT_LEN: usize = 1 << 14;
+const MAX_CONTENT_LEN: usize = 1 << 14;
+
+/// How many bytes of content the records of one direction may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ContentLimits {
+    /// In epoch 0.
+    pub(crate) unprotected: u16,
+    /// In all other epochs.
+    pub(crate) protected: u16,
+}
+
+impl ContentLimits {
+    /// What the protocol allows.
+    pub(crate) const PROTOCOL: Self = Self { unprotected: 1 << 14, protected: 1 << 14 };
+
+    /// At most what the protocol allows.
+    fn of(self, epoch: Epoch) -> usize {
+        let limit = if epoch == Epoch::UNPROTECTED { self.unprotected } else { self.protected };
+        usize::from(limit).min(MAX_CONTENT_LEN)
+    }
+}

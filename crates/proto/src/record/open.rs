@@ -55,6 +55,7 @@ impl RecordLayer {
         let body = record.bytes.get_mut(PlaintextHeader::LEN..).unwrap_or_default();
         let agreed = self.version();
         let newest = self.newest_read_epoch();
+        let limit = self.read_limits.of(epoch);
         let Some(reader) = self.read.find_mut(epoch) else {
             return Err(if newest.next() == Some(epoch) { Discard::EarlyEpoch } else { Discard::UnknownEpoch });
         };
@@ -67,6 +68,10 @@ impl RecordLayer {
         }
         let number = RecordNumber::new(epoch, sequence_number);
         let content = reader.open(Covered { number, content_type, version }, body)?;
+        // RFC 8449 §4: dropped, as RFC 6347 §4.1.2.7 has it for all that is wrong with a record.
+        if content.len() > limit {
+            return Err(Discard::Oversized);
+        }
         Ok(Opened { number, content_type, content })
     }
 }

@@ -17,6 +17,9 @@ impl RecordLayer {
         payload: &[u8],
         out: &mut [u8],
     ) -> Result<usize, SealError> {
+        if payload.len() > self.max_content(epoch) {
+            return Err(SealError::TooLong);
+        }
         let version = self.write_version();
         let writer = self.write.find_mut(epoch).ok_or(SealError::NoSuchEpoch)?;
         writer.seal(content_type, version, payload, out)
@@ -31,8 +34,9 @@ mod tests {
 
     use super::{RecordLayer, SealError};
     use crate::crypto::AeadAlgorithm;
-    use crate::record::WriteEpoch;
+    use crate::discard::Discard;
     use crate::record::test_keys::test_keys;
+    use crate::record::{ContentLimits, ReadEpoch, WriteEpoch, split_record};
 
     const DATA: ContentType = ContentType::APPLICATION_DATA;
 
@@ -95,5 +99,26 @@ mod tests {
         assert!(layer.seal(Epoch(0), DATA, b"", &mut out).is_ok());
         assert_eq!(layer.seal(Epoch(0), DATA, b"", &mut out), Err(SealError::Exhausted));
         assert_eq!(layer.seal(Epoch(0), DATA, b"", &mut out), Err(SealError::Exhausted));
+    }
+
+    #[test] // RFC 8449 §4, RFC 6066 §4
+    fn no_more_content_is_sealed_or_opened_than_the_limits_say() {
+        let limits = ContentLimits { unprotected: 512, protected: 64 };
+        let mut open = layer(SequenceNumber(0));
+        let mut limited = layer(SequenceNumber(0));
+        limited.limit_content(limits, limits);
+        open.install_read(ReadEpoch::dtls12(Epoch(1), test_keys(AeadAlgorithm::Aes128Gcm, 1), 64));
+        limited.install_read(ReadEpoch::dtls12(Epoch(1), test_keys(AeadAlgorithm::Aes128Gcm, 1), 64));
+        let mut out = vec![0; 1000];
+        for (epoch, most) in [(Epoch(0), 512), (Epoch(1), 64)] {
+            assert_eq!(limited.max_content(epoch), most);
+            assert_eq!(limited.seal(epoch, DATA, &vec![1; most + 1], &mut out), Err(SealError::TooLong));
+            assert!(limited.seal(epoch, DATA, &vec![1; most], &mut out).is_ok());
+            for (len, expected) in [(most, Ok(most)), (most + 1, Err(Discard::Oversized))] {
+                let sealed = open.seal(epoch, DATA, &vec![1; len], &mut out).expect("no limit there");
+                let record = split_record(&mut &mut out[..sealed]).ok().flatten().expect("a record");
+                assert_eq!(limited.open(record).map(|opened| opened.content.len()), expected, "{epoch:?}");
+            }
+        }
     }
 }

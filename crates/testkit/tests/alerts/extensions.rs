@@ -1,4 +1,5 @@
-//! What peers can get wrong in use_srtp, and extensions that are never answered.
+//! What peers can get wrong in use_srtp, record_size_limit and max_fragment_length, and extensions
+//! that are never answered.
 
 use gramseal_proto::config::{ClientConfigBuilder, ServerConfigBuilder};
 use gramseal_proto::wire::{
@@ -15,7 +16,7 @@ use crate::{assert_refused, send};
 const GCM: SrtpProfile = SrtpProfile::AEAD_AES_128_GCM;
 
 fn client() -> ClientConfigBuilder {
-    null::client_config(2).with_srtp(&[GCM]).with_srtp_mki([1, 2])
+    null::client_config(2).with_srtp(&[GCM]).with_srtp_mki([1, 2]).with_record_size_limit(500)
 }
 
 fn server() -> ServerConfigBuilder {
@@ -117,6 +118,81 @@ fn srtp_offers_that_cannot_be_read() {
         (&[0, 2, 0, 7, 0, 0], DecodeError::TrailingBytes),
     ] {
         assert_refused(&say_hello(&[(Ext::USE_SRTP, offer)]), error, Alert::DECODE_ERROR);
+    }
+}
+
+const SIZE: Ext = Ext::RECORD_SIZE_LIMIT;
+const FRAGMENT: Ext = Ext::MAX_FRAGMENT_LENGTH;
+
+#[test] // RFC 8449 §4, §5
+fn record_size_limits_that_a_server_may_not_answer() {
+    for wrong in [0u16, 1, 63, 0x4001, 0xFFFF] {
+        let scene = answer(client(), &[(SIZE, &wrong.to_be_bytes())]);
+        assert_refused(&scene, PeerFault::BadRecordSizeLimit, Alert::ILLEGAL_PARAMETER);
+    }
+    for right in [64u16, 0x4000] {
+        let mut scene = answer(client(), &[(SIZE, &right.to_be_bytes())]);
+        finish(&mut scene);
+    }
+    let short = answer(client(), &[(SIZE, &[64])]);
+    assert_refused(&short, DecodeError::Truncated, Alert::DECODE_ERROR);
+    let both = answer(client().with_max_fragment_length(512), &[(SIZE, &[1, 0]), (FRAGMENT, &[1])]);
+    assert_refused(&both, PeerFault::TwoRecordLimits, Alert::ILLEGAL_PARAMETER);
+    let unasked = answer(null::client_config(2), &[(SIZE, &[1, 0])]);
+    assert_refused(&unasked, PeerFault::UnofferedExtension, Alert::UNSUPPORTED_EXTENSION);
+}
+
+#[test] // RFC 6066 §4
+fn a_maximum_fragment_length_is_answered_with_the_same() {
+    for wrong in [0, 1, 3, 5, 255] {
+        let scene = answer(client().with_max_fragment_length(1024), &[(FRAGMENT, &[wrong])]);
+        assert_refused(&scene, PeerFault::BadMaxFragmentLength, Alert::ILLEGAL_PARAMETER);
+    }
+    let mut same = answer(client().with_max_fragment_length(1024), &[(FRAGMENT, &[2])]);
+    finish(&mut same);
+    assert_eq!(same.connection().max_payload(), 1024);
+    let unasked = answer(client(), &[(FRAGMENT, &[2])]);
+    assert_refused(&unasked, PeerFault::UnofferedExtension, Alert::UNSUPPORTED_EXTENSION);
+}
+
+#[test] // RFC 8449 §4, §5
+fn record_size_limits_of_clients() {
+    for wrong in [0u16, 1, 63] {
+        let scene = say_hello(&[(SIZE, &wrong.to_be_bytes())]);
+        assert_refused(&scene, PeerFault::BadRecordSizeLimit, Alert::ILLEGAL_PARAMETER);
+    }
+    // A larger one may come from another version of the protocol.
+    for (limit, payload) in [(64, 64), (0x4000, 0x4000), (0x4001, 0x4000), (0xFFFF, 0x4000)] {
+        let mut scene = say_hello(&[(SIZE, &u16::to_be_bytes(limit))]);
+        assert_eq!(answered(&scene, SIZE), Some(vec![0x40, 0]));
+        finish(&mut scene);
+        scene.connection().set_mtu(65_507);
+        assert_eq!(scene.connection().max_payload(), payload, "{limit}");
+    }
+    for length in [&[][..], &[64], &[0, 64, 0]] {
+        let scene = say_hello(&[(SIZE, length)]);
+        let error = if length.len() < 2 { DecodeError::Truncated } else { DecodeError::TrailingBytes };
+        assert_refused(&scene, error, Alert::DECODE_ERROR);
+    }
+}
+
+#[test] // RFC 6066 §4
+fn maximum_fragment_lengths_of_clients() {
+    for wrong in [0, 5, 255] {
+        let scene = say_hello(&[(FRAGMENT, &[wrong])]);
+        assert_refused(&scene, PeerFault::BadMaxFragmentLength, Alert::ILLEGAL_PARAMETER);
+    }
+    let mut scene = say_hello(&[(FRAGMENT, &[1])]);
+    assert_eq!(answered(&scene, FRAGMENT), Some(vec![1]));
+    finish(&mut scene);
+    assert_eq!(scene.connection().max_payload(), 512);
+}
+
+#[test] // RFC 8449 §5
+fn beside_record_size_limit_a_maximum_fragment_length_is_ignored_whatever_it_says() {
+    for ignored in [&[1][..], &[9], &[], &[1, 1]] {
+        let scene = say_hello(&[(FRAGMENT, ignored), (SIZE, &[1, 0])]);
+        assert_eq!((answered(&scene, SIZE), answered(&scene, FRAGMENT)), (Some(vec![0x40, 0]), None));
     }
 }
 

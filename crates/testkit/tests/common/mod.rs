@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gramseal_proto::config::{ClientAuth, ClientConfig, LegacySuites, Psk, ServerConfig, Transport};
-use gramseal_proto::wire::CipherSuite;
+use gramseal_proto::wire::{CipherSuite, SrtpProfile};
 use gramseal_testkit::null::{self, NullVerifier, ToyKind};
 use gramseal_testkit::sessions::{Resumption, Stores};
 use gramseal_testkit::sim::{Pair, Side, Sim};
@@ -24,6 +24,16 @@ pub(crate) struct Kind {
     pub(crate) mtu: usize,
     /// How a session is resumed, after a full handshake on a good network.
     pub(crate) resumption: Option<Resumption>,
+    /// Whether both sides use SRTP, and how records are kept small.
+    pub(crate) extensions: Extensions,
+}
+
+/// Extensions that change what is sent; both with use_srtp.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extensions {
+    None,
+    RecordSizeLimit,
+    MaxFragmentLength,
 }
 
 const PLAIN: Kind = Kind {
@@ -35,14 +45,23 @@ const PLAIN: Kind = Kind {
     certificate_len: 500,
     mtu: 1200,
     resumption: None,
+    extensions: Extensions::None,
 };
 
-pub(crate) const KINDS: [Kind; 15] = [
+pub(crate) const KINDS: [Kind; 19] = [
     PLAIN,
     Kind { name: "ECDHE with client certificate", client_auth: true, ..PLAIN },
     Kind { name: "DHE_RSA", legacy: true, ..PLAIN },
     Kind { name: "PSK", psk: Some(CipherSuite::TLS_PSK_WITH_AES_128_GCM_SHA256), ..PLAIN },
     Kind { name: "ECDHE_PSK", psk: Some(CipherSuite::TLS_ECDHE_PSK_WITH_AES_128_GCM_SHA256), ..PLAIN },
+    Kind { name: "use_srtp and record_size_limit", extensions: Extensions::RecordSizeLimit, ..PLAIN },
+    Kind {
+        name: "use_srtp and max_fragment_length with client certificate",
+        client_auth: true,
+        certificate_len: 1500,
+        extensions: Extensions::MaxFragmentLength,
+        ..PLAIN
+    },
     Kind { name: "ECDHE without cookie", cookies: false, ..PLAIN },
     Kind { name: "big certificates", client_auth: true, certificate_len: 6000, ..PLAIN },
     Kind { name: "small MTU", client_auth: true, certificate_len: 1500, mtu: 300, ..PLAIN },
@@ -51,6 +70,18 @@ pub(crate) const KINDS: [Kind; 15] = [
     Kind { name: "resumed by id", resumption: Some(Resumption::Id), ..PLAIN },
     Kind { name: "resumed by id without cookie", cookies: false, resumption: Some(Resumption::Id), ..PLAIN },
     Kind { name: "resumed by ticket", client_auth: true, resumption: Some(Resumption::Ticket), ..PLAIN },
+    Kind {
+        name: "resumed by id with use_srtp and record_size_limit",
+        extensions: Extensions::RecordSizeLimit,
+        resumption: Some(Resumption::Id),
+        ..PLAIN
+    },
+    Kind {
+        name: "resumed by ticket with use_srtp and max_fragment_length",
+        extensions: Extensions::MaxFragmentLength,
+        resumption: Some(Resumption::Ticket),
+        ..PLAIN
+    },
     Kind { name: "resumed by ticket with a new one", resumption: Some(Resumption::NewTicket), mtu: 600, ..PLAIN },
     Kind {
         name: "resumed PSK with a new ticket and small MTU",
@@ -60,6 +91,18 @@ pub(crate) const KINDS: [Kind; 15] = [
         ..PLAIN
     },
 ];
+
+impl Extensions {
+    /// The largest payload of a side, if an extension says so.
+    fn max_payload(self, side: Side) -> Option<usize> {
+        match (self, side) {
+            (Self::None, _) => None,
+            (Self::RecordSizeLimit, Side::Client) => Some(400),
+            (Self::RecordSizeLimit, Side::Server) => Some(300),
+            (Self::MaxFragmentLength, _) => Some(512),
+        }
+    }
+}
 
 impl Kind {
     fn transport(&self, handshake_timeout: Duration) -> Transport {
@@ -79,6 +122,13 @@ impl Kind {
         if self.legacy {
             builder = builder.with_legacy_suites(LegacySuites::Allowed).with_cipher_suites(&LEGACY);
         }
+        builder = match self.extensions {
+            Extensions::None => builder,
+            Extensions::RecordSizeLimit => builder.with_srtp(&SRTP).with_record_size_limit(300),
+            Extensions::MaxFragmentLength => {
+                builder.with_srtp(&SRTP).with_srtp_mki([1; 4]).with_max_fragment_length(512)
+            }
+        };
         stores.client(builder).build().expect("a client configuration")
     }
 
@@ -96,6 +146,9 @@ impl Kind {
         }
         if self.legacy {
             builder = builder.with_legacy_suites(LegacySuites::Allowed).with_cipher_suites(&LEGACY);
+        }
+        if self.extensions != Extensions::None {
+            builder = builder.with_srtp(&SRTP).with_record_size_limit(400);
         }
         stores.server(builder).build().expect("a server configuration")
     }
@@ -119,7 +172,12 @@ impl Kind {
         let resumes = self.resumption.is_some_and(|resumption| resumption != Resumption::FirstTicket);
         for side in Side::BOTH {
             let negotiated = sim.connection(pair, side).and_then(|connection| connection.negotiated());
-            assert_eq!(negotiated.expect("connected").resumed, resumes, "{}", self.name);
+            let negotiated = negotiated.expect("connected");
+            assert_eq!(negotiated.resumed, resumes, "{}", self.name);
+            assert_eq!(negotiated.srtp.is_some(), self.extensions != Extensions::None, "{}", self.name);
+            let most = self.extensions.max_payload(side);
+            let payload = sim.connection(pair, side).expect("connected").max_payload();
+            assert!(most.is_none_or(|most| payload == most), "{}: {payload}", self.name);
         }
     }
 }
@@ -127,5 +185,7 @@ impl Kind {
 fn psk() -> Psk {
     Psk::new("client", [7; 16]).expect("good lengths")
 }
+
+const SRTP: [SrtpProfile; 1] = [SrtpProfile::AEAD_AES_128_GCM];
 
 const LEGACY: [CipherSuite; 1] = [CipherSuite::TLS_DHE_RSA_WITH_AES_128_GCM_SHA256];

@@ -13,6 +13,11 @@ use crate::registry::ExtensionType;
 pub struct MaxFragmentLength(pub u8);
 
 impl MaxFragmentLength {
+    /// The code for a limit in bytes, or `None` if it has none.
+    pub fn of(limit: u16) -> Option<Self> {
+        (1..=4).map(Self).find(|code| code.limit() == Some(limit))
+    }
+
     /// The limit in bytes, or `None` for a code without meaning.
     pub fn limit(self) -> Option<u16> {
         match self.0 {
@@ -45,6 +50,8 @@ mod tests {
         assert_eq!(MaxFragmentLength::from_bytes(&[1]).unwrap().limit(), Some(512));
         assert_eq!(MaxFragmentLength(4).limit(), Some(4096));
         assert_eq!((MaxFragmentLength(0).limit(), MaxFragmentLength(5).limit()), (None, None));
+        assert_eq!(MaxFragmentLength::of(2048), Some(MaxFragmentLength(3)));
+        assert_eq!(MaxFragmentLength::of(16_384), None);
         assert_eq!(MaxFragmentLength(9).to_vec().unwrap(), [9]);
     }
 }

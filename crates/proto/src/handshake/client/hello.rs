@@ -109,6 +109,7 @@ impl ExpectServerHello {
         }
         let agreed = self.offer.check12(&hello)?;
         out.push(Action::Version(ProtocolVersion::DTLS1_2));
+        out.push(Action::LimitRecords(agreed.limits));
         let Self { mut offer, mut seq, hello: mut client_hello, without_cookie, .. } = self;
         // RFC 6347 §4.2.2: a server that asked for a cookie has used up the number 0. Whoever asked
         // in its name, it answers our first hello and knows no other.

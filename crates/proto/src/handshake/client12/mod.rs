@@ -145,7 +145,7 @@ pub(super) fn start(
     agreed: Agreed12,
     message: &Message,
 ) -> Result<AnyState, Error> {
-    let Agreed12 { suite, alpn, srtp, certificates, ticket } = agreed;
+    let Agreed12 { suite, alpn, srtp, certificates, ticket, .. } = agreed;
     let hash = offer.config.common.provider.hash(suite.hash).ok_or(LocalFault::MissingAlgorithm)?;
     // The messages are kept until we know whether the server asks for a certificate.
     let mut transcript = Transcript::new(hash, Keep::Messages);

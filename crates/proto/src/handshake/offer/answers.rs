@@ -11,6 +11,7 @@ use gramseal_wire::{CompressionMethod, DecodeError, EcPointFormat, ExtensionType
 use super::Offer;
 use super::certificates::{self, AgreedCertificates};
 use crate::error::{Error, Incompatible, PeerFault};
+use crate::handshake::limits::{self, RecordLimits};
 use crate::handshake::srtp::{self, Srtp};
 use crate::suite::Suite12;
 
@@ -19,6 +20,7 @@ pub(in crate::handshake) struct Agreed12 {
     pub(in crate::handshake) suite: &'static Suite12,
     pub(in crate::handshake) alpn: Option<Vec<u8>>,
     pub(in crate::handshake) srtp: Option<Srtp>,
+    pub(in crate::handshake) limits: RecordLimits,
     pub(in crate::handshake) certificates: AgreedCertificates,
     /// Whether NewSessionTicket will come.
     pub(in crate::handshake) ticket: bool,
@@ -40,8 +42,9 @@ impl Offer {
             None => None,
         };
         let srtp = srtp::check(hello, &self.config)?;
+        let limits = limits::check(hello, &self.config)?;
         let certificates = certificates::check(hello, &self.config)?;
-        Ok(Agreed12 { suite, alpn, srtp, certificates, ticket: promises_ticket(hello)? })
+        Ok(Agreed12 { suite, alpn, srtp, limits, certificates, ticket: promises_ticket(hello)? })
     }
 
     fn check_answers(&self, hello: &ServerHello<'_>) -> Result<(), Error> {

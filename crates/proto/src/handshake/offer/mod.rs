@@ -24,7 +24,7 @@ use pki_types::ServerName;
 
 use crate::config::ClientConfig;
 use crate::error::Error;
-use crate::handshake::srtp;
+use crate::handshake::{limits, srtp};
 use crate::session::Session;
 
 /// What we offered. Kept until the handshake no longer needs to check answers against it.
@@ -108,6 +108,7 @@ fn extensions(config: &ClientConfig, name: &ServerName<'_>) -> Result<Extensions
         push_alpn(&mut buf, common.alpn.iter().map(Vec::as_slice))?;
     }
     srtp::offer(config, &mut buf);
+    limits::offer(config, &mut buf);
     Ok(buf)
 }
 

@@ -29,7 +29,7 @@ use crate::handshake::offer::push_alpn;
 use crate::handshake::schedule12::Randoms;
 use crate::handshake::select::{self, Selected12};
 use crate::handshake::transcript::{Keep, Transcript};
-use crate::handshake::{Action, Negotiated, Signed, Work, srtp};
+use crate::handshake::{Action, Negotiated, Signed, Work, limits, srtp};
 use crate::message::Message;
 use crate::suite::KeyExchange;
 
@@ -59,6 +59,7 @@ pub(in crate::handshake) fn start(
     negotiated.server_name = selected.server_name;
     let randoms = Randoms { client: hello.random, server: random };
     let mut context = Context { config, seq, suite: selected.suite, randoms, transcript, negotiated, promise };
+    out.push(Action::LimitRecords(selected.limits));
     context.send(answer, out);
     match selected.certificates {
         Some(plan) => send_certificate(context, plan, out).map(|state| AnyState::Server12(Box::new(state))),
@@ -94,6 +95,7 @@ fn server_hello(
         extensions.push(&SessionTicket::default());
     }
     srtp::answer(selected.srtp.as_ref(), &mut extensions);
+    limits::answer(selected.limits, &mut extensions);
     let answer = ServerHello {
         legacy_version: ProtocolVersion::DTLS1_2,
         random,

@@ -31,9 +31,8 @@ use crate::handshake::compose::OutgoingSeq;
 use crate::handshake::offer::push_alpn;
 use crate::handshake::resume::{self, By, Found};
 use crate::handshake::schedule12::{Randoms, Session12, Side};
-use crate::handshake::srtp::{self, Srtp};
 use crate::handshake::transcript::{Keep, Transcript};
-use crate::handshake::{Action, Established, Remember, select};
+use crate::handshake::{Action, Established, Negotiated, RecordLimits, Remember, limits, select, srtp};
 use crate::message::Message;
 
 /// Answers a hello with the session it asked for.
@@ -52,10 +51,11 @@ pub(in crate::handshake) fn start(
     transcript.add(message);
 
     let Found { session, suite, alpn, by } = found;
-    let srtp = srtp::select(hello, common)?;
-    let answer = server_hello(&mut seq, hello, suite.id, alpn.as_deref(), srtp.as_ref(), by, random)?;
+    // RFC 5764 §4.1, RFC 8449 §4: agreed on anew in each handshake.
+    let (srtp, limits) = (srtp::select(hello, common)?, limits::select(hello, common)?);
     let mut negotiated = resume::negotiated(&session, suite.id, alpn);
     negotiated.srtp = srtp;
+    let answer = server_hello(&mut seq, hello, &negotiated, limits, by, random)?;
     negotiated.server_name = select::server_name(hello)?;
     let randoms = Randoms { client: hello.random, server: random };
     let secrets = Session12::resumed(hash, &session, randoms)?;
@@ -63,6 +63,7 @@ pub(in crate::handshake) fn start(
     let keys = secrets.key_block(suite, &common.provider)?;
 
     let mut context = Context { config, seq, suite, randoms, transcript, negotiated, promise: Promise::default() };
+    out.push(Action::LimitRecords(limits));
     context.send(answer, out);
     let sealer = context.config.sessions.tickets.clone().filter(|_| by == By::OldTicket);
     if let Some(sealer) = sealer {
@@ -84,9 +85,8 @@ pub(in crate::handshake) fn start(
 fn server_hello(
     seq: &mut OutgoingSeq,
     hello: &ClientHello<'_>,
-    cipher_suite: gramseal_wire::CipherSuite,
-    alpn: Option<&[u8]>,
-    srtp: Option<&Srtp>,
+    negotiated: &Negotiated,
+    limits: RecordLimits,
     by: By,
     random: Random,
 ) -> Result<Message, Error> {
@@ -94,11 +94,11 @@ fn server_hello(
     extensions.push(&RenegotiationInfo { renegotiated_connection: &[] });
     // RFC 7627 §5.3
     extensions.push(&ExtendedMasterSecret);
-    if let Some(name) = alpn {
-        push_alpn(&mut extensions, core::iter::once(name))?;
+    if let Some(name) = &negotiated.alpn {
+        push_alpn(&mut extensions, core::iter::once(name.as_slice()))?;
     }
-    // RFC 5764 §4.1: the media of each association is agreed on anew.
-    srtp::answer(srtp, &mut extensions);
+    srtp::answer(negotiated.srtp.as_ref(), &mut extensions);
+    limits::answer(limits, &mut extensions);
     if by == By::OldTicket {
         extensions.push(&SessionTicket::default());
     }
@@ -107,7 +107,7 @@ fn server_hello(
         random,
         // RFC 5077 §3.4: also where a ticket named the session.
         session_id: hello.session_id,
-        cipher_suite,
+        cipher_suite: negotiated.cipher_suite,
         compression_method: CompressionMethod::NULL,
         extensions: extensions.as_extensions(),
     };

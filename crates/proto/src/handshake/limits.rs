@@ -1,0 +1,86 @@
+//! How large records may be: record_size_limit (RFC 8449) and the older max_fragment_length
+//! (RFC 6066 §4).
+//!
+//! Both roles: the client's offer, the server's answer, the client's check of it. The record layer
+//! keeps to what comes out.
+
+use gramseal_wire::extension::{ExtensionsBuf, MaxFragmentLength, RecordSizeLimit};
+use gramseal_wire::handshake::{ClientHello, ServerHello};
+
+use crate::config::{ClientConfig, Common, RECORD_SIZE_LIMITS};
+use crate::error::{Error, PeerFault};
+
+/// The most content that records may have, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RecordLimits {
+    /// Nothing was agreed on: what the protocol allows.
+    Protocol,
+    /// Each side said what it takes in a protected record (RFC 8449 §4).
+    Each { ours: u16, peers: u16 },
+    /// The client asked for one limit to all records of both sides (RFC 6066 §4).
+    Both(u16),
+}
+
+/// The client's offer, if it wants any.
+pub(super) fn offer(config: &ClientConfig, buf: &mut ExtensionsBuf) {
+    if let Some(limit) = config.common.record_size_limit {
+        buf.push(&RecordSizeLimit(limit));
+    }
+    if let Some(code) = config.max_fragment_length {
+        buf.push(&code);
+    }
+}
+
+/// What the server makes of the client's offer.
+pub(super) fn select(hello: &ClientHello<'_>, common: &Common) -> Result<RecordLimits, Error> {
+    if let Some(RecordSizeLimit(peers)) = hello.extensions.find()? {
+        let (least, most) = RECORD_SIZE_LIMITS.into_inner();
+        if peers < least {
+            return Err(PeerFault::BadRecordSizeLimit.into());
+        }
+        // RFC 8449 §4: more than we know of may make sense to the client. RFC 8449 §5: the older
+        // extension does not count beside this one, whatever is in it.
+        return Ok(RecordLimits::Each { ours: ours(common), peers: peers.min(most) });
+    }
+    match hello.extensions.find::<MaxFragmentLength>()? {
+        None => Ok(RecordLimits::Protocol),
+        Some(code) => Ok(code.limit().map(RecordLimits::Both).ok_or(PeerFault::BadMaxFragmentLength)?),
+    }
+}
+
+/// The server's answer, if the client offered anything.
+pub(super) fn answer(limits: RecordLimits, buf: &mut ExtensionsBuf) {
+    match limits {
+        RecordLimits::Protocol => {}
+        RecordLimits::Each { ours, .. } => buf.push(&RecordSizeLimit(ours)),
+        RecordLimits::Both(limit) => {
+            if let Some(code) = MaxFragmentLength::of(limit) {
+                buf.push(&code);
+            }
+        }
+    }
+}
+
+/// What the server's answer agrees to.
+pub(super) fn check(hello: &ServerHello<'_>, config: &ClientConfig) -> Result<RecordLimits, Error> {
+    match (hello.extensions.find::<RecordSizeLimit>()?, hello.extensions.find::<MaxFragmentLength>()?) {
+        (None, None) => Ok(RecordLimits::Protocol),
+        // RFC 8449 §5
+        (Some(_), Some(_)) => Err(PeerFault::TwoRecordLimits.into()),
+        (Some(RecordSizeLimit(peers)), None) => {
+            if !RECORD_SIZE_LIMITS.contains(&peers) {
+                return Err(PeerFault::BadRecordSizeLimit.into());
+            }
+            Ok(RecordLimits::Each { ours: ours(&config.common), peers })
+        }
+        (None, Some(code)) => {
+            let limit = code.limit().filter(|_| config.max_fragment_length == Some(code));
+            Ok(limit.map(RecordLimits::Both).ok_or(PeerFault::BadMaxFragmentLength)?)
+        }
+    }
+}
+
+/// What we take in a record (RFC 8449 §4: also who needs no limit should say so).
+fn ours(common: &Common) -> u16 {
+    common.record_size_limit.unwrap_or(*RECORD_SIZE_LIMITS.end())
+}
