@@ -54,11 +54,25 @@ pub(crate) fn exporter(node: &Node, theirs: &str) {
     assert_eq!(theirs.to_lowercase(), hex(&ours));
 }
 
-/// Both logged the same secret; the peer to its file [`KEY_LOG`].
+/// Both logged the same secret for the same random; the peer to its file [`KEY_LOG`].
 pub(crate) fn key_log(node: &Node, peer: &Process) {
+    logged(peer, &our_secret(node));
+}
+
+/// The peer logged our secret, for whatever random.
+pub(crate) fn secret(node: &Node, peer: &Process) {
+    let line = our_secret(node);
+    logged(peer, line.rsplit(' ').next().expect("a line ends with the secret"));
+}
+
+fn our_secret(node: &Node) -> String {
     let secrets = node.watch().log().secrets;
     assert_eq!(secrets.len(), 1, "{secrets:?}");
+    secrets[0].clone()
+}
+
+fn logged(peer: &Process, secret: &str) {
     let path = peer.folder.path(KEY_LOG);
-    let theirs = peer.wait("the key log", || std::fs::read_to_string(&path).ok().filter(|text| text.ends_with('\n')));
-    assert!(theirs.contains(&secrets[0]), "ours {secrets:?}, theirs {theirs}");
+    // It may write a moment after it is connected.
+    peer.wait(secret, || std::fs::read_to_string(&path).ok().filter(|text| text.contains(secret)));
 }

@@ -10,6 +10,7 @@ use gramseal_testkit::pki::{TestIdentity, TestPki};
 
 use crate::check::{self, EXPORTED, KEY_LOG, LABEL};
 use crate::command_line::CommandLine;
+use crate::sessions::resumed;
 use crate::{Node, Process};
 
 /// What they would take by themselves, with DTLS 1.2 as the only version.
@@ -119,10 +120,23 @@ impl GnuTls {
 /// # Panics
 /// If not.
 pub fn check_client(node: &mut Node, peer: &mut Process) {
-    check::connected(node, peer, |peer| peer.said("- Handshake was completed"));
+    check_after(node, peer, "- Handshake was completed");
+}
+
+/// The same for the second connection of a client with `--resume`.
+///
+/// # Panics
+/// If not, or if it is not resumed.
+pub fn check_resumed_client(node: &mut Node, peer: &mut Process) {
+    check_after(node, peer, "- Resume Handshake was completed");
+    assert!(peer.said("*** This is a resumed session"), "{}", peer.transcript());
+}
+
+fn check_after(node: &mut Node, peer: &mut Process, completed: &str) {
+    check::connected(node, peer, |peer| peer.said(completed));
     check::exchange(node, peer, "over and back");
     check::exporter(node, &peer.value("- Key material: ").expect("printed when connected"));
-    check::key_log(node, peer);
+    key_log(node, peer);
 }
 
 /// With its server: the same, but for the exporter, which it does not print for DTLS.
@@ -132,7 +146,7 @@ pub fn check_client(node: &mut Node, peer: &mut Process) {
 pub fn check_server(node: &mut Node, peer: &Process) {
     check::connected(node, peer, |peer| peer.said("FINISHED was queued"));
     check::echo(node, peer, "once");
-    check::key_log(node, peer);
+    key_log(node, peer);
 }
 
 /// With its client and ECDHE_PSK: both took the other's Finished, and both logged the same secret.
@@ -142,7 +156,12 @@ pub fn check_server(node: &mut Node, peer: &Process) {
 /// If not.
 pub fn check_handshake(node: &mut Node, peer: &Process) {
     check::connected(node, peer, |peer| peer.said("FINISHED (20) was received"));
-    check::key_log(node, peer);
+    key_log(node, peer);
+}
+
+/// GnuTLS logs nothing for a resumed connection, whose secret is that of the first one.
+fn key_log(node: &Node, peer: &Process) {
+    if resumed(node) { check::secret(node, peer) } else { check::key_log(node, peer) }
 }
 
 /// The extensions that `peer` read in our hello, by GnuTLS's name and number, such as `Encrypt-then-MAC/22`.

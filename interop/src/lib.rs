@@ -13,6 +13,7 @@ mod node;
 pub mod openssl;
 mod process;
 pub mod psk;
+pub mod sessions;
 mod setup;
 mod watch;
 

@@ -159,6 +159,20 @@ impl Node {
         self.drain();
     }
 
+    /// Forgets the connection that has ended, as server: the next client is welcome.
+    ///
+    /// # Panics
+    /// If it has not ended.
+    pub fn next(&mut self) {
+        assert!(self.server.is_some() && self.closed.is_some(), "{}", self.state());
+        if let Some(peer) = self.peer.take() {
+            self.endpoint.remove(peer, KEY);
+        }
+        (self.connection, self.closed, self.connected) = (None, None, false);
+        self.received.clear();
+        self.watch.clear();
+    }
+
     /// Works until `done`; the failure message shows what `process` said.
     ///
     /// # Panics

@@ -42,6 +42,10 @@ impl Said {
     fn text(&self) -> String {
         String::from_utf8_lossy(&self.0.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
     }
+
+    fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
 }
 
 impl Process {
@@ -80,13 +84,20 @@ impl Process {
         self.stdout().contains(text) || self.stderr().contains(text)
     }
 
-    /// The rest of the line after `prefix` on standard output.
+    /// The rest of the last line with `prefix` on standard output.
     #[must_use]
     pub fn value(&self, prefix: &str) -> Option<String> {
         let output = self.stdout();
-        let (_, rest) = output.split_once(prefix)?;
         // A line still being written has no value yet.
-        rest.split_once('\n').map(|(line, _)| line.trim().to_owned())
+        let (lines, _) = output.rsplit_once('\n')?;
+        let (_, rest) = lines.rsplit_once(prefix)?;
+        rest.lines().next().map(|value| value.trim().to_owned())
+    }
+
+    /// Forgets what it said so far: what a test waits for after this is about its next connection.
+    pub fn forget(&self) {
+        self.stdout.clear();
+        self.stderr.clear();
     }
 
     /// Waits until it said `text`.

@@ -73,6 +73,11 @@ impl Watch {
         self.lock().clone()
     }
 
+    /// Forgets it.
+    pub(crate) fn clear(&self) {
+        *self.lock() = Log::default();
+    }
+
     fn lock(&self) -> MutexGuard<'_, Log> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
