@@ -28,16 +28,26 @@ impl Keys {
     /// From the premaster secret and the messages up to ClientKeyExchange.
     pub(super) fn new(provider: &CryptoProvider, premaster: &[u8], session: &[u8], randoms: [[u8; 32]; 2]) -> Self {
         let hash = provider.hash(HashAlgorithm::Sha256).expect("the null provider has SHA-256");
-        let aead = provider.aead(AeadAlgorithm::Aes128Gcm).expect("the null provider has AES-128-GCM");
         let master_secret = prf(hash, premaster, b"extended master secret", &digest(hash, session), 48);
+        Self::resumed(provider, &master_secret, randoms)
+    }
+
+    /// From the master secret of an earlier connection.
+    pub(super) fn resumed(provider: &CryptoProvider, master_secret: &[u8], randoms: [[u8; 32]; 2]) -> Self {
+        let hash = provider.hash(HashAlgorithm::Sha256).expect("the null provider has SHA-256");
+        let aead = provider.aead(AeadAlgorithm::Aes128Gcm).expect("the null provider has AES-128-GCM");
         let [client, server] = randoms;
-        let block = prf(hash, &master_secret, b"key expansion", &[server, client].concat(), 2 * (KEY_LEN + IV_LEN));
+        let block = prf(hash, master_secret, b"key expansion", &[server, client].concat(), 2 * (KEY_LEN + IV_LEN));
         let (keys, ivs) = block.split_at(2 * KEY_LEN);
         let direction = |side: usize| Direction {
             key: aead.key(&keys[side * KEY_LEN..(side + 1) * KEY_LEN]).expect("a key of 16 bytes"),
             iv: ivs[side * IV_LEN..(side + 1) * IV_LEN].try_into().expect("4 bytes"),
         };
-        Self { hash, master_secret, directions: [direction(0), direction(1)] }
+        Self { hash, master_secret: master_secret.to_vec(), directions: [direction(0), direction(1)] }
+    }
+
+    pub(super) fn master_secret(&self) -> &[u8] {
+        &self.master_secret
     }
 
     /// What `side` puts into its Finished after these messages (RFC 5246 §7.4.9).

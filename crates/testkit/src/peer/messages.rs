@@ -45,7 +45,7 @@ impl Peer {
         write(|w| {
             w.u16(ProtocolVersion::DTLS1_2.0);
             w.bytes(&self.randoms[0]);
-            w.vec8(|_| ());
+            w.vec8(|w| w.bytes(&self.session.id));
             w.vec8(|w| w.bytes(&self.cookie));
             w.vec16(|w| w.u16(SUITE.0));
             w.vec8(|w| w.u8(0));
@@ -53,6 +53,7 @@ impl Peer {
                 common_extensions(w);
                 extension(w, ExtensionType::SUPPORTED_GROUPS, |w| w.vec16(|w| w.u16(GROUP.0)));
                 extension(w, ExtensionType::SIGNATURE_ALGORITHMS, |w| w.vec16(|w| w.u16(SCHEME.0)));
+                self.session_ticket(w);
             });
         })
     }
@@ -61,11 +62,21 @@ impl Peer {
         write(|w| {
             w.u16(ProtocolVersion::DTLS1_2.0);
             w.bytes(&self.randoms[1]);
-            w.vec8(|_| ());
+            let resumes = self.session.resumed.is_some();
+            w.vec8(|w| w.bytes(if resumes { &self.session.peer_id } else { &self.session.id }));
             w.u16(SUITE.0);
             w.u8(0);
-            w.vec16(common_extensions);
+            w.vec16(|w| {
+                common_extensions(w);
+                self.session_ticket(w);
+            });
         })
+    }
+
+    fn session_ticket(&self, w: &mut Writer<'_>) {
+        if let Some(ticket) = &self.session.ticket {
+            extension(w, ExtensionType::SESSION_TICKET, |w| w.bytes(ticket));
+        }
     }
 
     fn certificate(&self) -> Vec<u8> {

@@ -67,6 +67,20 @@ pub struct Peer {
     alerts: Vec<Alert>,
     application_data: Vec<Vec<u8>>,
     early: Vec<(PlaintextHeader, Vec<u8>)>,
+    session: Session,
+}
+
+/// What the peer does about sessions: nothing unless it is told to.
+#[derive(Debug, Default)]
+struct Session {
+    /// In our hello; in a ServerHello that resumes nothing.
+    id: Vec<u8>,
+    /// The id in the hello of the side under test.
+    peer_id: Vec<u8>,
+    /// The `session_ticket` extension of our hello.
+    ticket: Option<Vec<u8>>,
+    /// The secret of the session that is resumed.
+    resumed: Option<Vec<u8>>,
 }
 
 impl Peer {
@@ -97,6 +111,7 @@ impl Peer {
             alerts: Vec::new(),
             application_data: Vec::new(),
             early: Vec::new(),
+            session: Session::default(),
             provider,
         }
     }
@@ -139,6 +154,26 @@ impl Peer {
         self.next_message += 1;
         self.learn(msg_type, &message);
         message
+    }
+
+    /// Goes on with the session of another peer, which has finished: a client with the id or ticket
+    /// that it is given, a server with the id of the hello.
+    ///
+    /// # Panics
+    /// If the other has no keys.
+    pub fn resume(&mut self, other: &Self) {
+        let keys = other.keys.as_ref().expect("a peer that has finished");
+        self.session.resumed = Some(keys.master_secret().to_vec());
+    }
+
+    /// The session id in a hello: as client the one to resume, as server that of a new session.
+    pub fn set_session_id(&mut self, id: &[u8]) {
+        self.session.id = id.to_vec();
+    }
+
+    /// Sends `session_ticket` with this content in a hello (RFC 5077 §3.2).
+    pub fn set_session_ticket(&mut self, ticket: &[u8]) {
+        self.session.ticket = Some(ticket.to_vec());
     }
 
     /// The body that a message of this type would have now; changes nothing.
@@ -268,7 +303,11 @@ impl Peer {
                 self.transcript.clear();
                 return;
             }
-            HandshakeType::CLIENT_HELLO => self.learn_random(0, body),
+            HandshakeType::CLIENT_HELLO => {
+                self.learn_random(0, body);
+                let id = body.get(34..).and_then(|rest| Reader::new(rest).vec8().ok());
+                self.session.peer_id = id.unwrap_or_default().to_vec();
+            }
             HandshakeType::SERVER_HELLO => self.learn_random(1, body),
             HandshakeType::SERVER_KEY_EXCHANGE if self.side == Side::Client => {
                 self.peer_share = body.get(3..).and_then(|rest| Reader::new(rest).vec8().ok()).map(<[u8]>::to_vec);
@@ -299,7 +338,7 @@ impl Peer {
     }
 
     fn can_compute_keys(&self) -> bool {
-        self.peer_share.is_some()
+        self.peer_share.is_some() || self.session.resumed.is_some()
     }
 
     /// The keys; where no key exchange took place, those that follow from an empty secret, as
@@ -312,9 +351,17 @@ impl Peer {
     }
 
     fn compute_keys(&mut self) {
+        if let Some(secret) = &self.session.resumed {
+            self.keys = Some(Keys::resumed(&self.provider, secret, self.randoms));
+            return self.receive_early();
+        }
         let secret = self.peer_share.as_ref().zip(self.kx.take()).and_then(|(share, kx)| kx.complete(share).ok());
         let premaster = secret.as_ref().map_or(&[][..], AsRef::as_ref);
         self.keys = Some(Keys::new(&self.provider, premaster, &self.transcript, self.randoms));
+        self.receive_early();
+    }
+
+    fn receive_early(&mut self) {
         for (header, body) in std::mem::take(&mut self.early) {
             self.receive_sealed(&header, &body);
         }

@@ -1,5 +1,6 @@
 //! A connection under test in front of a scripted peer, without a network between them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use gramseal_proto::config::{ClientConfig, ServerConfig};
@@ -42,7 +43,7 @@ impl Scene {
     /// # Panics
     /// If the client cannot begin.
     #[must_use]
-    pub fn client(config: ClientConfig, seed: u64) -> Self {
+    pub fn client(config: impl Into<Arc<ClientConfig>>, seed: u64) -> Self {
         let name = ServerName::try_from(SERVER_NAME).expect("a DNS name");
         let now = Instant::from_micros(1_000_000);
         let connection = Connection::client(config.into(), name, now).expect("a client begins");
@@ -51,7 +52,7 @@ impl Scene {
 
     /// A server under test that needs no cookie, before a scripted client that has sent nothing.
     #[must_use]
-    pub fn server(config: ServerConfig, seed: u64) -> Self {
+    pub fn server(config: impl Into<Arc<ServerConfig>>, seed: u64) -> Self {
         let now = Instant::from_micros(1_000_000);
         let first = FirstHello { message_seq: MessageSeq(0), sequence_number: SequenceNumber(0) };
         let connection = Connection::server(config.into(), first, now);
