@@ -52,7 +52,8 @@ pub struct Clock(Arc<AtomicU64>);
 
 impl Clock {
     /// Some day.
-    fn new() -> Self {
+    #[must_use]
+    pub fn new() -> Self {
         Self(Arc::new(AtomicU64::new(1_800_000_000)))
     }
 
@@ -71,6 +72,12 @@ impl Clock {
     pub fn reader(&self) -> impl Fn() -> UnixTime + Send + Sync + 'static {
         let clock = self.clone();
         move || clock.now()
+    }
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

@@ -28,7 +28,7 @@ pub use remembered::{BadSession, CONTEXT_LEN, Session};
 pub(crate) use remembered::{MAX_SESSION_ID_LEN, context};
 pub use store::{ClientSessionStore, OpenedTicket, ServerSessionStore, TicketSealer};
 #[cfg(feature = "std")]
-pub use ticket::{TicketKeys, TicketSecret};
+pub use ticket::{BadTicketKeys, TicketKeys, TicketSecret};
 
 /// A clock that shows the time of day.
 #[cfg(feature = "std")]

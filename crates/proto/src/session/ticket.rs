@@ -13,6 +13,7 @@
 //! round, so that what is forgotten stays so (RFC 9325 §3.4). Hosts that begin with one secret have the
 //! same keys at all times and accept each other's tickets.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -24,7 +25,7 @@ use pki_types::UnixTime;
 use zeroize::Zeroizing;
 
 use super::{Clock, OpenedTicket, TicketSealer};
-use crate::crypto::{Aead, AeadAlgorithm, CryptoError, CryptoProvider, Hash, HashAlgorithm, HmacKey, NONCE_LEN};
+use crate::crypto::{Aead, AeadAlgorithm, AeadKey, CryptoProvider, Hash, HashAlgorithm, HmacKey, NONCE_LEN};
 
 const NAME_LEN: usize = 8;
 const SEED_LEN: usize = 16;
@@ -35,7 +36,8 @@ const NAME_LABEL: &[u8] = b"gramseal ticket key name";
 const NEXT_LABEL: &[u8] = b"gramseal ticket next period";
 const SEAL_LABEL: &[u8] = b"gramseal ticket";
 
-/// A secret that has come of age by more periods than this is taken for a clock that went astray.
+/// A secret that is older than so many periods is refused, and a clock that jumps over so many is not
+/// believed: each costs a step from key to key.
 const MAX_PERIODS: u64 = 100_000;
 
 /// A secret for [`TicketKeys`] that hosts share.
@@ -84,12 +86,13 @@ impl TicketKeys {
     /// usually `UnixTime::now`.
     ///
     /// # Errors
-    /// If that source fails or the provider lacks SHA-256 or every AEAD with tags of 16 bytes.
+    /// If that source fails or the provider lacks an algorithm.
     pub fn random(
         provider: Arc<CryptoProvider>,
         clock: impl Fn() -> UnixTime + Send + Sync + 'static,
-    ) -> Result<Self, CryptoError> {
-        let bytes = Zeroizing::new(provider.random_array()?);
+    ) -> Result<Self, BadTicketKeys> {
+        let bytes = provider.random_array().map_err(|_| BadTicketKeys::NoRandomness)?;
+        let bytes = Zeroizing::new(bytes);
         let secret = TicketSecret::new(&bytes, clock());
         Self::shared(provider, clock, Self::DEFAULT_PERIOD, &[secret])
     }
@@ -102,14 +105,14 @@ impl TicketKeys {
     /// may differ a little.
     ///
     /// # Errors
-    /// If the provider lacks SHA-256 or every AEAD with tags of 16 bytes, or there is no secret.
+    /// If the provider lacks an algorithm, or the secrets cannot serve; see [`BadTicketKeys`].
     pub fn shared(
         provider: Arc<CryptoProvider>,
         clock: impl Fn() -> UnixTime + Send + Sync + 'static,
         period: Duration,
         secrets: &[TicketSecret],
-    ) -> Result<Self, CryptoError> {
-        let hash = provider.hash(HashAlgorithm::Sha256).ok_or_else(CryptoError::new)?;
+    ) -> Result<Self, BadTicketKeys> {
+        let hash = provider.hash(HashAlgorithm::Sha256).ok_or(BadTicketKeys::MissingAlgorithm)?;
         let preferred = [
             AeadAlgorithm::Aes256Gcm,
             AeadAlgorithm::ChaCha20Poly1305,
@@ -117,12 +120,17 @@ impl TicketKeys {
             AeadAlgorithm::Aes128Gcm,
             AeadAlgorithm::Aes128Ccm,
         ];
-        let aead = preferred.into_iter().find_map(|name| provider.aead(name)).ok_or_else(CryptoError::new)?;
+        let aead = preferred.into_iter().find_map(|name| provider.aead(name));
+        let aead = aead.ok_or(BadTicketKeys::MissingAlgorithm)?;
         if secrets.is_empty() {
-            return Err(CryptoError::new());
+            return Err(BadTicketKeys::NoSecret);
         }
-        let chains = secrets.iter().map(|secret| Chain::new(hash, secret)).collect();
         let period = period.max(Duration::from_secs(1));
+        let now = clock().as_secs();
+        let mut chains: Vec<Chain> = secrets.iter().map(|secret| Chain::new(hash, secret)).collect();
+        if chains.iter_mut().any(|chain| chain.advance(hash, now, period.as_secs()).is_err()) {
+            return Err(BadTicketKeys::SecretTooOld);
+        }
         Ok(Self { clock: Arc::new(clock), period, provider, hash, aead, chains: Mutex::new(chains) })
     }
 
@@ -142,8 +150,8 @@ impl TicketKeys {
                 return Some(found);
             }
             // Another host's clock may be a little ahead.
-            let ahead = chains.iter().map(|chain| chain.current.next(self.hash));
-            ahead.into_iter().find(|key| key.name == *name).map(|key| (Arc::new(key), true))
+            let ahead = chains.iter().enumerate().map(|(index, chain)| (chain.current.next(self.hash), index == 0));
+            ahead.into_iter().find(|(key, _)| key.name == *name).map(|(key, first)| (Arc::new(key), first))
         })
     }
 
@@ -151,13 +159,14 @@ impl TicketKeys {
         let now = (self.clock)().as_secs();
         let mut chains = self.chains.lock().unwrap_or_else(PoisonError::into_inner);
         for chain in chains.iter_mut() {
-            chain.advance(self.hash, now, self.period.as_secs());
+            // A clock that is not believed leaves the keys as they are.
+            let _believed = chain.advance(self.hash, now, self.period.as_secs());
         }
         use_them(&chains)
     }
 
     /// The AEAD key of one ticket.
-    fn ticket_key(&self, key: &PeriodKey, seed: &[u8]) -> Option<alloc::boxed::Box<dyn crate::crypto::AeadKey>> {
+    fn ticket_key(&self, key: &PeriodKey, seed: &[u8]) -> Option<Box<dyn AeadKey>> {
         let material = key.hmac.sign(&[SEAL_LABEL, seed]);
         let material = material.as_ref().get(..self.aead.algorithm().key_len())?;
         self.aead.key(material).ok()
@@ -203,6 +212,36 @@ impl fmt::Debug for TicketKeys {
     }
 }
 
+/// Why there are no [`TicketKeys`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BadTicketKeys {
+    /// The provider lacks SHA-256, or every AEAD with tags of 16 bytes.
+    MissingAlgorithm,
+    /// The random source does not work.
+    NoRandomness,
+    /// Not one secret was given.
+    NoSecret,
+    /// A secret is older than 100,000 periods.
+    SecretTooOld,
+}
+
+impl fmt::Display for BadTicketKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::MissingAlgorithm => "the cryptography provider lacks an algorithm for tickets",
+            Self::NoRandomness => "the random source does not work",
+            Self::NoSecret => "there is no secret for tickets",
+            Self::SecretTooOld => "a secret for tickets is older than 100000 periods",
+        })
+    }
+}
+
+impl core::error::Error for BadTicketKeys {}
+
+/// The clock went on by more than [`MAX_PERIODS`].
+struct ClockJumped;
+
 /// The keys that follow from one secret, as far as they are needed.
 struct Chain {
     since: u64,
@@ -219,21 +258,24 @@ impl Chain {
     }
 
     /// Goes on to the period of `now`; never back, should the clock do so.
-    fn advance(&mut self, hash: &'static dyn Hash, now: u64, period: u64) {
+    fn advance(&mut self, hash: &'static dyn Hash, now: u64, period: u64) -> Result<(), ClockJumped> {
         let due = now.saturating_sub(self.since) / period.max(1);
-        let due = due.min(self.index.saturating_add(MAX_PERIODS));
+        if due.saturating_sub(self.index) > MAX_PERIODS {
+            return Err(ClockJumped);
+        }
         while self.index < due {
             let next = Arc::new(self.current.next(hash));
             self.previous = Some(core::mem::replace(&mut self.current, next));
             self.index += 1;
         }
+        Ok(())
     }
 }
 
 /// The key of one period.
 struct PeriodKey {
     name: [u8; NAME_LEN],
-    hmac: alloc::boxed::Box<dyn HmacKey>,
+    hmac: Box<dyn HmacKey>,
 }
 
 impl PeriodKey {
