@@ -154,3 +154,83 @@ impl fmt::Debug for ServerSessionCache {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+    use alloc::vec;
+
+    use super::*;
+    use crate::session::remembered::tests::session;
+
+    fn clock() -> UnixTime {
+        session().established()
+    }
+
+    fn of(name: usize) -> Session {
+        Session { server_name: Some(format!("{name}.example")), ..session() }
+    }
+
+    #[test]
+    fn a_client_takes_a_session_once_and_only_for_its_server_and_settings() {
+        let cache = ClientSessionCache::new(10, 10_000, clock);
+        cache.put(of(1));
+        let context = *session().context();
+        assert_eq!(cache.take("2.example", &context), None);
+        assert_eq!(cache.take("1.example", &[0; CONTEXT_LEN]), None);
+        assert_eq!(cache.take("1.example", &context), Some(of(1)));
+        assert_eq!(cache.take("1.example", &context), None);
+        assert!(cache.is_empty());
+    }
+
+    #[test]
+    fn the_latest_session_with_a_server_replaces_the_one_before() {
+        let cache = ClientSessionCache::new(10, 10_000, clock);
+        cache.put(of(1));
+        let newer = Session { ticket: vec![9; 50], ..of(1) };
+        cache.put(newer.clone());
+        assert_eq!(cache.len(), 1);
+        assert_eq!(cache.take("1.example", session().context()), Some(newer));
+    }
+
+    #[test]
+    fn a_flood_of_sessions_stays_within_the_bounds() {
+        let size = session().size();
+        let client = ClientSessionCache::new(50, usize::MAX, clock);
+        let server = ServerSessionCache::new(usize::MAX, 20 * size, clock);
+        for number in 0..10_000_usize {
+            client.put(of(number));
+            server.put(&number.to_be_bytes(), session());
+        }
+        assert_eq!((client.len(), server.len()), (50, 20));
+        assert!(server.get(&9_999_usize.to_be_bytes()).is_some() && server.get(&0_usize.to_be_bytes()).is_none());
+    }
+
+    #[test]
+    fn a_session_that_is_in_use_outlives_a_flood() {
+        let server = ServerSessionCache::new(10, usize::MAX, clock);
+        server.put(b"mine", session());
+        for number in 0..1000_usize {
+            server.put(&number.to_be_bytes(), session());
+            assert!(server.get(b"mine").is_some());
+        }
+    }
+
+    #[test]
+    fn an_expired_session_is_gone() {
+        let server = ServerSessionCache::new(10, usize::MAX, || session().expires());
+        server.put(b"id", session());
+        assert_eq!(server.get(b"id"), None);
+        assert!(server.is_empty());
+    }
+
+    #[test]
+    fn stores_show_how_many_they_hold_and_no_secret() {
+        let (client, server) = (ClientSessionCache::new(10, 10_000, clock), ServerSessionCache::new(10, 10_000, clock));
+        client.put(session());
+        server.put(b"id", session());
+        server.remove(b"other");
+        assert_eq!(format!("{client:?}"), "ClientSessionCache { len: 1, .. }");
+        assert_eq!(format!("{server:?}"), "ServerSessionCache { len: 1, .. }");
+    }
+}
