@@ -15,6 +15,7 @@
 //! Standards: RFC 5280 (certificates and paths), RFC 9525 (names of servers), RFC 5246 §7.4.2 and
 //! §7.4.4.
 
+mod builder;
 mod chain;
 pub mod dangerous;
 mod describe;
@@ -24,7 +25,8 @@ mod key;
 #[cfg(feature = "system-roots")]
 mod system;
 
-pub use chain::{ChainVerifier, ChainVerifierBuilder, RootsError};
+pub use builder::{ChainVerifierBuilder, RootsError};
+pub use chain::ChainVerifier;
 pub use describe::{Description, describe};
 pub use fingerprint::{Fingerprint, FingerprintVerifier, ParseFingerprintError};
 pub use gramseal_proto::CertificateFault;

@@ -2,7 +2,7 @@
 
 use pki_types::CertificateDer;
 
-use crate::chain::ChainVerifierBuilder;
+use crate::builder::ChainVerifierBuilder;
 
 /// How many of the operating system's roots were found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

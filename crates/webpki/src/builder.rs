@@ -1,0 +1,141 @@
+//! What goes into a [`ChainVerifier`]: roots above all.
+//!
+//! Owns what can be wrong with the parts, found once, here; what can be wrong with a peer is found
+//! in `chain`.
+
+use std::fmt;
+use std::sync::Arc;
+
+use gramseal_proto::CertificateFault;
+use pki_types::{CertificateDer, TrustAnchor, UnixTime};
+use webpki::anchor_from_trusted_cert;
+use x509_cert::der::asn1::AnyRef;
+use x509_cert::der::{Encode, Tag};
+
+use crate::chain::{Algorithms, ChainVerifier, Clock};
+use crate::fault::fault;
+use crate::fingerprint::Fingerprint;
+
+/// Makes a [`ChainVerifier`].
+#[must_use]
+pub struct ChainVerifierBuilder {
+    algorithms: Algorithms,
+    roots: Vec<TrustAnchor<'static>>,
+    send_authorities: bool,
+    clock: Clock,
+}
+
+impl ChainVerifierBuilder {
+    pub(crate) fn new(algorithms: Algorithms) -> Self {
+        Self { algorithms, roots: Vec::new(), send_authorities: true, clock: Arc::new(UnixTime::now) }
+    }
+
+    /// Trusts `roots`, too. Of a root only the subject, the public key and the name constraints
+    /// count (RFC 5280 §6.1.1): its validity and its signature are not looked at.
+    ///
+    /// # Errors
+    /// [`RootsError::Unusable`] for the first that cannot be read.
+    pub fn with_roots<'a>(mut self, roots: impl IntoIterator<Item = CertificateDer<'a>>) -> Result<Self, RootsError> {
+        for (index, root) in roots.into_iter().enumerate() {
+            self.add_root(&root).map_err(|fault| RootsError::Unusable {
+                index,
+                fingerprint: Fingerprint::of(&root),
+                fault,
+            })?;
+        }
+        Ok(self)
+    }
+
+    /// Takes the time from `clock` instead of the system's.
+    pub fn with_clock(mut self, clock: impl Fn() -> UnixTime + Send + Sync + 'static) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// A server does not tell clients which authorities it trusts. Clients with several
+    /// certificates then have to guess, but the handshake is smaller by about a hundred bytes for
+    /// each root, which counts with the roots of an operating system.
+    pub fn without_authorities(mut self) -> Self {
+        self.send_authorities = false;
+        self
+    }
+
+    /// Finishes the verifier.
+    ///
+    /// # Errors
+    /// [`RootsError::None`] if it would trust no root and so refuse everybody.
+    pub fn build(self) -> Result<ChainVerifier, RootsError> {
+        if self.roots.is_empty() {
+            return Err(RootsError::None);
+        }
+        let mut authorities = Vec::new();
+        if self.send_authorities {
+            for root in &self.roots {
+                let name = subject(root);
+                if !authorities.contains(&name) {
+                    authorities.push(name);
+                }
+            }
+        }
+        Ok(ChainVerifier { algorithms: self.algorithms, roots: self.roots, authorities, clock: self.clock })
+    }
+
+    /// Adds one root unless it is there already.
+    pub(crate) fn add_root(&mut self, root: &CertificateDer<'_>) -> Result<(), CertificateFault> {
+        let anchor = anchor_from_trusted_cert(root).map_err(|error| fault(&error))?.to_owned();
+        if !self.roots.contains(&anchor) {
+            self.roots.push(anchor);
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for ChainVerifierBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChainVerifierBuilder")
+            .field("algorithms", &self.algorithms.len())
+            .field("roots", &self.roots.len())
+            .field("send_authorities", &self.send_authorities)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The subject of `root` as a DER-encoded `Name`; the anchor holds its content only.
+fn subject(root: &TrustAnchor<'_>) -> Vec<u8> {
+    AnyRef::new(Tag::Sequence, &root.subject)
+        .and_then(|name| name.to_der())
+        .expect("a name that was inside a certificate fits into a SEQUENCE")
+}
+
+/// Roots do not make a [`ChainVerifier`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RootsError {
+    /// A certificate cannot serve as a root.
+    Unusable {
+        /// Its place among those given, from 0.
+        index: usize,
+        /// Its fingerprint.
+        fingerprint: Fingerprint,
+        /// What is wrong with it.
+        fault: CertificateFault,
+    },
+    /// There are none.
+    None,
+}
+
+impl fmt::Display for RootsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unusable { index, fingerprint, fault: CertificateFault::Unsupported } => {
+                write!(f, "root certificate {} ({fingerprint}) is of an unsupported kind", index + 1)
+            }
+            Self::Unusable { index, fingerprint, .. } => {
+                write!(f, "root certificate {} ({fingerprint}) cannot be read", index + 1)
+            }
+            Self::None => f.write_str("no root certificates to trust"),
+        }
+    }
+}
+
+impl std::error::Error for RootsError {}
