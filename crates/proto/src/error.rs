@@ -131,8 +131,12 @@ pub enum CertificateFault {
     Expired,
     /// Its validity has not begun.
     NotYetValid,
-    /// It was revoked.
+    /// It was revoked, or an authority of its chain was.
     Revoked,
+    /// Revocation lists are to be checked, and do not tell.
+    Crl(CrlFault),
+    /// The server's status is to be checked, and what it stapled does not tell.
+    Ocsp(OcspFault),
     /// It is for another name.
     NameMismatch,
     /// Its key usage does not allow this role.
@@ -143,6 +147,42 @@ pub enum CertificateFault {
     FingerprintMismatch,
     /// The application's own rule refused it.
     Refused,
+}
+
+/// Why certificate revocation lists do not tell whether a certificate was revoked (RFC 5280 §6.3).
+///
+/// The lists are this side's own, so the peer is rarely to blame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CrlFault {
+    /// None covers a certificate of the chain.
+    Missing,
+    /// The list is past its `nextUpdate`.
+    Outdated,
+    /// The authority did not sign the list, or may not sign any.
+    Untrusted,
+}
+
+/// Why a stapled OCSP response does not tell that the server's certificate is good
+/// (RFC 6066 §8, RFC 6960 §3.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OcspFault {
+    /// Nothing is stapled although something has to be.
+    Missing,
+    /// It cannot be read, or is of an unknown kind.
+    BadEncoding,
+    /// The responder had no answer: an error status (RFC 6960 §2.3).
+    Unsuccessful,
+    /// It says nothing about this certificate.
+    OtherCertificate,
+    /// Neither the certificate's issuer signed it nor a responder that the issuer appointed
+    /// (RFC 6960 §4.2.2.2).
+    Untrusted,
+    /// The answer is too old, or from the future.
+    Outdated,
+    /// The responder does not know the certificate.
+    Unknown,
 }
 
 /// An alert of the peer's that ended the association.
@@ -250,7 +290,10 @@ impl CertificateFault {
             Self::BadEncoding | Self::BadSignature | Self::NameMismatch | Self::FingerprintMismatch => {
                 AlertDescription::BAD_CERTIFICATE
             }
-            Self::Refused => AlertDescription::CERTIFICATE_UNKNOWN,
+            // RFC 6066 §8: a response that is not satisfactory has an alert of its own.
+            Self::Ocsp(_) => AlertDescription::BAD_CERTIFICATE_STATUS_RESPONSE,
+            // Nothing is wrong with the certificate as far as anybody knows.
+            Self::Crl(_) | Self::Refused => AlertDescription::CERTIFICATE_UNKNOWN,
         }
     }
 }
@@ -374,11 +417,37 @@ impl fmt::Display for CertificateFault {
             Self::Expired => "the peer's certificate has expired",
             Self::NotYetValid => "the peer's certificate is not valid yet",
             Self::Revoked => "the peer's certificate was revoked",
+            Self::Crl(fault) => return fault.fmt(f),
+            Self::Ocsp(fault) => return fault.fmt(f),
             Self::NameMismatch => "the peer's certificate is for another name",
             Self::WrongPurpose => "the peer's certificate is not meant for this role",
             Self::Unsupported => "the peer's certificate uses an algorithm that is not supported",
             Self::FingerprintMismatch => "the peer's certificate does not have the expected fingerprint",
             Self::Refused => "the peer's certificate was refused by the application",
+        })
+    }
+}
+
+impl fmt::Display for CrlFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Missing => "no revocation list covers the peer's certificate chain",
+            Self::Outdated => "the revocation list for the peer's certificate chain is out of date",
+            Self::Untrusted => "the revocation list for the peer's certificate chain is not signed by its authority",
+        })
+    }
+}
+
+impl fmt::Display for OcspFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Missing => "the server stapled no OCSP response",
+            Self::BadEncoding => "the stapled OCSP response cannot be read",
+            Self::Unsuccessful => "the stapled OCSP response is a responder's error",
+            Self::OtherCertificate => "the stapled OCSP response is not about the server's certificate",
+            Self::Untrusted => "the stapled OCSP response is not signed for the certificate's issuer",
+            Self::Outdated => "the stapled OCSP response is out of date",
+            Self::Unknown => "the OCSP responder does not know the server's certificate",
         })
     }
 }

@@ -43,7 +43,10 @@ pub use connection::{
     CloseReason, Connection, Event, ExportError, FirstHello, Received, SrtpKeys, SrtpMasterKey, Stats, Timer,
 };
 pub use discard::{Discard, DiscardCounts};
-pub use error::{AlertReceived, CertificateFault, Error, Incompatible, LocalFault, PeerFault, SendError, TimedOut};
+pub use error::{
+    AlertReceived, CertificateFault, CrlFault, Error, Incompatible, LocalFault, OcspFault, PeerFault, SendError,
+    TimedOut,
+};
 pub use gramseal_wire as wire;
 pub use handshake::{Deferred, Negotiated, Settled, Srtp};
 pub use keylog::KeyLog;
