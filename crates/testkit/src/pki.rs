@@ -6,6 +6,8 @@
 //! All good certificates are valid from 2020 to the end of 2049, so they please both a verifier
 //! that runs on [`clock`] and a foreign peer that asks the clock of its machine.
 
+mod revocation;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -23,6 +25,8 @@ const BIG_PADDING: usize = 2000;
 
 /// An extension that nobody knows, in the arc for enterprises.
 const PADDING_OID: &[u64] = &[1, 3, 6, 1, 4, 1, 0xfeed, 1];
+
+pub use revocation::{Crl, CrlSigner};
 
 /// The moment at which every test takes place; give it to verifiers as their clock.
 #[must_use]
@@ -105,6 +109,18 @@ pub enum Validity {
     Past,
     /// It will be: from 2048 to the end of 2049.
     Future,
+}
+
+impl Validity {
+    /// Its first and its last day: year, month, day.
+    fn dates(self) -> [(i32, u8, u8); 2] {
+        // Years below 2050 are encoded as UTCTime, which every peer reads (RFC 5280 §4.1.2.5).
+        match self {
+            Self::Current => [(2020, 1, 1), (2049, 12, 31)],
+            Self::Past => [(2020, 1, 1), (2020, 12, 31)],
+            Self::Future => [(2048, 1, 1), (2049, 12, 31)],
+        }
+    }
 }
 
 /// What to put into a certificate of a peer; see [`TestPki::issue`].
@@ -233,7 +249,7 @@ impl TestPki {
         let key = self.kind.generate();
         let certificate = params.signed_by(&key, self.signer()).expect("the certificate is well formed");
         // rcgen would not sign with a key that may not; that is for verifiers to notice.
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         self.intermediates.push(Authority { certificate, issuer: Issuer::new(params, key) });
         self
     }
@@ -361,14 +377,8 @@ fn params(common_name: &str, names: &[&str], validity: Validity, padding: usize)
     params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, common_name);
     params.use_authority_key_identifier_extension = true;
-    // Years below 2050 are encoded as UTCTime, which every peer reads (RFC 5280 §4.1.2.5).
-    let (from, until) = match validity {
-        Validity::Current => ((2020, 1, 1), (2049, 12, 31)),
-        Validity::Past => ((2020, 1, 1), (2020, 12, 31)),
-        Validity::Future => ((2048, 1, 1), (2049, 12, 31)),
-    };
-    params.not_before = rcgen::date_time_ymd(from.0, from.1, from.2);
-    params.not_after = rcgen::date_time_ymd(until.0, until.1, until.2);
+    [params.not_before, params.not_after] =
+        validity.dates().map(|(year, month, day)| rcgen::date_time_ymd(year, month, day));
     if padding > 0 {
         params.custom_extensions.push(CustomExtension::from_oid_content(PADDING_OID, octet_string(padding)));
     }

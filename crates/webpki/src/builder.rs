@@ -7,12 +7,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use gramseal_proto::CertificateFault;
-use pki_types::{CertificateDer, TrustAnchor, UnixTime};
+use pki_types::{CertificateDer, CertificateRevocationListDer, TrustAnchor, UnixTime};
 use webpki::anchor_from_trusted_cert;
 use x509_cert::der::asn1::AnyRef;
 use x509_cert::der::{Encode, Tag};
 
 use crate::chain::{Algorithms, ChainVerifier, Clock};
+use crate::crl::{CrlError, CrlPolicy, Crls};
 use crate::fault::fault;
 use crate::fingerprint::Fingerprint;
 
@@ -22,12 +23,19 @@ pub struct ChainVerifierBuilder {
     algorithms: Algorithms,
     roots: Vec<TrustAnchor<'static>>,
     send_authorities: bool,
+    crls: Crls,
     clock: Clock,
 }
 
 impl ChainVerifierBuilder {
     pub(crate) fn new(algorithms: Algorithms) -> Self {
-        Self { algorithms, roots: Vec::new(), send_authorities: true, clock: Arc::new(UnixTime::now) }
+        Self {
+            algorithms,
+            roots: Vec::new(),
+            send_authorities: true,
+            crls: Crls::default(),
+            clock: Arc::new(UnixTime::now),
+        }
     }
 
     /// Trusts `roots`, too. Of a root only the subject, the public key and the name constraints
@@ -44,6 +52,34 @@ impl ChainVerifierBuilder {
             })?;
         }
         Ok(self)
+    }
+
+    /// Refuses peers that are revoked by `crls`, in DER form, or whose authorities are. Lists given
+    /// by several calls count together.
+    ///
+    /// [`with_crl_policy`](Self::with_crl_policy) says how strictly; at first, each certificate
+    /// below the root must be covered by a list that is up to date (RFC 5280 §6.3). A list counts
+    /// for the certificates of the authority that has its name and signed it. Of several for the
+    /// same certificates the one issued last counts.
+    ///
+    /// Lists do not renew themselves. When new ones come, build a new verifier; existing
+    /// connections do not notice. Each verification checks the lists' signatures, which takes time
+    /// in proportion to their size.
+    ///
+    /// # Errors
+    /// [`CrlError`] for the first that cannot be used, and if there are none.
+    pub fn with_crls<'a>(
+        mut self,
+        crls: impl IntoIterator<Item = CertificateRevocationListDer<'a>>,
+    ) -> Result<Self, CrlError> {
+        self.crls.add(crls)?;
+        Ok(self)
+    }
+
+    /// How strictly revocation lists count; nothing without [`with_crls`](Self::with_crls).
+    pub fn with_crl_policy(mut self, policy: CrlPolicy) -> Self {
+        self.crls.policy = policy;
+        self
     }
 
     /// Takes the time from `clock` instead of the system's.
@@ -77,7 +113,13 @@ impl ChainVerifierBuilder {
                 }
             }
         }
-        Ok(ChainVerifier { algorithms: self.algorithms, roots: self.roots, authorities, clock: self.clock })
+        Ok(ChainVerifier {
+            algorithms: self.algorithms,
+            roots: self.roots,
+            authorities,
+            crls: self.crls,
+            clock: self.clock,
+        })
     }
 
     /// Adds one root unless it is there already.
@@ -96,6 +138,7 @@ impl fmt::Debug for ChainVerifierBuilder {
             .field("algorithms", &self.algorithms.len())
             .field("roots", &self.roots.len())
             .field("send_authorities", &self.send_authorities)
+            .field("crls", &self.crls.len())
             .finish_non_exhaustive()
     }
 }

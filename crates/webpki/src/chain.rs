@@ -10,6 +10,7 @@ use pki_types::{SignatureVerificationAlgorithm, TrustAnchor, UnixTime};
 use webpki::{EndEntityCert, KeyUsage};
 
 use crate::builder::ChainVerifierBuilder;
+use crate::crl::Crls;
 use crate::fault::fault;
 use crate::key::public_key;
 
@@ -28,7 +29,8 @@ pub(crate) type Clock = Arc<dyn Fn() -> UnixTime + Send + Sync>;
 ///   stand for the whole leftmost label. The common name is not looked at.
 /// - Keys and signatures: those that the given algorithms verify. The providers of gramseal give
 ///   none for RSA keys under 2048 bits nor for SHA-1.
-/// - Revocation is not checked.
+/// - Revocation (RFC 5280 §6.3): checked where revocation lists are given
+///   ([`with_crls`](ChainVerifierBuilder::with_crls)), otherwise not.
 ///
 /// ```
 /// use gramseal_webpki::{ChainVerifier, RootsError};
@@ -46,6 +48,7 @@ pub struct ChainVerifier {
     pub(crate) algorithms: Algorithms,
     pub(crate) roots: Vec<TrustAnchor<'static>>,
     pub(crate) authorities: Vec<Vec<u8>>,
+    pub(crate) crls: Crls,
     pub(crate) clock: Clock,
 }
 
@@ -68,8 +71,10 @@ impl ChainVerifier {
             PeerRole::Client => KeyUsage::client_auth(),
         };
         let now = (self.clock)();
+        let crls = self.crls.as_refs();
+        let revocation = self.crls.options(&crls, self.crls.policy.depth);
         end_entity
-            .verify_for_usage(self.algorithms, &self.roots, intermediates, now, usage, None, None)
+            .verify_for_usage(self.algorithms, &self.roots, intermediates, now, usage, revocation, None)
             .map_err(|error| fault(&error))?;
         if let PeerRole::Server(name) = presented.role {
             end_entity.verify_is_valid_for_subject_name(name).map_err(|error| fault(&error))?;
@@ -94,6 +99,7 @@ impl fmt::Debug for ChainVerifier {
         f.debug_struct("ChainVerifier")
             .field("algorithms", &self.algorithms.len())
             .field("roots", &self.roots.len())
+            .field("crls", &self.crls.len())
             .finish_non_exhaustive()
     }
 }

@@ -3,9 +3,9 @@
 use gramseal_proto::CertificateFault;
 use webpki::Error;
 
+use crate::crl;
+
 /// The fault that `error` amounts to; the alert follows from the fault.
-///
-/// Errors about revocation lists cannot occur, for none are given.
 pub(crate) fn fault(error: &Error) -> CertificateFault {
     match error {
         Error::BadDer
@@ -45,7 +45,8 @@ pub(crate) fn fault(error: &Error) -> CertificateFault {
         | Error::UnsupportedSignatureAlgorithmContext(_)
         | Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => CertificateFault::Unsupported,
 
-        // Reasons that a later release may add: refused, and the alert names none.
-        _ => CertificateFault::Refused,
+        // What is said of revocation lists; and reasons that a later release may add: refused, and
+        // the alert names none.
+        other => crl::fault(other).unwrap_or(CertificateFault::Refused),
     }
 }

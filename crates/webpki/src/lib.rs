@@ -10,13 +10,15 @@
 //!
 //! Chains are checked by `rustls-webpki`, none of whose types appears here, so that its releases
 //! are not ours. Signature algorithms come from the crypto provider. This crate never checks that
-//! a peer holds its private key (the handshake does), never revocation, never touches the network.
+//! a peer holds its private key (the handshake does), and never touches the network: revocation
+//! lists come from the caller.
 //!
 //! Standards: RFC 5280 (certificates and paths), RFC 9525 (names of servers), RFC 5246 §7.4.2 and
 //! §7.4.4.
 
 mod builder;
 mod chain;
+mod crl;
 pub mod dangerous;
 mod describe;
 mod fault;
@@ -27,11 +29,12 @@ mod system;
 
 pub use builder::{ChainVerifierBuilder, RootsError};
 pub use chain::ChainVerifier;
+pub use crl::{CrlDepth, CrlError, CrlPolicy, Outdated, Uncovered};
 pub use describe::{Description, describe};
 pub use fingerprint::{Fingerprint, FingerprintVerifier, ParseFingerprintError};
-pub use gramseal_proto::CertificateFault;
 pub use gramseal_proto::config::{PeerCredential, PeerRole, PeerVerified, PeerVerifier, Presented, Verdict};
 pub use gramseal_proto::crypto::Deferrable;
+pub use gramseal_proto::{CertificateFault, CrlFault, OcspFault};
 pub use key::{belong_together, public_key_of};
 #[cfg(feature = "system-roots")]
 pub use system::SystemRoots;
