@@ -130,6 +130,11 @@ pub(crate) struct ServerArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) client_ca: Option<PathBuf>,
 
+    /// Refuse clients that the revocation list in FILE (PEM or DER) names; repeat it for several. Every authority on
+    /// the way to the root needs a list that is up to date
+    #[arg(long = "crl", value_name = "FILE", requires = "client_ca")]
+    pub(crate) crls: Vec<PathBuf>,
+
     /// Refuse clients that show no certificate
     #[arg(long, requires = "client_ca")]
     pub(crate) require_client_cert: bool,
@@ -170,6 +175,11 @@ pub(crate) struct ClientArgs {
 
     #[command(flatten)]
     pub(crate) trust: TrustArgs,
+
+    /// Refuse a server that the revocation list in FILE (PEM or DER) names; repeat it for several. Every authority on
+    /// the way to the root needs a list that is up to date
+    #[arg(long = "crl", value_name = "FILE", conflicts_with_all = ["fingerprint", "insecure", "psk"])]
+    pub(crate) crls: Vec<PathBuf>,
 
     /// Key to use instead of certificates, and the identity it goes by; the server has to know it too
     #[arg(long, value_name = "IDENTITY:HEXKEY", value_parser = parse_psk, conflicts_with = "TrustArgs")]
@@ -366,6 +376,9 @@ mod tests {
         let fingerprint = format!("--fingerprint sha256:{}", "0a".repeat(32));
         assert!(parse(&format!("gramseal server {fingerprint} {fingerprint}")).is_ok());
         assert!(parse(&format!("gramseal server {fingerprint} --client-ca x")).is_err());
+        assert!(parse("gramseal client a:1 --ca x --crl y --crl z").is_ok());
+        assert!(parse("gramseal client a:1 --insecure --crl y").is_err());
+        assert!(parse("gramseal server --crl y").is_err());
     }
 
     #[test]

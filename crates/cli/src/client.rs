@@ -61,7 +61,7 @@ fn configure(args: &ClientArgs, output: Output) -> Result<Arc<ClientConfig>, Fai
     };
     let trust = match &args.psk {
         Some(psk) => Trust::Key(psk.clone()),
-        None => Trust::Certificates(setup::verifier(&args.trust)?),
+        None => Trust::Certificates(setup::verifier(&args.trust, &args.crls)?),
     };
     settings.client(trust, identity)
 }

@@ -66,7 +66,7 @@ fn client_auth(args: &ServerArgs) -> Result<ClientAuth, Failure> {
         return Ok(ClientAuth::Required(trust::fingerprints(args.fingerprints.iter().copied())));
     }
     let Some(file) = &args.client_ca else { return Ok(ClientAuth::None) };
-    let verifier = setup::roots(file)?;
+    let verifier = setup::roots(file, &args.crls)?;
     Ok(if args.require_client_cert { ClientAuth::Required(verifier) } else { ClientAuth::Optional(verifier) })
 }
 

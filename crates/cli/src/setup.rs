@@ -1,14 +1,16 @@
 //! From options to configurations.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use gramseal::KeyLogFile;
 use gramseal::proto::config::{
     ClientAuth, ClientConfig, ConfigError, Identity, LegacySuites, PeerVerifier, Psk, ServerConfig, Transport,
 };
 use gramseal::proto::wire::{CipherSuite, NamedGroup};
 use gramseal::proto::{KeyLog, Trace};
-use gramseal::{KeyLogFile, trust};
+use gramseal::trust::{self, TrustError};
+use gramseal::webpki::ChainVerifierBuilder;
 
 use crate::args::{CommonArgs, TrustArgs, Version};
 use crate::failure::Failure;
@@ -120,22 +122,48 @@ pub(crate) enum Trust {
     Key(Psk),
 }
 
-/// Which servers' certificates a client believes.
-pub(crate) fn verifier(args: &TrustArgs) -> Result<Arc<dyn PeerVerifier>, Failure> {
+/// Which servers' certificates a client believes, less what `crls` revoke.
+pub(crate) fn verifier(args: &TrustArgs, crls: &[PathBuf]) -> Result<Arc<dyn PeerVerifier>, Failure> {
     if args.insecure {
         return Ok(Arc::new(gramseal::webpki::dangerous::AcceptAnyCertificate));
     }
     match (&args.fingerprint, &args.ca) {
         (Some(fingerprint), _) => Ok(trust::fingerprints([*fingerprint])),
-        (None, Some(file)) => roots(file),
+        (None, Some(file)) => roots(file, crls),
         (None, None) => {
-            trust::system_roots().map_err(|error| Failure::usage(format!("the operating system's roots: {error}")))
+            let (chain, _found) = trust::chain().with_system_roots();
+            let chain = with_crls(chain.without_authorities(), crls)?.build();
+            let chain = chain.map_err(|error| Failure::usage(format!("the operating system's roots: {error}")))?;
+            Ok(Arc::new(chain))
         }
     }
 }
 
-/// Trusts the roots in a PEM file.
-pub(crate) fn roots(file: &Path) -> Result<Arc<dyn PeerVerifier>, Failure> {
-    let pem = std::fs::read(file).map_err(|error| Failure::usage(error).at(file))?;
-    trust::roots_from_pem(&pem).map_err(|error| Failure::usage(error).at(file))
+/// Trusts the roots in a PEM file, less what `crls` revoke.
+pub(crate) fn roots(file: &Path, crls: &[PathBuf]) -> Result<Arc<dyn PeerVerifier>, Failure> {
+    let pem = read(file)?;
+    let unusable = |error: TrustError| Failure::usage(error).at(file);
+    let chain = trust::certificates_from_pem(&pem).and_then(|roots| Ok(trust::chain().with_roots(roots)?));
+    let chain = with_crls(chain.map_err(unusable)?, crls)?.build();
+    Ok(Arc::new(chain.map_err(|error| unusable(error.into()))?))
+}
+
+/// Adds the revocation lists in `files`, each of which holds one in DER form or any number in PEM.
+fn with_crls(mut chain: ChainVerifierBuilder, files: &[PathBuf]) -> Result<ChainVerifierBuilder, Failure> {
+    /// What every list in DER form begins with: the tag of a SEQUENCE.
+    const DER: u8 = 0x30;
+    for file in files {
+        let unusable = |error: TrustError| Failure::usage(error).at(file);
+        let bytes = read(file)?;
+        let lists = match bytes.first() {
+            Some(&DER) => vec![bytes.into()],
+            _ => trust::crls_from_pem(&bytes).map_err(unusable)?,
+        };
+        chain = chain.with_crls(lists).map_err(|error| unusable(error.into()))?;
+    }
+    Ok(chain)
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(file).map_err(|error| Failure::usage(error).at(file))
 }

@@ -1,5 +1,7 @@
 //! Running the program as users do.
 
+#![allow(dead_code, reason = "each test binary uses its part")]
+
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
@@ -108,9 +110,9 @@ impl Folder {
         Self(path)
     }
 
-    /// Writes `text` to the file `name` and returns its path.
-    pub(crate) fn file(&self, name: &str, text: &str) -> String {
-        std::fs::write(self.0.join(name), text).expect("the file can be written");
+    /// Writes `content` to the file `name` and returns its path.
+    pub(crate) fn file(&self, name: &str, content: &(impl AsRef<[u8]> + ?Sized)) -> String {
+        std::fs::write(self.0.join(name), content).expect("the file can be written");
         self.path(name)
     }
 

@@ -1,7 +1,10 @@
 //! What test authorities say about the certificates that they have issued.
 
 use pki_types::{CertificateDer, CertificateRevocationListDer};
-use rcgen::{CertificateRevocationListParams, KeyIdMethod, KeyUsagePurpose, RevokedCertParams, SerialNumber};
+use rcgen::{
+    CertificateRevocationList, CertificateRevocationListParams, KeyIdMethod, KeyUsagePurpose, RevokedCertParams,
+    SerialNumber,
+};
 use x509_cert::Certificate as Parsed;
 use x509_cert::der::Decode;
 
@@ -44,6 +47,19 @@ impl TestPki {
     /// If one of the revoked certificates is none.
     #[must_use]
     pub fn crl(&self, crl: &Crl<'_>) -> CertificateRevocationListDer<'static> {
+        self.make_crl(crl).into()
+    }
+
+    /// The same as PEM.
+    ///
+    /// # Panics
+    /// If one of the revoked certificates is none.
+    #[must_use]
+    pub fn crl_pem(&self, crl: &Crl<'_>) -> String {
+        self.make_crl(crl).pem().expect("a list has a form in PEM")
+    }
+
+    fn make_crl(&self, crl: &Crl<'_>) -> CertificateRevocationList {
         let issuer = match crl.signer {
             CrlSigner::Root => &self.root.issuer,
             CrlSigner::Nearest => self.signer(),
@@ -63,7 +79,7 @@ impl TestPki {
             revoked_certs: revoked.collect(),
             key_identifier_method: KeyIdMethod::Sha256,
         };
-        params.signed_by(issuer).expect("the list is well formed").into()
+        params.signed_by(issuer).expect("the list is well formed")
     }
 
     /// From now on, one more intermediate authority signs, whose certificate does not allow it to
