@@ -6,6 +6,7 @@
 //! All good certificates are valid from 2020 to the end of 2049, so they please both a verifier
 //! that runs on [`clock`] and a foreign peer that asks the clock of its machine.
 
+mod ocsp;
 mod revocation;
 
 use std::fmt;
@@ -23,9 +24,13 @@ pub const NOW_SECONDS: u64 = 1_893_456_000;
 /// Bytes of padding in each certificate of a [`TestPki::with_big_chain`].
 const BIG_PADDING: usize = 2000;
 
+const TLS_FEATURE_OID: &[u64] = &[1, 3, 6, 1, 5, 5, 7, 1, 24];
+const OCSP_NO_CHECK_OID: &[u64] = &[1, 3, 6, 1, 5, 5, 7, 48, 1, 5];
+
 /// An extension that nobody knows, in the arc for enterprises.
 const PADDING_OID: &[u64] = &[1, 3, 6, 1, 4, 1, 0xfeed, 1];
 
+pub use ocsp::{Ocsp, OcspHash, OcspSigner, OcspStatus, ocsp_wrap};
 pub use revocation::{Crl, CrlSigner};
 
 /// The moment at which every test takes place; give it to verifiers as their clock.
@@ -97,6 +102,8 @@ pub enum Purpose {
     Any,
     /// `codeSigning` only: no peer of ours may have it.
     Other,
+    /// `OCSPSigning` only: a responder that the issuer appoints (RFC 6960 §4.2.2.2).
+    OcspSigning,
 }
 
 /// When a certificate is valid, seen from [`clock`].
@@ -137,6 +144,10 @@ pub struct Leaf<'a> {
     pub validity: Validity,
     /// Whether it carries a critical extension that nobody knows.
     pub unknown_critical_extension: bool,
+    /// Whether it promises that an OCSP response is stapled to it (RFC 7633).
+    pub must_staple: bool,
+    /// Whether it says that nobody need check whether it is revoked (RFC 6960 §4.2.2.2.1).
+    pub no_check: bool,
 }
 
 impl<'a> Leaf<'a> {
@@ -144,7 +155,15 @@ impl<'a> Leaf<'a> {
     #[must_use]
     pub fn new(names: &'a [&'a str], purpose: Purpose) -> Self {
         let common_name = names.first().copied().unwrap_or("nameless");
-        Self { common_name, names, purpose, validity: Validity::Current, unknown_critical_extension: false }
+        Self {
+            common_name,
+            names,
+            purpose,
+            validity: Validity::Current,
+            unknown_critical_extension: false,
+            must_staple: false,
+            no_check: false,
+        }
     }
 }
 
@@ -361,12 +380,23 @@ fn leaf_params(leaf: &Leaf<'_>, padding: usize) -> CertificateParams {
         Purpose::Server => vec![ExtendedKeyUsagePurpose::ServerAuth],
         Purpose::Client => vec![ExtendedKeyUsagePurpose::ClientAuth],
         Purpose::Other => vec![ExtendedKeyUsagePurpose::CodeSigning],
+        Purpose::OcspSigning => vec![ExtendedKeyUsagePurpose::OcspSigning],
         Purpose::Any => Vec::new(),
     };
     if leaf.unknown_critical_extension {
         let mut extension = CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 0xfeed, 2], vec![0x05, 0x00]);
         extension.set_criticality(true);
         params.custom_extensions.push(extension);
+    }
+    let mut extend = |oid: &[u64], value: &[u8]| {
+        params.custom_extensions.push(CustomExtension::from_oid_content(oid, value.to_vec()));
+    };
+    if leaf.must_staple {
+        // SEQUENCE { INTEGER 5 }, the number of status_request.
+        extend(TLS_FEATURE_OID, &[0x30, 3, 2, 1, 5]);
+    }
+    if leaf.no_check {
+        extend(OCSP_NO_CHECK_OID, &[0x05, 0x00]);
     }
     params
 }

@@ -9,13 +9,13 @@ use std::sync::Arc;
 use gramseal_proto::CertificateFault;
 use pki_types::{CertificateDer, CertificateRevocationListDer, TrustAnchor, UnixTime};
 use webpki::anchor_from_trusted_cert;
-use x509_cert::der::asn1::AnyRef;
-use x509_cert::der::{Encode, Tag};
 
 use crate::chain::{Algorithms, ChainVerifier, Clock};
 use crate::crl::{CrlError, CrlPolicy, Crls};
 use crate::fault::fault;
 use crate::fingerprint::Fingerprint;
+use crate::key::sequence;
+use crate::ocsp::OcspPolicy;
 
 /// Makes a [`ChainVerifier`].
 #[must_use]
@@ -24,6 +24,7 @@ pub struct ChainVerifierBuilder {
     roots: Vec<TrustAnchor<'static>>,
     send_authorities: bool,
     crls: Crls,
+    ocsp: OcspPolicy,
     clock: Clock,
 }
 
@@ -34,6 +35,7 @@ impl ChainVerifierBuilder {
             roots: Vec::new(),
             send_authorities: true,
             crls: Crls::default(),
+            ocsp: OcspPolicy::default(),
             clock: Arc::new(UnixTime::now),
         }
     }
@@ -82,6 +84,22 @@ impl ChainVerifierBuilder {
         self
     }
 
+    /// Asks servers for a recent OCSP response that vouches for their certificate (RFC 6066 §8); at
+    /// first, none is asked for.
+    ///
+    /// A response counts if the certificate's issuer signed it, or a responder that the issuer
+    /// appointed (RFC 6960 §4.2.2.2), and from its `thisUpdate` to its `nextUpdate`, with five
+    /// minutes of tolerance for clocks that differ; one without `nextUpdate` counts for a day. The
+    /// authorities on the way to the root are not covered: see [`with_crls`](Self::with_crls), which
+    /// is independent of this.
+    ///
+    /// Clients cannot staple in DTLS 1.2, so a server that uses [`OcspPolicy::Required`] refuses
+    /// every client.
+    pub fn with_ocsp(mut self, policy: OcspPolicy) -> Self {
+        self.ocsp = policy;
+        self
+    }
+
     /// Takes the time from `clock` instead of the system's.
     pub fn with_clock(mut self, clock: impl Fn() -> UnixTime + Send + Sync + 'static) -> Self {
         self.clock = Arc::new(clock);
@@ -107,7 +125,7 @@ impl ChainVerifierBuilder {
         let mut authorities = Vec::new();
         if self.send_authorities {
             for root in &self.roots {
-                let name = subject(root);
+                let name = sequence(&root.subject);
                 if !authorities.contains(&name) {
                     authorities.push(name);
                 }
@@ -118,6 +136,7 @@ impl ChainVerifierBuilder {
             roots: self.roots,
             authorities,
             crls: self.crls,
+            ocsp: self.ocsp,
             clock: self.clock,
         })
     }
@@ -139,15 +158,9 @@ impl fmt::Debug for ChainVerifierBuilder {
             .field("roots", &self.roots.len())
             .field("send_authorities", &self.send_authorities)
             .field("crls", &self.crls.len())
+            .field("ocsp", &self.ocsp)
             .finish_non_exhaustive()
     }
-}
-
-/// The subject of `root` as a DER-encoded `Name`; the anchor holds its content only.
-fn subject(root: &TrustAnchor<'_>) -> Vec<u8> {
-    AnyRef::new(Tag::Sequence, &root.subject)
-        .and_then(|name| name.to_der())
-        .expect("a name that was inside a certificate fits into a SEQUENCE")
 }
 
 /// Roots do not make a [`ChainVerifier`].

@@ -13,6 +13,7 @@ use crate::builder::ChainVerifierBuilder;
 use crate::crl::Crls;
 use crate::fault::fault;
 use crate::key::public_key;
+use crate::ocsp::{self, OcspPolicy};
 
 pub(crate) type Algorithms = &'static [&'static dyn SignatureVerificationAlgorithm];
 pub(crate) type Clock = Arc<dyn Fn() -> UnixTime + Send + Sync>;
@@ -30,7 +31,8 @@ pub(crate) type Clock = Arc<dyn Fn() -> UnixTime + Send + Sync>;
 /// - Keys and signatures: those that the given algorithms verify. The providers of gramseal give
 ///   none for RSA keys under 2048 bits nor for SHA-1.
 /// - Revocation (RFC 5280 §6.3): checked where revocation lists are given
-///   ([`with_crls`](ChainVerifierBuilder::with_crls)), otherwise not.
+///   ([`with_crls`](ChainVerifierBuilder::with_crls)) or servers staple OCSP responses
+///   ([`with_ocsp`](ChainVerifierBuilder::with_ocsp)), otherwise not.
 ///
 /// ```
 /// use gramseal_webpki::{ChainVerifier, RootsError};
@@ -49,6 +51,7 @@ pub struct ChainVerifier {
     pub(crate) roots: Vec<TrustAnchor<'static>>,
     pub(crate) authorities: Vec<Vec<u8>>,
     pub(crate) crls: Crls,
+    pub(crate) ocsp: OcspPolicy,
     pub(crate) clock: Clock,
 }
 
@@ -73,12 +76,14 @@ impl ChainVerifier {
         let now = (self.clock)();
         let crls = self.crls.as_refs();
         let revocation = self.crls.options(&crls, self.crls.policy.depth);
-        end_entity
+        let path = end_entity
             .verify_for_usage(self.algorithms, &self.roots, intermediates, now, usage, revocation, None)
             .map_err(|error| fault(&error))?;
         if let PeerRole::Server(name) = presented.role {
             end_entity.verify_is_valid_for_subject_name(name).map_err(|error| fault(&error))?;
         }
+        let check = ocsp::Check { policy: self.ocsp, algorithms: self.algorithms, crls: &self.crls, now };
+        check.run(&path, presented.ocsp_response)?;
         public_key(&end_entity).map(PeerVerified::assertion)
     }
 }
@@ -86,6 +91,10 @@ impl ChainVerifier {
 impl PeerVerifier for ChainVerifier {
     fn verify(&self, presented: &Presented<'_>) -> Deferrable<Verdict> {
         self.check(presented).into()
+    }
+
+    fn wants_ocsp_response(&self) -> bool {
+        self.ocsp != OcspPolicy::Ignore
     }
 
     /// The subjects of the roots, each once, in the order in which they were given.
@@ -100,6 +109,7 @@ impl fmt::Debug for ChainVerifier {
             .field("algorithms", &self.algorithms.len())
             .field("roots", &self.roots.len())
             .field("crls", &self.crls.len())
+            .field("ocsp", &self.ocsp)
             .finish_non_exhaustive()
     }
 }

@@ -5,14 +5,14 @@
 use std::fmt;
 use std::sync::Arc;
 
+use der::asn1::AnyRef;
+use der::{Decode, Reader, SliceReader};
 use gramseal_proto::{CertificateFault, CrlFault};
 use pki_types::CertificateRevocationListDer;
 use webpki::{
     CertRevocationList, Error, ExpirationPolicy, OwnedCertRevocationList, RevocationCheckDepth, RevocationOptions,
     RevocationOptionsBuilder, UnknownStatusPolicy,
 };
-use x509_cert::der::asn1::AnyRef;
-use x509_cert::der::{Decode, Reader, SliceReader};
 use x509_cert::time::Time;
 
 /// How strictly revocation lists count; see
@@ -129,7 +129,7 @@ impl Crls {
 }
 
 /// When `crl` was issued (RFC 5280 §5.1).
-fn issued(crl: &[u8]) -> x509_cert::der::Result<u64> {
+fn issued(crl: &[u8]) -> der::Result<u64> {
     // TBSCertList: version, signature, issuer, thisUpdate, …
     let list = AnyRef::from_der(crl)?;
     let tbs: AnyRef<'_> = SliceReader::new(list.value())?.decode()?;

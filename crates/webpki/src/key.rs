@@ -1,11 +1,11 @@
 //! Takes the public key out of a certificate.
 
+use der::asn1::{AnyRef, BitStringRef};
+use der::{Encode, Reader, SliceReader, Tag, Tagged};
 use gramseal_proto::CertificateFault;
 use gramseal_proto::crypto::{PublicKey, SigningKey};
 use pki_types::CertificateDer;
 use webpki::EndEntityCert;
-use x509_cert::der::asn1::{AnyRef, BitStringRef};
-use x509_cert::der::{Reader, SliceReader, Tag, Tagged};
 
 use crate::fault::fault;
 
@@ -37,14 +37,21 @@ pub(crate) fn public_key(certificate: &EndEntityCert<'_>) -> Result<PublicKey, C
     split(&certificate.subject_public_key_info()).map_err(|_| CertificateFault::BadEncoding)
 }
 
+/// Wraps the content of a SEQUENCE, say a `Name`, which `rustls-webpki` gives without its header.
+pub(crate) fn sequence(content: &[u8]) -> Vec<u8> {
+    AnyRef::new(Tag::Sequence, content)
+        .and_then(|sequence| sequence.to_der())
+        .expect("what was inside a certificate fits into a SEQUENCE")
+}
+
 /// Splits a `SubjectPublicKeyInfo` (RFC 5280 §4.1.2.7) as [`PublicKey::new`] asks.
-fn split(info: &[u8]) -> x509_cert::der::Result<PublicKey> {
+pub(crate) fn split(info: &[u8]) -> der::Result<PublicKey> {
     let mut reader = SliceReader::new(info)?;
     let (algorithm, key) = reader.sequence(|fields| {
         let algorithm: AnyRef<'_> = fields.decode()?;
         algorithm.tag().assert_eq(Tag::Sequence)?;
         let key: BitStringRef<'_> = fields.decode()?;
-        Ok::<_, x509_cert::der::Error>((algorithm, key))
+        Ok::<_, der::Error>((algorithm, key))
     })?;
     reader.finish()?;
     // No signature key has a number of bits that is not a multiple of eight.

@@ -11,7 +11,7 @@
 //! Chains are checked by `rustls-webpki`, none of whose types appears here, so that its releases
 //! are not ours. Signature algorithms come from the crypto provider. This crate never checks that
 //! a peer holds its private key (the handshake does), and never touches the network: revocation
-//! lists come from the caller.
+//! lists come from the caller, OCSP responses from the peer.
 //!
 //! Standards: RFC 5280 (certificates and paths), RFC 9525 (names of servers), RFC 5246 §7.4.2 and
 //! §7.4.4.
@@ -24,6 +24,7 @@ mod describe;
 mod fault;
 mod fingerprint;
 mod key;
+mod ocsp;
 #[cfg(feature = "system-roots")]
 mod system;
 
@@ -36,5 +37,6 @@ pub use gramseal_proto::config::{PeerCredential, PeerRole, PeerVerified, PeerVer
 pub use gramseal_proto::crypto::Deferrable;
 pub use gramseal_proto::{CertificateFault, CrlFault, OcspFault};
 pub use key::{belong_together, public_key_of};
+pub use ocsp::OcspPolicy;
 #[cfg(feature = "system-roots")]
 pub use system::SystemRoots;
