@@ -145,6 +145,8 @@ pub enum CertificateFault {
     Unsupported,
     /// It is not the certificate whose fingerprint was given.
     FingerprintMismatch,
+    /// It is a raw public key, and not one of those that were given (RFC 7250 §4.3, §4.4).
+    UnknownKey,
     /// The application's own rule refused it.
     Refused,
 }
@@ -287,9 +289,11 @@ impl CertificateFault {
             Self::Expired | Self::NotYetValid => AlertDescription::CERTIFICATE_EXPIRED,
             Self::Revoked => AlertDescription::CERTIFICATE_REVOKED,
             Self::Unsupported | Self::WrongPurpose => AlertDescription::UNSUPPORTED_CERTIFICATE,
-            Self::BadEncoding | Self::BadSignature | Self::NameMismatch | Self::FingerprintMismatch => {
-                AlertDescription::BAD_CERTIFICATE
-            }
+            Self::BadEncoding
+            | Self::BadSignature
+            | Self::NameMismatch
+            | Self::FingerprintMismatch
+            | Self::UnknownKey => AlertDescription::BAD_CERTIFICATE,
             // RFC 6066 §8: a response that is not satisfactory has an alert of its own.
             Self::Ocsp(_) => AlertDescription::BAD_CERTIFICATE_STATUS_RESPONSE,
             // Nothing is wrong with the certificate as far as anybody knows.
@@ -423,6 +427,7 @@ impl fmt::Display for CertificateFault {
             Self::WrongPurpose => "the peer's certificate is not meant for this role",
             Self::Unsupported => "the peer's certificate uses an algorithm that is not supported",
             Self::FingerprintMismatch => "the peer's certificate does not have the expected fingerprint",
+            Self::UnknownKey => "the peer's raw public key is not one of those expected",
             Self::Refused => "the peer's certificate was refused by the application",
         })
     }

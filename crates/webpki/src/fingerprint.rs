@@ -6,7 +6,7 @@ use std::str::FromStr;
 use gramseal_proto::CertificateFault;
 use gramseal_proto::config::{PeerCredential, PeerVerified, PeerVerifier, Presented, Verdict};
 use gramseal_proto::crypto::Deferrable;
-use pki_types::CertificateDer;
+use pki_types::{CertificateDer, SubjectPublicKeyInfoDer};
 use sha2::{Digest, Sha256};
 
 use crate::key::public_key_of;
@@ -15,7 +15,7 @@ use crate::key::public_key_of;
 const LENGTH: usize = 32;
 const PREFIX: &str = "sha256:";
 
-/// The SHA-256 hash of a certificate in DER form.
+/// The SHA-256 hash of a certificate, or of a raw public key, in DER form.
 ///
 /// As text: `sha256:` and 64 hexadecimal digits. Parsing takes digits of either case, also with a
 /// colon between every two of them as other programs print it.
@@ -27,6 +27,13 @@ impl Fingerprint {
     #[must_use]
     pub fn of(certificate: &CertificateDer<'_>) -> Self {
         Self(Sha256::digest(certificate.as_ref()).into())
+    }
+
+    /// The fingerprint of `key`, a `SubjectPublicKeyInfo` (RFC 7250 §3). It differs from that of a
+    /// certificate for the same key.
+    #[must_use]
+    pub fn of_public_key(key: &SubjectPublicKeyInfoDer<'_>) -> Self {
+        Self(Sha256::digest(key.as_ref()).into())
     }
 
     /// A fingerprint known by other means.

@@ -4,7 +4,7 @@ use der::asn1::{AnyRef, BitStringRef};
 use der::{Encode, Reader, SliceReader, Tag, Tagged};
 use gramseal_proto::CertificateFault;
 use gramseal_proto::crypto::{PublicKey, SigningKey};
-use pki_types::CertificateDer;
+use pki_types::{CertificateDer, SubjectPublicKeyInfoDer};
 use webpki::EndEntityCert;
 
 use crate::fault::fault;
@@ -20,6 +20,14 @@ use crate::fault::fault;
 pub fn public_key_of(certificate: &CertificateDer<'_>) -> Result<PublicKey, CertificateFault> {
     let parsed = EndEntityCert::try_from(certificate).map_err(|error| fault(&error))?;
     public_key(&parsed)
+}
+
+/// The public key in a raw one (RFC 7250 §3), read strictly.
+///
+/// # Errors
+/// [`CertificateFault::BadEncoding`]: no DER `SubjectPublicKeyInfo`, or one with something behind it.
+pub fn public_key_of_raw(key: &SubjectPublicKeyInfoDer<'_>) -> Result<PublicKey, CertificateFault> {
+    split(key).map_err(|_| CertificateFault::BadEncoding)
 }
 
 /// Whether `key` is the private key of `certificate`; also true if the key does not tell its public

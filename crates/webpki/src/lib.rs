@@ -3,10 +3,13 @@
 //! - [`ChainVerifier`]: the certificate leads to a trusted root, is valid now, is meant for the
 //!   peer's role and, for a server, carries its name.
 //! - [`FingerprintVerifier`]: the certificate is one of those named beforehand.
+//! - [`RawPublicKeyVerifier`]: there is no certificate, but the public key is one of those named
+//!   beforehand.
 //! - [`dangerous::AcceptAnyCertificate`]: anything goes.
 //!
 //! [`public_key_of`] and [`describe`] serve applications that write a verifier of their own or
-//! show certificates to people.
+//! show certificates to people; [`host_names`] and [`issuers`] tell when to show one of several
+//! certificates of ours.
 //!
 //! Chains are checked by `rustls-webpki`, none of whose types appears here, so that its releases
 //! are not ours. Signature algorithms come from the crypto provider. This crate never checks that
@@ -14,7 +17,7 @@
 //! lists come from the caller, OCSP responses from the peer.
 //!
 //! Standards: RFC 5280 (certificates and paths), RFC 9525 (names of servers), RFC 5246 §7.4.2 and
-//! §7.4.4.
+//! §7.4.4, RFC 6960 (OCSP), RFC 7250 (raw public keys).
 
 mod builder;
 mod chain;
@@ -25,6 +28,8 @@ mod fault;
 mod fingerprint;
 mod key;
 mod ocsp;
+mod own;
+mod raw_key;
 #[cfg(feature = "system-roots")]
 mod system;
 
@@ -35,8 +40,11 @@ pub use describe::{Description, describe};
 pub use fingerprint::{Fingerprint, FingerprintVerifier, ParseFingerprintError};
 pub use gramseal_proto::config::{PeerCredential, PeerRole, PeerVerified, PeerVerifier, Presented, Verdict};
 pub use gramseal_proto::crypto::Deferrable;
+pub use gramseal_proto::wire::CertificateType;
 pub use gramseal_proto::{CertificateFault, CrlFault, OcspFault};
-pub use key::{belong_together, public_key_of};
+pub use key::{belong_together, public_key_of, public_key_of_raw};
 pub use ocsp::OcspPolicy;
+pub use own::{host_names, issuers};
+pub use raw_key::RawPublicKeyVerifier;
 #[cfg(feature = "system-roots")]
 pub use system::SystemRoots;

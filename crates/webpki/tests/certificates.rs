@@ -5,7 +5,7 @@ use gramseal_testkit::pki::{Leaf, Purpose, TestKeyKind, TestPki, clock};
 use gramseal_webpki::dangerous::AcceptAnyCertificate;
 use gramseal_webpki::{
     CertificateFault, ChainVerifier, Fingerprint, FingerprintVerifier, PeerRole, PeerVerifier, Presented, describe,
-    public_key_of,
+    host_names, issuers, public_key_of,
 };
 use pki_types::{CertificateDer, ServerName, alg_id};
 use proptest::prelude::*;
@@ -157,4 +157,31 @@ fn verifier(pki: &TestPki) -> ChainVerifier {
         .with_clock(clock)
         .build()
         .unwrap()
+}
+
+#[test]
+fn host_names_are_the_dns_names() {
+    let names = ["b.test", "192.0.2.1", "*.a.test", "2001:db8::1"];
+    let leaf = Leaf { common_name: "common.test", ..Leaf::new(&names, Purpose::Server) };
+    let certificate = TestPki::new().issue(&leaf);
+    assert_eq!(host_names(certificate.end_entity()).unwrap(), ["b.test", "*.a.test"]);
+    let nameless = TestPki::new().issue(&Leaf::new(&[], Purpose::Server));
+    assert_eq!(host_names(nameless.end_entity()), Ok(Vec::new()));
+    let garbage = CertificateDer::from(b"garbage".as_slice());
+    assert_eq!(host_names(&garbage), Err(CertificateFault::BadEncoding));
+}
+
+#[test] // RFC 5246 §7.4.4
+fn issuers_are_what_peers_call_authorities() {
+    let pki = TestPki::new().with_intermediate();
+    let mut chain = pki.server("server.test").chain;
+    let verifier = ChainVerifier::builder(webpki::ALL_VERIFICATION_ALGS).with_roots([pki.root(), chain[1].clone()]);
+    let verifier = verifier.unwrap().build().unwrap();
+    let [root, intermediate] = verifier.authorities() else { panic!("two roots, two names") };
+    assert_eq!(issuers(&chain).unwrap(), [intermediate.clone(), root.clone()]);
+    // The root issued itself.
+    chain.push(pki.root());
+    assert_eq!(issuers(&chain).unwrap().len(), 2);
+    chain.push(CertificateDer::from(b"garbage".as_slice()));
+    assert_eq!(issuers(&chain), Err(CertificateFault::BadEncoding));
 }
