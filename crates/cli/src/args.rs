@@ -5,12 +5,13 @@
 mod cert;
 
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use gramseal::proto::config::Psk;
 use gramseal::proto::wire::{CipherSuite, NamedGroup};
-use gramseal::webpki::Fingerprint;
+use gramseal::webpki::{Fingerprint, ParseFingerprintError};
 
 use crate::names;
 pub(crate) use cert::{CaArgs, CertArgs, CertCommand, IssueArgs, MakeArgs};
@@ -98,7 +99,7 @@ pub(crate) struct CommonArgs {
     pub(crate) verbose: bool,
 }
 
-/// Our own certificate, from files.
+/// Our own certificate or raw public key, from files.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Certificate")]
 pub(crate) struct IdentityArgs {
@@ -106,8 +107,9 @@ pub(crate) struct IdentityArgs {
     #[arg(long, value_name = "FILE", requires = "key")]
     pub(crate) cert: Option<PathBuf>,
 
-    /// Private key to --cert, in PEM form
-    #[arg(long, value_name = "FILE", requires = "cert")]
+    /// Private key to --cert, in PEM form; without --cert its public half is shown as it is (raw public key, RFC 7250),
+    /// for peers that know it
+    #[arg(long, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
 }
 
@@ -120,6 +122,11 @@ pub(crate) struct ServerArgs {
     /// Make a certificate for NAME on the spot and print its fingerprint, for the client's --fingerprint
     #[arg(long, value_name = "NAME", conflicts_with_all = ["cert", "key"])]
     pub(crate) self_signed: Option<String>,
+
+    /// Staple the OCSP response (DER) in FILE to --cert for clients that ask. It is read anew for each of them, so that
+    /// it can be replaced in time
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub(crate) ocsp: Option<PathBuf>,
 
     /// Key that clients may use instead of certificates, and the identity it goes by; repeat it for several. Without
     /// --cert and --self-signed only such clients are served
@@ -143,6 +150,11 @@ pub(crate) struct ServerArgs {
     /// validity; repeat it for several
     #[arg(long = "fingerprint", value_name = "sha256:HEX", conflicts_with = "client_ca")]
     pub(crate) fingerprints: Vec<Fingerprint>,
+
+    /// Refuse all clients but those that show the raw public key (RFC 7250) in FILE (PEM) or with this SHA-256
+    /// fingerprint; repeat it for several. With --client-ca or --fingerprint those are served too
+    #[arg(long = "raw-public-key", value_name = "FILE|sha256:HEX")]
+    pub(crate) raw_public_keys: Vec<RawPublicKey>,
 
     /// Accept a ClientHello without the cookie exchange (RFC 6347 §4.2.1): only where addresses cannot be forged
     #[arg(long)]
@@ -178,8 +190,12 @@ pub(crate) struct ClientArgs {
 
     /// Refuse a server that the revocation list in FILE (PEM or DER) names; repeat it for several. Every authority on
     /// the way to the root needs a list that is up to date
-    #[arg(long = "crl", value_name = "FILE", conflicts_with_all = ["fingerprint", "insecure", "psk"])]
+    #[arg(long = "crl", value_name = "FILE", conflicts_with_all = NO_CHAIN)]
     pub(crate) crls: Vec<PathBuf>,
+
+    /// Refuse a server that does not staple a good OCSP response to its certificate
+    #[arg(long, conflicts_with_all = NO_CHAIN)]
+    pub(crate) ocsp: bool,
 
     /// Key to use instead of certificates, and the identity it goes by; the server has to know it too
     #[arg(long, value_name = "IDENTITY:HEXKEY", value_parser = parse_psk, conflicts_with = "TrustArgs")]
@@ -196,6 +212,9 @@ pub(crate) struct ClientArgs {
     pub(crate) common: CommonArgs,
 }
 
+/// Ways to trust in which no chain of certificates is followed.
+const NO_CHAIN: [&str; 4] = ["fingerprint", "raw_public_keys", "insecure", "psk"];
+
 /// Which servers a client believes: at most one of these.
 #[derive(Debug, Clone, Args)]
 #[group(multiple = false)]
@@ -211,6 +230,11 @@ pub(crate) struct TrustArgs {
     /// Trust exactly the certificate with this SHA-256 fingerprint, whatever its name and validity
     #[arg(long, value_name = "sha256:HEX")]
     pub(crate) fingerprint: Option<Fingerprint>,
+
+    /// Trust exactly the server that shows the raw public key (RFC 7250) in FILE (PEM) or with this SHA-256
+    /// fingerprint, whatever its name; repeat it for several
+    #[arg(long = "raw-public-key", value_name = "FILE|sha256:HEX")]
+    pub(crate) raw_public_keys: Vec<RawPublicKey>,
 
     /// Trust any certificate: anybody on the path can pose as the server
     #[arg(long)]
@@ -255,6 +279,26 @@ pub(crate) enum Version {
     /// DTLS 1.3 (RFC 9147), not implemented yet
     #[value(name = "1.3")]
     Dtls13,
+}
+
+/// A raw public key of a peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum RawPublicKey {
+    Fingerprint(Fingerprint),
+    /// With one or more keys in PEM form.
+    File(PathBuf),
+}
+
+impl FromStr for RawPublicKey {
+    type Err = ParseFingerprintError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.parse() {
+            Ok(fingerprint) => Ok(Self::Fingerprint(fingerprint)),
+            Err(ParseFingerprintError::UnknownAlgorithm) => Ok(Self::File(text.into())),
+            Err(error) => Err(error),
+        }
+    }
 }
 
 /// What `--export` asks for.
@@ -379,6 +423,21 @@ mod tests {
         assert!(parse("gramseal client a:1 --ca x --crl y --crl z").is_ok());
         assert!(parse("gramseal client a:1 --insecure --crl y").is_err());
         assert!(parse("gramseal server --crl y").is_err());
+        assert!(parse("gramseal client a:1 --raw-public-key x --raw-public-key y --key z").is_ok());
+        assert!(parse("gramseal client a:1 --raw-public-key x --ca y").is_err());
+        assert!(parse("gramseal client a:1 --raw-public-key x --ocsp").is_err());
+        assert!(parse("gramseal client a:1 --ocsp --ca x").is_ok());
+        assert!(parse("gramseal server --key x --raw-public-key y --client-ca z").is_ok());
+        assert!(parse("gramseal server --key x --ocsp y").is_err());
+    }
+
+    #[test]
+    fn raw_public_keys_are_files_or_fingerprints() {
+        let file = RawPublicKey::File("key.pem".into());
+        assert_eq!("key.pem".parse(), Ok(file));
+        let hash = format!("sha256:{}", "0a".repeat(32));
+        assert_eq!(hash.parse(), Ok(RawPublicKey::Fingerprint(Fingerprint::new([10; 32]))));
+        assert!("sha256:0a".parse::<RawPublicKey>().is_err(), "no file is meant");
     }
 
     #[test]

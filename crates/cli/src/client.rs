@@ -55,13 +55,13 @@ fn configure(args: &ClientArgs, output: Output) -> Result<Arc<ClientConfig>, Fai
     if args.common.trace {
         settings.trace = Some(Arc::new(LiveTrace { side: Side::Client, output }));
     }
-    let identity = match (&args.identity.cert, &args.identity.key) {
-        (Some(cert), Some(key)) => Some(identity::from_files(&gramseal::provider(), cert, key)?.identity),
-        _ => None,
+    let identity = match &args.identity.key {
+        Some(key) => Some(identity::from_files(&gramseal::provider(), args.identity.cert.as_deref(), key)?.identity),
+        None => None,
     };
     let trust = match &args.psk {
         Some(psk) => Trust::Key(psk.clone()),
-        None => Trust::Certificates(setup::verifier(&args.trust, &args.crls)?),
+        None => Trust::Certificates(setup::verifier(args)?),
     };
     settings.client(trust, identity)
 }

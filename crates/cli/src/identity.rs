@@ -19,7 +19,16 @@ use crate::failure::Failure;
 /// An identity, and how peers can recognise it.
 pub(crate) struct Own {
     pub(crate) identity: Identity,
+    pub(crate) form: Form,
     pub(crate) fingerprint: Fingerprint,
+}
+
+/// In which form an identity is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    Certificate,
+    /// RFC 7250.
+    RawPublicKey,
 }
 
 /// What kind of key to make.
@@ -61,12 +70,25 @@ pub(crate) fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, 
     Ok(found)
 }
 
-/// The identity in two PEM files.
-pub(crate) fn from_files(provider: &CryptoProvider, cert: &Path, key: &Path) -> Result<Own, Failure> {
-    let chain = certificates(cert)?;
+/// The identity in PEM files: a certificate chain and its key, or a key without certificates.
+pub(crate) fn from_files(provider: &CryptoProvider, cert: Option<&Path>, key: &Path) -> Result<Own, Failure> {
+    let chain = cert.map(certificates).transpose()?;
     let private = PrivateKeyDer::from_pem_file(key)
         .map_err(|error| Failure::usage(format!("{}: no private key: {error}", key.display())))?;
-    own(provider, chain, &private).map_err(|error| error.at(key))
+    let own = match chain {
+        Some(chain) => own(provider, chain, &private),
+        None => raw_public_key(provider, &private),
+    };
+    own.map_err(|error| error.at(key))
+}
+
+fn raw_public_key(provider: &CryptoProvider, key: &PrivateKeyDer<'_>) -> Result<Own, Failure> {
+    let key = provider.keys.load(key).map_err(Failure::usage)?;
+    let public = key.public_key().ok_or_else(|| Failure::usage("the public half of the key is not known"))?;
+    let fingerprint = Fingerprint::of_public_key(&public);
+    drop(public);
+    let identity = Identity::raw_public_key(key).map_err(Failure::usage)?;
+    Ok(Own { identity, form: Form::RawPublicKey, fingerprint })
 }
 
 /// A certificate for `name`, a host name or an IP address, signed with its own key.
@@ -119,7 +141,7 @@ fn own(
 ) -> Result<Own, Failure> {
     let fingerprint = chain.first().map(Fingerprint::of).ok_or_else(|| Failure::usage("the chain is empty"))?;
     let key = provider.keys.load(key).map_err(Failure::usage)?;
-    Ok(Own { identity: Identity::new(chain, key).map_err(Failure::usage)?, fingerprint })
+    Ok(Own { identity: Identity::new(chain, key).map_err(Failure::usage)?, form: Form::Certificate, fingerprint })
 }
 
 /// What an authority called `name` is certified for.

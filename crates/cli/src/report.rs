@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+use gramseal::pki_types::SubjectPublicKeyInfoDer;
 use gramseal::proto::{DiscardCounts, Negotiated};
 use gramseal::webpki::{Fingerprint, describe};
 use gramseal::{Connection, ConnectionStats};
@@ -19,7 +20,7 @@ use crate::trace::TraceLine;
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(crate) enum Event<'a> {
     /// A server waits for clients.
-    Listening { address: SocketAddr, fingerprint: Option<String> },
+    Listening { address: SocketAddr, fingerprint: Option<String>, raw_public_key: Option<String> },
     /// Something of a handshake moved (`--trace`).
     Trace(&'a TraceLine),
     /// One rung of the ladder (`demo`).
@@ -75,6 +76,8 @@ pub(crate) struct Connected {
     pub(crate) signature_scheme: Option<String>,
     pub(crate) psk_identity: Option<String>,
     pub(crate) peer_identity: Option<PeerIdentity>,
+    /// The fingerprint of the key that the peer showed in place of a certificate.
+    pub(crate) peer_raw_public_key: Option<String>,
     pub(crate) export: Option<Exported>,
 }
 
@@ -105,6 +108,7 @@ impl Connected {
             signature_scheme: negotiated.peer_signature_scheme.map(|scheme| scheme.to_string()),
             psk_identity: negotiated.psk_identity.as_deref().map(printable),
             peer_identity: PeerIdentity::of(&negotiated),
+            peer_raw_public_key: negotiated.peer_raw_public_key.as_ref().map(fingerprint_of_key),
             export: export.map(|export| Exported::new(connection, export)).transpose()?,
         })
     }
@@ -119,14 +123,17 @@ impl fmt::Display for Connected {
         if let Some(alpn) = &self.alpn {
             write!(f, ", alpn {alpn}")?;
         }
-        match &self.peer_identity {
-            Some(identity) => write!(f, ", peer {} {}", identity.subject, identity.fingerprint),
-            None => match &self.psk_identity {
-                Some(identity) => write!(f, ", psk {identity}"),
-                None => f.write_str(", peer without certificate"),
-            },
+        match (&self.peer_identity, &self.peer_raw_public_key, &self.psk_identity) {
+            (Some(identity), _, _) => write!(f, ", peer {} {}", identity.subject, identity.fingerprint),
+            (None, Some(key), _) => write!(f, ", peer's raw public key {key}"),
+            (None, None, Some(identity)) => write!(f, ", psk {identity}"),
+            (None, None, None) => f.write_str(", peer without certificate"),
         }
     }
+}
+
+fn fingerprint_of_key(key: &SubjectPublicKeyInfoDer<'static>) -> String {
+    Fingerprint::of_public_key(key).to_string()
 }
 
 impl PeerIdentity {

@@ -1,15 +1,16 @@
 //! `gramseal server`: accepts associations and prints what arrives.
 
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use gramseal::proto::config::ClientAuth;
+use gramseal::proto::config::{ClientAuth, OcspSource};
 use gramseal::{CloseReason, Connection, ConnectionError, CookiePolicy, Endpoint, Incoming, trust};
 use tokio::sync::mpsc;
 
 use crate::args::{Export, ServerArgs};
 use crate::failure::Failure;
-use crate::identity::{self, KeyKind, Own};
+use crate::identity::{self, Form, KeyKind, Own};
 use crate::ladder::Side;
 use crate::output::{self, NOTICE, Output, printable};
 use crate::report::{Connected, Counts, Event, Payload};
@@ -19,10 +20,17 @@ use crate::trace::LiveTrace;
 pub(crate) async fn run(args: ServerArgs, output: Output) -> Result<(), Failure> {
     let (endpoint, own) = start(&args, output)?;
     let address = endpoint.local_addr().map_err(Failure::connection)?;
-    let fingerprint = own.map(|own| own.fingerprint.to_string());
-    let certificate = fingerprint.as_ref().map(|fingerprint| format!("\ncertificate {fingerprint}"));
-    let text = format!("listening on {address}{}", certificate.unwrap_or_default());
-    output.status(&Event::Listening { address, fingerprint }, text);
+    let mut text = format!("listening on {address}");
+    let (mut fingerprint, mut raw_public_key) = (None, None);
+    if let Some(own) = own {
+        let (form, name) = match own.form {
+            Form::Certificate => (&mut fingerprint, "certificate"),
+            Form::RawPublicKey => (&mut raw_public_key, "raw public key"),
+        };
+        text = format!("{text}\n{name} {}", own.fingerprint);
+        *form = Some(own.fingerprint.to_string());
+    }
+    output.status(&Event::Listening { address, fingerprint, raw_public_key }, text);
 
     let service = Service { echo: args.echo, export: args.common.export, output };
     let result = accept(&endpoint, &service, args.once).await;
@@ -50,8 +58,12 @@ fn start(args: &ServerArgs, output: Output) -> Result<(Endpoint, Option<Own>), F
 /// `None` if keys alone are to authenticate us.
 fn own_identity(args: &ServerArgs) -> Result<Option<Own>, Failure> {
     let provider = gramseal::provider();
-    if let (Some(cert), Some(key)) = (&args.identity.cert, &args.identity.key) {
-        return identity::from_files(&provider, cert, key).map(Some);
+    if let Some(key) = &args.identity.key {
+        let mut own = identity::from_files(&provider, args.identity.cert.as_deref(), key)?;
+        if let Some(file) = &args.ocsp {
+            own.identity = own.identity.with_ocsp(Arc::new(OcspFile::new(file)?));
+        }
+        return Ok(Some(own));
     }
     let name = match &args.self_signed {
         Some(name) => name,
@@ -62,12 +74,43 @@ fn own_identity(args: &ServerArgs) -> Result<Option<Own>, Failure> {
 }
 
 fn client_auth(args: &ServerArgs) -> Result<ClientAuth, Failure> {
-    if !args.fingerprints.is_empty() {
-        return Ok(ClientAuth::Required(trust::fingerprints(args.fingerprints.iter().copied())));
+    let certificates = match &args.client_ca {
+        Some(file) => Some(setup::roots(file, &args.crls)?),
+        None if args.fingerprints.is_empty() => None,
+        None => Some(trust::fingerprints(args.fingerprints.iter().copied())),
+    };
+    if args.raw_public_keys.is_empty() {
+        let optional = args.client_ca.is_some() && !args.require_client_cert;
+        return Ok(match certificates {
+            None => ClientAuth::None,
+            Some(verifier) if optional => ClientAuth::Optional(verifier),
+            Some(verifier) => ClientAuth::Required(verifier),
+        });
     }
-    let Some(file) = &args.client_ca else { return Ok(ClientAuth::None) };
-    let verifier = setup::roots(file, &args.crls)?;
-    Ok(if args.require_client_cert { ClientAuth::Required(verifier) } else { ClientAuth::Optional(verifier) })
+    let mut verifier = setup::raw_public_keys(&args.raw_public_keys)?;
+    if let Some(certificates) = certificates {
+        verifier = verifier.or_certificates(certificates);
+    }
+    Ok(ClientAuth::Required(Arc::new(verifier)))
+}
+
+/// An OCSP response in a file that somebody keeps up to date.
+#[derive(Debug)]
+struct OcspFile(PathBuf);
+
+impl OcspFile {
+    /// Fails if there is no such file now.
+    fn new(file: &Path) -> Result<Self, Failure> {
+        setup::read(file)?;
+        Ok(Self(file.to_owned()))
+    }
+}
+
+impl OcspSource for OcspFile {
+    /// What cannot be read is not stapled: a client that insists says so.
+    fn response(&self) -> Option<Vec<u8>> {
+        std::fs::read(&self.0).ok().filter(|response| !response.is_empty())
+    }
 }
 
 /// Serves everybody until the endpoint ends, the user asks, or, with `once`, the first connection

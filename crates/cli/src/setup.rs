@@ -10,9 +10,9 @@ use gramseal::proto::config::{
 use gramseal::proto::wire::{CipherSuite, NamedGroup};
 use gramseal::proto::{KeyLog, Trace};
 use gramseal::trust::{self, TrustError};
-use gramseal::webpki::ChainVerifierBuilder;
+use gramseal::webpki::{ChainVerifierBuilder, Fingerprint, OcspPolicy, RawPublicKeyVerifier};
 
-use crate::args::{CommonArgs, TrustArgs, Version};
+use crate::args::{ClientArgs, CommonArgs, RawPublicKey, Version};
 use crate::failure::Failure;
 
 /// What both roles take from the common options.
@@ -122,30 +122,59 @@ pub(crate) enum Trust {
     Key(Psk),
 }
 
-/// Which servers' certificates a client believes, less what `crls` revoke.
-pub(crate) fn verifier(args: &TrustArgs, crls: &[PathBuf]) -> Result<Arc<dyn PeerVerifier>, Failure> {
-    if args.insecure {
+/// Which servers a client believes.
+pub(crate) fn verifier(args: &ClientArgs) -> Result<Arc<dyn PeerVerifier>, Failure> {
+    let trusted = &args.trust;
+    if trusted.insecure {
         return Ok(Arc::new(gramseal::webpki::dangerous::AcceptAnyCertificate));
     }
-    match (&args.fingerprint, &args.ca) {
-        (Some(fingerprint), _) => Ok(trust::fingerprints([*fingerprint])),
-        (None, Some(file)) => roots(file, crls),
-        (None, None) => {
-            let (chain, _found) = trust::chain().with_system_roots();
-            let chain = with_crls(chain.without_authorities(), crls)?.build();
-            let chain = chain.map_err(|error| Failure::usage(format!("the operating system's roots: {error}")))?;
-            Ok(Arc::new(chain))
-        }
+    if !trusted.raw_public_keys.is_empty() {
+        return Ok(Arc::new(raw_public_keys(&trusted.raw_public_keys)?));
     }
+    if let Some(fingerprint) = trusted.fingerprint {
+        return Ok(trust::fingerprints([fingerprint]));
+    }
+    let ocsp = if args.ocsp { OcspPolicy::Required } else { OcspPolicy::Ignore };
+    let chain = match &trusted.ca {
+        Some(file) => with_roots(file)?,
+        None => trust::chain().with_system_roots().0,
+    };
+    let chain = with_crls(chain, &args.crls)?.with_ocsp(ocsp).without_authorities().build();
+    Ok(Arc::new(chain.map_err(|error| match &trusted.ca {
+        Some(file) => Failure::usage(error).at(file),
+        None => Failure::usage(format!("the operating system's roots: {error}")),
+    })?))
 }
 
-/// Trusts the roots in a PEM file, less what `crls` revoke.
+/// Trusts clients with certificates from the roots in a PEM file, less what `crls` revoke.
 pub(crate) fn roots(file: &Path, crls: &[PathBuf]) -> Result<Arc<dyn PeerVerifier>, Failure> {
-    let pem = read(file)?;
-    let unusable = |error: TrustError| Failure::usage(error).at(file);
-    let chain = trust::certificates_from_pem(&pem).and_then(|roots| Ok(trust::chain().with_roots(roots)?));
-    let chain = with_crls(chain.map_err(unusable)?, crls)?.build();
-    Ok(Arc::new(chain.map_err(|error| unusable(error.into()))?))
+    let chain = with_crls(with_roots(file)?, crls)?.build();
+    Ok(Arc::new(chain.map_err(|error| Failure::usage(error).at(file))?))
+}
+
+/// Trusts peers by their raw public keys.
+pub(crate) fn raw_public_keys(keys: &[RawPublicKey]) -> Result<RawPublicKeyVerifier, Failure> {
+    let mut allowed = Vec::new();
+    for key in keys {
+        match key {
+            RawPublicKey::Fingerprint(fingerprint) => allowed.push(*fingerprint),
+            RawPublicKey::File(file) => {
+                let found = trust::public_keys_from_pem(&read(file)?);
+                let found = found.map_err(|error| Failure::usage(error).at(file))?;
+                if found.is_empty() {
+                    return Err(Failure::usage("holds no public key").at(file));
+                }
+                allowed.extend(found.iter().map(Fingerprint::of_public_key));
+            }
+        }
+    }
+    Ok(RawPublicKeyVerifier::new(allowed))
+}
+
+fn with_roots(file: &Path) -> Result<ChainVerifierBuilder, Failure> {
+    let roots = trust::certificates_from_pem(&read(file)?);
+    let chain = roots.and_then(|roots| Ok(trust::chain().with_roots(roots)?));
+    chain.map_err(|error| Failure::usage(error).at(file))
 }
 
 /// Adds the revocation lists in `files`, each of which holds one in DER form or any number in PEM.
@@ -164,6 +193,7 @@ fn with_crls(mut chain: ChainVerifierBuilder, files: &[PathBuf]) -> Result<Chain
     Ok(chain)
 }
 
-fn read(file: &Path) -> Result<Vec<u8>, Failure> {
+/// The content of `file`.
+pub(crate) fn read(file: &Path) -> Result<Vec<u8>, Failure> {
     std::fs::read(file).map_err(|error| Failure::usage(error).at(file))
 }

@@ -5,7 +5,7 @@
 mod common;
 
 use common::{Folder, Server, event, run, stderr};
-use gramseal_testkit::pki::{Crl, TestIdentity, TestPki};
+use gramseal_testkit::pki::{Crl, Ocsp, OcspStatus, TestIdentity, TestPki};
 
 /// `--cert … --key …` for `identity`.
 fn identity_options(folder: &Folder, name: &str, identity: &TestIdentity) -> String {
@@ -54,4 +54,65 @@ fn servers_refuse_revoked_clients() {
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
     let (lines, status) = server.finish();
     assert_eq!((status, &event(&lines, "failed")["alert"]), (Some(1), &"certificate_revoked".into()));
+}
+
+#[test]
+fn servers_staple_what_clients_ask_for() {
+    let (folder, pki) = (Folder::new(), TestPki::new());
+    let identity = pki.server("localhost");
+    let ca = folder.file("ca.pem", &pki.root_pem());
+    let response = folder.file("response.der", &pki.ocsp(&Ocsp::good(identity.end_entity())));
+    let options = identity_options(&folder, "server", &identity);
+    let server = Server::start(&format!("{options} --ocsp {response}"));
+    let client = |server: &Server, options| {
+        run(&format!("client {} --wait 0 --name localhost --ca {ca} {options}", server.address))
+    };
+    let output = client(&server, "--ocsp");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+
+    // The file is read anew.
+    let revoked = pki.ocsp(&Ocsp::new(identity.end_entity(), OcspStatus::Revoked));
+    folder.file("response.der", &revoked);
+    assert!(stderr(&client(&server, "--ocsp")).contains("certificate_revoked"));
+    assert_eq!(client(&server, "").status.code(), Some(0), "nobody asked");
+
+    let server = Server::start(&options);
+    let output = client(&server, "--ocsp");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("bad_certificate_status_response"), "{}", stderr(&output));
+    assert_eq!(run(&format!("server {options} --ocsp no-such-file")).status.code(), Some(2));
+}
+
+#[test] // RFC 7250
+fn raw_public_keys_stand_for_certificates_on_both_sides() {
+    let (folder, pki) = (Folder::new(), TestPki::new());
+    let (server, client) = (pki.server("a.test"), pki.client("b.test"));
+    let server_key = folder.file("server-key.pem", &server.key_pem);
+    let client_key = folder.file("client-key.pem", &client.key_pem);
+    let server_public = folder.file("server-public.pem", &server.public_key_pem);
+    let client_public = folder.file("client-public.pem", &client.public_key_pem);
+
+    let running = Server::start(&format!("--key {server_key} --raw-public-key {client_public} --once"));
+    assert_eq!(running.fingerprint, "", "no certificate is made");
+    let line = format!("client {} --wait 0 --raw-public-key {server_public} --key {client_key}", running.address);
+    let output = run(&line);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stderr(&output).contains(&running.raw_public_key), "{}", stderr(&output));
+    let (lines, status) = running.finish();
+    assert_eq!(status, Some(0));
+    let shown = &event(&lines, "connected")["peer_raw_public_key"];
+
+    // The fingerprints that were printed serve as well; other keys do not.
+    let fingerprint = shown.as_str().expect("a text");
+    let running = Server::start(&format!("--key {server_key} --raw-public-key {fingerprint}"));
+    let client = format!("client {} --wait 0 --raw-public-key", running.address);
+    let output = run(&format!("{client} {} --key {client_key}", running.raw_public_key));
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    for (trusted, key) in [(&client_public, &client_key), (&server_public, &server_key)] {
+        let output = run(&format!("{client} {trusted} --key {key}"));
+        assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+        assert!(stderr(&output).contains("bad_certificate"), "{}", stderr(&output));
+    }
+    let output = run(&format!("{client} {server_key}"));
+    assert_eq!(output.status.code(), Some(2), "a private key is no public one: {}", stderr(&output));
 }

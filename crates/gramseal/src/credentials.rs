@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use gramseal_proto::CertificateFault;
 use gramseal_proto::config::{ConfigError, Identity};
-use gramseal_proto::crypto::{CryptoProvider, KeyRejected};
+use gramseal_proto::crypto::{CryptoProvider, KeyRejected, SigningKey};
 use pki_types::pem::{self, PemObject};
 use pki_types::{CertificateDer, PrivateKeyDer};
 
@@ -28,21 +28,39 @@ pub fn provider() -> Arc<CryptoProvider> {
 /// Reads an identity for [`provider`]: the certificates in `chain`, our own first, and the first
 /// private key in `key` (PKCS#8, PKCS#1 or SEC1). Both are PEM and may be the same text.
 ///
+/// The identity knows the host names and the issuers of its certificates, so that it can stand
+/// beside others in one configuration.
+///
 /// # Errors
 /// See [`IdentityError`].
 pub fn identity_from_pem(chain: &[u8], key: &[u8]) -> Result<Identity, IdentityError> {
     let chain: Vec<CertificateDer<'static>> =
         CertificateDer::pem_slice_iter(chain).collect::<Result<_, _>>().map_err(IdentityError::Chain)?;
-    let key = PrivateKeyDer::from_pem_slice(key).map_err(IdentityError::Key)?;
-    let key = provider().keys.load(&key).map_err(IdentityError::KeyRejected)?;
+    let key = private_key_from_pem(key)?;
+    let mut names = Vec::new();
     if let Some(own) = chain.first() {
-        match gramseal_webpki::belong_together(own, &*key) {
-            Ok(true) => {}
-            Ok(false) => return Err(IdentityError::KeyMismatch),
-            Err(fault) => return Err(IdentityError::Certificate(fault)),
+        if !gramseal_webpki::belong_together(own, &*key).map_err(IdentityError::Certificate)? {
+            return Err(IdentityError::KeyMismatch);
         }
+        names = gramseal_webpki::host_names(own).map_err(IdentityError::Certificate)?;
     }
-    Identity::new(chain, key).map_err(IdentityError::Config)
+    let issuers = gramseal_webpki::issuers(&chain).map_err(IdentityError::Certificate)?;
+    let identity = Identity::new(chain, key).map_err(IdentityError::Config)?;
+    Ok(identity.with_names(names).with_issuers(issuers))
+}
+
+/// Reads an identity for [`provider`] that is a raw public key (RFC 7250): the public half of the
+/// first private key in `key` (PEM; PKCS#8, PKCS#1 or SEC1). Peers have to know it already.
+///
+/// # Errors
+/// See [`IdentityError`].
+pub fn raw_public_key_from_pem(key: &[u8]) -> Result<Identity, IdentityError> {
+    Identity::raw_public_key(private_key_from_pem(key)?).map_err(IdentityError::Config)
+}
+
+fn private_key_from_pem(pem: &[u8]) -> Result<Arc<dyn SigningKey>, IdentityError> {
+    let key = PrivateKeyDer::from_pem_slice(pem).map_err(IdentityError::Key)?;
+    provider().keys.load(&key).map_err(IdentityError::KeyRejected)
 }
 
 /// Text that makes no identity.
@@ -55,7 +73,7 @@ pub enum IdentityError {
     Key(pem::Error),
     /// The private key cannot be used.
     KeyRejected(KeyRejected),
-    /// Our own certificate, the first of the chain, cannot be used.
+    /// A certificate of the chain cannot be used, above all our own, which is the first.
     Certificate(CertificateFault),
     /// The private key belongs to another certificate than the first of the chain.
     KeyMismatch,

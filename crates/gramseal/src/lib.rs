@@ -82,7 +82,7 @@ pub mod trust;
 
 pub use builder::EndpointBuilder;
 pub use connection::Connection;
-pub use credentials::{IdentityError, identity_from_pem, provider};
+pub use credentials::{IdentityError, identity_from_pem, provider, raw_public_key_from_pem};
 pub use endpoint::Endpoint;
 pub use error::{CloseReason, ConnectError, ConnectionError, SendError};
 pub use gramseal_proto as proto;

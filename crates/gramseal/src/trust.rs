@@ -6,10 +6,13 @@
 use std::fmt;
 use std::sync::Arc;
 
+use gramseal_proto::CertificateFault;
 use gramseal_proto::config::PeerVerifier;
-use gramseal_webpki::{ChainVerifier, ChainVerifierBuilder, CrlError, Fingerprint, FingerprintVerifier, RootsError};
+use gramseal_webpki::{
+    ChainVerifier, ChainVerifierBuilder, CrlError, Fingerprint, FingerprintVerifier, RawPublicKeyVerifier, RootsError,
+};
 use pki_types::pem::{self, PemObject};
-use pki_types::{CertificateDer, CertificateRevocationListDer};
+use pki_types::{CertificateDer, CertificateRevocationListDer, SubjectPublicKeyInfoDer};
 
 /// Begins a verifier of certificate chains, for those who want more than the functions here.
 ///
@@ -69,7 +72,27 @@ pub fn fingerprints(allowed: impl IntoIterator<Item = Fingerprint>) -> Arc<dyn P
     Arc::new(FingerprintVerifier::new(allowed))
 }
 
-/// Certificates and lists that nobody can be verified with.
+/// Trusts the raw public keys (RFC 7250) with these fingerprints and nobody else; see
+/// [`Fingerprint::of_public_key`].
+#[must_use]
+pub fn raw_public_keys(allowed: impl IntoIterator<Item = Fingerprint>) -> Arc<dyn PeerVerifier> {
+    Arc::new(RawPublicKeyVerifier::new(allowed))
+}
+
+/// The public keys in `pem` (`PUBLIC KEY`); there may be none.
+///
+/// # Errors
+/// If it is not PEM, or holds something that is no public key.
+pub fn public_keys_from_pem(pem: &[u8]) -> Result<Vec<SubjectPublicKeyInfoDer<'static>>, TrustError> {
+    let keys: Vec<SubjectPublicKeyInfoDer<'static>> =
+        SubjectPublicKeyInfoDer::pem_slice_iter(pem).collect::<Result<_, _>>().map_err(TrustError::KeyPem)?;
+    match keys.iter().find_map(|key| gramseal_webpki::public_key_of_raw(key).err()) {
+        Some(fault) => Err(TrustError::Key(fault)),
+        None => Ok(keys),
+    }
+}
+
+/// Certificates, lists and keys that nobody can be verified with.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum TrustError {
@@ -81,6 +104,10 @@ pub enum TrustError {
     CrlPem(pem::Error),
     /// The revocation lists cannot be used.
     Crls(CrlError),
+    /// The public keys are not PEM.
+    KeyPem(pem::Error),
+    /// A public key cannot be read.
+    Key(CertificateFault),
 }
 
 impl From<RootsError> for TrustError {
@@ -102,6 +129,8 @@ impl fmt::Display for TrustError {
             Self::Roots(error) => error.fmt(f),
             Self::CrlPem(error) => write!(f, "the revocation lists cannot be read: {error}"),
             Self::Crls(error) => error.fmt(f),
+            Self::KeyPem(error) => write!(f, "the public keys cannot be read: {error}"),
+            Self::Key(_) => f.write_str("a public key cannot be read"),
         }
     }
 }

@@ -7,13 +7,16 @@ use std::sync::Arc;
 
 use common::*;
 use gramseal::proto::wire::AlertDescription;
-use gramseal::proto::{CertificateFault, CrlFault, Error};
+use gramseal::proto::{CertificateFault, CrlFault, Error, Incompatible, OcspFault};
 use gramseal::trust::{self, TrustError};
+use gramseal::webpki::{Fingerprint, OcspPolicy};
 use gramseal::{
-    ClientAuth, ClientConfig, ConnectError, Connection, Endpoint, PeerVerifier, ServerConfig, identity_from_pem,
-    provider,
+    ClientAuth, ClientConfig, ConnectError, Connection, Endpoint, Identity, PeerVerifier, ServerConfig,
+    identity_from_pem, provider, raw_public_key_from_pem,
 };
-use gramseal_testkit::pki::{Crl, TestIdentity, TestPki, Validity};
+use gramseal_testkit::pki::{
+    Crl, Leaf, Ocsp, OcspSigner, OcspStatus, Purpose, TestIdentity, TestKeyKind, TestPki, Validity,
+};
 
 /// Trust in the root of `pki`, less what `crl` revokes.
 fn with_crl(pki: &TestPki, crl: &Crl<'_>) -> Arc<dyn PeerVerifier> {
@@ -22,7 +25,7 @@ fn with_crl(pki: &TestPki, crl: &Crl<'_>) -> Arc<dyn PeerVerifier> {
     Arc::new(chain.with_crls(lists).unwrap().build().unwrap())
 }
 
-fn identity(identity: &TestIdentity) -> gramseal::Identity {
+fn identity(identity: &TestIdentity) -> Identity {
     identity_from_pem(identity.chain_pem.as_bytes(), identity.key_pem.as_bytes()).unwrap()
 }
 
@@ -75,6 +78,147 @@ async fn a_client_revoked_by_a_list_is_refused() {
 fn assert_refused_with(side: Result<Connection, ConnectError>, alert: AlertDescription) {
     let Err(ConnectError::Failed(Error::AlertReceived(received))) = side else { panic!("{side:?}") };
     assert_eq!(received.description, alert);
+}
+
+/// Trust in the root of `pki`, for servers that staple a good OCSP response.
+fn with_ocsp(pki: &TestPki) -> Arc<dyn PeerVerifier> {
+    let chain = trust::chain().with_roots([pki.root()]).unwrap();
+    Arc::new(chain.with_ocsp(OcspPolicy::Required).build().unwrap())
+}
+
+#[tokio::test] // RFC 6066 §8
+async fn stapled_responses_decide() {
+    let pki = TestPki::new();
+    let (shown, other) = (pki.server(NAME), pki.server(NAME));
+    let responder = pki.issue(&Leaf::new(&["responder.test"], Purpose::OcspSigning));
+    let stranger = TestPki::new().issue(&Leaf::new(&["responder.test"], Purpose::OcspSigning));
+    let own = shown.end_entity();
+    let good = Ocsp::good(own);
+    let signed_by = |identity| Ocsp { signer: OcspSigner::Responder(identity), ..good.clone() };
+    let bad = |fault| Some((CertificateFault::Ocsp(fault), AlertDescription::BAD_CERTIFICATE_STATUS_RESPONSE));
+    let revoked = Some((CertificateFault::Revoked, AlertDescription::CERTIFICATE_REVOKED));
+    for (case, response, refused) in [
+        ("good", pki.ocsp(&good), None),
+        ("good by a responder", pki.ocsp(&signed_by(&responder)), None),
+        ("none", Vec::new(), bad(OcspFault::Missing)),
+        ("damaged", b"damaged".to_vec(), bad(OcspFault::BadEncoding)),
+        ("expired", pki.ocsp(&Ocsp { validity: Validity::Past, ..good.clone() }), bad(OcspFault::Outdated)),
+        ("about another", pki.ocsp(&Ocsp::good(other.end_entity())), bad(OcspFault::OtherCertificate)),
+        ("by a stranger", pki.ocsp(&signed_by(&stranger)), bad(OcspFault::Untrusted)),
+        ("unknown", pki.ocsp(&Ocsp::new(own, OcspStatus::Unknown)), bad(OcspFault::Unknown)),
+        ("revoked", pki.ocsp(&Ocsp::new(own, OcspStatus::Revoked)), revoked),
+    ] {
+        let identity = identity(&shown).with_ocsp(Arc::new(response));
+        let server = ServerConfig::builder(provider(), identity).build().unwrap();
+        let client = ClientConfig::builder(provider(), with_ocsp(&pki)).build().unwrap();
+        let (ours, theirs) = handshake(client, server).await;
+        let Some((fault, alert)) = refused else {
+            assert!(ours.is_ok() && theirs.is_ok(), "{case}: {ours:?}");
+            continue;
+        };
+        let found = ours.unwrap_err();
+        assert!(matches!(found, ConnectError::Failed(Error::Certificate(found)) if found == fault), "{case}: {found}");
+        assert_refused_with(theirs, alert);
+    }
+}
+
+#[tokio::test]
+async fn clients_that_do_not_ask_are_not_bothered_by_what_could_be_stapled() {
+    let pki = TestPki::new();
+    let identity = identity(&pki.server(NAME)).with_ocsp(Arc::new(b"damaged".to_vec()));
+    let server = ServerConfig::builder(provider(), identity).build().unwrap();
+    let (ours, _) = handshake(client_builder(&pki).build().unwrap(), server).await;
+    assert!(ours.is_ok(), "{ours:?}");
+}
+
+/// Trust in the raw public key of `identity`.
+fn raw_key(identity: &TestIdentity) -> Arc<dyn PeerVerifier> {
+    let keys = trust::public_keys_from_pem(identity.public_key_pem.as_bytes()).unwrap();
+    trust::raw_public_keys(keys.iter().map(Fingerprint::of_public_key))
+}
+
+fn raw(identity: &TestIdentity) -> Identity {
+    raw_public_key_from_pem(identity.key_pem.as_bytes()).unwrap()
+}
+
+#[tokio::test] // RFC 7250
+async fn raw_public_keys_in_both_roles() {
+    for kind in TestKeyKind::ALL {
+        let pki = TestPki::of(kind);
+        let (server_key, client_key) = (pki.server(NAME), pki.client("client.test"));
+        let auth = ClientAuth::Required(raw_key(&client_key));
+        let server = ServerConfig::builder(provider(), raw(&server_key)).with_client_auth(auth).build().unwrap();
+        let client = ClientConfig::builder(provider(), raw_key(&server_key)).with_identity(raw(&client_key));
+        let (ours, theirs) = handshake(client.build().unwrap(), server).await;
+        for (side, peer) in [(ours.unwrap(), &server_key), (theirs.unwrap(), &client_key)] {
+            let negotiated = side.negotiated();
+            let expected = trust::public_keys_from_pem(peer.public_key_pem.as_bytes()).unwrap();
+            assert_eq!(negotiated.peer_raw_public_key, expected.first().cloned(), "{kind:?}");
+            assert!(negotiated.peer_certificates.is_empty(), "{kind:?}");
+        }
+    }
+}
+
+#[tokio::test] // RFC 7250 §4.3, §4.4
+async fn unknown_raw_public_keys_are_refused() {
+    let pki = TestPki::new();
+    let (known, other) = (pki.server(NAME), pki.server(NAME));
+    let unknown = |side: &Result<Connection, ConnectError>| {
+        matches!(side, Err(ConnectError::Failed(Error::Certificate(CertificateFault::UnknownKey))))
+    };
+    let server = ServerConfig::builder(provider(), raw(&other)).build().unwrap();
+    let client = ClientConfig::builder(provider(), raw_key(&known)).build().unwrap();
+    let (ours, theirs) = handshake(client, server).await;
+    assert!(unknown(&ours), "{ours:?}");
+    assert_refused_with(theirs, AlertDescription::BAD_CERTIFICATE);
+
+    let server = server_builder(&pki).with_client_auth(ClientAuth::Required(raw_key(&known))).build().unwrap();
+    let client = client_builder(&pki).with_identity(raw(&other)).build().unwrap();
+    let (ours, theirs) = handshake(client, server).await;
+    assert!(unknown(&theirs), "{theirs:?}");
+    assert_refused_with(ours, AlertDescription::BAD_CERTIFICATE);
+}
+
+#[tokio::test] // RFC 7250 §4.2
+async fn a_client_that_knows_only_keys_parts_from_a_server_with_a_certificate() {
+    let pki = TestPki::new();
+    let shown = pki.server(NAME);
+    let server = ServerConfig::builder(provider(), identity(&shown)).build().unwrap();
+    let client = ClientConfig::builder(provider(), raw_key(&shown)).build().unwrap();
+    let (_, theirs) = handshake(client, server).await;
+    let expected = Error::Incompatible(Incompatible::NoCommonCertificateType);
+    assert!(matches!(&theirs, Err(ConnectError::Failed(found)) if *found == expected), "{theirs:?}");
+}
+
+#[tokio::test] // RFC 6066 §3
+async fn certificates_know_the_names_that_they_are_for() {
+    let pki = TestPki::new();
+    let (other, shown) = (pki.server("*.other.test"), pki.server(NAME));
+    let builder = ServerConfig::builder(provider(), identity(&other)).with_identity(identity(&shown));
+    let (ours, _) = handshake(client_builder(&pki).build().unwrap(), builder.build().unwrap()).await;
+    assert_eq!(ours.unwrap().negotiated().peer_certificates, shown.chain);
+}
+
+#[tokio::test] // RFC 5246 §7.4.6
+async fn certificates_know_who_issued_them() {
+    // All roots have the same name here, so the wrong chain lacks its intermediate.
+    let (pki, elsewhere) = (TestPki::new(), TestPki::new().with_intermediate());
+    let (mut wrong, right) = (elsewhere.client("client.test"), pki.client("client.test"));
+    let second = wrong.chain_pem.rfind("-----BEGIN CERTIFICATE-----").unwrap();
+    wrong.chain_pem.truncate(second);
+    let verifier = trust::roots_from_pem(pki.root_pem().as_bytes()).unwrap();
+    let server = server_builder(&pki).with_client_auth(ClientAuth::Required(verifier)).build().unwrap();
+    let client = client_builder(&pki).with_identity(identity(&wrong)).with_identity(identity(&right));
+    let (_, theirs) = handshake(client.build().unwrap(), server).await;
+    assert_eq!(theirs.unwrap().negotiated().peer_certificates, right.chain);
+}
+
+#[test]
+fn keys_that_are_none_are_told() {
+    let pem = "-----BEGIN PUBLIC KEY-----\nMAA=\n-----END PUBLIC KEY-----\n";
+    let error = trust::public_keys_from_pem(pem.as_bytes()).unwrap_err();
+    assert!(matches!(error, TrustError::Key(CertificateFault::BadEncoding)));
+    assert!(raw_public_key_from_pem(pem.as_bytes()).is_err(), "a public key is no private one");
 }
 
 #[test]

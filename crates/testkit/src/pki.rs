@@ -177,6 +177,8 @@ pub struct TestIdentity {
     pub chain_pem: String,
     /// The private key as PEM.
     pub key_pem: String,
+    /// The public key as PEM.
+    pub public_key_pem: String,
 }
 
 impl TestIdentity {
@@ -200,6 +202,7 @@ impl Clone for TestIdentity {
             key: self.key.clone_key(),
             chain_pem: self.chain_pem.clone(),
             key_pem: self.key_pem.clone(),
+            public_key_pem: self.public_key_pem.clone(),
         }
     }
 }
@@ -340,8 +343,13 @@ impl TestPki {
             chain.push(authority.certificate.der().clone());
             chain_pem.push_str(&authority.certificate.pem());
         }
-        let key_pem = key.serialize_pem();
-        TestIdentity { chain, key: PrivatePkcs8KeyDer::from(key.serialize_der()).into(), chain_pem, key_pem }
+        TestIdentity {
+            chain,
+            key: PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
+            chain_pem,
+            key_pem: key.serialize_pem(),
+            public_key_pem: key.public_key_pem(),
+        }
     }
 
     fn signer(&self) -> &Issuer<'static, KeyPair> {

@@ -56,6 +56,8 @@ pub(crate) struct Server {
     stdout: BufReader<ChildStdout>,
     pub(crate) address: String,
     pub(crate) fingerprint: String,
+    /// Its fingerprint, if the server shows no certificate.
+    pub(crate) raw_public_key: String,
 }
 
 impl Server {
@@ -71,7 +73,8 @@ impl Server {
         let text = |name: &str| listening[name].as_str().expect("a text").to_owned();
         // A server that only has keys has no certificate.
         let fingerprint = listening["fingerprint"].as_str().unwrap_or_default().to_owned();
-        Self { child, stdout, address: text("address"), fingerprint }
+        let raw_public_key = listening["raw_public_key"].as_str().unwrap_or_default().to_owned();
+        Self { child, stdout, address: text("address"), fingerprint, raw_public_key }
     }
 
     /// Options of a client that trusts this server.
