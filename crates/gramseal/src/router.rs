@@ -130,11 +130,15 @@ impl Router {
         }
     }
 
+    /// The connection of this key, unless it has ended.
+    pub(crate) fn connection(&self, key: Key) -> Option<Arc<Shared>> {
+        self.lock().connections.get(&key).cloned()
+    }
+
     /// Lets every connection act whose time has come.
     pub(crate) fn fire_timers(&self, now: Instant, scratch: &mut Vec<u8>) {
         while let Some(key) = self.timers.pop_due(now) {
-            let connection = self.lock().connections.get(&key).cloned();
-            if let Some(connection) = connection {
+            if let Some(connection) = self.connection(key) {
                 connection.handle_timeout(now, scratch);
             }
         }

@@ -10,8 +10,9 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gramseal_proto as proto;
-use gramseal_proto::Instant;
+use gramseal_proto::{Deferred, Instant};
 use tokio::sync::Notify;
+use tokio::task::AbortHandle;
 
 use crate::error::{CloseReason, ConnectionError, SendError};
 use crate::queue::{Pushed, ReceiveQueue};
@@ -44,6 +45,8 @@ struct State {
     closed: Option<CloseReason>,
     /// The deadline that stands in the router's timers.
     armed: Option<Instant>,
+    /// Runs what the handshake waits for.
+    deferred: Option<AbortHandle>,
 }
 
 /// How far a handshake is.
@@ -56,7 +59,7 @@ pub(crate) enum Progress {
 impl Shared {
     pub(crate) fn new(router: Arc<Router>, key: Key, path: Path, protocol: proto::Connection) -> Self {
         let received = ReceiveQueue::new(router.limits);
-        let state = State { protocol, received, connected: false, closed: None, armed: None };
+        let state = State { protocol, received, connected: false, closed: None, armed: None, deferred: None };
         Self {
             key,
             path,
@@ -88,6 +91,27 @@ impl Shared {
         state.armed = state.armed.filter(|deadline| *deadline > now);
         state.protocol.handle_timeout(now);
         let _ = self.settle(state, now, scratch);
+    }
+
+    /// A signer or verifier has answered.
+    fn handle_deferred(&self, settled: proto::Settled) {
+        let now = self.router.clock.now();
+        let mut state = self.lock();
+        state.deferred = None;
+        state.protocol.handle_deferred(now, settled);
+        let _ = self.settle(state, now, &mut Vec::new());
+    }
+
+    /// Runs what the handshake waits for on a task of its own, and goes on with the outcome.
+    fn run(&self, deferred: Deferred) -> AbortHandle {
+        let (router, key) = (Arc::clone(&self.router), self.key);
+        let task = tokio::spawn(async move {
+            let settled = deferred.await;
+            if let Some(connection) = router.connection(key) {
+                connection.handle_deferred(settled);
+            }
+        });
+        task.abort_handle()
     }
 
     /// Sends the first flight of a connection.
@@ -138,6 +162,9 @@ impl Shared {
                 _ => {}
             }
         }
+        if let Some(deferred) = state.protocol.poll_deferred() {
+            state.deferred = Some(self.run(deferred));
+        }
         // A second `Closed` never comes, and what is closed has nothing to wait for.
         if state.closed.is_none() {
             let deadline = state.protocol.poll_timeout().map(|(deadline, _)| deadline);
@@ -150,6 +177,9 @@ impl Shared {
     fn finish(&self, mut state: MutexGuard<'_, State>, reason: CloseReason) {
         tracing::debug!(peer = %self.path.peer, %reason, "closed");
         state.closed = Some(reason);
+        if let Some(task) = state.deferred.take() {
+            task.abort();
+        }
         self.arm(&mut state, None);
         drop(state);
         self.changed.notify_waiters();

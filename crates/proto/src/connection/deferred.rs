@@ -1,8 +1,8 @@
 //! Waiting for a signer or a verifier of ours that takes its time.
 //!
 //! Meanwhile datagrams are still taken in: their messages wait in order, up to the bounds that
-//! reassembly has anyway. Nothing is sent again, for the peer owes us nothing; only the deadline of
-//! the handshake runs on.
+//! reassembly has anyway. Of our flight nothing is sent, for the peer owes us nothing; only the
+//! deadline of the handshake runs on.
 
 use alloc::vec::Vec;
 

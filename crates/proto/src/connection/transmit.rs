@@ -41,7 +41,9 @@ impl Connection {
 
     /// The next piece that still fits behind `used` bytes.
     fn next_piece(&mut self, used: usize) -> Option<(Piece, Vec<u8>)> {
-        let handshake = self.handshake.as_mut()?;
+        // A flight whose signature is still to come goes out as a whole: in fewer datagrams, and cut at
+        // the same places if it is sent again.
+        let handshake = self.handshake.as_mut().filter(|handshake| !handshake.state.is_waiting())?;
         let epoch = handshake.outbound.pending_epoch()?;
         let room = self.mtu.for_flights().checked_sub(used + self.records.overhead(epoch))?;
         let room = room.min(self.records.max_content(epoch));

@@ -3,6 +3,7 @@
 use gramseal_proto::CertificateFault;
 use gramseal_proto::config::{PeerCredential, PeerRole, PeerVerified, PeerVerifier, Presented, Verdict};
 use gramseal_proto::crypto::Deferrable;
+use gramseal_wire::CertificateType;
 use pki_types::CertificateDer;
 
 use super::sign::NullKey;
@@ -29,6 +30,8 @@ pub struct NullVerifier {
     client_name: Option<String>,
     refuse: Option<CertificateFault>,
     authorities: Vec<Vec<u8>>,
+    forms: Option<Vec<CertificateType>>,
+    staple: Option<Vec<u8>>,
 }
 
 impl NullVerifier {
@@ -46,6 +49,20 @@ impl NullVerifier {
         self
     }
 
+    /// Takes credentials of these forms only. A raw public key has no name to be wrong.
+    #[must_use]
+    pub fn with_forms(mut self, forms: &[CertificateType]) -> Self {
+        self.forms = Some(forms.to_vec());
+        self
+    }
+
+    /// Wants servers to staple just this.
+    #[must_use]
+    pub fn with_staple(mut self, response: &[u8]) -> Self {
+        self.staple = Some(response.to_vec());
+        self
+    }
+
     /// Names `authorities` in CertificateRequest.
     #[must_use]
     pub fn with_authorities(mut self, authorities: Vec<Vec<u8>>) -> Self {
@@ -56,12 +73,19 @@ impl NullVerifier {
 
 impl NullVerifier {
     fn check(&self, presented: &Presented<'_>) -> Verdict {
-        let PeerCredential::Chain { end_entity, .. } = presented.credential else {
-            return Err(CertificateFault::Unsupported);
-        };
-        let (name, key) = read(end_entity).ok_or(CertificateFault::BadEncoding)?;
         if let Some(fault) = self.refuse {
             return Err(fault);
+        }
+        let end_entity = match presented.credential {
+            PeerCredential::Chain { end_entity, .. } => end_entity,
+            PeerCredential::RawPublicKey(key) => {
+                let (key, _) = NullKey::split_from(key).ok_or(CertificateFault::BadEncoding)?;
+                return Ok(PeerVerified::assertion(key.public()));
+            }
+        };
+        let (name, key) = read(end_entity).ok_or(CertificateFault::BadEncoding)?;
+        if self.staple.as_deref().is_some_and(|expected| expected != presented.ocsp_response) {
+            return Err(CertificateFault::Refused);
         }
         let right = match presented.role {
             PeerRole::Server(expected) => name == expected.to_str(),
@@ -74,6 +98,14 @@ impl NullVerifier {
 impl PeerVerifier for NullVerifier {
     fn verify(&self, presented: &Presented<'_>) -> Deferrable<Verdict> {
         self.check(presented).into()
+    }
+
+    fn certificate_types(&self) -> &[CertificateType] {
+        self.forms.as_deref().unwrap_or(&[CertificateType::X509])
+    }
+
+    fn wants_ocsp_response(&self) -> bool {
+        self.staple.is_some()
     }
 
     fn authorities(&self) -> &[Vec<u8>] {

@@ -12,6 +12,7 @@ mod kx;
 mod mix;
 mod random;
 mod sign;
+mod slow;
 
 use std::sync::Arc;
 
@@ -24,6 +25,7 @@ pub use hash::NullHash;
 pub use kx::{NullFiniteField, NullGroup};
 pub use random::SeededRandom;
 pub use sign::{NullKey, NullKeyLoader, NullVerification, ToyKind};
+pub use slow::Slow;
 
 /// The name in the certificates of [`identity`] and the one to connect to.
 pub const SERVER_NAME: &str = "server.example";

@@ -171,8 +171,9 @@ impl SigningKey for NullKey {
         })
     }
 
+    /// No DER: what [`NullVerifier`](super::NullVerifier) reads.
     fn public_key(&self) -> Option<SubjectPublicKeyInfoDer<'_>> {
-        None
+        Some(SubjectPublicKeyInfoDer::from(self.to_bytes()))
     }
 }
 

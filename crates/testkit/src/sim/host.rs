@@ -1,19 +1,27 @@
 //! One simulated host: a connection, or an endpoint that waits for one.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use gramseal_proto::config::ServerConfig;
 use gramseal_proto::endpoint::{CookiePolicy, Endpoint, EndpointConfig, Route};
-use gramseal_proto::{Connection, Event, Instant};
+use gramseal_proto::{Connection, Deferred, Event, Instant, Settled};
 
 use crate::null;
+
+/// How long slow signers and verifiers take.
+const SLOWNESS: Duration = Duration::from_millis(150);
 
 /// A connection with what it handed out so far.
 pub(super) struct Host {
     pub(super) connection: Option<Connection>,
     pub(super) received: Vec<Vec<u8>>,
     pub(super) events: Vec<Event>,
+    /// What a slow signer or verifier works on, and when it is done.
+    deferred: Option<(Instant, Deferred)>,
     listener: Option<Listener>,
     outgoing: Vec<Vec<u8>>,
 }
@@ -35,12 +43,21 @@ impl Host {
     }
 
     fn idle() -> Self {
-        Self { connection: None, received: Vec::new(), events: Vec::new(), listener: None, outgoing: Vec::new() }
+        Self {
+            connection: None,
+            received: Vec::new(),
+            events: Vec::new(),
+            deferred: None,
+            listener: None,
+            outgoing: Vec::new(),
+        }
     }
 
     /// When the connection wants to be woken.
     pub(super) fn timeout(&self) -> Option<Instant> {
-        self.connection.as_ref()?.poll_timeout().map(|(at, _)| at)
+        let timer = self.connection.as_ref()?.poll_timeout().map(|(at, _)| at);
+        let done = self.deferred.as_ref().map(|(at, _)| *at);
+        timer.into_iter().chain(done).min()
     }
 
     /// Takes in a datagram; the answers wait in [`Self::take_outgoing`].
@@ -72,6 +89,9 @@ impl Host {
 
     pub(super) fn handle_timeout(&mut self, now: Instant) {
         if let Some(connection) = &mut self.connection {
+            if let Some((_, deferred)) = self.deferred.take_if(|(at, _)| *at <= now) {
+                connection.handle_deferred(now, run(deferred));
+            }
             connection.handle_timeout(now);
         }
         self.drain(now);
@@ -85,9 +105,20 @@ impl Host {
             self.outgoing.push(std::mem::take(&mut datagram));
         }
         self.events.extend(std::iter::from_fn(|| connection.poll_event()));
+        if let Some(deferred) = connection.poll_deferred() {
+            self.deferred = Some((now + SLOWNESS, deferred));
+        }
     }
 
     pub(super) fn take_outgoing(&mut self) -> Vec<Vec<u8>> {
         std::mem::take(&mut self.outgoing)
+    }
+}
+
+/// What `deferred` gives; it is one of [`null::Slow`], which waits for nothing but to be run.
+fn run(deferred: Deferred) -> Settled {
+    match pin!(deferred).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(settled) => settled,
+        Poll::Pending => panic!("a future of these tests is ready when it is polled"),
     }
 }

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gramseal_proto::config::{ClientAuth, ClientConfig, LegacySuites, Psk, ServerConfig, Transport};
-use gramseal_proto::wire::{CipherSuite, SrtpProfile};
-use gramseal_testkit::null::{self, NullVerifier, ToyKind};
+use gramseal_proto::config::{
+    ClientAuth, ClientConfig, Identity, LegacySuites, PeerVerifier, Psk, ServerConfig, Transport,
+};
+use gramseal_proto::crypto::SigningKey;
+use gramseal_proto::wire::{CertificateType, CipherSuite, SrtpProfile};
+use gramseal_testkit::null::{self, NullKey, NullVerifier, Slow, ToyKind};
 use gramseal_testkit::sessions::{Resumption, Stores};
 use gramseal_testkit::sim::{Pair, Side, Sim};
 
@@ -18,6 +21,12 @@ pub(crate) struct Kind {
     /// The one suite to use, with a pre-shared key instead of certificates.
     pub(crate) psk: Option<CipherSuite>,
     pub(crate) cookies: bool,
+    /// Raw public keys in place of certificates.
+    pub(crate) raw: bool,
+    /// The server staples a status to its certificate.
+    pub(crate) staple: bool,
+    /// Signers and verifiers take their time.
+    pub(crate) slow: bool,
     /// Bytes in each certificate.
     pub(crate) certificate_len: usize,
     /// The largest datagram each side sends.
@@ -42,13 +51,16 @@ const PLAIN: Kind = Kind {
     legacy: false,
     psk: None,
     cookies: true,
+    raw: false,
+    staple: false,
+    slow: false,
     certificate_len: 500,
     mtu: 1200,
     resumption: None,
     extensions: Extensions::None,
 };
 
-pub(crate) const KINDS: [Kind; 19] = [
+pub(crate) const KINDS: [Kind; 24] = [
     PLAIN,
     Kind { name: "ECDHE with client certificate", client_auth: true, ..PLAIN },
     Kind { name: "DHE_RSA", legacy: true, ..PLAIN },
@@ -62,6 +74,10 @@ pub(crate) const KINDS: [Kind; 19] = [
         extensions: Extensions::MaxFragmentLength,
         ..PLAIN
     },
+    Kind { name: "raw public keys", client_auth: true, raw: true, ..PLAIN },
+    Kind { name: "stapled status", staple: true, ..PLAIN },
+    Kind { name: "slow signers and verifiers", client_auth: true, slow: true, ..PLAIN },
+    Kind { name: "slow, stapled, small MTU", client_auth: true, slow: true, staple: true, mtu: 300, ..PLAIN },
     Kind { name: "ECDHE without cookie", cookies: false, ..PLAIN },
     Kind { name: "big certificates", client_auth: true, certificate_len: 6000, ..PLAIN },
     Kind { name: "small MTU", client_auth: true, certificate_len: 1500, mtu: 300, ..PLAIN },
@@ -83,6 +99,7 @@ pub(crate) const KINDS: [Kind; 19] = [
         ..PLAIN
     },
     Kind { name: "resumed by ticket with a new one", resumption: Some(Resumption::NewTicket), mtu: 600, ..PLAIN },
+    Kind { name: "resumed by id after slow ones", slow: true, resumption: Some(Resumption::Id), ..PLAIN },
     Kind {
         name: "resumed PSK with a new ticket and small MTU",
         resumption: Some(Resumption::NewTicket),
@@ -111,13 +128,12 @@ impl Kind {
 
     fn client(&self, seed: u64, timeout: Duration, stores: &Stores) -> ClientConfig {
         let mut builder = match self.psk {
-            None => null::client_config(seed),
+            None => ClientConfig::builder(null::provider(seed), self.verifier(self.verifier_of_servers())),
             Some(suite) => ClientConfig::psk_builder(null::provider(seed), psk()).with_cipher_suites(&[suite]),
         };
         builder = builder.with_transport(self.transport(timeout));
         if self.client_auth {
-            builder =
-                builder.with_identity(null::identity(ToyKind::EcdsaP256, null::CLIENT_NAME, self.certificate_len));
+            builder = builder.with_identity(self.identity(ToyKind::EcdsaP256, null::CLIENT_NAME));
         }
         if self.legacy {
             builder = builder.with_legacy_suites(LegacySuites::Allowed).with_cipher_suites(&LEGACY);
@@ -134,7 +150,10 @@ impl Kind {
 
     fn server(&self, seed: u64, timeout: Duration, stores: &Stores) -> ServerConfig {
         let key = if self.legacy { ToyKind::Rsa } else { ToyKind::EcdsaP256 };
-        let identity = null::identity(key, null::SERVER_NAME, self.certificate_len);
+        let mut identity = self.identity(key, null::SERVER_NAME);
+        if self.staple {
+            identity = identity.with_ocsp(Arc::new(STAPLE.to_vec()));
+        }
         let mut builder = match self.psk {
             None => null::server_config(!seed, identity),
             Some(_) => ServerConfig::psk_builder(null::provider(!seed), Arc::new(vec![psk()])),
@@ -142,7 +161,7 @@ impl Kind {
         builder = builder.with_transport(self.transport(timeout));
         if self.client_auth {
             let verifier = NullVerifier::default().with_client_name(null::CLIENT_NAME);
-            builder = builder.with_client_auth(ClientAuth::Required(Arc::new(verifier)));
+            builder = builder.with_client_auth(ClientAuth::Required(self.verifier(verifier)));
         }
         if self.legacy {
             builder = builder.with_legacy_suites(LegacySuites::Allowed).with_cipher_suites(&LEGACY);
@@ -151,6 +170,26 @@ impl Kind {
             builder = builder.with_srtp(&SRTP).with_record_size_limit(400);
         }
         stores.server(builder).build().expect("a server configuration")
+    }
+
+    fn identity(&self, kind: ToyKind, name: &str) -> Identity {
+        let key = NullKey::new(kind, 1);
+        let chain = vec![null::certificate(name, &key, self.certificate_len)];
+        let key: Arc<dyn SigningKey> = if self.slow { Arc::new(Slow(Arc::new(key))) } else { Arc::new(key) };
+        let identity = if self.raw { Identity::raw_public_key(key) } else { Identity::new(chain, key) };
+        identity.expect("a chain, or a key that tells its public half")
+    }
+
+    fn verifier_of_servers(&self) -> NullVerifier {
+        let verifier = NullVerifier::default();
+        if self.staple { verifier.with_staple(&STAPLE) } else { verifier }
+    }
+
+    fn verifier(&self, mut verifier: NullVerifier) -> Arc<dyn PeerVerifier> {
+        if self.raw {
+            verifier = verifier.with_forms(&[CertificateType::RAW_PUBLIC_KEY]);
+        }
+        if self.slow { Arc::new(Slow(Arc::new(verifier))) } else { Arc::new(verifier) }
     }
 
     /// Starts a handshake of this kind that may take `timeout`.
@@ -181,6 +220,9 @@ impl Kind {
         }
     }
 }
+
+/// What servers staple to their certificates.
+const STAPLE: [u8; 400] = [0x30; 400];
 
 fn psk() -> Psk {
     Psk::new("client", [7; 16]).expect("good lengths")
