@@ -113,12 +113,11 @@ impl ClientConfigBuilder {
     pub fn build(self) -> Result<ClientConfig, ConfigError> {
         let Self { common, allowed, verifier, identities, psks, srtp_mki, session_store, max_fragment_length } = self;
         let common = common.finish(allowed, Means { certificates: verifier.is_some(), psk: !psks.is_empty() })?;
-        let sessions = match session_store {
-            Some(store) => Some(ClientSessions::new(store, &common, verifier.as_deref(), &identities)?),
-            None => None,
-        };
         srtp::check_mki(&srtp_mki, &common.srtp)?;
         let max_fragment_length = max_fragment_length.map(limits::max_fragment_length).transpose()?;
+        let sessions = session_store
+            .map(|store| ClientSessions::new(store, &common, verifier.as_deref(), &identities, max_fragment_length));
+        let sessions = sessions.transpose()?;
         Ok(ClientConfig { common, verifier, identities, psks, srtp_mki, sessions, max_fragment_length })
     }
 }

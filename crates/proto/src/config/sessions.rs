@@ -8,6 +8,8 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use gramseal_wire::extension::MaxFragmentLength;
+
 use super::{ClientAuth, Common, ConfigError, Identity, PeerVerifier};
 use crate::crypto::HashAlgorithm;
 use crate::session::{CONTEXT_LEN, ClientSessionStore, ServerSessionStore, TicketSealer, context};
@@ -25,11 +27,13 @@ impl ClientSessions {
         common: &Common,
         verifier: Option<&dyn PeerVerifier>,
         identities: &[Arc<Identity>],
+        max_fragment_length: Option<MaxFragmentLength>,
     ) -> Result<Self, ConfigError> {
         let trust = trust(common, verifier)?;
-        let mut parts: Vec<&[u8]> = Vec::from([&b"client"[..], &trust]);
-        parts.extend(identities.iter().map(|identity| identity.shown()));
-        parts.extend(common.alpn.iter().map(Vec::as_slice));
+        let shown: Vec<&[u8]> = identities.iter().map(|identity| identity.shown()).collect();
+        let offered: Vec<&[u8]> = common.alpn.iter().map(Vec::as_slice).collect();
+        let limit = [max_fragment_length.map_or(0, |code| code.0)];
+        let parts: [&[u8]; 5] = [b"client", &trust, &digest(common, &shown), &digest(common, &offered), &limit];
         Ok(Self { store, context: digest(common, &parts) })
     }
 }

@@ -9,6 +9,7 @@ use gramseal_wire::handshake::{ClientHello, ServerHello};
 
 use crate::config::{ClientConfig, Common, RECORD_SIZE_LIMITS};
 use crate::error::{Error, PeerFault};
+use crate::session::Session;
 
 /// The most content that records may have, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +20,34 @@ pub(crate) enum RecordLimits {
     Each { ours: u16, peers: u16 },
     /// The client asked for one limit to all records of both sides (RFC 6066 §4).
     Both(u16),
+}
+
+impl RecordLimits {
+    /// What stays with a session (RFC 6066 §4), in bytes.
+    pub(super) fn max_fragment_length(self) -> Option<u16> {
+        match self {
+            Self::Both(limit) => Some(limit),
+            Self::Protocol | Self::Each { .. } => None,
+        }
+    }
+
+    /// Whether a client that asks for this may resume `session` (RFC 6066 §4: it asks for the same
+    /// again). RFC 8449 §5: the older extension does not count beside the newer.
+    pub(super) fn fit(self, session: &Session) -> bool {
+        matches!(self, Self::Each { .. }) || self.max_fragment_length() == session.max_fragment_length
+    }
+
+    /// What holds in a connection that resumes `session`, if the hellos say this.
+    pub(super) fn resume(self, session: &Session) -> Result<Self, Error> {
+        match (self, session.max_fragment_length) {
+            // RFC 8449 §4: agreed on anew in each handshake.
+            (Self::Each { .. }, _) => Ok(self),
+            // RFC 6066 §1.1: the server need not repeat what was agreed on.
+            (Self::Protocol, Some(limit)) => Ok(Self::Both(limit)),
+            (_, then) if then == self.max_fragment_length() => Ok(self),
+            _ => Err(PeerFault::BadMaxFragmentLength.into()),
+        }
+    }
 }
 
 /// The client's offer, if it wants any.

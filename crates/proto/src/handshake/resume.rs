@@ -14,7 +14,7 @@ use gramseal_wire::{CipherSuite, ProtocolVersion};
 use pki_types::{IpAddr, ServerName, UnixTime};
 
 use super::schedule12::Session12;
-use super::{Negotiated, select};
+use super::{Negotiated, RecordLimits, limits, select};
 use crate::config::{ClientAuth, ClientConfig, ServerConfig};
 use crate::error::Error;
 use crate::session::{CONTEXT_LEN, Session, TicketSealer};
@@ -47,7 +47,8 @@ pub(super) fn find(hello: &ClientHello<'_>, config: &ServerConfig) -> Result<Opt
     let Some((session, by, now)) = look_up(hello, config)? else { return Ok(None) };
     // A hello without a protocol in common fails in a full handshake as it would here.
     let Ok(alpn) = select::alpn(hello, &config.common) else { return Ok(None) };
-    let asks = Asks { now, server_name: select::server_name(hello)?, alpn: alpn.as_deref() };
+    let limits = limits::select(hello, &config.common)?;
+    let asks = Asks { now, server_name: select::server_name(hello)?, alpn: alpn.as_deref(), limits };
     let fits = fits_server(&session, &asks, config);
     // RFC 5246 §7.4.1.3: a session keeps its suite.
     let suite = config.common.suites12().find(|suite| suite.id == session.cipher_suite);
@@ -81,6 +82,7 @@ struct Asks<'a> {
     now: UnixTime,
     server_name: Option<String>,
     alpn: Option<&'a [u8]>,
+    limits: RecordLimits,
 }
 
 /// Whether our settings and the client's wishes are those of the session.
@@ -91,8 +93,9 @@ fn fits_server(session: &Session, asks: &Asks<'_>, config: &ServerConfig) -> boo
         (None, None) => true,
         _ => false,
     };
-    let authenticated = !session.peer_certificates.is_empty() || session.psk_identity.is_some();
-    let certified = authenticated || !matches!(config.client_auth, ClientAuth::Required(_));
+    let certified = !session.peer_certificates.is_empty() || session.peer_raw_public_key.is_some();
+    let authenticated = certified || session.psk_identity.is_some();
+    let enough = authenticated || !matches!(config.client_auth, ClientAuth::Required(_));
     let known = |identity: &Vec<u8>| config.psks.as_ref().is_some_and(|psks| psks.key(identity).is_some());
     session.version == ProtocolVersion::DTLS1_2
         && config.common.versions.contains(&session.version)
@@ -100,7 +103,8 @@ fn fits_server(session: &Session, asks: &Asks<'_>, config: &ServerConfig) -> boo
         && session.context == config.sessions.context
         && same_name
         && session.alpn.as_deref() == asks.alpn
-        && certified
+        && enough
+        && asks.limits.fit(session)
         && session.psk_identity.as_ref().is_none_or(known)
 }
 
@@ -135,6 +139,7 @@ pub(super) fn negotiated(session: &Session, cipher_suite: CipherSuite, alpn: Opt
         group: session.group,
         alpn,
         peer_certificates: session.peer_certificates.clone(),
+        peer_raw_public_key: session.peer_raw_public_key.clone(),
         psk_identity: session.psk_identity.clone(),
         peer_signature_scheme: session.peer_signature_scheme,
         resumed: true,
@@ -161,6 +166,7 @@ pub(super) fn remembered(
     negotiated: &Negotiated,
     secrets: &Session12,
     context: [u8; CONTEXT_LEN],
+    max_fragment_length: Option<u16>,
     life: Life,
 ) -> Session {
     Session {
@@ -172,8 +178,10 @@ pub(super) fn remembered(
         alpn: negotiated.alpn.clone(),
         psk_identity: negotiated.psk_identity.clone(),
         peer_certificates: negotiated.peer_certificates.clone(),
+        peer_raw_public_key: negotiated.peer_raw_public_key.clone(),
         group: negotiated.group,
         peer_signature_scheme: negotiated.peer_signature_scheme,
+        max_fragment_length,
         established: life.established,
         expires: life.expires,
         id: Vec::new(),

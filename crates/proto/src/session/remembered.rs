@@ -6,7 +6,7 @@ use core::fmt;
 use core::time::Duration;
 
 use gramseal_wire::{CipherSuite, DecodeError, NamedGroup, ProtocolVersion, Reader, SignatureScheme, Writer};
-use pki_types::{CertificateDer, UnixTime};
+use pki_types::{CertificateDer, SubjectPublicKeyInfoDer, UnixTime};
 use zeroize::Zeroizing;
 
 use crate::crypto::Hash;
@@ -41,8 +41,11 @@ pub struct Session {
     pub(crate) alpn: Option<Vec<u8>>,
     pub(crate) psk_identity: Option<Vec<u8>>,
     pub(crate) peer_certificates: Vec<CertificateDer<'static>>,
+    pub(crate) peer_raw_public_key: Option<SubjectPublicKeyInfoDer<'static>>,
     pub(crate) group: Option<NamedGroup>,
     pub(crate) peer_signature_scheme: Option<SignatureScheme>,
+    /// RFC 6066 §4: it stays with the session. In bytes.
+    pub(crate) max_fragment_length: Option<u16>,
     /// Seconds since 1970, as is `expires`.
     pub(crate) established: u64,
     pub(crate) expires: u64,
@@ -106,6 +109,7 @@ impl Session {
             + self.server_name.as_ref().map_or(0, String::len)
             + self.alpn.as_ref().map_or(0, Vec::len)
             + self.psk_identity.as_ref().map_or(0, Vec::len)
+            + self.peer_raw_public_key.as_ref().map_or(0, |key| key.len())
             + self.id.len()
             + self.ticket.len()
             + certificates
@@ -127,6 +131,7 @@ impl Session {
         w.u64(self.expires);
         w.u16(self.group.map_or(0, |group| group.0));
         w.u16(self.peer_signature_scheme.map_or(0, |scheme| scheme.0));
+        w.u16(self.max_fragment_length.unwrap_or(0));
         w.vec8(|w| w.bytes(&self.secret));
         w.bytes(&self.context);
         optional(&mut w, self.server_name.as_ref().map(String::as_bytes));
@@ -137,6 +142,7 @@ impl Session {
                 w.vec24(|w| w.bytes(certificate));
             }
         });
+        optional(&mut w, self.peer_raw_public_key.as_ref().map(AsRef::as_ref));
         w.vec8(|w| w.bytes(&self.id));
         w.vec16(|w| w.bytes(&self.ticket));
         // All came from messages whose length fields are no longer than these; if a name did not fit,
@@ -163,6 +169,7 @@ impl Session {
             expires: r.u64()?,
             group: Some(NamedGroup(r.u16()?)).filter(|group| group.0 != 0),
             peer_signature_scheme: Some(SignatureScheme(r.u16()?)).filter(|scheme| scheme.0 != 0),
+            max_fragment_length: Some(r.u16()?).filter(|limit| *limit != 0),
             secret: Zeroizing::new(r.vec8()?.to_vec()),
             context: r.array()?,
             server_name: match read_optional(&mut r)? {
@@ -172,6 +179,7 @@ impl Session {
             alpn: read_optional(&mut r)?.map(<[u8]>::to_vec),
             psk_identity: read_optional(&mut r)?.map(<[u8]>::to_vec),
             peer_certificates: read_certificates(r.vec24()?)?,
+            peer_raw_public_key: read_optional(&mut r)?.map(|key| key.to_vec().into()),
             id: r.vec8()?.to_vec(),
             ticket: r.vec16()?.to_vec(),
         };
@@ -276,7 +284,9 @@ pub(super) mod tests {
             psk_identity: Some(b"me\0".to_vec()),
             peer_certificates: vec![CertificateDer::from(vec![1; 300]), CertificateDer::from(vec![2; 20])],
             group: Some(NamedGroup::X25519),
+            peer_raw_public_key: Some(vec![6; 90].into()),
             peer_signature_scheme: Some(SignatureScheme::ECDSA_SECP256R1_SHA256),
+            max_fragment_length: Some(1024),
             established: 1_000_000,
             expires: 1_000_600,
             id: vec![4; 32],
@@ -291,7 +301,9 @@ pub(super) mod tests {
             psk_identity: None,
             peer_certificates: Vec::new(),
             group: None,
+            peer_raw_public_key: None,
             peer_signature_scheme: None,
+            max_fragment_length: None,
             id: Vec::new(),
             ticket: Vec::new(),
             ..session()

@@ -1,6 +1,7 @@
 //! Resumption in DTLS 1.2 by session id (RFC 5246 §7.3) and by ticket (RFC 5077): what both sides of
 //! ours do with each other, and what they forget.
 
+mod agreements;
 mod forgetting;
 mod refusals;
 mod tickets;

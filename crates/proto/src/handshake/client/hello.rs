@@ -109,7 +109,6 @@ impl ExpectServerHello {
         }
         let agreed = self.offer.check12(&hello)?;
         out.push(Action::Version(ProtocolVersion::DTLS1_2));
-        out.push(Action::LimitRecords(agreed.limits));
         let Self { mut offer, mut seq, hello: mut client_hello, without_cookie, .. } = self;
         // RFC 6347 §4.2.2: a server that asked for a cookie has used up the number 0. Whoever asked
         // in its name, it answers our first hello and knows no other.
@@ -117,7 +116,13 @@ impl ExpectServerHello {
             client_hello = first;
             seq = OutgoingSeq::new(MessageSeq(1));
         }
-        match offer.resumed(&hello, agreed.suite)? {
+        let resumed = offer.resumed(&hello, agreed.suite)?;
+        let limits = match &resumed {
+            Some(session) => agreed.limits.resume(session)?,
+            None => agreed.limits,
+        };
+        out.push(Action::LimitRecords(limits));
+        match resumed {
             Some(session) => client12::resume(offer, seq, &client_hello, &hello, agreed, message, session, out),
             None => client12::start(offer, seq, &client_hello, &hello, agreed, message),
         }

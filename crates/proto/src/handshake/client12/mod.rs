@@ -145,7 +145,7 @@ pub(super) fn start(
     agreed: Agreed12,
     message: &Message,
 ) -> Result<AnyState, Error> {
-    let Agreed12 { suite, alpn, srtp, certificates, ticket, .. } = agreed;
+    let Agreed12 { suite, alpn, srtp, limits, certificates, ticket } = agreed;
     let hash = offer.config.common.provider.hash(suite.hash).ok_or(LocalFault::MissingAlgorithm)?;
     // The messages are kept until we know whether the server asks for a certificate.
     let mut transcript = Transcript::new(hash, Keep::Messages);
@@ -156,7 +156,7 @@ pub(super) fn start(
     negotiated.srtp = srtp;
     negotiated.server_name = offer.host_name();
     let randoms = Randoms { client: offer.random, server: hello.random };
-    let issued = Issued::promised(hello.session_id, ticket);
+    let issued = Issued::promised(hello.session_id, ticket, limits.max_fragment_length());
     let context = Context { offer, seq, suite, randoms, transcript, negotiated, certificates, issued };
     Ok(AnyState::Client12(Box::new(match suite.auth {
         Some(_) => State::Certificate(ExpectCertificate { context }),

@@ -45,7 +45,7 @@ pub(in crate::handshake) fn start(
     session: Session,
     out: &mut Vec<Action>,
 ) -> Result<AnyState, Error> {
-    let Agreed12 { suite, alpn, srtp, certificates, ticket, .. } = agreed;
+    let Agreed12 { suite, alpn, srtp, limits, certificates, ticket } = agreed;
     let provider = &offer.config.common.provider;
     let hash = provider.hash(suite.hash).ok_or(LocalFault::MissingAlgorithm)?;
     let mut transcript = Transcript::new(hash, Keep::HashOnly);
@@ -60,7 +60,7 @@ pub(in crate::handshake) fn start(
     let mut negotiated = resume::negotiated(&session, suite.id, alpn);
     negotiated.srtp = srtp;
     negotiated.server_name = offer.host_name();
-    let issued = Issued::promised(hello.session_id, ticket);
+    let issued = Issued::promised(hello.session_id, ticket, limits.max_fragment_length());
     let context = Box::new(Context { offer, seq, suite, randoms, transcript, negotiated, certificates, issued });
     let next = ExpectResumedFinished { context, session, secrets, write_keys: keys.client_write };
     Ok(AnyState::Client12(Box::new(if ticket {

@@ -47,12 +47,13 @@ pub(super) struct Issued {
     promised: bool,
     ticket: Vec<u8>,
     lifetime_hint: u32,
+    max_fragment_length: Option<u16>,
 }
 
 impl Issued {
     /// As far as the ServerHello says.
-    pub(super) fn promised(session_id: &[u8], promised: bool) -> Self {
-        Self { session_id: session_id.to_vec(), promised, ticket: Vec::new(), lifetime_hint: 0 }
+    pub(super) fn promised(session_id: &[u8], promised: bool, max_fragment_length: Option<u16>) -> Self {
+        Self { session_id: session_id.to_vec(), promised, ticket: Vec::new(), lifetime_hint: 0, max_fragment_length }
     }
 
     pub(super) fn is_promised(&self) -> bool {
@@ -70,7 +71,7 @@ impl Issued {
         let life = Life::beginning(sessions.store.now(), sessions.store.lifetime());
         let session = Session {
             server_name: Some(resume::store_name(&offer.name)),
-            ..resume::remembered(negotiated, secrets, sessions.context, life)
+            ..resume::remembered(negotiated, secrets, sessions.context, self.max_fragment_length, life)
         };
         self.name(session, offer)
     }

@@ -50,7 +50,7 @@ pub(in crate::handshake) fn start(
     let mut transcript = Transcript::new(hash, keep);
     transcript.add(message);
 
-    let promise = Promise::new(hello, &config)?;
+    let promise = Promise::new(hello, &config, selected.limits)?;
     let answer = server_hello(&mut seq, hello, &selected, &promise, random)?;
     let mut negotiated = Negotiated::new(ProtocolVersion::DTLS1_2, selected.suite.id);
     negotiated.group = selected.group;

@@ -51,8 +51,9 @@ pub(in crate::handshake) fn start(
     transcript.add(message);
 
     let Found { session, suite, alpn, by } = found;
-    // RFC 5764 §4.1, RFC 8449 §4: agreed on anew in each handshake.
-    let (srtp, limits) = (srtp::select(hello, common)?, limits::select(hello, common)?);
+    // RFC 5764 §4.1: agreed on anew in each handshake.
+    let srtp = srtp::select(hello, common)?;
+    let limits = limits::select(hello, common)?.resume(&session)?;
     let mut negotiated = resume::negotiated(&session, suite.id, alpn);
     negotiated.srtp = srtp;
     let answer = server_hello(&mut seq, hello, &negotiated, limits, by, random)?;
@@ -80,8 +81,8 @@ pub(in crate::handshake) fn start(
     Ok(AnyState::Server12(Box::new(State::ResumedFinished(next))))
 }
 
-/// RFC 6066 §1.1, §3: without the answers that belong to the session, such as the one to
-/// `server_name`.
+/// RFC 6066 §1.1, §3: without the answers that belong to the session, those to `server_name` and
+/// `max_fragment_length`.
 fn server_hello(
     seq: &mut OutgoingSeq,
     hello: &ClientHello<'_>,
@@ -98,7 +99,9 @@ fn server_hello(
         push_alpn(&mut extensions, core::iter::once(name.as_slice()))?;
     }
     srtp::answer(negotiated.srtp.as_ref(), &mut extensions);
-    limits::answer(limits, &mut extensions);
+    if limits.max_fragment_length().is_none() {
+        limits::answer(limits, &mut extensions);
+    }
     if by == By::OldTicket {
         extensions.push(&SessionTicket::default());
     }

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::handshake::auth12::PLAINTEXT;
 use crate::handshake::resume::{self, Life, MAX_TICKET_LEN};
 use crate::handshake::schedule12::Session12;
-use crate::handshake::{Action, Remember};
+use crate::handshake::{Action, Negotiated, RecordLimits, Remember};
 use crate::session::{MAX_SESSION_ID_LEN, Session, TicketSealer};
 
 /// What our ServerHello says about resumption.
@@ -21,11 +21,13 @@ pub(super) struct Promise {
     pub(super) session_id: Vec<u8>,
     /// Whether NewSessionTicket will come.
     pub(super) ticket: bool,
+    /// What it says of max_fragment_length, in bytes.
+    pub(super) max_fragment_length: Option<u16>,
 }
 
 impl Promise {
     /// For a full handshake.
-    pub(super) fn new(hello: &ClientHello<'_>, config: &ServerConfig) -> Result<Self, Error> {
+    pub(super) fn new(hello: &ClientHello<'_>, config: &ServerConfig, limits: RecordLimits) -> Result<Self, Error> {
         let sessions = &config.sessions;
         // RFC 5077 §3.2: only to who asks for one.
         let ticket = sessions.tickets.is_some() && hello.extensions.contains(ExtensionType::SESSION_TICKET);
@@ -37,7 +39,7 @@ impl Promise {
         } else {
             Vec::new()
         };
-        Ok(Self { session_id, ticket })
+        Ok(Self { session_id, ticket, max_fragment_length: limits.max_fragment_length() })
     }
 }
 
@@ -49,17 +51,18 @@ pub(super) fn keep_promise(
 ) -> Result<Option<Remember>, Error> {
     let config = context.config.clone();
     let sessions = &config.sessions;
-    let Promise { session_id, ticket } = core::mem::take(&mut context.promise);
-    let remembered = |life| resume::remembered(&context.negotiated, secrets, sessions.context, life);
+    let Promise { session_id, ticket, max_fragment_length } = core::mem::take(&mut context.promise);
+    let new = |negotiated: &Negotiated, life| {
+        resume::remembered(negotiated, secrets, sessions.context, max_fragment_length, life)
+    };
     if let Some(sealer) = sessions.tickets.as_ref().filter(|_| ticket) {
-        let session = remembered(Life::beginning(sealer.now(), sealer.lifetime()));
+        let session = new(&context.negotiated, Life::beginning(sealer.now(), sealer.lifetime()));
         if send_ticket(context, &**sealer, session, out)? {
             return Ok(None);
         }
     }
-    let remembered = |life| resume::remembered(&context.negotiated, secrets, sessions.context, life);
     let store = sessions.store.as_ref().filter(|_| !session_id.is_empty());
-    let session = store.map(|store| remembered(Life::beginning(store.now(), store.lifetime())));
+    let session = store.map(|store| new(&context.negotiated, Life::beginning(store.now(), store.lifetime())));
     Ok(session.map(|session| Remember::Server(session_id, session)))
 }
 
