@@ -25,7 +25,7 @@ pub struct ChainVerifierBuilder {
     send_authorities: bool,
     crls: Crls,
     ocsp: OcspPolicy,
-    clock: Clock,
+    clock: Option<Clock>,
 }
 
 impl ChainVerifierBuilder {
@@ -36,7 +36,7 @@ impl ChainVerifierBuilder {
             send_authorities: true,
             crls: Crls::default(),
             ocsp: OcspPolicy::default(),
-            clock: Arc::new(UnixTime::now),
+            clock: None,
         }
     }
 
@@ -64,9 +64,9 @@ impl ChainVerifierBuilder {
     /// for the certificates of the authority that has its name and signed it. Of several for the
     /// same certificates the one issued last counts.
     ///
-    /// Lists do not renew themselves. When new ones come, build a new verifier; existing
-    /// connections do not notice. Each verification checks the lists' signatures, which takes time
-    /// in proportion to their size.
+    /// Lists do not renew themselves. When new ones come, build a new verifier: connections that
+    /// exist do not notice, but sessions from before are not resumed. Each verification checks the
+    /// lists' signatures, which takes time in proportion to their size.
     ///
     /// # Errors
     /// [`CrlError`] for the first that cannot be used, and if there are none.
@@ -102,7 +102,7 @@ impl ChainVerifierBuilder {
 
     /// Takes the time from `clock` instead of the system's.
     pub fn with_clock(mut self, clock: impl Fn() -> UnixTime + Send + Sync + 'static) -> Self {
-        self.clock = Arc::new(clock);
+        self.clock = Some(Arc::new(clock));
         self
     }
 

@@ -10,6 +10,7 @@ use pki_types::{SignatureVerificationAlgorithm, TrustAnchor, UnixTime};
 use webpki::{EndEntityCert, KeyUsage};
 
 use crate::builder::ChainVerifierBuilder;
+use crate::context::Context;
 use crate::crl::Crls;
 use crate::fault::fault;
 use crate::key::public_key;
@@ -52,7 +53,8 @@ pub struct ChainVerifier {
     pub(crate) authorities: Vec<Vec<u8>>,
     pub(crate) crls: Crls,
     pub(crate) ocsp: OcspPolicy,
-    pub(crate) clock: Clock,
+    /// None is the system's.
+    pub(crate) clock: Option<Clock>,
 }
 
 impl ChainVerifier {
@@ -73,7 +75,7 @@ impl ChainVerifier {
             PeerRole::Server(_) => KeyUsage::server_auth(),
             PeerRole::Client => KeyUsage::client_auth(),
         };
-        let now = (self.clock)();
+        let now = self.clock.as_ref().map_or_else(UnixTime::now, |clock| clock());
         let crls = self.crls.as_refs();
         let revocation = self.crls.options(&crls, self.crls.policy.depth);
         let path = end_entity
@@ -95,6 +97,25 @@ impl PeerVerifier for ChainVerifier {
 
     fn wants_ocsp_response(&self) -> bool {
         self.ocsp != OcspPolicy::Ignore
+    }
+
+    /// A verifier with a clock of its own is like no other. New revocation lists make a new rule, so
+    /// that whom they revoke cannot resume a session from before.
+    fn session_context(&self) -> Option<Vec<u8>> {
+        if self.clock.is_some() {
+            return None;
+        }
+        let roots = self.roots.iter().map(|root| {
+            let constraints = root.name_constraints.as_ref().map_or(&[][..], |constraints| constraints);
+            Context::new("root").with(&root.subject).with(&root.subject_public_key_info).with(constraints).finish()
+        });
+        let algorithms = self.algorithms.iter().map(|algorithm| {
+            let context = Context::new("algorithm").with(algorithm.public_key_alg_id());
+            context.with(algorithm.signature_alg_id()).finish()
+        });
+        let policies = format!("{:?} {:?}", self.crls.policy, self.ocsp);
+        let context = Context::new("chain").with_set(roots).with_set(algorithms).with_set(self.crls.hashes());
+        Some(context.with(policies).finish())
     }
 
     /// The subjects of the roots, each once, in the order in which they were given.

@@ -9,6 +9,7 @@ use der::asn1::AnyRef;
 use der::{Decode, Reader, SliceReader};
 use gramseal_proto::{CertificateFault, CrlFault};
 use pki_types::CertificateRevocationListDer;
+use sha2::{Digest, Sha256};
 use webpki::{
     CertRevocationList, Error, ExpirationPolicy, OwnedCertRevocationList, RevocationCheckDepth, RevocationOptions,
     RevocationOptionsBuilder, UnknownStatusPolicy,
@@ -68,13 +69,18 @@ pub enum Outdated {
 #[derive(Default, Clone)]
 pub(crate) struct Crls {
     /// Those issued last come first: `rustls-webpki` asks the first that covers a certificate.
-    lists: Vec<(Issued, Arc<CertRevocationList<'static>>)>,
+    lists: Vec<List>,
     pub(crate) policy: CrlPolicy,
 }
 
-/// `thisUpdate` in seconds since 1970; none if it is encoded in a way that only `rustls-webpki`
-/// reads.
-type Issued = Option<u64>;
+#[derive(Clone)]
+struct List {
+    /// `thisUpdate` in seconds since 1970; none if it is encoded in a way that only `rustls-webpki`
+    /// reads.
+    issued: Option<u64>,
+    hash: [u8; 32],
+    content: Arc<CertRevocationList<'static>>,
+}
 
 impl Crls {
     /// Adds `crls`, of which there must be one at least.
@@ -84,14 +90,15 @@ impl Crls {
     ) -> Result<(), CrlError> {
         let before = self.lists.len();
         for (index, crl) in crls.into_iter().enumerate() {
-            let list = OwnedCertRevocationList::from_der(&crl).map_err(|error| CrlError::new(index, &error))?;
-            self.lists.push((issued(&crl).ok(), Arc::new(list.into())));
+            let content = OwnedCertRevocationList::from_der(&crl).map_err(|error| CrlError::new(index, &error))?;
+            let (issued, hash) = (issued(&crl).ok(), Sha256::digest(&crl).into());
+            self.lists.push(List { issued, hash, content: Arc::new(content.into()) });
         }
         if self.lists.len() == before {
             return Err(CrlError::None);
         }
         // Stable, so that among equals the caller's order decides.
-        self.lists.sort_by_key(|(issued, _)| core::cmp::Reverse(*issued));
+        self.lists.sort_by_key(|list| core::cmp::Reverse(list.issued));
         Ok(())
     }
 
@@ -99,9 +106,14 @@ impl Crls {
         self.lists.len()
     }
 
+    /// Hashes of the lists.
+    pub(crate) fn hashes(&self) -> impl Iterator<Item = &[u8; 32]> {
+        self.lists.iter().map(|list| &list.hash)
+    }
+
     /// The lists as [`options`](Self::options) wants them.
     pub(crate) fn as_refs(&self) -> Vec<&CertRevocationList<'static>> {
-        self.lists.iter().map(|(_, list)| &**list).collect()
+        self.lists.iter().map(|list| &*list.content).collect()
     }
 
     /// What to ask of `rustls-webpki`: nothing if there are no lists.

@@ -4,6 +4,7 @@ use gramseal_proto::CertificateFault;
 use gramseal_proto::config::{PeerCredential, PeerVerified, PeerVerifier, Presented, Verdict};
 use gramseal_proto::crypto::Deferrable;
 
+use crate::context::Context;
 use crate::key::public_key_of;
 
 /// Accepts every peer whose certificate can be read.
@@ -22,5 +23,9 @@ impl PeerVerifier for AcceptAnyCertificate {
             PeerCredential::RawPublicKey(_) => Err(CertificateFault::Unsupported),
         };
         key.map(PeerVerified::assertion).into()
+    }
+
+    fn session_context(&self) -> Option<Vec<u8>> {
+        Some(Context::new("any").finish())
     }
 }

@@ -9,6 +9,7 @@ use gramseal_proto::crypto::Deferrable;
 use pki_types::{CertificateDer, SubjectPublicKeyInfoDer};
 use sha2::{Digest, Sha256};
 
+use crate::context::Context;
 use crate::key::public_key_of;
 
 /// Bytes of a SHA-256 hash.
@@ -166,6 +167,10 @@ impl FingerprintVerifier {
 impl PeerVerifier for FingerprintVerifier {
     fn verify(&self, presented: &Presented<'_>) -> Deferrable<Verdict> {
         self.check(presented).into()
+    }
+
+    fn session_context(&self) -> Option<Vec<u8>> {
+        Some(Context::new("fingerprints").with_set(self.allowed.iter().map(Fingerprint::as_bytes)).finish())
     }
 }
 

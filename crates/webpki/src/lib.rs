@@ -21,6 +21,7 @@
 
 mod builder;
 mod chain;
+mod context;
 mod crl;
 pub mod dangerous;
 mod describe;

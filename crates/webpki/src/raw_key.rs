@@ -7,6 +7,7 @@ use gramseal_proto::config::{PeerCredential, PeerVerified, PeerVerifier, Present
 use gramseal_proto::crypto::Deferrable;
 use gramseal_proto::wire::CertificateType;
 
+use crate::context::Context;
 use crate::fingerprint::Fingerprint;
 use crate::key::public_key_of_raw;
 
@@ -68,6 +69,14 @@ impl PeerVerifier for RawPublicKeyVerifier {
 
     fn wants_ocsp_response(&self) -> bool {
         self.certificates.as_ref().is_some_and(|verifier| verifier.wants_ocsp_response())
+    }
+
+    fn session_context(&self) -> Option<Vec<u8>> {
+        let context = Context::new("raw keys").with_set(self.allowed.iter().map(Fingerprint::as_bytes));
+        match &self.certificates {
+            Some(verifier) => Some(context.with(verifier.session_context()?).finish()),
+            None => Some(context.finish()),
+        }
     }
 
     fn authorities(&self) -> &[Vec<u8>] {
