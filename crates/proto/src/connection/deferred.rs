@@ -6,7 +6,7 @@
 
 use alloc::vec::Vec;
 
-use super::Connection;
+use super::{Connection, Phase};
 use crate::handshake::{Deferred, Settled, State, Ticket, Work};
 use crate::time::Instant;
 
@@ -37,9 +37,10 @@ impl Connection {
     }
 
     /// Goes on with the handshake after what [`poll_deferred`](Self::poll_deferred) gave is done. Of
-    /// another connection, or after this one has failed, it changes nothing.
+    /// another connection, or after this one has ended, it changes nothing.
     pub fn handle_deferred(&mut self, now: Instant, settled: Settled) {
-        let Some(handshake) = &mut self.handshake else { return };
+        let phase = self.phase;
+        let Some(handshake) = self.handshake.as_mut().filter(|_| phase != Phase::Closed) else { return };
         let Some(deferral) = handshake.deferral.take() else { return };
         let Some(outcome) = settled.outcome_for(&deferral.ticket) else {
             handshake.deferral = Some(deferral);

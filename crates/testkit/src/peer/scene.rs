@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gramseal_proto::config::{ClientConfig, ServerConfig};
-use gramseal_proto::{CloseReason, Connection, Event, FirstHello, Instant};
+use gramseal_proto::{CloseReason, Connection, Event, FirstHello, Instant, Settled};
 use gramseal_wire::{HandshakeType, MessageSeq, SequenceNumber};
 use pki_types::ServerName;
 
@@ -92,6 +92,12 @@ impl Scene {
             self.received.extend(payloads.map(|payload| payload.to_vec()));
             self.drain();
         }
+    }
+
+    /// Tells the connection under test what it waited for.
+    pub fn settle(&mut self, settled: Settled) {
+        self.connection.handle_deferred(self.now, settled);
+        self.drain();
     }
 
     /// Closes the connection under test and lets it say so.
