@@ -21,6 +21,11 @@ impl Fields {
         self.0.push((ty, content.to_vec()));
     }
 
+    /// The content of the first extension of this type.
+    pub(crate) fn get(&self, ty: ExtensionType) -> Option<Vec<u8>> {
+        self.0.iter().find(|(other, _)| *other == ty).map(|(_, content)| content.clone())
+    }
+
     pub(crate) fn replace(&mut self, ty: ExtensionType, content: &[u8]) {
         self.remove(ty);
         self.push(ty, content);

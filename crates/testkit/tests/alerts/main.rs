@@ -1,6 +1,8 @@
 //! What a peer can get wrong in a handshake: the error on this side, and the alert on the wire.
 
+mod choice;
 mod client;
+mod credentials;
 mod extensions;
 mod finite_field;
 mod hello;
