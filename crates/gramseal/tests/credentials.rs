@@ -6,6 +6,8 @@ mod common;
 use std::sync::Arc;
 
 use common::*;
+use gramseal::pki_types::UnixTime;
+use gramseal::proto::session::{ClientSessionCache, ServerSessionCache};
 use gramseal::proto::wire::AlertDescription;
 use gramseal::proto::{CertificateFault, CrlFault, Error, Incompatible, OcspFault};
 use gramseal::trust::{self, TrustError};
@@ -20,8 +22,13 @@ use gramseal_testkit::pki::{
 
 /// Trust in the root of `pki`, less what `crl` revokes.
 fn with_crl(pki: &TestPki, crl: &Crl<'_>) -> Arc<dyn PeerVerifier> {
+    with_list(pki, &pki.crl_pem(crl))
+}
+
+/// The same for a list in PEM.
+fn with_list(pki: &TestPki, list: &str) -> Arc<dyn PeerVerifier> {
     let chain = trust::chain().with_roots([pki.root()]).unwrap();
-    let lists = trust::crls_from_pem(pki.crl_pem(crl).as_bytes()).unwrap();
+    let lists = trust::crls_from_pem(list.as_bytes()).unwrap();
     Arc::new(chain.with_crls(lists).unwrap().build().unwrap())
 }
 
@@ -78,6 +85,39 @@ async fn a_client_revoked_by_a_list_is_refused() {
 fn assert_refused_with(side: Result<Connection, ConnectError>, alert: AlertDescription) {
     let Err(ConnectError::Failed(Error::AlertReceived(received))) = side else { panic!("{side:?}") };
     assert_eq!(received.description, alert);
+}
+
+#[tokio::test] // RFC 5246 §7.3: nobody shows a certificate again when a session is resumed.
+async fn whom_a_new_list_revokes_cannot_resume() {
+    let pki = TestPki::new();
+    let (server_shown, client_shown) = (pki.server(NAME), pki.client("client.test"));
+    let client_store = Arc::new(ClientSessionCache::new(10, 10_000, UnixTime::now));
+    let server_store = Arc::new(ServerSessionCache::new(10, 10_000, UnixTime::now));
+    // New configurations each time, as after a restart.
+    let client = |list: &str| {
+        let builder = ClientConfig::builder(provider(), with_list(&pki, list)).with_identity(identity(&client_shown));
+        builder.with_session_store(client_store.clone()).build().unwrap()
+    };
+    let server = |list: &str| {
+        let auth = ClientAuth::Required(with_list(&pki, list));
+        let builder = ServerConfig::builder(provider(), identity(&server_shown)).with_client_auth(auth);
+        builder.with_session_store(server_store.clone()).build().unwrap()
+    };
+    let nobody = pki.crl_pem(&Crl::new(&[]));
+    for resumed in [false, true, true] {
+        let (ours, theirs) = handshake(client(&nobody), server(&nobody)).await;
+        assert_eq!((ours.unwrap().negotiated().resumed, theirs.unwrap().negotiated().resumed), (resumed, resumed));
+    }
+
+    let revoked = |side: &Result<Connection, ConnectError>| {
+        matches!(side, Err(ConnectError::Failed(Error::Certificate(CertificateFault::Revoked))))
+    };
+    let without_client = pki.crl_pem(&Crl::new(&[client_shown.end_entity()]));
+    let (_, theirs) = handshake(client(&nobody), server(&without_client)).await;
+    assert!(revoked(&theirs), "{theirs:?}");
+    let without_server = pki.crl_pem(&Crl::new(&[server_shown.end_entity()]));
+    let (ours, _) = handshake(client(&without_server), server(&nobody)).await;
+    assert!(revoked(&ours), "{ours:?}");
 }
 
 /// Trust in the root of `pki`, for servers that staple a good OCSP response.
