@@ -33,20 +33,21 @@ impl UsageLimits {
     /// The limits of an algorithm in DTLS 1.2.
     ///
     /// They are those of 1.3 except that RFC 9325 §4.4 allows 2^28 forgeries with GCM in 1.2 where
-    /// RFC 9147 §4.5.3 allows 2^36. CCM_8 has no limit there, because the one that would keep the
-    /// usual margin (2^7) lets anybody end a connection; with that of CCM a forgery succeeds with a
-    /// chance of 2^-40.5 in a key's whole life.
+    /// RFC 9147 §4.5.3 allows 2^36. For CCM_8 it leaves the limit to us, because the one that would
+    /// keep the usual margin (2^7) lets anybody end a connection. With 2^20 a forgery succeeds with
+    /// a chance of 2^-44 in a key's whole life, and who only wants to end the connection has to send
+    /// a million records that look right.
     pub(crate) const fn dtls12(algorithm: AeadAlgorithm) -> Self {
         match algorithm {
             AeadAlgorithm::Aes128Gcm | AeadAlgorithm::Aes256Gcm => {
                 Self { sealed_blocks: TWO_POW_24_5 * FULL_SIZE_BLOCKS, failed_opens: 1 << 28 }
             }
             AeadAlgorithm::ChaCha20Poly1305 => Self { sealed_blocks: u64::MAX, failed_opens: 1 << 36 },
-            AeadAlgorithm::Aes128Ccm
-            | AeadAlgorithm::Aes256Ccm
-            | AeadAlgorithm::Aes128Ccm8
-            | AeadAlgorithm::Aes256Ccm8 => {
+            AeadAlgorithm::Aes128Ccm | AeadAlgorithm::Aes256Ccm => {
                 Self { sealed_blocks: (1 << 23) * FULL_SIZE_BLOCKS, failed_opens: TWO_POW_23_5 }
+            }
+            AeadAlgorithm::Aes128Ccm8 | AeadAlgorithm::Aes256Ccm8 => {
+                Self { sealed_blocks: (1 << 23) * FULL_SIZE_BLOCKS, failed_opens: 1 << 20 }
             }
         }
     }
@@ -77,5 +78,6 @@ mod tests {
         assert_eq!(failed(AeadAlgorithm::Aes256Gcm), 1 << 28);
         assert_eq!(failed(AeadAlgorithm::ChaCha20Poly1305), 1 << 36);
         assert_eq!(failed(AeadAlgorithm::Aes128Ccm), 11_863_283);
+        assert_eq!(failed(AeadAlgorithm::Aes128Ccm8), 1 << 20);
     }
 }
