@@ -86,8 +86,9 @@ impl Suite12 {
         SUITES_12.iter().find(|suite| suite.id == id)
     }
 
-    /// Whether its tags are too short to be allowed unasked (RFC 9325 §4.2).
-    pub(crate) fn has_short_tags(&self) -> bool {
-        self.aead.tag_len() < 16
+    /// Whether it is only used where it is named: for its short tags (RFC 9325 §4.2), or because
+    /// whoever learns its key later can read what was recorded (RFC 9257 §4.2).
+    pub(crate) fn must_be_named(&self) -> bool {
+        self.aead.tag_len() < 16 || self.key_exchange == KeyExchange::Psk
     }
 }

@@ -11,6 +11,16 @@ use gramseal_testkit::sim::{Pair, Side, Sim};
 
 const PLAIN: CipherSuite = CipherSuite::TLS_PSK_WITH_AES_128_GCM_SHA256;
 
+/// Suites with the group that a handshake comes to.
+const SUITES: [(CipherSuite, Option<NamedGroup>); 6] = [
+    (PLAIN, None),
+    (CipherSuite::TLS_PSK_WITH_AES_256_GCM_SHA384, None),
+    (CipherSuite::TLS_PSK_WITH_CHACHA20_POLY1305_SHA256, None),
+    (CipherSuite::TLS_ECDHE_PSK_WITH_AES_128_GCM_SHA256, Some(NamedGroup::X25519)),
+    (CipherSuite::TLS_ECDHE_PSK_WITH_AES_256_GCM_SHA384, Some(NamedGroup::X25519)),
+    (CipherSuite::TLS_ECDHE_PSK_WITH_CHACHA20_POLY1305_SHA256, Some(NamedGroup::X25519)),
+];
+
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(gramseal_aws_lc::provider())
 }
@@ -23,8 +33,10 @@ fn client(suite: CipherSuite, psk: Psk) -> ClientConfig {
     ClientConfig::psk_builder(provider(), psk).with_cipher_suites(&[suite]).build().expect("a client")
 }
 
+/// A server that takes every suite with a key that aws-lc has, also those without ECDHE.
 fn server(psks: impl PskLookup + 'static) -> ServerConfig {
-    ServerConfig::psk_builder(provider(), Arc::new(psks)).build().expect("a server")
+    let suites = SUITES.map(|(suite, _)| suite);
+    ServerConfig::psk_builder(provider(), Arc::new(psks)).with_cipher_suites(&suites).build().expect("a server")
 }
 
 fn connect(client: ClientConfig, server: ServerConfig) -> (Sim, Pair) {
@@ -37,15 +49,7 @@ fn connect(client: ClientConfig, server: ServerConfig) -> (Sim, Pair) {
 
 #[test] // RFC 4279 §2, RFC 5487 §2, RFC 8442 §3, RFC 7905 §2
 fn every_suite_connects_and_names_the_identity() {
-    use CipherSuite as C;
-    for (suite, group) in [
-        (PLAIN, None),
-        (C::TLS_PSK_WITH_AES_256_GCM_SHA384, None),
-        (C::TLS_PSK_WITH_CHACHA20_POLY1305_SHA256, None),
-        (C::TLS_ECDHE_PSK_WITH_AES_128_GCM_SHA256, Some(NamedGroup::X25519)),
-        (C::TLS_ECDHE_PSK_WITH_AES_256_GCM_SHA384, Some(NamedGroup::X25519)),
-        (C::TLS_ECDHE_PSK_WITH_CHACHA20_POLY1305_SHA256, Some(NamedGroup::X25519)),
-    ] {
+    for (suite, group) in SUITES {
         let psks = vec![psk("other", 1), psk("sensor \0 7", 2)];
         let (sim, pair) = connect(client(suite, psk("sensor \0 7", 2)), server(psks));
         for side in Side::BOTH {
@@ -65,8 +69,8 @@ fn a_provider_without_groups_and_signatures_is_enough_for_plain_keys() {
         provider.verifiers.clear();
         Arc::new(provider)
     };
-    let client = ClientConfig::psk_builder(bare(), psk("a", 1));
-    let server = ServerConfig::psk_builder(bare(), Arc::new(vec![psk("a", 1)]));
+    let client = ClientConfig::psk_builder(bare(), psk("a", 1)).with_cipher_suites(&[PLAIN]);
+    let server = ServerConfig::psk_builder(bare(), Arc::new(vec![psk("a", 1)])).with_cipher_suites(&[PLAIN]);
     let (sim, pair) = connect(client.build().expect("a client"), server.build().expect("a server"));
     let negotiated = sim.connection(pair, Side::Server).and_then(Connection::negotiated).expect("connected");
     assert_eq!((negotiated.cipher_suite, negotiated.group), (PLAIN, None));
@@ -140,7 +144,7 @@ fn what_cannot_work_is_refused_when_it_is_configured() {
 }
 
 #[test] // RFC 6655 §6.1, RFC 9325 §4.2
-fn suites_with_short_tags_have_to_be_asked_for() {
+fn suites_with_short_tags_have_to_be_named() {
     let with_ccm = || {
         let mut provider = gramseal_aws_lc::provider();
         provider.aeads.extend(gramseal_rustcrypto::ccm_aeads());
@@ -170,7 +174,22 @@ fn a_plain_psk_handshake_needs_no_group_in_common() {
         .expect("a client");
     let server = ServerConfig::psk_builder(provider(), Arc::new(vec![psk("a", 1)]))
         .with_groups(&[NamedGroup::X25519])
+        .with_cipher_suites(&[PLAIN])
         .build()
         .expect("a server");
     connect(client, server);
+}
+
+#[test] // RFC 9257 §4.2: these modes have no forward secrecy
+fn suites_with_a_key_alone_have_to_be_named() {
+    for (named, connects) in [(false, false), (true, true)] {
+        let mut server = ServerConfig::psk_builder(provider(), Arc::new(vec![psk("a", 1)]));
+        if named {
+            server = server.with_cipher_suites(&[PLAIN]);
+        }
+        let mut sim = Sim::new(1);
+        let pair = sim.connect(client(PLAIN, psk("a", 1)), server.build().expect("a server"));
+        sim.run_for(Duration::from_secs(5));
+        assert_eq!(sim.connected(pair), connects);
+    }
 }

@@ -138,7 +138,7 @@ impl Common {
     }
 
     fn finish_suites(&mut self, allowed: Option<Vec<CipherSuite>>, means: Means) -> Result<(), ConfigError> {
-        let unasked = |suite: &&Suite12| self.can_use(suite, means) && !suite.has_short_tags();
+        let unasked = |suite: &&Suite12| self.can_use(suite, means) && !suite.must_be_named();
         self.suites = allowed.unwrap_or_else(|| SUITES_12.iter().filter(unasked).map(|suite| suite.id).collect());
         let unusable = |id: &&CipherSuite| !Suite12::find(**id).is_some_and(|suite| self.can_use(suite, means));
         match self.suites.iter().find(unusable) {
@@ -199,9 +199,10 @@ macro_rules! common_setters {
             self
         }
 
-        /// The cipher suites to allow, most preferred first. Default: all that the provider has but
-        /// those with 8-byte tags, and those of [`LegacySuites`]($crate::config::LegacySuites) only if
-        /// they are allowed.
+        /// The cipher suites to allow, most preferred first. Default: all that the provider has, but
+        /// those with 8-byte tags or with a pre-shared key alone, which has no forward secrecy, only
+        /// where they are named here, and those of [`LegacySuites`]($crate::config::LegacySuites) only
+        /// if they are allowed.
         pub fn with_cipher_suites(mut self, suites: &[gramseal_wire::CipherSuite]) -> Self {
             self.allowed.suites = Some(suites.to_vec());
             self

@@ -156,7 +156,9 @@ impl Kind {
         }
         let mut builder = match self.psk {
             None => null::server_config(!seed, identity),
-            Some(_) => ServerConfig::psk_builder(null::provider(!seed), Arc::new(vec![psk()])),
+            Some(suite) => {
+                ServerConfig::psk_builder(null::provider(!seed), Arc::new(vec![psk()])).with_cipher_suites(&[suite])
+            }
         };
         builder = builder.with_transport(self.transport(timeout));
         if self.client_auth {
