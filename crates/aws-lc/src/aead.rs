@@ -2,29 +2,43 @@
 //!
 //! Nonces are the caller's: the record layer derives them from record numbers.
 
+use aws_lc_rs::aead::quic::{self, HeaderProtectionKey};
 use aws_lc_rs::aead::{self, Aad, LessSafeKey, Nonce, UnboundKey};
-use gramseal_proto::crypto::{Aead, AeadAlgorithm, AeadKey, CryptoError, NONCE_LEN};
+use gramseal_proto::crypto::{Aead, AeadAlgorithm, AeadKey, CryptoError, MASK_SAMPLE_LEN, MaskKey, NONCE_LEN};
 
 /// AEAD_AES_128_GCM.
-pub static AES_128_GCM: &dyn Aead = &Algorithm(AeadAlgorithm::Aes128Gcm, &aead::AES_128_GCM);
+pub static AES_128_GCM: &dyn Aead =
+    &Algorithm { name: AeadAlgorithm::Aes128Gcm, aead: &aead::AES_128_GCM, mask: &quic::AES_128 };
 
 /// AEAD_AES_256_GCM.
-pub static AES_256_GCM: &dyn Aead = &Algorithm(AeadAlgorithm::Aes256Gcm, &aead::AES_256_GCM);
+pub static AES_256_GCM: &dyn Aead =
+    &Algorithm { name: AeadAlgorithm::Aes256Gcm, aead: &aead::AES_256_GCM, mask: &quic::AES_256 };
 
 /// AEAD_CHACHA20_POLY1305.
-pub static CHACHA20_POLY1305: &dyn Aead = &Algorithm(AeadAlgorithm::ChaCha20Poly1305, &aead::CHACHA20_POLY1305);
+pub static CHACHA20_POLY1305: &dyn Aead =
+    &Algorithm { name: AeadAlgorithm::ChaCha20Poly1305, aead: &aead::CHACHA20_POLY1305, mask: &quic::CHACHA20 };
 
 #[derive(Debug)]
-struct Algorithm(AeadAlgorithm, &'static aead::Algorithm);
+struct Algorithm {
+    name: AeadAlgorithm,
+    aead: &'static aead::Algorithm,
+    /// QUIC masks its packet numbers as DTLS masks record numbers (RFC 9001 §5.4).
+    mask: &'static quic::Algorithm,
+}
 
 impl Aead for Algorithm {
     fn algorithm(&self) -> AeadAlgorithm {
-        self.0
+        self.name
     }
 
     fn key(&self, key: &[u8]) -> Result<Box<dyn AeadKey>, CryptoError> {
-        let key = UnboundKey::new(self.1, key).map_err(|_| CryptoError::new())?;
+        let key = UnboundKey::new(self.aead, key).map_err(|_| CryptoError::new())?;
         Ok(Box::new(Key(LessSafeKey::new(key))))
+    }
+
+    fn mask_key(&self, key: &[u8]) -> Result<Box<dyn MaskKey>, CryptoError> {
+        let key = HeaderProtectionKey::new(self.mask, key).map_err(|_| CryptoError::new())?;
+        Ok(Box::new(Masking(key)))
     }
 }
 
@@ -56,6 +70,15 @@ impl AeadKey for Key {
             .open_in_place_separate_tag(nonce_of(nonce), Aad::from(aad), tag, ciphertext)
             .map_err(|_| CryptoError::new())?;
         Ok(plaintext.len())
+    }
+}
+
+struct Masking(HeaderProtectionKey);
+
+impl MaskKey for Masking {
+    fn mask(&self, sample: &[u8; MASK_SAMPLE_LEN]) -> Result<[u8; 2], CryptoError> {
+        let [first, second, ..] = self.0.new_mask(sample).map_err(|_| CryptoError::new())?;
+        Ok([first, second])
     }
 }
 

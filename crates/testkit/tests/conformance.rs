@@ -43,6 +43,11 @@ macro_rules! suite {
             }
 
             #[test]
+            fn masks() {
+                conformance::masks(&super::$provider());
+            }
+
+            #[test]
             fn hashes() {
                 conformance::hashes(&super::$provider());
             }
@@ -123,6 +128,7 @@ fn fails(check: fn(&CryptoProvider), provider: &CryptoProvider) -> bool {
 fn null_cryptography_does_not_conform() {
     let provider = null::provider(1);
     assert!(fails(conformance::aeads, &provider));
+    assert!(fails(conformance::masks, &provider));
     assert!(fails(conformance::hashes, &provider));
     assert!(fails(conformance::signatures, &provider));
     assert!(fails(conformance::keys, &provider));

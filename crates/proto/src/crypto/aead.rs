@@ -8,6 +8,9 @@ use super::CryptoError;
 /// Bytes in a nonce of every AEAD that DTLS uses.
 pub const NONCE_LEN: usize = 12;
 
+/// Bytes of the ciphertext that the mask of a record number depends on (RFC 9147 §4.2.3).
+pub const MASK_SAMPLE_LEN: usize = 16;
+
 /// The AEAD algorithms of the cipher suites that gramseal knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
@@ -58,6 +61,13 @@ pub trait Aead: Send + Sync + fmt::Debug {
     /// # Errors
     /// If `key` has another length.
     fn key(&self, key: &[u8]) -> Result<Box<dyn AeadKey>, CryptoError>;
+
+    /// Expands `key`, of [`AeadAlgorithm::key_len`] bytes too, to mask record numbers of 1.3 with the
+    /// cipher inside the algorithm (RFC 9147 §4.2.3).
+    ///
+    /// # Errors
+    /// If `key` has another length.
+    fn mask_key(&self, key: &[u8]) -> Result<Box<dyn MaskKey>, CryptoError>;
 }
 
 /// An expanded AEAD key: seals or opens the records of one epoch in one direction.
@@ -84,4 +94,17 @@ pub trait AeadKey: Send + Sync {
     /// # Errors
     /// If the tag is wrong; `in_out` may then hold anything.
     fn open(&self, nonce: [u8; NONCE_LEN], aad: &[u8], in_out: &mut [u8]) -> Result<usize, CryptoError>;
+}
+
+/// An expanded key that masks the record numbers of one epoch in one direction (RFC 9147 §4.2.3).
+pub trait MaskKey: Send + Sync {
+    /// The first bytes of the mask for the record whose ciphertext begins with `sample`, as many as a
+    /// header has of its number at most.
+    ///
+    /// AES encrypts the sample as one block; ChaCha20 takes its first 4 bytes as the block counter,
+    /// little-endian, and the rest as the nonce.
+    ///
+    /// # Errors
+    /// If the provider fails.
+    fn mask(&self, sample: &[u8; MASK_SAMPLE_LEN]) -> Result<[u8; 2], CryptoError>;
 }

@@ -16,7 +16,7 @@ pub(crate) mod test_hash;
 
 use core::fmt;
 
-pub use aead::{Aead, AeadAlgorithm, AeadKey, NONCE_LEN};
+pub use aead::{Aead, AeadAlgorithm, AeadKey, MASK_SAMPLE_LEN, MaskKey, NONCE_LEN};
 pub use deferrable::Deferrable;
 pub use hash::{Digest, Hash, HashAlgorithm, HashContext, HmacKey};
 pub use kx::{ActiveKx, FiniteFieldDh, FiniteFieldExchange, FiniteFieldParams, KxGroup, ParamsRejected, SharedSecret};

@@ -10,6 +10,7 @@ mod aead;
 mod group;
 mod hash;
 mod key;
+mod mask;
 mod signature;
 
 use gramseal_proto::crypto::{AeadAlgorithm, CryptoError, CryptoProvider, HashAlgorithm, PublicKey, SecureRandom};
@@ -20,6 +21,7 @@ pub use aead::aeads;
 pub use group::{finite_field, groups, key_agreement_known_answers};
 pub use hash::hashes;
 pub use key::keys;
+pub use mask::masks;
 pub use signature::{SHORT_RSA_SCHEME, certificate_algorithms, short_rsa_signature, signatures};
 
 /// What every signature of the suite is over.

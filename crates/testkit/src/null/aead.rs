@@ -1,6 +1,6 @@
 //! Stand-ins for every AEAD: a keyed stream and a keyed checksum.
 
-use gramseal_proto::crypto::{Aead, AeadAlgorithm, AeadKey, CryptoError, NONCE_LEN};
+use gramseal_proto::crypto::{Aead, AeadAlgorithm, AeadKey, CryptoError, MASK_SAMPLE_LEN, MaskKey, NONCE_LEN};
 
 use super::mix::Mixer;
 use crate::rng::scramble;
@@ -25,12 +25,35 @@ impl Aead for NullAead {
     }
 
     fn key(&self, key: &[u8]) -> Result<Box<dyn AeadKey>, CryptoError> {
+        let keyed = self.keyed(0, key)?;
+        Ok(Box::new(NullAeadKey { keyed, tag_len: self.0.tag_len() }))
+    }
+
+    fn mask_key(&self, key: &[u8]) -> Result<Box<dyn MaskKey>, CryptoError> {
+        Ok(Box::new(NullMaskKey(self.keyed(0x3000, key)?)))
+    }
+}
+
+impl NullAead {
+    fn keyed(&self, use_of_key: u64, key: &[u8]) -> Result<Mixer, CryptoError> {
         if key.len() != self.0.key_len() {
             return Err(CryptoError::new());
         }
-        let mut keyed = Mixer::new(self.0 as u64);
+        let mut keyed = Mixer::new(use_of_key + self.0 as u64);
         keyed.part(key);
-        Ok(Box::new(NullAeadKey { keyed, tag_len: self.0.tag_len() }))
+        Ok(keyed)
+    }
+}
+
+struct NullMaskKey(Mixer);
+
+impl MaskKey for NullMaskKey {
+    fn mask(&self, sample: &[u8; MASK_SAMPLE_LEN]) -> Result<[u8; 2], CryptoError> {
+        let mut mixer = self.0.clone();
+        mixer.update(sample);
+        let mut mask = [0; 2];
+        mixer.fill(&mut mask);
+        Ok(mask)
     }
 }
 
@@ -125,6 +148,18 @@ mod tests {
             assert!(other.open([7; 12], b"aad", &mut record.clone()).is_err());
             assert!(key.open([7; 12], b"aad", &mut [0; 7]).is_err());
             assert!(aead.key(&[0; 5]).is_err());
+        }
+    }
+
+    #[test]
+    fn masks_depend_on_key_and_sample() {
+        for aead in ALL {
+            let key = |byte| aead.mask_key(&vec![byte; aead.algorithm().key_len()]).unwrap();
+            let mask = key(3).mask(&[7; 16]);
+            assert_eq!(mask, key(3).mask(&[7; 16]));
+            assert_ne!(mask, key(4).mask(&[7; 16]));
+            assert_ne!(mask, key(3).mask(&[8; 16]));
+            assert!(aead.mask_key(&[0; 5]).is_err());
         }
     }
 }
