@@ -13,11 +13,12 @@
 //! } Cookie;
 //! ```
 //!
-//! The MAC covers the whole time step, the peer's address and port, and the hello's version, random
-//! and session id. The other fields that RFC 6347 §4.2.1 suggests may lie beyond the first fragment
-//! of a ClientHello; the random binds a cookie to one handshake without them. `key_id` and
-//! `time_step` save work: a forged cookie costs at most one HMAC for each secret that has the id.
-//! They may be forged, and then the MAC does not fit.
+//! The MAC covers the whole time step, the peer's address and port, and the hello's version and
+//! random. Of the other fields that RFC 6347 §4.2.1 suggests, the lists may lie beyond the first
+//! fragment of a ClientHello, and the session id is not the same in both hellos of every client that
+//! presents a ticket (Mbed TLS 2.28 draws another). The random binds a cookie to one handshake
+//! without them. `key_id` and `time_step` save work: a forged cookie costs at most one HMAC for each
+//! secret that has the id. They may be forged, and then the MAC does not fit.
 
 use alloc::sync::Arc;
 use core::fmt;
@@ -111,15 +112,12 @@ impl Secret {
     }
 
     fn mac(&self, step: u64, peer: SocketAddr, hello: &ClientHelloPrefix<'_>) -> [u8; MAC_LEN] {
-        let session_id_len = u64::try_from(hello.session_id.len()).unwrap_or(u64::MAX);
         let digest = self.key.sign(&[
             MAC_LABEL,
             &step.to_be_bytes(),
             &address_bytes(peer),
             &hello.legacy_version.0.to_be_bytes(),
             &hello.random.0,
-            &session_id_len.to_be_bytes(),
-            hello.session_id,
         ]);
         *digest.as_ref().first_chunk().expect("SHA-256 gives 32 bytes")
     }

@@ -57,15 +57,21 @@ fn a_cookie_is_for_one_hello() {
     let second = proved(&mut endpoint, seconds(0), peer(1), &first);
     let others = [
         HelloShape { random: [8; 32], ..second.clone() },
-        HelloShape { session_id: Vec::from([1]), ..second.clone() },
-        HelloShape { session_id: Vec::from([1, 3]), ..second.clone() },
         HelloShape { version: ProtocolVersion::DTLS1_0, ..second.clone() },
     ];
     for other in &others {
         assert_eq!(outcome(&mut endpoint, seconds(0), peer(1), other), Outcome::Reply);
     }
-    assert_eq!((endpoint.stats().cookies_refused.mismatch, endpoint.entries()), (4, 0));
+    assert_eq!((endpoint.stats().cookies_refused.mismatch, endpoint.entries()), (2, 0));
     offered(&mut endpoint, seconds(0), peer(1), &second);
+}
+
+#[test] // Mbed TLS 2.28 draws one for each hello that has a ticket.
+fn a_client_may_bring_a_cookie_with_another_session_id() {
+    let mut endpoint = server();
+    let first = HelloShape { session_id: Vec::from([1; 32]), ..hello(7) };
+    let second = proved(&mut endpoint, seconds(0), peer(1), &first);
+    offered(&mut endpoint, seconds(0), peer(1), &HelloShape { session_id: Vec::from([2; 32]), ..second });
 }
 
 #[test]
