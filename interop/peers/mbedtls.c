@@ -1,9 +1,10 @@
-/* A peer of the interop tests: DTLS 1.2 with Mbed TLS 2.28, as server or client, for one connection.
+/* A peer of the interop tests: DTLS 1.2 with Mbed TLS 2.28, as server or client.
  *
  *   mbedtls server|client PORT [--option value]...
  *
  * Prints what peers/README.md lists, sends each line of its input as one payload and prints each
- * payload that it receives. */
+ * payload that it receives. A server takes one client after another. A client with `--sessions`
+ * leaves its first connection at once and resumes it. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +20,9 @@
 #include <mbedtls/entropy.h>
 #include <mbedtls/net_sockets.h>
 #include <mbedtls/ssl.h>
+#include <mbedtls/ssl_cache.h>
 #include <mbedtls/ssl_cookie.h>
+#include <mbedtls/ssl_ticket.h>
 #include <mbedtls/timing.h>
 
 #define LABEL "EXPORTER-gramseal-interop"
@@ -27,7 +30,7 @@
 
 struct options {
     int server;
-    const char *port, *suite, *psk, *identity, *ca, *cert, *key, *name, *mtu;
+    const char *port, *suite, *psk, *identity, *ca, *cert, *key, *name, *mtu, *sessions, *srtp, *mki, *max_fragment;
     int cookies;
 };
 
@@ -64,6 +67,10 @@ static struct options parse(int argc, char **argv) {
         else if (!strcmp(option, "--key")) o.key = value;
         else if (!strcmp(option, "--name")) o.name = value;
         else if (!strcmp(option, "--mtu")) o.mtu = value;
+        else if (!strcmp(option, "--sessions")) o.sessions = value;
+        else if (!strcmp(option, "--srtp")) o.srtp = value;
+        else if (!strcmp(option, "--mki")) o.mki = value;
+        else if (!strcmp(option, "--max-fragment")) o.max_fragment = value;
         else if (!strcmp(option, "--cookies")) o.cookies = strcmp(value, "off") != 0;
         else fail(option, 0);
     }
@@ -100,6 +107,39 @@ static size_t from_hex(const char *text, unsigned char *out, size_t room) {
     return length;
 }
 
+/* `--sessions id` or `--sessions ticket`: how a server remembers. */
+static void configure_sessions(mbedtls_ssl_config *config, const struct options *o, mbedtls_ctr_drbg_context *random) {
+    static mbedtls_ssl_cache_context cache;
+    static mbedtls_ssl_ticket_context tickets;
+    int by_ticket = o->sessions && !strcmp(o->sessions, "ticket");
+    if (!o->server) {
+        mbedtls_ssl_conf_session_tickets(config, by_ticket);
+    } else if (by_ticket) {
+        mbedtls_ssl_ticket_init(&tickets);
+        check("tickets", mbedtls_ssl_ticket_setup(&tickets, mbedtls_ctr_drbg_random, random,
+                                                  MBEDTLS_CIPHER_AES_256_GCM, 3600));
+        mbedtls_ssl_conf_session_tickets_cb(config, mbedtls_ssl_ticket_write, mbedtls_ssl_ticket_parse, &tickets);
+    } else if (o->sessions) {
+        mbedtls_ssl_cache_init(&cache);
+        mbedtls_ssl_conf_session_cache(config, &cache, mbedtls_ssl_cache_get, mbedtls_ssl_cache_set);
+    }
+}
+
+/* `--srtp PROFILE`, a number of the registry, and `--max-fragment BYTES`. */
+static void configure_extensions(mbedtls_ssl_config *config, const struct options *o) {
+    static mbedtls_ssl_srtp_profile profiles[] = {MBEDTLS_TLS_SRTP_UNSET, MBEDTLS_TLS_SRTP_UNSET};
+    if (o->srtp) {
+        profiles[0] = (mbedtls_ssl_srtp_profile)atoi(o->srtp);
+        check("profiles", mbedtls_ssl_conf_dtls_srtp_protection_profiles(config, profiles));
+        mbedtls_ssl_conf_srtp_mki_value_supported(config, MBEDTLS_SSL_DTLS_SRTP_MKI_SUPPORTED);
+    }
+    if (o->max_fragment) {
+        unsigned char code = MBEDTLS_SSL_MAX_FRAG_LEN_512;
+        for (int bytes = 512; bytes < atoi(o->max_fragment); bytes *= 2) code++;
+        check("fragment", mbedtls_ssl_conf_max_frag_len(config, code));
+    }
+}
+
 static void configure(mbedtls_ssl_config *config, const struct options *o, struct secrets *secrets) {
     static mbedtls_entropy_context entropy;
     static mbedtls_ctr_drbg_context random;
@@ -124,6 +164,8 @@ static void configure(mbedtls_ssl_config *config, const struct options *o, struc
         if (o->cookies) mbedtls_ssl_conf_dtls_cookies(config, mbedtls_ssl_cookie_write, mbedtls_ssl_cookie_check, &cookies);
         else mbedtls_ssl_conf_dtls_cookies(config, NULL, NULL, NULL);
     }
+    configure_sessions(config, o, &random);
+    configure_extensions(config, o);
     if (o->suite) {
         suites[0] = mbedtls_ssl_get_ciphersuite_id(o->suite);
         if (suites[0] == 0) fail("unknown suite", 0);
@@ -157,23 +199,16 @@ static void print_address(int descriptor) {
 }
 
 /* The handshake; a server starts again for the hello that answers its cookie. */
-static void handshake(mbedtls_ssl_context *ssl, mbedtls_net_context *peer, const struct options *o) {
-    mbedtls_net_context listener;
-    mbedtls_net_init(&listener);
-    mbedtls_net_init(peer);
-    if (o->server) {
-        check("bind", mbedtls_net_bind(&listener, "127.0.0.1", o->port, MBEDTLS_NET_PROTO_UDP));
-        print_address(listener.fd);
-    } else {
-        check("connect", mbedtls_net_connect(peer, "127.0.0.1", o->port, MBEDTLS_NET_PROTO_UDP));
-    }
+static void handshake(mbedtls_ssl_context *ssl, mbedtls_net_context *listener, mbedtls_net_context *peer,
+                      const struct options *o) {
+    if (!o->server) check("connect", mbedtls_net_connect(peer, "127.0.0.1", o->port, MBEDTLS_NET_PROTO_UDP));
     for (;;) {
         if (o->server) {
             unsigned char address[16];
             size_t length;
             mbedtls_net_free(peer);
             check("reset", mbedtls_ssl_session_reset(ssl));
-            check("accept", mbedtls_net_accept(&listener, peer, address, sizeof address, &length));
+            check("accept", mbedtls_net_accept(listener, peer, address, sizeof address, &length));
             check("address", mbedtls_ssl_set_client_transport_id(ssl, address, length));
         }
         mbedtls_ssl_set_bio(ssl, peer, mbedtls_net_send, mbedtls_net_recv, mbedtls_net_recv_timeout);
@@ -183,6 +218,32 @@ static void handshake(mbedtls_ssl_context *ssl, mbedtls_net_context *peer, const
         if (code == 0) return;
         if (code != MBEDTLS_ERR_SSL_HELLO_VERIFY_REQUIRED) fail("HANDSHAKE FAILED", code);
     }
+}
+
+/* Leaves the connection and makes another one of its session. */
+static void resume(mbedtls_ssl_context *ssl, mbedtls_net_context *peer, const struct options *o) {
+    mbedtls_ssl_session session;
+    mbedtls_ssl_session_init(&session);
+    check("session", mbedtls_ssl_get_session(ssl, &session));
+    mbedtls_ssl_close_notify(ssl);
+    mbedtls_net_free(peer);
+    check("reset", mbedtls_ssl_session_reset(ssl));
+    check("session", mbedtls_ssl_set_session(ssl, &session));
+    mbedtls_ssl_session_free(&session);
+    handshake(ssl, NULL, peer, o);
+}
+
+static void report(const mbedtls_ssl_context *ssl, struct secrets *secrets, const struct options *o) {
+    if (!secrets->known) fail("no keys", 0);
+    if (o->srtp) {
+        mbedtls_dtls_srtp_info srtp;
+        mbedtls_ssl_get_dtls_srtp_negotiation_result(ssl, &srtp);
+        printf("SRTP %u %.*s\n", srtp.chosen_dtls_srtp_profile, srtp.mki_len, (const char *)srtp.mki_value);
+    }
+    printf("EXPORTED ");
+    print_hex(secrets->exported, EXPORTED);
+    printf("\nCONNECTED %s %s\n", mbedtls_ssl_get_version(ssl), mbedtls_ssl_get_ciphersuite(ssl));
+    secrets->known = 0;
 }
 
 /* Payloads until the peer closes; the return value says whether there is more to expect. */
@@ -200,20 +261,21 @@ static int print_payloads(mbedtls_ssl_context *ssl) {
     }
 }
 
-static void exchange(mbedtls_ssl_context *ssl, mbedtls_net_context *peer) {
+/* Lines and payloads until either side closes; the return value says whether there may be another connection. */
+static int exchange(mbedtls_ssl_context *ssl, mbedtls_net_context *peer) {
     char line[4096];
     size_t filled = 0;
     struct pollfd both[2] = {{.fd = peer->fd, .events = POLLIN}, {.fd = STDIN_FILENO, .events = POLLIN}};
     mbedtls_net_set_nonblock(peer);
     mbedtls_ssl_set_bio(ssl, peer, mbedtls_net_send, mbedtls_net_recv, NULL);
     for (;;) {
-        if (!print_payloads(ssl)) return;
+        if (!print_payloads(ssl)) return 1;
         poll(both, 2, 100);
         if (!(both[1].revents & (POLLIN | POLLHUP))) continue;
         ssize_t length = read(STDIN_FILENO, line + filled, sizeof line - filled);
         if (length <= 0) {
             mbedtls_ssl_close_notify(ssl);
-            return;
+            return 0;
         }
         filled += (size_t)length;
         for (char *end; (end = memchr(line, '\n', filled)) != NULL;) {
@@ -230,8 +292,9 @@ int main(int argc, char **argv) {
     struct secrets secrets = {.known = 0};
     mbedtls_ssl_config config;
     mbedtls_ssl_context ssl;
-    mbedtls_net_context peer;
+    mbedtls_net_context listener, peer;
     mbedtls_timing_delay_context timer;
+    int another;
 
     setvbuf(stdout, NULL, _IOLBF, 0);
     configure(&config, &o, &secrets);
@@ -240,11 +303,18 @@ int main(int argc, char **argv) {
     mbedtls_ssl_set_timer_cb(&ssl, &timer, mbedtls_timing_set_delay, mbedtls_timing_get_delay);
     if (o.mtu) mbedtls_ssl_set_mtu(&ssl, (uint16_t)atoi(o.mtu));
     if (o.name) check("name", mbedtls_ssl_set_hostname(&ssl, o.name));
-    handshake(&ssl, &peer, &o);
-    if (!secrets.known) fail("no keys", 0);
-    printf("EXPORTED ");
-    print_hex(secrets.exported, EXPORTED);
-    printf("\nCONNECTED %s %s\n", mbedtls_ssl_get_version(&ssl), mbedtls_ssl_get_ciphersuite(&ssl));
-    exchange(&ssl, &peer);
+    if (o.mki) check("MKI", mbedtls_ssl_dtls_srtp_set_mki_value(&ssl, (unsigned char *)o.mki, (uint16_t)strlen(o.mki)));
+    mbedtls_net_init(&listener);
+    mbedtls_net_init(&peer);
+    if (o.server) {
+        check("bind", mbedtls_net_bind(&listener, "127.0.0.1", o.port, MBEDTLS_NET_PROTO_UDP));
+        print_address(listener.fd);
+    }
+    do {
+        handshake(&ssl, &listener, &peer, &o);
+        if (!o.server && o.sessions) resume(&ssl, &peer, &o);
+        report(&ssl, &secrets, &o);
+        another = exchange(&ssl, &peer);
+    } while (o.server && another);
     return 0;
 }

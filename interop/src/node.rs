@@ -191,7 +191,7 @@ impl Node {
     #[must_use]
     pub fn state(&self) -> String {
         let stats = self.connection.as_ref().map(Connection::stats);
-        format!("closed: {:?}\n{stats:?}\n{}", self.closed, self.watch.log())
+        format!("closed: {:?}\n{stats:?}\n{:?}\n{}", self.closed, self.endpoint.stats(), self.watch.log())
     }
 
     /// Works for a while, or until `done`, and says whether it is.
