@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use gramseal::proto::config::Psk;
-use gramseal::proto::wire::{CipherSuite, NamedGroup};
+use gramseal::proto::wire::{CipherSuite, NamedGroup, SrtpProfile};
 use gramseal::webpki::{Fingerprint, ParseFingerprintError};
 
 use crate::names;
@@ -67,6 +67,12 @@ pub(crate) struct CommonArgs {
     /// Application protocol to offer or accept (ALPN, RFC 7301); repeat it for several, most preferred first
     #[arg(long = "alpn", value_name = "PROTO")]
     pub(crate) alpn: Vec<String>,
+
+    /// SRTP protection profile to offer or accept (use_srtp, RFC 5764), by its IANA name or OpenSSL's; repeat it for
+    /// several, most preferred first. The profile agreed on is shown; its keys are not, unless --export asks for
+    /// EXTRACTOR-dtls_srtp
+    #[arg(long = "srtp", value_name = "PROFILE", value_parser = names::srtp_profile)]
+    pub(crate) srtp: Vec<SrtpProfile>,
 
     /// Largest datagram to send, in bytes of UDP payload: 256 to 65507 [default: 1200]
     #[arg(long, value_name = "BYTES")]

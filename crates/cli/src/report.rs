@@ -72,6 +72,7 @@ pub(crate) struct Connected {
     pub(crate) cipher_suite: String,
     pub(crate) group: Option<String>,
     pub(crate) alpn: Option<String>,
+    pub(crate) srtp: Option<String>,
     pub(crate) server_name: Option<String>,
     pub(crate) signature_scheme: Option<String>,
     pub(crate) psk_identity: Option<String>,
@@ -104,6 +105,7 @@ impl Connected {
             cipher_suite: negotiated.cipher_suite.to_string(),
             group: negotiated.group.map(|group| group.to_string()),
             alpn: negotiated.alpn.as_deref().map(printable),
+            srtp: negotiated.srtp.as_ref().map(|srtp| srtp.profile.to_string()),
             server_name: negotiated.server_name.as_deref().map(|name| printable(name.as_bytes())),
             signature_scheme: negotiated.peer_signature_scheme.map(|scheme| scheme.to_string()),
             psk_identity: negotiated.psk_identity.as_deref().map(printable),
@@ -122,6 +124,9 @@ impl fmt::Display for Connected {
         }
         if let Some(alpn) = &self.alpn {
             write!(f, ", alpn {alpn}")?;
+        }
+        if let Some(srtp) = &self.srtp {
+            write!(f, ", srtp {srtp}")?;
         }
         match (&self.peer_identity, &self.peer_raw_public_key, &self.psk_identity) {
             (Some(identity), _, _) => write!(f, ", peer {} {}", identity.subject, identity.fingerprint),

@@ -7,7 +7,7 @@ use gramseal::KeyLogFile;
 use gramseal::proto::config::{
     ClientAuth, ClientConfig, ConfigError, Identity, LegacySuites, PeerVerifier, Psk, ServerConfig, Transport,
 };
-use gramseal::proto::wire::{CipherSuite, NamedGroup};
+use gramseal::proto::wire::{CipherSuite, NamedGroup, SrtpProfile};
 use gramseal::proto::{KeyLog, Trace};
 use gramseal::trust::{self, TrustError};
 use gramseal::webpki::{ChainVerifierBuilder, Fingerprint, OcspPolicy, RawPublicKeyVerifier};
@@ -20,6 +20,7 @@ pub(crate) struct Settings {
     suites: Vec<CipherSuite>,
     groups: Vec<NamedGroup>,
     alpn: Vec<String>,
+    srtp: Vec<SrtpProfile>,
     legacy: LegacySuites,
     pub(crate) transport: Transport,
     pub(crate) key_log: Option<Arc<dyn KeyLog>>,
@@ -32,6 +33,7 @@ macro_rules! apply {
         let settings: &Settings = $settings;
         let mut builder = $builder
             .with_alpn(&settings.alpn)
+            .with_srtp(&settings.srtp)
             .with_legacy_suites(settings.legacy)
             .with_transport(settings.transport.clone());
         if !settings.suites.is_empty() {
@@ -63,6 +65,7 @@ impl Settings {
             suites: common.suites.clone(),
             groups: common.groups.clone(),
             alpn: common.alpn.clone(),
+            srtp: common.srtp.clone(),
             legacy: if common.legacy { LegacySuites::Allowed } else { LegacySuites::Refused },
             transport,
             key_log: key_log(common.keylog.as_deref())?,

@@ -28,6 +28,25 @@ fn datagrams_come_back() {
 }
 
 #[test]
+fn both_sides_say_which_srtp_profile_they_agreed_on() {
+    let server = Server::start("--srtp SRTP_AEAD_AES_256_GCM --srtp SRTP_AES128_CM_HMAC_SHA1_80 --once");
+    let offer = "--srtp SRTP_AES128_CM_SHA1_80 --srtp SRTP_AEAD_AES_128_GCM --export EXTRACTOR-dtls_srtp:60";
+    let output = run(&format!("{} {offer}", server.trusted()));
+    assert!(stderr(&output).contains(", srtp SRTP_AES128_CM_HMAC_SHA1_80"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("export EXTRACTOR-dtls_srtp: "), "{}", stderr(&output));
+    let (lines, _) = server.finish();
+    assert_eq!(event(&lines, "connected")["srtp"], "SRTP_AES128_CM_HMAC_SHA1_80");
+
+    for (profile, why) in
+        [("SRTP_FANCY", "SRTP_AEAD_AES_128_GCM"), ("DOUBLE_AEAD_AES_128_GCM_AEAD_AES_128_GCM", "not supported")]
+    {
+        let output = run(&format!("server --listen 127.0.0.1:0 --srtp {profile}"));
+        assert_eq!(output.status.code(), Some(2));
+        assert!(stderr(&output).contains(why), "{}", stderr(&output));
+    }
+}
+
+#[test]
 fn both_sides_report_in_json_and_export_the_same() {
     let folder = Folder::new();
     let keys = folder.path("keys");
