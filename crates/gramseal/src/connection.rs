@@ -100,7 +100,8 @@ impl Connection {
         }
     }
 
-    /// The longest payload that fits into one datagram, in bytes.
+    /// The longest payload that fits into one datagram, and into the records that the peer takes
+    /// (RFC 8449, RFC 6066 §4), in bytes.
     #[must_use]
     pub fn max_payload(&self) -> usize {
         self.shared().ask(|protocol| protocol.max_payload())

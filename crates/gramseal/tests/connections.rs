@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::*;
+use gramseal::proto::wire::SrtpProfile;
 use gramseal::proto::{AlertReceived, CertificateFault, Error, Incompatible, TimedOut};
 use gramseal::webpki::Fingerprint;
 use gramseal::{
@@ -78,6 +79,27 @@ async fn both_sides_agree_on_what_was_negotiated() {
         client_side.export_keying_material(b"EXPORTER-test", None, &mut keys[0]).unwrap();
         server_side.export_keying_material(b"EXPORTER-test", None, &mut keys[1]).unwrap();
         assert_eq!(keys[0], keys[1]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn both_sides_have_the_same_srtp_keys_and_keep_to_record_limits() {
+    soon(async {
+        let pki = TestPki::new();
+        let profiles = [SrtpProfile::AEAD_AES_128_GCM];
+        let server = server_builder(&pki).with_srtp(&profiles).with_record_size_limit(600).build().unwrap();
+        let config = client_builder(&pki).with_srtp(&profiles).with_record_size_limit(700).build().unwrap();
+        let server = bind(Endpoint::builder().with_server(Arc::new(server))).0;
+        let client = Endpoint::client(LOOPBACK).unwrap();
+        let (client_side, server_side) = pair(&server, &client, Arc::new(config)).await;
+        let (ours, theirs) = (client_side.srtp_keys().unwrap(), server_side.srtp_keys().unwrap());
+        assert_eq!((ours.local().key(), ours.local().salt()), (theirs.peer().key(), theirs.peer().salt()));
+        assert_eq!((ours.peer().key(), ours.peer().salt()), (theirs.local().key(), theirs.local().salt()));
+        assert_eq!(client_side.negotiated().srtp.map(|srtp| srtp.profile), Some(ours.profile()));
+        assert_eq!((client_side.max_payload(), server_side.max_payload()), (600, 700));
+        client_side.send(&[1; 600]).unwrap();
+        assert_eq!(server_side.recv().await.unwrap().unwrap(), vec![1; 600]);
     })
     .await;
 }

@@ -34,7 +34,7 @@ pub enum Discard {
     BadTag,
     /// So many forged records were tried on this key that it opens nothing any more.
     KeyWornOut,
-    /// The record is longer than the protocol allows.
+    /// The record is longer than the protocol allows, or than what was agreed on (RFC 8449).
     Oversized,
     /// Content of this type has no place here at this time.
     UnexpectedContent,
