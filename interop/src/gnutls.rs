@@ -16,6 +16,9 @@ use crate::{Node, Process};
 /// What they would take by themselves, with DTLS 1.2 as the only version.
 const NORMAL: &str = "NORMAL:-VERS-ALL:+VERS-DTLS1.2";
 
+/// What the client says when a full handshake is done.
+const COMPLETED: &str = "- Handshake was completed";
+
 /// A peer in the making.
 #[derive(Debug)]
 pub struct GnuTls {
@@ -120,7 +123,7 @@ impl GnuTls {
 /// # Panics
 /// If not.
 pub fn check_client(node: &mut Node, peer: &mut Process) {
-    check_after(node, peer, "- Handshake was completed");
+    check_after(node, peer, COMPLETED);
 }
 
 /// The same for the second connection of a client with `--resume`.
@@ -147,6 +150,14 @@ pub fn check_server(node: &mut Node, peer: &Process) {
     check::connected(node, peer, |peer| peer.said("FINISHED was queued"));
     check::echo(node, peer, "once");
     key_log(node, peer);
+}
+
+/// With its client: waits until both sides are connected.
+///
+/// # Panics
+/// If that takes too long.
+pub fn connected(node: &mut Node, peer: &Process) {
+    check::connected(node, peer, |peer| peer.said(COMPLETED));
 }
 
 /// With its client and ECDHE_PSK: both took the other's Finished, and both logged the same secret.
