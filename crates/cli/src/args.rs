@@ -162,6 +162,11 @@ pub(crate) struct ServerArgs {
     #[arg(long = "raw-public-key", value_name = "FILE|sha256:HEX")]
     pub(crate) raw_public_keys: Vec<RawPublicKey>,
 
+    /// How many tickets to give each client, to resume its session with (RFC 5077); 0 for none. DTLS 1.2 has one at
+    /// most; clients that know no tickets resume by session id
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub(crate) tickets: u8,
+
     /// Accept a ClientHello without the cookie exchange (RFC 6347 §4.2.1): only where addresses cannot be forged
     #[arg(long)]
     pub(crate) no_cookie: bool,
@@ -206,6 +211,11 @@ pub(crate) struct ClientArgs {
     /// Key to use instead of certificates, and the identity it goes by; the server has to know it too
     #[arg(long, value_name = "IDENTITY:HEXKEY", value_parser = parse_psk, conflicts_with = "TrustArgs")]
     pub(crate) psk: Option<Psk>,
+
+    /// Resume the session in FILE, if there is one with this server, and keep the session there for the next time;
+    /// whoever reads FILE can read the traffic
+    #[arg(long, value_name = "FILE")]
+    pub(crate) resume: Option<PathBuf>,
 
     /// How long to wait for replies at the end of input, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = parse_seconds)]

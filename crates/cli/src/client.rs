@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use gramseal::proto::config::ClientConfig;
 use gramseal::proto::{Error, TimedOut};
+use gramseal::sessions::ClientSessionStore;
 use gramseal::{ConnectError, Connection, Endpoint, SendError};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -18,6 +19,7 @@ use crate::identity;
 use crate::ladder::Side;
 use crate::output::{self, NOTICE, Output};
 use crate::report::{Connected, Counts, Event, Payload};
+use crate::resume::SessionFile;
 use crate::setup::{self, Settings, Trust};
 use crate::trace::LiveTrace;
 
@@ -27,31 +29,50 @@ const HEAD_START: Duration = Duration::from_secs(1);
 const LINES_WAITING: usize = 64;
 
 pub(crate) async fn run(args: ClientArgs, output: Output) -> Result<(), Failure> {
-    let config = configure(&args, output)?;
+    let sessions = args.resume.as_deref().map(SessionFile::open).transpose()?.map(Arc::new);
+    let config = configure(&args, sessions.clone(), output)?;
     let name = args.name.as_deref().unwrap_or(&args.target.host);
     let addresses = resolve(&args.target).await?;
-    let (endpoint, connection) = connect(&addresses, name, &config, output).await?;
+    let connected = connect(&addresses, name, &config, output).await;
+    if let (Err(Failure::Connection { alert: Some(_), .. }), Some(sessions)) = (&connected, &sessions) {
+        // A session that was offered and failed is not offered again; one that nobody answered is.
+        sessions.save()?;
+    }
+    let (endpoint, connection) = connected?;
 
     let connected = Connected::new(&connection, args.common.export.as_ref())?;
     output.status(&Event::Connected(&connected), &connected);
     if let Some(export) = connected.export.as_ref().filter(|_| !output.is_json()) {
         output::note(export);
     }
+    let saved = sessions.as_ref().map(|sessions| sessions.save()).transpose();
     let result = talk(&connection, args.wait, output).await;
     endpoint.close().await;
 
     let peer = connection.peer_addr();
     let counts = Counts::new(&connection.stats());
     output.detail(format_args!("{peer} {counts}"));
+    if result.is_err()
+        && let Some(sessions) = &sessions
+    {
+        // RFC 5246 §7.2.2: the session of a connection that failed is gone by now.
+        sessions.save()?;
+    }
     let reason = result?;
+    saved?;
     if output.is_json() {
         output.status(&Event::Closed { peer, reason, counts }, "");
     }
     Ok(())
 }
 
-fn configure(args: &ClientArgs, output: Output) -> Result<Arc<ClientConfig>, Failure> {
+fn configure(
+    args: &ClientArgs,
+    sessions: Option<Arc<SessionFile>>,
+    output: Output,
+) -> Result<Arc<ClientConfig>, Failure> {
     let mut settings = Settings::new(&args.common)?;
+    settings.session_store = sessions.map(|sessions| sessions as Arc<dyn ClientSessionStore>);
     if args.common.trace {
         settings.trace = Some(Arc::new(LiveTrace { side: Side::Client, output }));
     }

@@ -11,6 +11,7 @@ mod names;
 mod output;
 mod relay;
 mod report;
+mod resume;
 mod server;
 mod setup;
 mod trace;

@@ -74,6 +74,7 @@ pub(crate) struct Connected {
     pub(crate) alpn: Option<String>,
     pub(crate) srtp: Option<String>,
     pub(crate) server_name: Option<String>,
+    pub(crate) resumed: bool,
     pub(crate) signature_scheme: Option<String>,
     pub(crate) psk_identity: Option<String>,
     pub(crate) peer_identity: Option<PeerIdentity>,
@@ -107,6 +108,7 @@ impl Connected {
             alpn: negotiated.alpn.as_deref().map(printable),
             srtp: negotiated.srtp.as_ref().map(|srtp| srtp.profile.to_string()),
             server_name: negotiated.server_name.as_deref().map(|name| printable(name.as_bytes())),
+            resumed: negotiated.resumed,
             signature_scheme: negotiated.peer_signature_scheme.map(|scheme| scheme.to_string()),
             psk_identity: negotiated.psk_identity.as_deref().map(printable),
             peer_identity: PeerIdentity::of(&negotiated),
@@ -127,6 +129,9 @@ impl fmt::Display for Connected {
         }
         if let Some(srtp) = &self.srtp {
             write!(f, ", srtp {srtp}")?;
+        }
+        if self.resumed {
+            f.write_str(", resumed")?;
         }
         match (&self.peer_identity, &self.peer_raw_public_key, &self.psk_identity) {
             (Some(identity), _, _) => write!(f, ", peer {} {}", identity.subject, identity.fingerprint),

@@ -9,6 +9,7 @@ use gramseal::proto::config::{
 };
 use gramseal::proto::wire::{CipherSuite, NamedGroup, SrtpProfile};
 use gramseal::proto::{KeyLog, Trace};
+use gramseal::sessions::{self, ClientSessionStore};
 use gramseal::trust::{self, TrustError};
 use gramseal::webpki::{ChainVerifierBuilder, Fingerprint, OcspPolicy, RawPublicKeyVerifier};
 
@@ -25,6 +26,10 @@ pub(crate) struct Settings {
     pub(crate) transport: Transport,
     pub(crate) key_log: Option<Arc<dyn KeyLog>>,
     pub(crate) trace: Option<Arc<dyn Trace>>,
+    /// Where a client keeps its sessions.
+    pub(crate) session_store: Option<Arc<dyn ClientSessionStore>>,
+    /// Whether a server lets clients resume sessions.
+    pub(crate) resumption: bool,
 }
 
 /// Calls the setters that both builders have.
@@ -70,6 +75,8 @@ impl Settings {
             transport,
             key_log: key_log(common.keylog.as_deref())?,
             trace: None,
+            session_store: None,
+            resumption: false,
         })
     }
 
@@ -81,6 +88,9 @@ impl Settings {
         let mut builder = apply!(self, builder);
         if let Some(identity) = identity {
             builder = builder.with_identity(identity);
+        }
+        if let Some(store) = &self.session_store {
+            builder = builder.with_session_store(Arc::clone(store));
         }
         builder.build().map(Arc::new).map_err(refused)
     }
@@ -97,7 +107,11 @@ impl Settings {
             Some(identity) => ServerConfig::builder(gramseal::provider(), identity).with_psks(Arc::new(psks)),
             None => ServerConfig::psk_builder(gramseal::provider(), Arc::new(psks)),
         };
-        let builder = apply!(self, builder);
+        let mut builder = apply!(self, builder);
+        if self.resumption {
+            let tickets = sessions::ticket_keys().map_err(Failure::connection)?;
+            builder = builder.with_ticket_sealer(tickets).with_session_store(sessions::server_cache());
+        }
         builder.with_client_auth(client_auth).build().map(Arc::new).map_err(refused)
     }
 }

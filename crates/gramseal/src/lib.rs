@@ -74,6 +74,7 @@ mod keylog;
 mod name;
 mod queue;
 mod router;
+pub mod sessions;
 mod shared;
 mod socket;
 mod stats;

@@ -82,6 +82,18 @@ impl Server {
         format!("client {} --fingerprint {} --wait 0.3", self.address, self.fingerprint)
     }
 
+    /// The next line that reports `event`, once there is one.
+    pub(crate) fn next(&mut self, event: &str) -> Value {
+        loop {
+            let mut line = String::new();
+            assert_ne!(self.stdout.read_line(&mut line).expect("standard output is text"), 0, "the server ended");
+            let line = json_lines(&line).remove(0);
+            if line["event"] == event {
+                return line;
+            }
+        }
+    }
+
     /// Waits for the end of a server with `--once`: what it reported, and its exit status.
     pub(crate) fn finish(mut self) -> (Vec<Value>, Option<i32>) {
         let status = (0..600).find_map(|_| {

@@ -1,0 +1,69 @@
+//! `client --resume` and `server --tickets`, over loopback.
+
+#![allow(missing_docs, reason = "a test")]
+
+mod common;
+
+use common::{Folder, Server, event, gramseal, json_lines, run_with_input, stderr, stdout};
+
+/// Connects with this session file; whether the client says that it resumed.
+fn connect(server: &Server, options: &str) -> bool {
+    let output = run_with_input(gramseal(&format!("{} --json {options}", server.trusted())), "hello\n");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    event(&json_lines(stdout(&output)), "connected")["resumed"] == true
+}
+
+#[test]
+fn a_session_is_kept_in_a_file_and_resumed_from_it() {
+    let folder = Folder::new();
+    let file = folder.path("session");
+    let server = Server::start("--echo");
+    let resume = format!("--resume {file}");
+    assert_eq!([(); 3].map(|()| connect(&server, &resume)), [false, true, true]);
+    assert!(!connect(&server, ""), "without the file it is a new session");
+    assert!(!connect(&server, &format!("{resume} --name other.test")), "the session is not for this name");
+
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(&file).expect("there is a file").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "nobody else may read the secret in it");
+    }
+}
+
+#[test]
+fn both_sides_say_that_they_resumed() {
+    let folder = Folder::new();
+    let resume = format!("--resume {}", folder.path("session"));
+    let mut server = Server::start("--echo");
+    let command = format!("{} {resume}", server.trusted());
+    let client = || run_with_input(gramseal(&command), "hello\n");
+    assert!(!stderr(&client()).contains("resumed"));
+    assert_eq!(server.next("connected")["resumed"], false);
+    let output = client();
+    assert_eq!(stdout(&output), "hello\n");
+    assert!(stderr(&output).contains(", resumed, peer localhost"), "{}", stderr(&output));
+    assert_eq!(server.next("connected")["resumed"], true);
+}
+
+#[test]
+fn a_server_without_tickets_resumes_nothing() {
+    let folder = Folder::new();
+    let file = folder.path("session");
+    let server = Server::start("--tickets 0");
+    let resume = format!("--resume {file}");
+    assert_eq!([(); 2].map(|()| connect(&server, &resume)), [false, false]);
+    assert!(!std::fs::exists(&file).expect("it can be looked for"), "there is nothing to keep");
+}
+
+#[test]
+fn a_file_that_holds_no_session_is_refused_and_left_alone() {
+    let folder = Folder::new();
+    for content in ["", "not a session", "\u{1}\u{fe}\u{fd}"] {
+        let file = folder.file("session", content);
+        let output = run_with_input(gramseal(&format!("client localhost:9 --insecure --resume {file}")), "");
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        assert!(stderr(&output).contains(&file) && stderr(&output).contains("session"), "{}", stderr(&output));
+        assert_eq!(std::fs::read(&file).expect("it is there"), content.as_bytes());
+    }
+}

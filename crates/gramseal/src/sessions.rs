@@ -1,0 +1,50 @@
+//! Resumption: where sessions are kept, with sizes that suit most programs.
+//!
+//! Nothing is resumed unless a configuration is given one of these. A resumed handshake is short and
+//! cheap, but it has no key exchange: whoever learns a session's secret can read all connections that
+//! resume it, and who watches the network can tell that they belong together. So it is the caller's
+//! choice; it pays where clients come back often.
+//!
+//! ```no_run
+//! # fn configs(verifier: std::sync::Arc<dyn gramseal::PeerVerifier>, identity: gramseal::Identity)
+//! #     -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+//! use gramseal::{ClientConfig, ServerConfig, provider, sessions};
+//!
+//! let client = ClientConfig::builder(provider(), verifier).with_session_store(sessions::client_cache()).build()?;
+//! let server = ServerConfig::builder(provider(), identity)
+//!     .with_ticket_sealer(sessions::ticket_keys()?)
+//!     .with_session_store(sessions::server_cache())
+//!     .build()?;
+//! # Ok(())
+//! # }
+//! ```
+
+use std::sync::Arc;
+
+pub use gramseal_proto::session::{
+    BadSession, BadTicketKeys, ClientSessionCache, ClientSessionStore, OpenedTicket, ServerSessionCache,
+    ServerSessionStore, Session, TicketKeys, TicketSealer, TicketSecret,
+};
+use pki_types::UnixTime;
+
+/// Sessions of a client with up to 256 servers, in at most 1 MiB of memory, for 24 hours.
+#[must_use]
+pub fn client_cache() -> Arc<ClientSessionCache> {
+    Arc::new(ClientSessionCache::new(256, 1 << 20, UnixTime::now))
+}
+
+/// Up to 10,000 sessions of a server's clients by id, in at most 16 MiB of memory, for 24 hours.
+#[must_use]
+pub fn server_cache() -> Arc<ServerSessionCache> {
+    Arc::new(ServerSessionCache::new(10_000, 16 << 20, UnixTime::now))
+}
+
+/// Tickets for a server's clients, with keys that no other host has and that change every 12 hours; a
+/// session lives as long. The server keeps nothing. Hosts that share tickets use
+/// [`TicketKeys::shared`].
+///
+/// # Errors
+/// If the random source fails.
+pub fn ticket_keys() -> Result<Arc<TicketKeys>, BadTicketKeys> {
+    TicketKeys::random(crate::provider(), UnixTime::now).map(Arc::new)
+}
