@@ -38,7 +38,7 @@ pub fn client(suite: CipherSuite, hint: Option<&str>) -> ClientConfigBuilder {
             ClientConfig::psk_builder(provider(), other).with_psk(psk().for_hint(hint))
         }
     };
-    // Only this suite: those with short tags have to be asked for.
+    // Only this suite: those with short tags, or without ECDHE, have to be asked for.
     config.with_cipher_suites(&[suite])
 }
 

@@ -40,7 +40,7 @@ fn every_suite_as_client() {
 #[test] // RFC 4279 §2, RFC 5489 §2
 fn every_suite_as_server() {
     for_each(&SUITES, |(suite, exchange, aead)| {
-        // Short tags have to be asked for.
+        // Short tags, and keys alone, have to be asked for.
         let config = ServerConfig::psk_builder(provider(), Arc::new(vec![psk::psk()])).with_cipher_suites(&[*suite]);
         let mut node = Node::server(config, CookiePolicy::Required, Weather::default());
         let peer = gnutls::cli(node.local_addr()).suite(exchange, aead);
@@ -59,7 +59,10 @@ fn every_suite_as_server() {
 fn a_wrong_key_or_identity_never_connects() {
     for_each(&[(WRONG_KEY_HEX, IDENTITY), (KEY_HEX, "somebody else")], |(key, identity)| {
         let transport = Transport { handshake_timeout: Duration::from_secs(4), ..Transport::default() };
-        let config = ServerConfig::psk_builder(provider(), Arc::new(vec![psk::psk()])).with_transport(transport);
+        let config = ServerConfig::psk_builder(provider(), Arc::new(vec![psk::psk()]))
+            // Without forward secrecy, a suite has to be asked for.
+            .with_cipher_suites(&[Suite::TLS_PSK_WITH_AES_128_GCM_SHA256])
+            .with_transport(transport);
         let mut node = Node::server(config, CookiePolicy::Required, Weather::default());
         let peer = gnutls::cli(node.local_addr()).suite("PSK", "AES-128-GCM");
         let peer = peer.args(["--pskusername", identity, "--pskkey", key]).start();

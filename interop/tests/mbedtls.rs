@@ -78,7 +78,7 @@ fn every_psk_suite_as_client() {
 fn every_psk_suite_as_server() {
     for_each(&PSK_SUITES, |case| {
         let (suite, name) = *case;
-        // Short tags have to be asked for.
+        // Short tags, and keys alone, have to be asked for.
         let config = our_keys().with_cipher_suites(&[suite]);
         let (mut node, mut peer) = from_mbedtls(config, Weather::default(), |peer| peer.psk().suite(name));
         compiled::check(&mut node, &mut peer);
