@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gramseal_proto::config::{ClientConfig, ConfigError, Psk, PskLookup, ServerConfig};
+use gramseal_proto::config::{ClientAuth, ClientConfig, ConfigError, Psk, PskLookup, ServerConfig};
 use gramseal_proto::crypto::CryptoProvider;
 use gramseal_proto::wire::{CipherSuite, NamedGroup};
 use gramseal_proto::{CloseReason, Connection, Error, TimedOut};
+use gramseal_testkit::null::{self, NullVerifier, ToyKind};
 use gramseal_testkit::sim::{Pair, Side, Sim};
 
 const PLAIN: CipherSuite = CipherSuite::TLS_PSK_WITH_AES_128_GCM_SHA256;
@@ -141,6 +142,24 @@ fn what_cannot_work_is_refused_when_it_is_configured() {
     assert_eq!(server().with_cipher_suites(&[]).build().map(drop), nothing("cipher suite"));
     assert_eq!(client().with_groups(&[]).build().map(drop), nothing("group"));
     assert_eq!(server().with_groups(&[]).build().map(drop), nothing("group"));
+}
+
+#[test] // RFC 4279 §2: where a key authenticates both sides there are no certificates
+fn a_server_that_shows_no_certificate_cannot_ask_for_any() {
+    let verifier = || ClientAuth::Required(Arc::new(NullVerifier::default()));
+    let keys = Arc::new(vec![psk("a", 1)]);
+    let server = ServerConfig::psk_builder(provider(), keys).with_client_auth(verifier()).build();
+    assert_eq!(server.map(drop), Err(ConfigError::ClientAuthWithoutCertificate));
+}
+
+#[test] // RFC 5246 §7.4.4: the list of signatures in CertificateRequest has an entry
+fn a_server_that_can_check_no_signature_cannot_ask_for_certificates() {
+    let identity = null::identity(ToyKind::EcdsaP256, null::SERVER_NAME, 0);
+    let mut provider = (*null::provider(1)).clone();
+    provider.verifiers.clear();
+    let builder = ServerConfig::builder(Arc::new(provider), identity);
+    let server = builder.with_client_auth(ClientAuth::Optional(Arc::new(NullVerifier::default()))).build();
+    assert_eq!(server.map(drop), Err(ConfigError::NothingAllowed("signature scheme")));
 }
 
 #[test] // RFC 6655 §6.1, RFC 9325 §4.2

@@ -44,6 +44,9 @@ pub enum ConfigError {
     NothingAllowed(&'static str),
     /// No allowed cipher suite goes with the private key.
     NoCipherSuiteForKey,
+    /// Clients are only asked for certificates where we show one ourselves, and no allowed cipher
+    /// suite does.
+    ClientAuthWithoutCertificate,
     /// A certificate chain must hold a certificate.
     EmptyCertificateChain,
     /// A key that is to be shown without a certificate must tell its public half.
@@ -75,6 +78,9 @@ impl fmt::Display for ConfigError {
             }
             Self::UnsupportedGroup(group) => write!(f, "the group {group} is not supported"),
             Self::NothingAllowed(what) => write!(f, "no {what} is allowed"),
+            Self::ClientAuthWithoutCertificate => {
+                f.write_str("clients cannot be asked for certificates by a server that shows none")
+            }
             Self::NoCipherSuiteForKey => f.write_str("no allowed cipher suite goes with the private key"),
             Self::EmptyCertificateChain => f.write_str("the certificate chain is empty"),
             Self::NoPublicKey => f.write_str("the private key does not tell its public half"),

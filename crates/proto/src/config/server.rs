@@ -103,7 +103,8 @@ impl ServerConfigBuilder {
         self
     }
 
-    /// Whether and how clients prove who they are with certificates. Default: they do not.
+    /// Whether and how clients prove who they are with certificates. Default: they do not. A client
+    /// with a pre-shared key has proved it by that, and is not asked.
     pub fn with_client_auth(mut self, client_auth: ClientAuth) -> Self {
         self.client_auth = client_auth;
         self
@@ -136,6 +137,15 @@ impl ServerConfigBuilder {
         };
         if !common.suites12().any(serves) {
             return Err(ConfigError::NoCipherSuiteForKey);
+        }
+        if self.client_auth.verifier().is_some() {
+            // RFC 4279 §2: with a pre-shared key clients are not asked.
+            if !common.suites12().any(|suite| suite.auth.is_some() && serves(suite)) {
+                return Err(ConfigError::ClientAuthWithoutCertificate);
+            }
+            if common.verify_schemes().next().is_none() {
+                return Err(ConfigError::NothingAllowed("signature scheme"));
+            }
         }
         let Self { identities, client_auth, psks, session_store, ticket_sealer, .. } = self;
         let sessions = ServerSessions::new(session_store, ticket_sealer, &common, &client_auth)?;
