@@ -25,7 +25,7 @@ use std::time::Duration;
 pub use network::Weather;
 pub use node::Node;
 pub use process::Process;
-pub use setup::{Folder, SERVER_NAME, client, identity, pieces, pki, provider, server, trust};
+pub use setup::{Folder, SERVER_NAME, client, identity, pieces, pki, provider, pure_rust, server, trust};
 pub use watch::{Log, Watch};
 
 /// How long anything may take before a test fails.

@@ -27,6 +27,12 @@ pub fn provider() -> Arc<CryptoProvider> {
     Arc::clone(&PROVIDER)
 }
 
+/// The pure-Rust provider alone, for tests that are about it.
+#[must_use]
+pub fn pure_rust() -> Arc<CryptoProvider> {
+    Arc::new(gramseal_rustcrypto::provider(Arc::new(gramseal_rustcrypto::OsRandom::new())))
+}
+
 /// An ECDSA authority that signs keys of `kind`.
 #[must_use]
 pub fn pki(kind: TestKeyKind) -> TestPki {
