@@ -58,7 +58,7 @@ impl Process {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| {
             let program = command.get_program().display();
-            panic!("`{program}` did not start ({error}): install the Debian package of that name")
+            panic!("`{program}` did not start ({error}): README.md tells its Debian package")
         });
         let stdin = child.stdin.take();
         let stdout = Said::listen(child.stdout.take().expect("stdout is a pipe"));
