@@ -12,10 +12,12 @@ use gramseal_wire::extension::SessionTicket;
 use gramseal_wire::handshake::ClientHello;
 use gramseal_wire::{CipherSuite, ProtocolVersion};
 use pki_types::{IpAddr, ServerName, UnixTime};
+use subtle::ConstantTimeEq;
 
-use super::schedule12::Session12;
+use super::schedule12::{Session12, psk_binding};
 use super::{Negotiated, RecordLimits, limits, select};
 use crate::config::{ClientAuth, ClientConfig, ServerConfig};
+use crate::crypto::CryptoProvider;
 use crate::error::Error;
 use crate::session::{CONTEXT_LEN, Session, TicketSealer};
 use crate::suite::Suite12;
@@ -49,10 +51,10 @@ pub(super) fn find(hello: &ClientHello<'_>, config: &ServerConfig) -> Result<Opt
     let Ok(alpn) = select::alpn(hello, &config.common) else { return Ok(None) };
     let limits = limits::select(hello, &config.common)?;
     let asks = Asks { now, server_name: select::server_name(hello)?, alpn: alpn.as_deref(), limits };
-    let fits = fits_server(&session, &asks, config);
     // RFC 5246 §7.4.1.3: a session keeps its suite.
     let suite = config.common.suites12().find(|suite| suite.id == session.cipher_suite);
-    let suite = suite.filter(|suite| fits && hello.cipher_suites.contains(&suite.id));
+    let suite = suite.filter(|suite| hello.cipher_suites.contains(&suite.id));
+    let suite = suite.filter(|suite| fits_server(&session, suite, &asks, config));
     Ok(suite.map(|suite| Found { session, suite, alpn, by }))
 }
 
@@ -86,7 +88,7 @@ struct Asks<'a> {
 }
 
 /// Whether our settings and the client's wishes are those of the session.
-fn fits_server(session: &Session, asks: &Asks<'_>, config: &ServerConfig) -> bool {
+fn fits_server(session: &Session, suite: &Suite12, asks: &Asks<'_>, config: &ServerConfig) -> bool {
     let same_name = match (&session.server_name, &asks.server_name) {
         // RFC 6066 §3: never under another name.
         (Some(then), Some(now)) => then.eq_ignore_ascii_case(now),
@@ -96,7 +98,10 @@ fn fits_server(session: &Session, asks: &Asks<'_>, config: &ServerConfig) -> boo
     let certified = !session.peer_certificates.is_empty() || session.peer_raw_public_key.is_some();
     let authenticated = certified || session.psk_identity.is_some();
     let enough = authenticated || !matches!(config.client_auth, ClientAuth::Required(_));
-    let known = |identity: &Vec<u8>| config.psks.as_ref().is_some_and(|psks| psks.key(identity).is_some());
+    let same_psk = |identity: &Vec<u8>| {
+        let key = config.psks.as_ref().and_then(|psks| psks.key(identity));
+        key.is_some_and(|key| is_bound_to(session, suite, &key, &config.common.provider))
+    };
     session.version == ProtocolVersion::DTLS1_2
         && config.common.versions.contains(&session.version)
         && !session.is_expired(asks.now)
@@ -105,21 +110,32 @@ fn fits_server(session: &Session, asks: &Asks<'_>, config: &ServerConfig) -> boo
         && session.alpn.as_deref() == asks.alpn
         && enough
         && asks.limits.fit(session)
-        && session.psk_identity.as_ref().is_none_or(known)
+        && session.psk_identity.as_ref().is_none_or(same_psk)
+}
+
+/// Whether `key` is the pre-shared key that authenticated both sides of `session`. One that was
+/// replaced under the same identity may have been stolen: its sessions end with it.
+fn is_bound_to(session: &Session, suite: &Suite12, key: &[u8], provider: &CryptoProvider) -> bool {
+    let hash = provider.hash(suite.hash);
+    let bound = hash.map(|hash| psk_binding(hash, &session.secret, key));
+    matches!((bound, session.psk_binding), (Some(now), Some(then)) if bool::from(now.ct_eq(&then)))
 }
 
 /// Whether a client may offer this session to `server_name`.
 pub(super) fn fits_client(session: &Session, server_name: &str, config: &ClientConfig) -> bool {
     let common = &config.common;
     let named = !session.id.is_empty() || !session.ticket.is_empty();
-    let known = |identity: &Vec<u8>| config.psks.iter().any(|psk| psk.identity() == identity);
+    let Some(suite) = common.suites12().find(|suite| suite.id == session.cipher_suite) else { return false };
+    let same_psk = |identity: &Vec<u8>| {
+        let mut named = config.psks.iter().filter(|psk| psk.identity() == identity);
+        named.any(|psk| is_bound_to(session, suite, psk.key(), &common.provider))
+    };
     named
         && session.version == ProtocolVersion::DTLS1_2
         && common.versions.contains(&session.version)
-        && common.suites12().any(|suite| suite.id == session.cipher_suite)
         && session.server_name.as_deref() == Some(server_name)
         && config.sessions.as_ref().is_some_and(|sessions| session.context == sessions.context)
-        && session.psk_identity.as_ref().is_none_or(known)
+        && session.psk_identity.as_ref().is_none_or(same_psk)
 }
 
 /// By what name a client's store knows a server.
@@ -161,7 +177,8 @@ impl Life {
     }
 }
 
-/// What to remember of a full handshake, before it has an id or a ticket.
+/// What to remember of a full handshake, before it has an id or a ticket and before it is tied to a
+/// pre-shared key.
 pub(super) fn remembered(
     negotiated: &Negotiated,
     secrets: &Session12,
@@ -177,6 +194,7 @@ pub(super) fn remembered(
         server_name: negotiated.server_name.clone(),
         alpn: negotiated.alpn.clone(),
         psk_identity: negotiated.psk_identity.clone(),
+        psk_binding: None,
         peer_certificates: negotiated.peer_certificates.clone(),
         peer_raw_public_key: negotiated.peer_raw_public_key.clone(),
         group: negotiated.group,

@@ -10,7 +10,7 @@ use zeroize::{Zeroize, Zeroizing};
 use super::LoggedSecret;
 use crate::crypto::{AeadAlgorithm, CryptoProvider, Digest, Hash, NONCE_LEN, RecordKeys12};
 use crate::error::{Error, LocalFault};
-use crate::session::Session;
+use crate::session::{PSK_BINDING_LEN, Session};
 use crate::suite::Suite12;
 
 /// Bytes in the `verify_data` of Finished.
@@ -69,6 +69,11 @@ impl Session12 {
         Zeroizing::new(self.master_secret.to_vec())
     }
 
+    /// See [`psk_binding`].
+    pub(super) fn bind_to_psk(&self, key: &[u8]) -> [u8; PSK_BINDING_LEN] {
+        psk_binding(self.hash, &**self.master_secret, key)
+    }
+
     /// The key log's line for this session (RFC 9850 §2).
     pub(super) fn logged(&self) -> LoggedSecret {
         LoggedSecret { label: "CLIENT_RANDOM", client_random: self.randoms.client.0, secret: self.master_secret() }
@@ -122,6 +127,14 @@ impl Session12 {
             None => prf(self.hash, &**self.master_secret, label, &[&client.0, &server.0], out),
         }
     }
+}
+
+/// What ties a session with this master secret to the pre-shared key that authenticated it. The secret
+/// goes in, so that it helps nobody to guess the key who could not without it.
+pub(super) fn psk_binding(hash: &dyn Hash, master_secret: &[u8], key: &[u8]) -> [u8; PSK_BINDING_LEN] {
+    let mut binding = [0; PSK_BINDING_LEN];
+    prf(hash, master_secret, b"gramseal psk binding", &[key], &mut binding);
+    binding
 }
 
 /// Bytes of the nonce that come from the key block.

@@ -25,7 +25,7 @@ mod ticket;
 #[cfg(feature = "std")]
 pub use cache::{ClientSessionCache, ServerSessionCache};
 pub use remembered::{BadSession, CONTEXT_LEN, Session};
-pub(crate) use remembered::{MAX_SESSION_ID_LEN, context};
+pub(crate) use remembered::{MAX_SESSION_ID_LEN, PSK_BINDING_LEN, context};
 pub use store::{ClientSessionStore, OpenedTicket, ServerSessionStore, TicketSealer};
 #[cfg(feature = "std")]
 pub use ticket::{BadTicketKeys, TicketKeys, TicketSecret};

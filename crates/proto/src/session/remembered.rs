@@ -21,7 +21,11 @@ pub(crate) const MAX_SESSION_ID_LEN: usize = 32;
 const MASTER_SECRET_LEN: usize = 48;
 
 /// The first byte of an encoded session. Any change of what follows takes another number.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
+
+/// Bytes in what ties a session to a pre-shared key. Who does not know the key cannot aim at what
+/// fits it, so few are enough, and every byte makes tickets longer.
+pub(crate) const PSK_BINDING_LEN: usize = 8;
 
 /// How far the clocks of hosts that share sessions may be apart, in seconds.
 const CLOCK_SKEW: u64 = 60;
@@ -40,6 +44,8 @@ pub struct Session {
     pub(crate) server_name: Option<String>,
     pub(crate) alpn: Option<Vec<u8>>,
     pub(crate) psk_identity: Option<Vec<u8>>,
+    /// Tells whether a key is the one of `psk_identity`; nobody can compute it without `secret`.
+    pub(crate) psk_binding: Option<[u8; PSK_BINDING_LEN]>,
     pub(crate) peer_certificates: Vec<CertificateDer<'static>>,
     pub(crate) peer_raw_public_key: Option<SubjectPublicKeyInfoDer<'static>>,
     pub(crate) group: Option<NamedGroup>,
@@ -137,6 +143,7 @@ impl Session {
         optional(&mut w, self.server_name.as_ref().map(String::as_bytes));
         optional(&mut w, self.alpn.as_deref());
         optional(&mut w, self.psk_identity.as_deref());
+        optional(&mut w, self.psk_binding.as_ref().map(<[u8; PSK_BINDING_LEN]>::as_slice));
         w.vec24(|w| {
             for certificate in &self.peer_certificates {
                 w.vec24(|w| w.bytes(certificate));
@@ -178,6 +185,10 @@ impl Session {
             },
             alpn: read_optional(&mut r)?.map(<[u8]>::to_vec),
             psk_identity: read_optional(&mut r)?.map(<[u8]>::to_vec),
+            psk_binding: match read_optional(&mut r)? {
+                Some(binding) => Some(binding.try_into().map_err(|_| BadSession::Malformed)?),
+                None => None,
+            },
             peer_certificates: read_certificates(r.vec24()?)?,
             peer_raw_public_key: read_optional(&mut r)?.map(|key| key.to_vec().into()),
             id: r.vec8()?.to_vec(),
@@ -282,6 +293,7 @@ pub(super) mod tests {
             server_name: Some("server.example".into()),
             alpn: Some(b"coap".to_vec()),
             psk_identity: Some(b"me\0".to_vec()),
+            psk_binding: Some([6; PSK_BINDING_LEN]),
             peer_certificates: vec![CertificateDer::from(vec![1; 300]), CertificateDer::from(vec![2; 20])],
             group: Some(NamedGroup::X25519),
             peer_raw_public_key: Some(vec![6; 90].into()),
@@ -299,6 +311,7 @@ pub(super) mod tests {
             server_name: None,
             alpn: None,
             psk_identity: None,
+            psk_binding: None,
             peer_certificates: Vec::new(),
             group: None,
             peer_raw_public_key: None,

@@ -219,6 +219,29 @@ fn a_session_ends_with_the_pre_shared_key_it_came_from() {
     }
 }
 
+#[test]
+fn a_session_ends_when_its_pre_shared_key_is_replaced() {
+    let suite = [CipherSuite::TLS_PSK_WITH_AES_128_GCM_SHA256];
+    for kind in [Resumption::Id, Resumption::Ticket] {
+        // The keys of both sides after the first connection, for which both have key 7.
+        for (ours, theirs, resumed) in [(7, 7, Some(true)), (8, 8, Some(false)), (8, 7, None), (7, 8, None)] {
+            let (stores, mut sim) = (Stores::new(Some(kind)), Sim::new(1));
+            let mut start = |seed, client: u8, server: u8| {
+                let psk = |byte| Psk::new("me", [byte; 16]).expect("good lengths");
+                let client = ClientConfig::psk_builder(null::provider(seed), psk(client)).with_cipher_suites(&suite);
+                let client = stores.client(client).build().expect("a client");
+                let server = ServerConfig::psk_builder(null::provider(seed + 1), Arc::new(vec![psk(server)]));
+                let server = stores.server(server.with_cipher_suites(&suite)).build().expect("a server");
+                let pair = sim.connect(client, server);
+                let connected = sim.run_until(|sim| sim.connected(pair), Duration::from_secs(10));
+                connected.is_ok().then(|| is_resumed(&sim, pair))
+            };
+            assert_eq!(start(1, 7, 7), Some(false));
+            assert_eq!(start(3, ours, theirs), resumed, "{kind:?}: {ours}, {theirs}");
+        }
+    }
+}
+
 /// Says hello with this server name.
 fn say_hello(scene: &mut Scene, name: Option<&str>) {
     let mut body = scene.peer.body_of(HandshakeType::CLIENT_HELLO);

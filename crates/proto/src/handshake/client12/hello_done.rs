@@ -115,10 +115,12 @@ impl ExpectServerHelloDone {
 
     /// The keys are known; what is left is to prove who we are, if we said so.
     fn derive(self, premaster_secret: &[u8], chosen: Option<Chosen>, out: &mut Vec<Action>) -> Result<State, Error> {
-        let context = self.context;
+        let Self { mut context, share, .. } = self;
         let provider = &context.offer.config.common.provider;
         let hash = provider.hash(context.suite.hash).ok_or(LocalFault::MissingAlgorithm)?;
         let session = Session12::extended(hash, premaster_secret, &context.transcript.digest(), context.randoms);
+        let psk = share.hint().and_then(|hint| for_hint(&context.offer.config.psks, hint));
+        context.issued.psk_binding = psk.map(|psk| session.bind_to_psk(psk.key()));
         out.push(Action::LogSecret(session.logged()));
         let keys = session.key_block(context.suite, provider)?;
         let Some(Chosen { identity, scheme }) = chosen else { return finish(context, session, keys, out) };

@@ -23,6 +23,16 @@ pub(super) enum ServerShare {
     EcdhePsk { hint: Vec<u8>, group: NamedGroup, public_key: Vec<u8> },
 }
 
+impl ServerShare {
+    /// Where a pre-shared key authenticates the server: its hint which one.
+    pub(super) fn hint(&self) -> Option<&[u8]> {
+        match self {
+            Self::Psk { hint } | Self::EcdhePsk { hint, .. } => Some(hint),
+            Self::Ecdhe { .. } | Self::Dhe { .. } => None,
+        }
+    }
+}
+
 /// Waits for ServerKeyExchange.
 pub(crate) struct ExpectServerKeyExchange {
     pub(super) context: Context,

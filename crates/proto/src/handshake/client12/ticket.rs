@@ -13,7 +13,7 @@ use crate::handshake::resume::{self, Life};
 use crate::handshake::schedule12::Session12;
 use crate::handshake::{Negotiated, Protection, expect};
 use crate::message::Message;
-use crate::session::Session;
+use crate::session::{PSK_BINDING_LEN, Session};
 
 /// Waits for the ticket that the ServerHello promised; Finished follows.
 pub(crate) enum ExpectNewSessionTicket {
@@ -40,7 +40,7 @@ impl ExpectNewSessionTicket {
     }
 }
 
-/// What the server gave us to resume with.
+/// What the server gave us to resume with, and what else we need for it.
 #[derive(Debug)]
 pub(super) struct Issued {
     session_id: Vec<u8>,
@@ -48,12 +48,21 @@ pub(super) struct Issued {
     ticket: Vec<u8>,
     lifetime_hint: u32,
     max_fragment_length: Option<u16>,
+    /// Once a pre-shared key has authenticated us.
+    pub(super) psk_binding: Option<[u8; PSK_BINDING_LEN]>,
 }
 
 impl Issued {
     /// As far as the ServerHello says.
     pub(super) fn promised(session_id: &[u8], promised: bool, max_fragment_length: Option<u16>) -> Self {
-        Self { session_id: session_id.to_vec(), promised, ticket: Vec::new(), lifetime_hint: 0, max_fragment_length }
+        Self {
+            session_id: session_id.to_vec(),
+            promised,
+            ticket: Vec::new(),
+            lifetime_hint: 0,
+            max_fragment_length,
+            psk_binding: None,
+        }
     }
 
     pub(super) fn is_promised(&self) -> bool {
@@ -71,6 +80,7 @@ impl Issued {
         let life = Life::beginning(sessions.store.now(), sessions.store.lifetime());
         let session = Session {
             server_name: Some(resume::store_name(&offer.name)),
+            psk_binding: self.psk_binding,
             ..resume::remembered(negotiated, secrets, sessions.context, self.max_fragment_length, life)
         };
         self.name(session, offer)

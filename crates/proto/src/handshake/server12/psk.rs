@@ -58,19 +58,24 @@ impl ExpectPskClientKeyExchange {
         let Self { mut context, kx } = self;
         expect(message, HandshakeType::CLIENT_KEY_EXCHANGE, Protection::None)?;
         context.transcript.add(message);
-        let (identity, premaster_secret) = match kx {
+        let (identity, key, premaster_secret) = match kx {
             None => {
                 let exchange = ClientKeyExchangePsk::from_bytes(message.body())?;
-                (exchange.identity, psk::plain(&key(&context, exchange.identity)?)?)
+                let key = key(&context, exchange.identity)?;
+                let premaster_secret = psk::plain(&key)?;
+                (exchange.identity, key, premaster_secret)
             }
             Some(kx) => {
                 let exchange = ClientKeyExchangeEcdhePsk::from_bytes(message.body())?;
                 let secret = kx.complete(exchange.public).map_err(|_| PeerFault::BadKeyShare)?;
-                (exchange.identity, psk::behind(secret.as_ref(), &key(&context, exchange.identity)?)?)
+                let key = key(&context, exchange.identity)?;
+                let premaster_secret = psk::behind(secret.as_ref(), &key)?;
+                (exchange.identity, key, premaster_secret)
             }
         };
         context.negotiated.psk_identity = Some(identity.to_vec());
-        let keyed = Keyed::new(context, &premaster_secret, out)?;
+        let mut keyed = Keyed::new(context, &premaster_secret, out)?;
+        keyed.context.promise.psk_binding = Some(keyed.session.bind_to_psk(&key));
         Ok(State::Finished(ExpectFinished { keyed }))
     }
 }

@@ -12,9 +12,9 @@ use crate::handshake::auth12::PLAINTEXT;
 use crate::handshake::resume::{self, Life, MAX_TICKET_LEN};
 use crate::handshake::schedule12::Session12;
 use crate::handshake::{Action, Negotiated, RecordLimits, Remember};
-use crate::session::{MAX_SESSION_ID_LEN, Session, TicketSealer};
+use crate::session::{MAX_SESSION_ID_LEN, PSK_BINDING_LEN, Session, TicketSealer};
 
-/// What our ServerHello says about resumption.
+/// What our ServerHello says about resumption, and what it will need.
 #[derive(Debug, Default)]
 pub(super) struct Promise {
     /// The id of the new session; empty if it will not be known by one.
@@ -23,6 +23,8 @@ pub(super) struct Promise {
     pub(super) ticket: bool,
     /// What it says of max_fragment_length, in bytes.
     pub(super) max_fragment_length: Option<u16>,
+    /// Once a pre-shared key has authenticated the client.
+    pub(super) psk_binding: Option<[u8; PSK_BINDING_LEN]>,
 }
 
 impl Promise {
@@ -39,7 +41,7 @@ impl Promise {
         } else {
             Vec::new()
         };
-        Ok(Self { session_id, ticket, max_fragment_length: limits.max_fragment_length() })
+        Ok(Self { session_id, ticket, max_fragment_length: limits.max_fragment_length(), psk_binding: None })
     }
 }
 
@@ -51,9 +53,10 @@ pub(super) fn keep_promise(
 ) -> Result<Option<Remember>, Error> {
     let config = context.config.clone();
     let sessions = &config.sessions;
-    let Promise { session_id, ticket, max_fragment_length } = core::mem::take(&mut context.promise);
-    let new = |negotiated: &Negotiated, life| {
-        resume::remembered(negotiated, secrets, sessions.context, max_fragment_length, life)
+    let Promise { session_id, ticket, max_fragment_length, psk_binding } = core::mem::take(&mut context.promise);
+    let new = |negotiated: &Negotiated, life| Session {
+        psk_binding,
+        ..resume::remembered(negotiated, secrets, sessions.context, max_fragment_length, life)
     };
     if let Some(sealer) = sessions.tickets.as_ref().filter(|_| ticket) {
         let session = new(&context.negotiated, Life::beginning(sealer.now(), sealer.lifetime()));
