@@ -5,9 +5,10 @@ use std::hint::black_box;
 use aws_lc_rs::agreement;
 use gramseal_proto::wire::{CipherSuite, NamedGroup};
 
-use crate::pair::{Configs, Key, Pair};
+use crate::pair::{Configs, Key, Pair, Resumption};
 use crate::paired::{Comparison, compare};
 use crate::raw;
+use crate::symmetric::Side;
 
 /// A handshake to measure.
 #[derive(Debug, Clone, Copy)]
@@ -76,6 +77,80 @@ impl Handshake {
         let raw = raw::Handshake::new(self.key, self.raw);
         for _ in 0..count {
             raw.run();
+        }
+    }
+}
+
+/// A handshake without a public-key operation.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Symmetric {
+    /// What tables call it.
+    pub name: &'static str,
+    kind: Kind,
+    raw: [Side; 2],
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Resumed(Resumption),
+    Psk,
+}
+
+/// Bytes of ClientHello and ServerHello.
+const RESUMED: [usize; 2] = [190, 90];
+/// The same with a ticket of 190 bytes.
+const RESUMED_BY_TICKET: [usize; 2] = [380, 90];
+/// ClientHello, ServerHello, ServerHelloDone, ClientKeyExchange.
+const PSK: [usize; 4] = [150, 70, 12, 20];
+
+const fn side(messages: &'static [usize], random: usize) -> Side {
+    Side { messages, random, new_secret: false, ticket: None }
+}
+
+/// All that are measured.
+pub static SYMMETRIC: [Symmetric; 3] = [
+    Symmetric {
+        name: "1.2 resumed by id",
+        kind: Kind::Resumed(Resumption::Id),
+        raw: [side(&RESUMED, 32), side(&RESUMED, 32)],
+    },
+    Symmetric {
+        name: "1.2 resumed by ticket",
+        kind: Kind::Resumed(Resumption::Ticket),
+        raw: [side(&RESUMED_BY_TICKET, 64), Side { ticket: Some(150), ..side(&RESUMED_BY_TICKET, 32) }],
+    },
+    Symmetric {
+        name: "1.2 PSK",
+        kind: Kind::Psk,
+        raw: [Side { new_secret: true, ..side(&PSK, 32) }, Side { new_secret: true, ..side(&PSK, 32) }],
+    },
+];
+
+impl Symmetric {
+    fn configs(&self) -> Configs {
+        match self.kind {
+            Kind::Resumed(resumption) => Configs::resuming(resumption),
+            Kind::Psk => Configs::psk(CipherSuite::TLS_PSK_WITH_AES_128_GCM_SHA256),
+        }
+    }
+
+    /// Measures it.
+    #[must_use]
+    pub fn compare(&self) -> Comparison {
+        let configs = self.configs();
+        let mut datagram = Vec::new();
+        compare(&mut || drop(black_box(Pair::connected(&configs, &mut datagram))), &mut || {
+            self.raw.iter().for_each(|side| black_box(side).run());
+        })
+    }
+
+    /// A profiler's work: does it `count` times.
+    pub fn profile(&self, count: u32) {
+        let configs = self.configs();
+        let mut datagram = Vec::new();
+        for _ in 0..count {
+            black_box(Pair::connected(&configs, &mut datagram));
         }
     }
 }

@@ -10,3 +10,4 @@ pub mod pair;
 pub mod paired;
 pub mod raw;
 pub mod records;
+pub mod symmetric;

@@ -1,6 +1,6 @@
 //! Prints what records and handshakes cost beside the bare cryptography. See README.md.
 
-use gramseal_bench::handshakes::HANDSHAKES;
+use gramseal_bench::handshakes::{HANDSHAKES, SYMMETRIC};
 use gramseal_bench::paired::COLUMNS;
 use gramseal_bench::records::{self, CIPHERS, SIZES};
 
@@ -14,6 +14,9 @@ fn main() {
     }
     println!("\n{:<26}        {COLUMNS}", "handshake, both sides");
     for handshake in &HANDSHAKES {
+        println!("{:<26}        {}", handshake.name, handshake.compare());
+    }
+    for handshake in &SYMMETRIC {
         println!("{:<26}        {}", handshake.name, handshake.compare());
     }
 }

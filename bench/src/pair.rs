@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use gramseal_proto::config::{ClientConfig, Identity, ServerConfig};
+use gramseal_proto::config::{ClientConfig, Identity, Psk, ServerConfig};
 use gramseal_proto::crypto::CryptoProvider;
-use gramseal_proto::pki_types::{PrivatePkcs8KeyDer, ServerName};
+use gramseal_proto::pki_types::{PrivatePkcs8KeyDer, ServerName, UnixTime};
+use gramseal_proto::session::{ClientSessionCache, ServerSessionCache, TicketKeys};
 use gramseal_proto::wire::{CipherSuite, MessageSeq, NamedGroup, SequenceNumber};
 use gramseal_proto::{Connection, FirstHello, Instant};
 use gramseal_webpki::ChainVerifier;
@@ -41,22 +42,15 @@ impl Key {
     }
 }
 
-/// Both sides' configurations; certificates are made anew for each value.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct Configs {
-    client: Arc<ClientConfig>,
-    server: Arc<ServerConfig>,
+/// What both sides are made of: certificates are made anew for each value.
+struct Parts {
+    provider: Arc<CryptoProvider>,
+    verifier: ChainVerifier,
+    identity: Identity,
 }
 
-impl Configs {
-    /// One suite, one group, and a root that signs the server's certificate itself. No client
-    /// certificate; everything else is the default.
-    ///
-    /// # Panics
-    /// If the suite does not go with the key.
-    #[must_use]
-    pub fn new(key: Key, suite: CipherSuite, group: NamedGroup) -> Self {
+impl Parts {
+    fn new(key: Key) -> Self {
         let root_key = key.generate();
         let mut root = CertificateParams::new([]).expect("no names");
         root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -75,9 +69,84 @@ impl Configs {
         let private = PrivatePkcs8KeyDer::from(server_key.serialize_der()).into();
         let private = provider.keys.load(&private).expect("a good key");
         let identity = Identity::new(vec![certificate.der().clone()], private).expect("a chain");
+        Self { provider, verifier, identity }
+    }
+}
+
+/// How a session is resumed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Resumption {
+    /// By session id.
+    Id,
+    /// By ticket.
+    Ticket,
+}
+
+/// Both sides' configurations; certificates are made anew for each value.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Configs {
+    client: Arc<ClientConfig>,
+    server: Arc<ServerConfig>,
+}
+
+impl Configs {
+    /// One suite, one group, and a root that signs the server's certificate itself. No client
+    /// certificate; everything else is the default.
+    ///
+    /// # Panics
+    /// If the suite does not go with the key.
+    #[must_use]
+    pub fn new(key: Key, suite: CipherSuite, group: NamedGroup) -> Self {
+        let Parts { provider, verifier, identity } = Parts::new(key);
         Self {
             client: client(provider.clone(), verifier, suite, group),
             server: server(provider, identity, suite, group),
+        }
+    }
+
+    /// The same, but both sides remember a session of theirs, and each further handshake resumes it.
+    ///
+    /// # Panics
+    /// If the first handshake fails.
+    #[must_use]
+    pub fn resuming(resumption: Resumption) -> Self {
+        let suite = CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256;
+        let Parts { provider, verifier, identity } = Parts::new(Key::EcdsaP256);
+        let client = ClientConfig::builder(provider.clone(), Arc::new(verifier))
+            .with_cipher_suites(&[suite])
+            .with_session_store(Arc::new(ClientSessionCache::new(10, 100_000, UnixTime::now)));
+        let mut server = ServerConfig::builder(provider.clone(), identity).with_cipher_suites(&[suite]);
+        server = match resumption {
+            Resumption::Id => server.with_session_store(Arc::new(ServerSessionCache::new(10, 100_000, UnixTime::now))),
+            Resumption::Ticket => {
+                server.with_ticket_sealer(Arc::new(TicketKeys::random(provider, UnixTime::now).expect("random bytes")))
+            }
+        };
+        let configs = Self {
+            client: Arc::new(client.build().expect("the suite is there")),
+            server: Arc::new(server.build().expect("the suite goes with the key")),
+        };
+        let _full = Pair::connected(&configs, &mut Vec::new());
+        let second = Pair::connected(&configs, &mut Vec::new());
+        assert!(second.server.negotiated().is_some_and(|negotiated| negotiated.resumed), "from now on they resume");
+        configs
+    }
+
+    /// A pre-shared key in place of certificates, and no key exchange.
+    ///
+    /// # Panics
+    /// If the suite has another kind of key exchange.
+    #[must_use]
+    pub fn psk(suite: CipherSuite) -> Self {
+        let provider = Arc::new(gramseal_aws_lc::provider());
+        let psk = Psk::new("client", [7; 16]).expect("good lengths");
+        let client = ClientConfig::psk_builder(provider.clone(), psk.clone()).with_cipher_suites(&[suite]);
+        let server = ServerConfig::psk_builder(provider, Arc::new(vec![psk])).with_cipher_suites(&[suite]);
+        Self {
+            client: Arc::new(client.build().expect("a suite with a pre-shared key")),
+            server: Arc::new(server.build().expect("a suite with a pre-shared key")),
         }
     }
 

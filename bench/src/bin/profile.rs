@@ -1,10 +1,10 @@
 //! Work for a profiler: `profile seal|open [bytes] [count]` or
-//! `profile handshake|raw [index] [count]`.
+//! `profile handshake|symmetric|raw [index] [count]`.
 
 use std::env;
 use std::str::FromStr;
 
-use gramseal_bench::handshakes::HANDSHAKES;
+use gramseal_bench::handshakes::{HANDSHAKES, SYMMETRIC};
 use gramseal_bench::records::{self, CIPHERS};
 
 fn main() {
@@ -17,11 +17,15 @@ fn main() {
             let index: usize = number(arguments.next(), 0);
             HANDSHAKES[index].profile(number(arguments.next(), 1000));
         }
+        "symmetric" => {
+            let index: usize = number(arguments.next(), 0);
+            SYMMETRIC[index].profile(number(arguments.next(), 10_000));
+        }
         "raw" => {
             let index: usize = number(arguments.next(), 0);
             HANDSHAKES[index].profile_raw(number(arguments.next(), 1000));
         }
-        _ => println!("profile seal|open [bytes] [count], or profile handshake|raw [index] [count]"),
+        _ => println!("profile seal|open [bytes] [count], or profile handshake|symmetric|raw [index] [count]"),
     }
 }
 
