@@ -107,7 +107,8 @@ impl Connection {
     }
 
     fn complete(&mut self, established: Established) {
-        let Established { proof, negotiated, session, remember } = established;
+        let Established { proof, negotiated, mut session, remember } = established;
+        session.settle();
         let remembered = remember.and_then(|remember| self.remember(remember));
         self.agreed = Some(Box::new(Agreed { negotiated, session, remembered }));
         self.open_to_application_data(proof);

@@ -8,7 +8,7 @@ use gramseal_wire::Random;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::LoggedSecret;
-use crate::crypto::{AeadAlgorithm, CryptoProvider, Digest, Hash, NONCE_LEN, RecordKeys12};
+use crate::crypto::{AeadAlgorithm, CryptoProvider, Digest, Hash, HmacKey, NONCE_LEN, RecordKeys12};
 use crate::error::{Error, LocalFault};
 use crate::session::{PSK_BINDING_LEN, Session};
 use crate::suite::Suite12;
@@ -42,6 +42,8 @@ pub(crate) struct Session12 {
     /// In a box, because the session moves from state to state: a move would leave a copy behind that
     /// nobody wipes.
     master_secret: Box<Zeroizing<[u8; 48]>>,
+    /// The same, expanded once for all that a handshake derives; dropped with it, as it is larger.
+    expanded: Option<Box<dyn HmacKey>>,
     randoms: Randoms,
 }
 
@@ -54,14 +56,33 @@ impl Session12 {
         randoms: Randoms,
     ) -> Self {
         let mut master_secret = Box::new(Zeroizing::new([0; 48]));
-        prf(hash, premaster_secret, b"extended master secret", &[session_hash.as_ref()], &mut **master_secret);
-        Self { hash, master_secret, randoms }
+        let key = hash.hmac_key(premaster_secret);
+        prf(hash, &*key, b"extended master secret", &[session_hash.as_ref()], &mut **master_secret);
+        Self::new(hash, master_secret, randoms)
     }
 
     /// The session of an earlier connection, for a new one with other randoms (RFC 5246 §F.1.4).
     pub(super) fn resumed(hash: &'static dyn Hash, session: &Session, randoms: Randoms) -> Result<Self, Error> {
         let secret = session.secret.first_chunk::<48>().ok_or(LocalFault::Crypto)?;
-        Ok(Self { hash, master_secret: Box::new(Zeroizing::new(*secret)), randoms })
+        Ok(Self::new(hash, Box::new(Zeroizing::new(*secret)), randoms))
+    }
+
+    fn new(hash: &'static dyn Hash, master_secret: Box<Zeroizing<[u8; 48]>>, randoms: Randoms) -> Self {
+        let expanded = Some(hash.hmac_key(&**master_secret));
+        Self { hash, master_secret, expanded, randoms }
+    }
+
+    /// The handshake is done: what is derived from now on is rare.
+    pub(crate) fn settle(&mut self) {
+        self.expanded = None;
+    }
+
+    /// [`prf`] with the master secret.
+    fn prf(&self, label: &[u8], seed: &[&[u8]], out: &mut [u8]) {
+        match &self.expanded {
+            Some(key) => prf(self.hash, &**key, label, seed, out),
+            None => prf(self.hash, &*self.hash.hmac_key(&**self.master_secret), label, seed, out),
+        }
     }
 
     /// What a resumed connection begins with.
@@ -87,7 +108,7 @@ impl Session12 {
         let mut block = Zeroizing::new([0; 2 * (32 + NONCE_LEN)]);
         let (used, _) = block.split_at_mut(2 * (key_len + iv_len));
         let Randoms { client, server } = &self.randoms;
-        prf(self.hash, &**self.master_secret, b"key expansion", &[&server.0, &client.0], used);
+        self.prf(b"key expansion", &[&server.0, &client.0], used);
 
         let (keys, ivs) = used.split_at(2 * key_len);
         let (client_key, server_key) = keys.split_at(key_len);
@@ -111,7 +132,7 @@ impl Session12 {
             Side::Server => b"server finished",
         };
         let mut out = [0; VERIFY_DATA_LEN];
-        prf(self.hash, &**self.master_secret, label, &[transcript.as_ref()], &mut out);
+        self.prf(label, &[transcript.as_ref()], &mut out);
         out
     }
 
@@ -122,9 +143,9 @@ impl Session12 {
             // RFC 5705 §4: an empty context and none at all give different output.
             Some((context, len)) => {
                 let seed: &[&[u8]] = &[&client.0, &server.0, &len.to_be_bytes(), context];
-                prf(self.hash, &**self.master_secret, label, seed, out);
+                self.prf(label, seed, out);
             }
-            None => prf(self.hash, &**self.master_secret, label, &[&client.0, &server.0], out),
+            None => self.prf(label, &[&client.0, &server.0], out),
         }
     }
 }
@@ -153,8 +174,7 @@ fn fixed_iv_len(aead: AeadAlgorithm) -> usize {
 }
 
 /// `P_hash` over label and seed (RFC 5246 §5), with the seed in parts.
-fn prf(hash: &dyn Hash, secret: &[u8], label: &[u8], seed: &[&[u8]], out: &mut [u8]) {
-    let key = hash.hmac_key(secret);
+fn prf(hash: &dyn Hash, key: &dyn HmacKey, label: &[u8], seed: &[&[u8]], out: &mut [u8]) {
     let mut parts: [&[u8]; 6] = [&[]; 6];
     for (to, from) in parts.iter_mut().skip(1).zip(core::iter::once(&label).chain(seed)) {
         *to = from;
@@ -254,7 +274,7 @@ mod tests {
             assert_eq!(session.master_secret.to_vec(), hex(vector.master_secret));
             let mut block = [0; 64];
             let seed: [&[u8]; 2] = [&randoms.server.0, &randoms.client.0];
-            prf(vector.hash, &**session.master_secret, b"key expansion", &seed, &mut block);
+            session.prf(b"key expansion", &seed, &mut block);
             assert_eq!(block.to_vec(), hex(vector.key_block));
         }
     }
@@ -299,7 +319,7 @@ mod tests {
             let mut out = vec![0; output.len() / 2];
             let seed = hex(seed);
             let (first, second) = seed.split_at(5);
-            prf(hash, &hex(secret), b"test label", &[first, second], &mut out);
+            prf(hash, &*hash.hmac_key(&hex(secret)), b"test label", &[first, second], &mut out);
             assert_eq!(out, hex(output));
         }
     }
