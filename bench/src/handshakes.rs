@@ -140,9 +140,16 @@ impl Symmetric {
     pub fn compare(&self) -> Comparison {
         let configs = self.configs();
         let mut datagram = Vec::new();
-        compare(&mut || drop(black_box(Pair::connected(&configs, &mut datagram))), &mut || {
-            self.raw.iter().for_each(|side| black_box(side).run());
-        })
+        compare(&mut || drop(black_box(Pair::connected(&configs, &mut datagram))), &mut || self.run_raw())
+    }
+
+    fn run_raw(&self) {
+        self.raw.iter().for_each(|side| black_box(side).run());
+    }
+
+    /// A profiler's work: does the raw operations alone `count` times.
+    pub fn profile_raw(&self, count: u32) {
+        (0..count).for_each(|_| self.run_raw());
     }
 
     /// A profiler's work: does it `count` times.

@@ -1,5 +1,5 @@
 //! Work for a profiler: `profile seal|open [bytes] [count]` or
-//! `profile handshake|symmetric|raw [index] [count]`.
+//! `profile handshake|symmetric|symmetric-raw|raw [index] [count]`.
 
 use std::env;
 use std::str::FromStr;
@@ -20,6 +20,10 @@ fn main() {
         "symmetric" => {
             let index: usize = number(arguments.next(), 0);
             SYMMETRIC[index].profile(number(arguments.next(), 10_000));
+        }
+        "symmetric-raw" => {
+            let index: usize = number(arguments.next(), 0);
+            SYMMETRIC[index].profile_raw(number(arguments.next(), 10_000));
         }
         "raw" => {
             let index: usize = number(arguments.next(), 0);
