@@ -64,7 +64,10 @@ impl AsRef<[u8]> for Digest {
 
 impl Drop for Digest {
     fn drop(&mut self) {
-        self.bytes.zeroize();
+        // The rest is zero already, and wiping goes byte by byte.
+        if let Some(used) = self.bytes.get_mut(..self.len) {
+            used.zeroize();
+        }
     }
 }
 

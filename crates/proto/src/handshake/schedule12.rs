@@ -7,7 +7,8 @@ use alloc::vec::Vec;
 use gramseal_wire::Random;
 use zeroize::{Zeroize, Zeroizing};
 
-use super::LoggedSecret;
+use super::{Action, LoggedSecret};
+use crate::config::Common;
 use crate::crypto::{AeadAlgorithm, CryptoProvider, Digest, Hash, HmacKey, NONCE_LEN, RecordKeys12};
 use crate::error::{Error, LocalFault};
 use crate::session::{PSK_BINDING_LEN, Session};
@@ -95,9 +96,15 @@ impl Session12 {
         psk_binding(self.hash, &**self.master_secret, key)
     }
 
-    /// The key log's line for this session (RFC 9850 §2).
-    pub(super) fn logged(&self) -> LoggedSecret {
-        LoggedSecret { label: "CLIENT_RANDOM", client_random: self.randoms.client.0, secret: self.master_secret() }
+    /// The key log's line for this session (RFC 9850 §2), if there is a key log.
+    pub(super) fn logged(&self, common: &Common) -> Option<Action> {
+        common.key_log.as_ref().map(|_| {
+            Action::LogSecret(LoggedSecret {
+                label: "CLIENT_RANDOM",
+                client_random: self.randoms.client.0,
+                secret: self.master_secret(),
+            })
+        })
     }
 
     /// Expands the master secret into record keys.
@@ -154,7 +161,7 @@ impl Session12 {
 /// goes in, so that it helps nobody to guess the key who could not without it.
 pub(super) fn psk_binding(hash: &dyn Hash, master_secret: &[u8], key: &[u8]) -> [u8; PSK_BINDING_LEN] {
     let mut binding = [0; PSK_BINDING_LEN];
-    prf(hash, master_secret, b"gramseal psk binding", &[key], &mut binding);
+    prf(hash, &*hash.hmac_key(master_secret), b"gramseal psk binding", &[key], &mut binding);
     binding
 }
 
@@ -175,18 +182,19 @@ fn fixed_iv_len(aead: AeadAlgorithm) -> usize {
 
 /// `P_hash` over label and seed (RFC 5246 §5), with the seed in parts.
 fn prf(hash: &dyn Hash, key: &dyn HmacKey, label: &[u8], seed: &[&[u8]], out: &mut [u8]) {
+    // A place for A(i), the label, and as many parts as a seed may have.
     let mut parts: [&[u8]; 6] = [&[]; 6];
     for (to, from) in parts.iter_mut().skip(1).zip(core::iter::once(&label).chain(seed)) {
         *to = from;
     }
-    let [_, from_label @ ..] = &parts;
+    let used = parts.len().min(2 + seed.len());
     let [_, p1, p2, p3, p4, p5] = parts;
-    let mut a = key.sign(from_label);
+    let mut a = key.sign(parts.get(1..used).unwrap_or_default());
     for (index, chunk) in out.chunks_mut(hash.algorithm().output_len()).enumerate() {
         if index > 0 {
             a = key.sign(&[a.as_ref()]);
         }
-        let block = key.sign(&[a.as_ref(), p1, p2, p3, p4, p5]);
+        let block = key.sign([a.as_ref(), p1, p2, p3, p4, p5].get(..used).unwrap_or_default());
         for (to, from) in chunk.iter_mut().zip(block.as_ref()) {
             *to = *from;
         }

@@ -119,9 +119,11 @@ impl ExpectServerHelloDone {
         let provider = &context.offer.config.common.provider;
         let hash = provider.hash(context.suite.hash).ok_or(LocalFault::MissingAlgorithm)?;
         let session = Session12::extended(hash, premaster_secret, &context.transcript.digest(), context.randoms);
-        let psk = share.hint().and_then(|hint| for_hint(&context.offer.config.psks, hint));
+        // Only who keeps sessions needs it.
+        let hint = share.hint().filter(|_| context.offer.config.sessions.is_some());
+        let psk = hint.and_then(|hint| for_hint(&context.offer.config.psks, hint));
         context.issued.psk_binding = psk.map(|psk| session.bind_to_psk(psk.key()));
-        out.push(Action::LogSecret(session.logged()));
+        out.extend(session.logged(&context.offer.config.common));
         let keys = session.key_block(context.suite, provider)?;
         let Some(Chosen { identity, scheme }) = chosen else { return finish(context, session, keys, out) };
         let signed = identity.key().sign(scheme, context.transcript.messages(), &*provider.random);

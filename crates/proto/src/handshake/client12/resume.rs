@@ -53,7 +53,7 @@ pub(in crate::handshake) fn start(
     transcript.add(message);
     let randoms = Randoms { client: offer.random, server: hello.random };
     let secrets = Session12::resumed(hash, &session, randoms)?;
-    out.push(Action::LogSecret(secrets.logged()));
+    out.extend(secrets.logged(&offer.config.common));
     let keys = secrets.key_block(suite, provider)?;
     out.push(Action::InstallRead(keys.server_write));
 

@@ -4,16 +4,13 @@ use alloc::vec::Vec;
 
 use gramseal_wire::extension::SessionTicket;
 use gramseal_wire::handshake::ServerHello;
-use gramseal_wire::{Codec, HandshakeHeader, PlaintextHeader};
+use gramseal_wire::{HandshakeHeader, PlaintextHeader};
 
 use super::Offer;
 use crate::error::{Error, PeerFault};
 use crate::handshake::resume;
 use crate::session::{MAX_SESSION_ID_LEN, Session};
 use crate::suite::Suite12;
-
-/// Bytes in cookies as most servers make them.
-const USUAL_COOKIE: [u8; 32] = [0; 32];
 
 impl Offer {
     /// Adds a session to a hello that is complete otherwise, or asks for a ticket, if sessions are kept.
@@ -27,7 +24,7 @@ impl Offer {
             self.extensions.push(&SessionTicket { ticket: &session.ticket });
             // A ticket must not make the hello outgrow its datagram: servers without state could not
             // answer it.
-            if session.ticket.is_empty() || self.datagram_len()? <= self.config.common.transport.mtu {
+            if session.ticket.is_empty() || self.datagram_len() <= self.config.common.transport.mtu {
                 self.session = Some(session);
                 return Ok(self);
             }
@@ -58,10 +55,16 @@ impl Offer {
         Ok(self.config.common.provider.random_array::<MAX_SESSION_ID_LEN>()?.to_vec())
     }
 
-    /// Bytes of the datagram with our hello and a cookie.
-    fn datagram_len(&self) -> Result<usize, Error> {
-        let body = self.with_hello(&USUAL_COOKIE, |hello| hello.to_vec())?;
-        Ok(PlaintextHeader::LEN + HandshakeHeader::LEN + body.len())
+    /// Bytes of the datagram with our hello and a cookie as most servers make them.
+    fn datagram_len(&self) -> usize {
+        /// Version, random, null compression, and the lengths of session id, cookie, suites,
+        /// compression methods and extensions.
+        const FIXED: usize = 2 + 32 + 1 + 1 + 1 + 2 + 1 + 2;
+        const USUAL_COOKIE: usize = 32;
+        let suites = 2 * self.config.common.suites.len();
+        let extensions = self.extensions.as_extensions().as_bytes().len();
+        let body = FIXED + self.session_id.len() + USUAL_COOKIE + suites + extensions;
+        PlaintextHeader::LEN + HandshakeHeader::LEN + body
     }
 
     /// The session that the server resumes with `hello`, which chose `suite`; `None` for a full

@@ -29,7 +29,7 @@ impl Keyed {
         let provider = &context.config.common.provider;
         let hash = provider.hash(context.suite.hash).ok_or(LocalFault::MissingAlgorithm)?;
         let session = Session12::extended(hash, premaster_secret, &context.transcript.digest(), context.randoms);
-        out.push(Action::LogSecret(session.logged()));
+        out.extend(session.logged(&context.config.common));
         let keys = session.key_block(context.suite, provider)?;
         out.push(Action::InstallRead(keys.client_write));
         Ok(Box::new(Self { context, session, write_keys: keys.server_write }))

@@ -75,7 +75,10 @@ impl ExpectPskClientKeyExchange {
         };
         context.negotiated.psk_identity = Some(identity.to_vec());
         let mut keyed = Keyed::new(context, &premaster_secret, out)?;
-        keyed.context.promise.psk_binding = Some(keyed.session.bind_to_psk(&key));
+        // Only who gives the client something to resume with needs it.
+        if keyed.context.promise.is_made() {
+            keyed.context.promise.psk_binding = Some(keyed.session.bind_to_psk(&key));
+        }
         Ok(State::Finished(ExpectFinished { keyed }))
     }
 }

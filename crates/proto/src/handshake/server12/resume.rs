@@ -60,7 +60,7 @@ pub(in crate::handshake) fn start(
     negotiated.server_name = select::server_name(hello)?;
     let randoms = Randoms { client: hello.random, server: random };
     let secrets = Session12::resumed(hash, &session, randoms)?;
-    out.push(Action::LogSecret(secrets.logged()));
+    out.extend(secrets.logged(&config.common));
     let keys = secrets.key_block(suite, &common.provider)?;
 
     let mut context = Context { config, seq, suite, randoms, transcript, negotiated, promise: Promise::default() };

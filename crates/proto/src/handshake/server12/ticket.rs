@@ -28,6 +28,11 @@ pub(super) struct Promise {
 }
 
 impl Promise {
+    /// Whether the client can resume the session to come.
+    pub(super) fn is_made(&self) -> bool {
+        self.ticket || !self.session_id.is_empty()
+    }
+
     /// For a full handshake.
     pub(super) fn new(hello: &ClientHello<'_>, config: &ServerConfig, limits: RecordLimits) -> Result<Self, Error> {
         let sessions = &config.sessions;
