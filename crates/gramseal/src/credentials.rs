@@ -34,9 +34,18 @@ pub fn provider() -> Arc<CryptoProvider> {
 /// # Errors
 /// See [`IdentityError`].
 pub fn identity_from_pem(chain: &[u8], key: &[u8]) -> Result<Identity, IdentityError> {
+    identity_with_key(chain, private_key_from_pem(key)?)
+}
+
+/// Like [`identity_from_pem`], with a private key that need not be in memory: one in a hardware module
+/// signs [later](crate::proto::crypto::Deferrable).
+///
+/// # Errors
+/// See [`IdentityError`]. Whether the key belongs to the certificate can be checked only if it tells
+/// its public half.
+pub fn identity_with_key(chain: &[u8], key: Arc<dyn SigningKey>) -> Result<Identity, IdentityError> {
     let chain: Vec<CertificateDer<'static>> =
         CertificateDer::pem_slice_iter(chain).collect::<Result<_, _>>().map_err(IdentityError::Chain)?;
-    let key = private_key_from_pem(key)?;
     let mut names = Vec::new();
     if let Some(own) = chain.first() {
         if !gramseal_webpki::belong_together(own, &*key).map_err(IdentityError::Certificate)? {

@@ -81,8 +81,9 @@ impl Endpoint {
         }
     }
 
-    /// Connects to the server at `addr`, which has to prove that it is `name`. Dropping the future
-    /// ends the handshake.
+    /// Connects to the server at `addr`, which has to prove that it is `name`; where a pre-shared key, a
+    /// raw public key or a fingerprint is the proof, any name passes. A host name is also sent (SNI).
+    /// Dropping the future ends the handshake.
     ///
     /// # Errors
     /// See [`ConnectError`]. That nobody listens at `addr` shows only at the handshake's deadline

@@ -53,6 +53,27 @@
 //! Feature `system-roots` (on by default): `trust::system_roots`, the roots that the operating system
 //! trusts.
 //!
+//! # Where to find it
+//!
+//! | for | see |
+//! | --- | --- |
+//! | pre-shared keys | [`ServerConfig::psk_builder`], [`ClientConfig::psk_builder`], `with_psks` and `with_psk` beside certificates; example `psk` |
+//! | suites by choice: plain PSK, 8-byte tags | `with_cipher_suites`, which takes [`CipherSuite`]s; [`LegacySuites`] for DHE_RSA |
+//! | client certificates | [`ServerConfigBuilder::with_client_auth`], [`ClientConfigBuilder::with_identity`] |
+//! | several certificates or keys | [`ServerConfigBuilder::with_identity`], once for each; [`Identity`] tells which one is shown |
+//! | raw public keys (RFC 7250) | [`raw_public_key_from_pem`], [`trust::raw_public_keys`] |
+//! | fingerprints, as in WebRTC | [`trust::fingerprints`] |
+//! | revocation lists | [`trust::chain`] |
+//! | OCSP | to staple a response: [`Identity::with_ocsp`]; to check one: `with_ocsp` of [`trust::chain`] |
+//! | SRTP keys | `with_srtp` on the configuration, then [`Connection::srtp_keys`] |
+//! | resumption | [`sessions`]; example `resumption` |
+//! | keys in hardware modules | [`identity_with_key`], [`proto::crypto::SigningKey`]; example `remote_key` |
+//! | verifiers that ask somebody | [`PeerVerifier`], [`proto::crypto::Deferrable`] |
+//! | other cryptography | a [`proto::crypto::CryptoProvider`] of one's own, or of `gramseal-rustcrypto` |
+//!
+//! What has no name here is in [`proto`], above all the traits of cryptography ([`proto::crypto`]) and
+//! of verification ([`proto::config`]), and in [`webpki`].
+//!
 //! This crate moves datagrams and keeps time. Every rule of the protocol lives in
 //! [`proto`], which also serves programs that have a transport of their own.
 //!
@@ -83,16 +104,17 @@ pub mod trust;
 
 pub use builder::EndpointBuilder;
 pub use connection::Connection;
-pub use credentials::{IdentityError, identity_from_pem, provider, raw_public_key_from_pem};
+pub use credentials::{IdentityError, identity_from_pem, identity_with_key, provider, raw_public_key_from_pem};
 pub use endpoint::Endpoint;
 pub use error::{CloseReason, ConnectError, ConnectionError, SendError};
 pub use gramseal_proto as proto;
 pub use gramseal_proto::config::{
-    ClientAuth, ClientConfig, ClientConfigBuilder, ConfigError, Identity, LegacySuites, PeerVerifier, ServerConfig,
-    ServerConfigBuilder, Transport,
+    ClientAuth, ClientConfig, ClientConfigBuilder, ConfigError, Identity, LegacySuites, OcspSource, PeerVerifier, Psk,
+    PskLookup, ServerConfig, ServerConfigBuilder, Transport,
 };
 pub use gramseal_proto::endpoint::{CookiePolicy, CookieSecrets};
-pub use gramseal_proto::{Error, ExportError, Negotiated, Srtp, SrtpKeys, SrtpMasterKey};
+pub use gramseal_proto::wire::{CipherSuite, NamedGroup, ProtocolVersion, SrtpProfile};
+pub use gramseal_proto::{Error, ExportError, KeyLog, Negotiated, Srtp, SrtpKeys, SrtpMasterKey};
 pub use gramseal_webpki as webpki;
 pub use incoming::{Handshake, Incoming};
 pub use keylog::KeyLogFile;

@@ -1,9 +1,11 @@
 //! Names of servers, in the forms that callers have them.
 
+use std::net::IpAddr;
+
 use pki_types::{InvalidDnsNameError, ServerName};
 
 /// What [`Endpoint::connect`](crate::Endpoint::connect) takes as the name of a server: text (a DNS
-/// name or an IP address) or a [`ServerName`].
+/// name or an IP address), an [`IpAddr`] or a [`ServerName`].
 pub trait ToServerName {
     /// The name, independent of what it was made from.
     ///
@@ -21,6 +23,12 @@ impl ToServerName for str {
 impl ToServerName for String {
     fn to_server_name(&self) -> Result<ServerName<'static>, InvalidDnsNameError> {
         self.as_str().to_server_name()
+    }
+}
+
+impl ToServerName for IpAddr {
+    fn to_server_name(&self) -> Result<ServerName<'static>, InvalidDnsNameError> {
+        Ok(ServerName::from(*self))
     }
 }
 

@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use gramseal_proto::CertificateFault;
 use gramseal_proto::config::PeerVerifier;
+pub use gramseal_webpki::Fingerprint;
 use gramseal_webpki::{
-    ChainVerifier, ChainVerifierBuilder, CrlError, Fingerprint, FingerprintVerifier, RawPublicKeyVerifier, RootsError,
+    ChainVerifier, ChainVerifierBuilder, CrlError, FingerprintVerifier, RawPublicKeyVerifier, RootsError,
 };
 use pki_types::pem::{self, PemObject};
 use pki_types::{CertificateDer, CertificateRevocationListDer, SubjectPublicKeyInfoDer};
