@@ -1,0 +1,39 @@
+//! The examples that bring both sides along do what they show.
+
+#![allow(clippy::unwrap_used, reason = "a helper that fails fails the test")]
+
+#[allow(dead_code, reason = "their `main`")]
+#[path = "../examples/psk.rs"]
+mod psk;
+#[allow(dead_code, reason = "their `main`")]
+#[path = "../examples/remote_key.rs"]
+mod remote_key;
+#[allow(dead_code, reason = "their `main`")]
+#[path = "../examples/resumption.rs"]
+mod resumption;
+
+mod common;
+
+use common::soon;
+use gramseal::CipherSuite;
+use gramseal_testkit::pki::TestPki;
+
+#[tokio::test]
+async fn a_sensor_connects_with_a_key_alone() {
+    let agreed = soon(psk::run()).await.unwrap();
+    assert_eq!(agreed.psk_identity.as_deref(), Some(&b"sensor-17"[..]));
+    assert_eq!((agreed.cipher_suite, agreed.group), (CipherSuite::TLS_PSK_WITH_AES_128_CCM_8, None));
+}
+
+#[tokio::test]
+async fn the_second_connection_resumes_the_session_of_the_first() {
+    let identity = TestPki::new().server("localhost");
+    let resumed = soon(resumption::run(identity.chain_pem.as_bytes(), identity.key_pem.as_bytes())).await.unwrap();
+    assert_eq!(resumed, [false, true]);
+}
+
+#[tokio::test]
+async fn a_server_shows_a_certificate_whose_key_is_elsewhere() {
+    let identity = TestPki::new().server("localhost");
+    soon(remote_key::run(identity.chain_pem.as_bytes(), identity.key_pem.as_bytes())).await.unwrap();
+}
