@@ -15,8 +15,14 @@ pub(crate) struct Needed {
 }
 
 /// What the interop tests start, and what they compile the other peers with.
-pub(crate) const INTEROP: &[Needed] =
-    &[Needed { file: "openssl", package: "openssl" }, Needed { file: "gnutls-serv", package: "gnutls-bin" }];
+pub(crate) const INTEROP: &[Needed] = &[
+    Needed { file: "openssl", package: "openssl" },
+    Needed { file: "gnutls-serv", package: "gnutls-bin" },
+    Needed { file: "cc", package: "gcc" },
+    Needed { file: "c++", package: "g++" },
+    Needed { file: "/usr/include/mbedtls/ssl.h", package: "libmbedtls-dev" },
+    Needed { file: "/usr/include/botan-2/botan/tls_client.h", package: "libbotan-2-dev" },
+];
 
 /// Makes sure that every file is there; as root with `apt-get`, otherwise by telling what to install.
 pub(crate) fn ensure(needed: &[Needed]) -> Outcome {
@@ -54,6 +60,19 @@ fn is_root() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_package_of_the_peers_is_looked_for() {
+        let readme = crate::own_folder().join("../interop/README.md");
+        let readme = std::fs::read_to_string(readme).expect("the interop tests have a README");
+        let peers = readme.lines().skip_while(|line| !line.starts_with("| peer |")).skip(2);
+        let cells = peers.take_while(|line| line.starts_with('|')).filter_map(|line| line.split('|').nth_back(1));
+        let named: Vec<&str> = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+        assert!(named.contains(&"openssl"), "{named:?}");
+        for package in named {
+            assert!(INTEROP.iter().any(|needed| needed.package == package), "{package} is not looked for");
+        }
+    }
 
     #[test]
     fn only_absent_files_are_missing() {
