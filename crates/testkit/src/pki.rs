@@ -148,6 +148,9 @@ pub struct Leaf<'a> {
     pub must_staple: bool,
     /// Whether it says that nobody need check whether it is revoked (RFC 6960 §4.2.2.2.1).
     pub no_check: bool,
+    /// Whether its serial number has more than the 20 bytes that RFC 5280 §4.1.2.2 allows, as some
+    /// authorities make them.
+    pub long_serial: bool,
 }
 
 impl<'a> Leaf<'a> {
@@ -163,6 +166,7 @@ impl<'a> Leaf<'a> {
             unknown_critical_extension: false,
             must_staple: false,
             no_check: false,
+            long_serial: false,
         }
     }
 }
@@ -391,6 +395,9 @@ fn leaf_params(leaf: &Leaf<'_>, padding: usize) -> CertificateParams {
         Purpose::OcspSigning => vec![ExtendedKeyUsagePurpose::OcspSigning],
         Purpose::Any => Vec::new(),
     };
+    if leaf.long_serial {
+        params.serial_number = Some(vec![0x55; 30].into());
+    }
     if leaf.unknown_critical_extension {
         let mut extension = CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 0xfeed, 2], vec![0x05, 0x00]);
         extension.set_criticality(true);

@@ -26,6 +26,7 @@ mod crl;
 pub mod dangerous;
 mod describe;
 mod fault;
+mod fields;
 mod fingerprint;
 mod key;
 mod ocsp;

@@ -1,12 +1,11 @@
 //! What our own certificates say about when to show them.
 
-use der::{Decode, Encode};
 use gramseal_proto::CertificateFault;
 use pki_types::CertificateDer;
 use webpki::EndEntityCert;
-use x509_cert::Certificate;
 
 use crate::fault::fault;
+use crate::fields;
 
 /// The host names of `certificate`: the DNS names among its subject alternative names, in their
 /// order, a `*` for the leftmost label included. For
@@ -30,8 +29,7 @@ pub fn host_names(certificate: &CertificateDer<'_>) -> Result<Vec<String>, Certi
 pub fn issuers(chain: &[CertificateDer<'_>]) -> Result<Vec<Vec<u8>>, CertificateFault> {
     let mut issuers = Vec::new();
     for certificate in chain {
-        let parsed = Certificate::from_der(certificate).map_err(|_| CertificateFault::BadEncoding)?;
-        let name = parsed.tbs_certificate().issuer().to_der().map_err(|_| CertificateFault::BadEncoding)?;
+        let name = fields::issuer(certificate).map_err(|_| CertificateFault::BadEncoding)?;
         if !issuers.contains(&name) {
             issuers.push(name);
         }

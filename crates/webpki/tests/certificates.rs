@@ -179,8 +179,9 @@ fn issuers_are_what_peers_call_authorities() {
     let verifier = verifier.unwrap().build().unwrap();
     let [root, intermediate] = verifier.authorities() else { panic!("two roots, two names") };
     assert_eq!(issuers(&chain).unwrap(), [intermediate.clone(), root.clone()]);
-    // The root issued itself.
+    // The root issued itself; and not every authority keeps to RFC 5280 in all it does.
     chain.push(pki.root());
+    chain.push(pki.issue(&Leaf { long_serial: true, ..Leaf::new(&["odd.test"], Purpose::Any) }).end_entity().clone());
     assert_eq!(issuers(&chain).unwrap().len(), 2);
     chain.push(CertificateDer::from(b"garbage".as_slice()));
     assert_eq!(issuers(&chain), Err(CertificateFault::BadEncoding));

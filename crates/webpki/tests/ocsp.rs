@@ -238,6 +238,17 @@ fn a_few_signers_are_tried_at_most() {
     assert_eq!(fault(&pki, &identity, &with(4)), bad(OcspFault::Untrusted));
 }
 
+#[test] // RFC 7633 §4.2.2
+fn a_promise_to_staple_counts_whatever_else_is_odd_about_the_certificate() {
+    let pki = TestPki::new();
+    let odd = Leaf { long_serial: true, must_staple: true, ..Leaf::new(&[NAME], Purpose::Server) };
+    let identity = pki.issue(&odd);
+    let verifier = builder(&pki, OcspPolicy::IfStapled).build().unwrap();
+    assert_eq!(judge(&verifier, &identity, &[]), bad(OcspFault::Missing));
+    let free = pki.issue(&Leaf { must_staple: false, ..odd });
+    assert_eq!(judge(&verifier, &free, &[]), None);
+}
+
 #[test]
 fn policies_say_what_becomes_of_servers_that_staple_nothing() {
     let (pki, identity) = setting();

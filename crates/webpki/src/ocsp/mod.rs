@@ -22,11 +22,11 @@ use pki_types::{CertificateDer, Der, SignatureVerificationAlgorithm, TrustAnchor
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
-use x509_cert::Certificate;
 
 use self::response::{BasicResponse, CertId, CertStatus, ResponderId, SingleResponse};
 use crate::chain::Algorithms;
 use crate::crl::{CrlDepth, Crls};
+use crate::fields;
 use crate::key::{sequence, split};
 
 /// The longest response that is read, in bytes. Usual ones have 300 to 3000.
@@ -143,7 +143,7 @@ impl Check<'_> {
         };
         let lists = self.crls.as_refs();
         // RFC 6960 §4.2.2.2.1: the issuer may say that its responders are never revoked.
-        let unchecked = extension(&candidate.certificate, ID_PKIX_OCSP_NOCHECK).is_some();
+        let unchecked = extension(&candidate.certificate, ID_PKIX_OCSP_NOCHECK).is_ok_and(|value| value.is_some());
         let lists = if unchecked { &[] } else { &*lists };
         let revocation = self.crls.options(lists, CrlDepth::EndEntity);
         let usage = KeyUsage::required(ID_KP_OCSP_SIGNING.as_bytes());
@@ -242,16 +242,16 @@ impl Responder {
 fn must_staple(certificate: &CertificateDer<'_>) -> Result<bool, CertificateFault> {
     /// The extension type status_request as a DER INTEGER's content.
     const STATUS_REQUEST: &[u8] = &[5];
-    let Some(features) = extension(certificate, ID_PE_TLS_FEATURE) else { return Ok(false) };
-    let features: Vec<Any> = Vec::from_der(&features).map_err(|_| CertificateFault::BadEncoding)?;
+    let unreadable = |_| CertificateFault::BadEncoding;
+    let Some(features) = extension(certificate, ID_PE_TLS_FEATURE).map_err(unreadable)? else { return Ok(false) };
+    let features: Vec<Any> = Vec::from_der(&features).map_err(unreadable)?;
     Ok(features.iter().any(|feature| feature.tag() == Tag::Integer && feature.value() == STATUS_REQUEST))
 }
 
 /// The value of an extension of `certificate`, if it has it.
-fn extension(certificate: &[u8], id: ObjectIdentifier) -> Option<Vec<u8>> {
-    let parsed = Certificate::from_der(certificate).ok()?;
-    let found = parsed.tbs_certificate().extensions()?.iter().find(|extension| extension.extn_id == id)?;
-    Some(found.extn_value.as_bytes().to_vec())
+fn extension(certificate: &[u8], id: ObjectIdentifier) -> der::Result<Option<Vec<u8>>> {
+    let found = fields::extensions(certificate)?.into_iter().find(|extension| extension.extn_id == id);
+    Ok(found.map(|extension| extension.extn_value.into_bytes().into()))
 }
 
 /// Names and keys are hashed to find them, not to protect them: what is found is checked by a
