@@ -120,6 +120,20 @@ fn a_host_with_another_secret_opens_nothing() {
     assert_eq!(opens(&random(), &ticket), None);
 }
 
+#[test] // RFC 5077 §5.5, RFC 9325 §3.4
+fn whoever_steals_a_key_of_one_process_has_none_of_the_next_period() {
+    let clock = Clock::new();
+    let random = || TicketKeys::random(null::provider(9), clock.reader()).expect("all there");
+    // The thief has all there is to know, but not the randomness that is still to come.
+    let (keys, thief) = (random(), random());
+    let ticket = keys.seal(SESSION).expect("sealed");
+    assert_eq!(opens(&thief, &ticket), Some(false));
+    clock.advance(TicketKeys::DEFAULT_PERIOD);
+    let next = keys.seal(SESSION).expect("sealed");
+    assert_eq!((opens(&keys, &ticket), opens(&keys, &next)), (Some(true), Some(false)));
+    assert_eq!((opens(&thief, &ticket), opens(&thief, &next)), (Some(true), None));
+}
+
 #[test] // RFC 5077 §5.5
 fn a_secret_can_be_replaced_without_losing_sessions() {
     let clock = Clock::new();

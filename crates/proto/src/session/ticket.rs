@@ -11,7 +11,9 @@
 //! Each ticket has an AEAD key of its own, so that no nonce can repeat however many hosts seal. Time
 //! is cut into periods; the key of the next period follows from the one before and not the other way
 //! round, so that what is forgotten stays so (RFC 9325 §3.4). Hosts that begin with one secret have the
-//! same keys at all times and accept each other's tickets.
+//! same keys at all times and accept each other's tickets; so does whoever steals one of these keys, from
+//! its period on. Keys of one process alone take in fresh randomness with each period instead: a stolen
+//! one opens the tickets of its own period only.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -74,6 +76,7 @@ pub struct TicketKeys {
     provider: Arc<CryptoProvider>,
     hash: &'static dyn Hash,
     aead: &'static dyn Aead,
+    succession: Succession,
     /// The first one seals, all open.
     chains: Mutex<Vec<Chain>>,
 }
@@ -82,8 +85,8 @@ impl TicketKeys {
     /// How long one key seals, unless something else is asked for.
     pub const DEFAULT_PERIOD: Duration = Duration::from_secs(12 * 60 * 60);
 
-    /// Keys of this process alone, from the provider's random source. `clock` gives the time of day,
-    /// usually `UnixTime::now`.
+    /// Keys of this process alone, from the provider's random source; no key follows from another. `clock`
+    /// gives the time of day, usually `UnixTime::now`.
     ///
     /// # Errors
     /// If that source fails or the provider lacks an algorithm.
@@ -94,7 +97,8 @@ impl TicketKeys {
         let bytes = provider.random_array().map_err(|_| BadTicketKeys::NoRandomness)?;
         let bytes = Zeroizing::new(bytes);
         let secret = TicketSecret::new(&bytes, clock());
-        Self::shared(provider, clock, Self::DEFAULT_PERIOD, &[secret])
+        let keys = Self::shared(provider, clock, Self::DEFAULT_PERIOD, &[secret])?;
+        Ok(Self { succession: Succession::Random, ..keys })
     }
 
     /// Keys from secrets that other hosts have, too. The first one seals; tickets of all are accepted,
@@ -128,10 +132,11 @@ impl TicketKeys {
         let period = period.max(Duration::from_secs(1));
         let now = clock().as_secs();
         let mut chains: Vec<Chain> = secrets.iter().map(|secret| Chain::new(hash, secret)).collect();
-        if chains.iter_mut().any(|chain| chain.advance(hash, now, period.as_secs()).is_err()) {
+        if chains.iter_mut().any(|chain| chain.advance(now, period.as_secs(), |key| key.next(hash, &[])).is_err()) {
             return Err(BadTicketKeys::SecretTooOld);
         }
-        Ok(Self { clock: Arc::new(clock), period, provider, hash, aead, chains: Mutex::new(chains) })
+        let (clock, succession, chains) = (Arc::new(clock), Succession::Derived, Mutex::new(chains));
+        Ok(Self { clock, period, provider, hash, aead, succession, chains })
     }
 
     /// The key with which to seal now.
@@ -149,8 +154,12 @@ impl TicketKeys {
             if let Some(found) = keys.into_iter().find(|(key, _)| key.name == *name) {
                 return Some(found);
             }
+            if self.succession == Succession::Random {
+                return None;
+            }
             // Another host's clock may be a little ahead.
-            let ahead = chains.iter().enumerate().map(|(index, chain)| (chain.current.next(self.hash), index == 0));
+            let ahead =
+                chains.iter().enumerate().map(|(index, chain)| (chain.current.next(self.hash, &[]), index == 0));
             ahead.into_iter().find(|(key, _)| key.name == *name).map(|(key, first)| (Arc::new(key), first))
         })
     }
@@ -160,9 +169,21 @@ impl TicketKeys {
         let mut chains = self.chains.lock().unwrap_or_else(PoisonError::into_inner);
         for chain in chains.iter_mut() {
             // A clock that is not believed leaves the keys as they are.
-            let _believed = chain.advance(self.hash, now, self.period.as_secs());
+            let _believed = chain.advance(now, self.period.as_secs(), |key| self.successor(key));
         }
         use_them(&chains)
+    }
+
+    /// The key of the period after that of `key`.
+    fn successor(&self, key: &PeriodKey) -> PeriodKey {
+        match self.succession {
+            Succession::Derived => key.next(self.hash, &[]),
+            Succession::Random => {
+                // Without randomness nothing can be sealed, and what is derived is still another key.
+                let fresh = Zeroizing::new(self.provider.random_array::<32>().unwrap_or_default());
+                key.next(self.hash, &fresh[..])
+            }
+        }
     }
 
     /// The AEAD key of one ticket.
@@ -239,6 +260,15 @@ impl fmt::Display for BadTicketKeys {
 
 impl core::error::Error for BadTicketKeys {}
 
+/// Where the key of the next period comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Succession {
+    /// From the one before, on all hosts alike.
+    Derived,
+    /// From the one before and fresh randomness.
+    Random,
+}
+
 /// The clock went on by more than [`MAX_PERIODS`].
 struct ClockJumped;
 
@@ -258,13 +288,18 @@ impl Chain {
     }
 
     /// Goes on to the period of `now`; never back, should the clock do so.
-    fn advance(&mut self, hash: &'static dyn Hash, now: u64, period: u64) -> Result<(), ClockJumped> {
+    fn advance(
+        &mut self,
+        now: u64,
+        period: u64,
+        successor: impl Fn(&PeriodKey) -> PeriodKey,
+    ) -> Result<(), ClockJumped> {
         let due = now.saturating_sub(self.since) / period.max(1);
         if due.saturating_sub(self.index) > MAX_PERIODS {
             return Err(ClockJumped);
         }
         while self.index < due {
-            let next = Arc::new(self.current.next(hash));
+            let next = Arc::new(successor(&self.current));
             self.previous = Some(core::mem::replace(&mut self.current, next));
             self.index += 1;
         }
@@ -285,7 +320,7 @@ impl PeriodKey {
         Self { name, hmac }
     }
 
-    fn next(&self, hash: &'static dyn Hash) -> Self {
-        Self::new(hash, self.hmac.sign(&[NEXT_LABEL]).as_ref())
+    fn next(&self, hash: &'static dyn Hash, fresh: &[u8]) -> Self {
+        Self::new(hash, self.hmac.sign(&[NEXT_LABEL, fresh]).as_ref())
     }
 }
