@@ -7,19 +7,19 @@
 use alloc::vec::Vec;
 
 use super::{Connection, Phase};
-use crate::handshake::{Deferred, Settled, State, Ticket, Work};
+use crate::handshake::{Deferred, Receipt, Settled, State, Work};
 use crate::time::Instant;
 
 /// The answer that the handshake waits for.
 pub(super) struct Deferral {
-    ticket: Ticket,
+    receipt: Receipt,
     /// Until the caller has fetched it.
     work: Option<Work>,
 }
 
 impl Deferral {
     pub(super) fn new(work: Work) -> Self {
-        Self { ticket: Ticket::new(), work: Some(work) }
+        Self { receipt: Receipt::new(), work: Some(work) }
     }
 }
 
@@ -33,7 +33,7 @@ impl Connection {
     pub fn poll_deferred(&mut self) -> Option<Deferred> {
         let deferral = self.handshake.as_mut()?.deferral.as_mut()?;
         let work = deferral.work.take()?;
-        Some(Deferred::new(work, deferral.ticket.clone()))
+        Some(Deferred::new(work, deferral.receipt.clone()))
     }
 
     /// Goes on with the handshake after what [`poll_deferred`](Self::poll_deferred) gave is done. Of
@@ -42,7 +42,7 @@ impl Connection {
         let phase = self.phase;
         let Some(handshake) = self.handshake.as_mut().filter(|_| phase != Phase::Closed) else { return };
         let Some(deferral) = handshake.deferral.take() else { return };
-        let Some(outcome) = settled.outcome_for(&deferral.ticket) else {
+        let Some(outcome) = settled.outcome_for(&deferral.receipt) else {
             handshake.deferral = Some(deferral);
             return;
         };

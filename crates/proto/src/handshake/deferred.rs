@@ -33,9 +33,9 @@ pub(crate) enum Outcome {
 /// Tells the work of one connection from that of every other, so that no outcome can be given to a
 /// handshake that did not ask for it.
 #[derive(Clone)]
-pub(crate) struct Ticket(Arc<()>);
+pub(crate) struct Receipt(Arc<()>);
 
-impl Ticket {
+impl Receipt {
     pub(crate) fn new() -> Self {
         Self(Arc::new(()))
     }
@@ -53,12 +53,12 @@ impl Ticket {
 #[must_use = "the handshake waits until it is run and its outcome is handed back"]
 pub struct Deferred {
     work: Work,
-    ticket: Ticket,
+    receipt: Receipt,
 }
 
 impl Deferred {
-    pub(crate) fn new(work: Work, ticket: Ticket) -> Self {
-        Self { work, ticket }
+    pub(crate) fn new(work: Work, receipt: Receipt) -> Self {
+        Self { work, receipt }
     }
 }
 
@@ -70,7 +70,7 @@ impl Future for Deferred {
             Work::Signature(future) => future.as_mut().poll(context).map(Outcome::Signature),
             Work::Verdict(future) => future.as_mut().poll(context).map(Outcome::Verdict),
         };
-        outcome.map(|outcome| Settled { outcome, ticket: self.ticket.clone() })
+        outcome.map(|outcome| Settled { outcome, receipt: self.receipt.clone() })
     }
 }
 
@@ -87,13 +87,13 @@ impl fmt::Debug for Deferred {
 #[must_use = "the handshake waits for it"]
 pub struct Settled {
     outcome: Outcome,
-    ticket: Ticket,
+    receipt: Receipt,
 }
 
 impl Settled {
-    /// The outcome, if it answers what `ticket` was given out for.
-    pub(crate) fn outcome_for(self, ticket: &Ticket) -> Option<Outcome> {
-        self.ticket.is(ticket).then_some(self.outcome)
+    /// The outcome, if it answers what `receipt` was given out for.
+    pub(crate) fn outcome_for(self, receipt: &Receipt) -> Option<Outcome> {
+        self.receipt.is(receipt).then_some(self.outcome)
     }
 }
 

@@ -30,7 +30,7 @@ use zeroize::Zeroizing;
 
 pub(crate) use client::start as start_client;
 pub use deferred::{Deferred, Settled};
-pub(crate) use deferred::{Outcome, Signed, Ticket, Work};
+pub(crate) use deferred::{Outcome, Receipt, Signed, Work};
 pub(crate) use limits::RecordLimits;
 pub(crate) use schedule12::Session12;
 pub(crate) use server::start as start_server;
