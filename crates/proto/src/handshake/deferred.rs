@@ -1,7 +1,7 @@
 //! Answers of a signer or verifier that a handshake waits for.
 //!
-//! A state that cannot go on says so with [`Action::Defer`](super::Action::Defer) and becomes one
-//! that waits. The connection hands the work to its caller as a [`Deferred`]; what comes out of it,
+//! A state that cannot go on says so with [`Action::Defer`] (see [`now_or_defer`]) and becomes one that
+//! waits. The connection hands the work to its caller as a [`Deferred`]; what comes out of it,
 //! a [`Settled`], goes back into [`State::settle`](super::State::settle). Nothing here runs a future.
 
 use alloc::boxed::Box;
@@ -12,8 +12,9 @@ use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
+use super::Action;
 use crate::config::Verdict;
-use crate::crypto::CryptoError;
+use crate::crypto::{CryptoError, Deferrable};
 
 /// A signature of ours, or why there is none.
 pub(crate) type Signed = Result<Vec<u8>, CryptoError>;
@@ -22,6 +23,21 @@ pub(crate) type Signed = Result<Vec<u8>, CryptoError>;
 pub(crate) enum Work {
     Signature(Pin<Box<dyn Future<Output = Signed> + Send>>),
     Verdict(Pin<Box<dyn Future<Output = Verdict> + Send>>),
+}
+
+/// The answer, if it is there; if not, the state that needs it has to wait for the `work` of finding it.
+pub(super) fn now_or_defer<T>(
+    answer: Deferrable<T>,
+    work: impl FnOnce(Pin<Box<dyn Future<Output = T> + Send>>) -> Work,
+    out: &mut Vec<Action>,
+) -> Option<T> {
+    match answer {
+        Deferrable::Now(answer) => Some(answer),
+        Deferrable::Later(future) => {
+            out.push(Action::Defer(work(future)));
+            None
+        }
+    }
 }
 
 /// What came out of [`Work`].

@@ -6,10 +6,10 @@ use gramseal_wire::handshake::CertificateStatus;
 use gramseal_wire::{CertificateStatusType, Codec, HandshakeType};
 
 use super::{Context, ExpectServerKeyExchange, State};
-use crate::config::{PeerRole, PeerVerified, Verdict};
-use crate::crypto::Deferrable;
+use crate::config::{PeerRole, Verdict};
 use crate::error::{Error, Incompatible, PeerFault};
 use crate::handshake::auth12::Shown;
+use crate::handshake::deferred::now_or_defer;
 use crate::handshake::{Action, Protection, Work, expect};
 use crate::message::Message;
 
@@ -68,7 +68,12 @@ pub(crate) struct ExpectVerdict {
 
 impl ExpectVerdict {
     pub(super) fn settle(self, verdict: Verdict, out: &mut Vec<Action>) -> Result<State, Error> {
-        go_on(self.context, verdict?, self.next, out)
+        let Self { context, next } = self;
+        let state = ExpectServerKeyExchange { context, peer: verdict? };
+        match next {
+            Some(message) => state.handle(&message, out),
+            None => Ok(State::ServerKeyExchange(state)),
+        }
     }
 }
 
@@ -84,19 +89,9 @@ fn verify(
     let verifier = context.offer.config.verifier.as_ref().ok_or(PeerFault::UnofferedCipherSuite)?;
     let verdict = shown.verify(&**verifier, PeerRole::Server(&context.offer.name), ocsp_response)?;
     shown.note(&mut context.negotiated);
-    match verdict {
-        Deferrable::Now(verdict) => go_on(context, verdict?, next, out),
-        Deferrable::Later(future) => {
-            out.push(Action::Defer(Work::Verdict(future)));
-            Ok(State::Verdict(ExpectVerdict { context, next }))
-        }
-    }
-}
-
-fn go_on(context: Context, peer: PeerVerified, next: Option<Message>, out: &mut Vec<Action>) -> Result<State, Error> {
-    let state = ExpectServerKeyExchange { context, peer };
-    match next {
-        Some(message) => state.handle(&message, out),
-        None => Ok(State::ServerKeyExchange(state)),
+    let state = ExpectVerdict { context, next };
+    match now_or_defer(verdict, Work::Verdict, out) {
+        Some(verdict) => state.settle(verdict, out),
+        None => Ok(State::Verdict(state)),
     }
 }

@@ -13,10 +13,11 @@ use zeroize::Zeroizing;
 use super::key_exchange::ServerShare;
 use super::{Context, ExpectFinished, State};
 use crate::config::{ClientConfig, Psk, for_hint};
-use crate::crypto::{CryptoProvider, Deferrable, FiniteFieldParams, ParamsRejected, SharedSecret};
+use crate::crypto::{CryptoProvider, FiniteFieldParams, ParamsRejected, SharedSecret};
 use crate::error::{Error, Incompatible, LocalFault, PeerFault};
 use crate::handshake::auth12::{self, PLAINTEXT};
 use crate::handshake::credential::{self, Chosen};
+use crate::handshake::deferred::now_or_defer;
 use crate::handshake::schedule12::{KeyBlock, Session12, Side};
 use crate::handshake::{Action, Negotiated, Protection, Signed, Work, expect, psk, unexpected};
 use crate::message::Message;
@@ -128,12 +129,9 @@ impl ExpectServerHelloDone {
         let Some(Chosen { identity, scheme }) = chosen else { return finish(context, session, keys, out) };
         let signed = identity.key().sign(scheme, context.transcript.messages(), &*provider.random);
         let state = ExpectSignature { context, session, keys, scheme };
-        match signed {
-            Deferrable::Now(signed) => state.settle(signed, out),
-            Deferrable::Later(future) => {
-                out.push(Action::Defer(Work::Signature(future)));
-                Ok(State::Signature(state))
-            }
+        match now_or_defer(signed, Work::Signature, out) {
+            Some(signed) => state.settle(signed, out),
+            None => Ok(State::Signature(state)),
         }
     }
 }

@@ -8,9 +8,10 @@ use gramseal_wire::{CertificateType, HandshakeType};
 
 use super::{Context, ExpectClientKeyExchange, State};
 use crate::config::{ClientAuth, PeerRole, PeerVerifier, Verdict};
-use crate::crypto::{ActiveKx, Deferrable};
+use crate::crypto::ActiveKx;
 use crate::error::{Error, Incompatible};
 use crate::handshake::auth12::Shown;
+use crate::handshake::deferred::now_or_defer;
 use crate::handshake::{Action, Protection, Work, expect};
 use crate::message::Message;
 
@@ -39,12 +40,9 @@ impl ExpectCertificate {
         let verdict = shown.verify(&*verifier, PeerRole::Client, &[])?;
         shown.note(&mut context.negotiated);
         let state = ExpectVerdict { context, kx };
-        match verdict {
-            Deferrable::Now(verdict) => state.settle(verdict),
-            Deferrable::Later(future) => {
-                out.push(Action::Defer(Work::Verdict(future)));
-                Ok(State::Verdict(state))
-            }
+        match now_or_defer(verdict, Work::Verdict, out) {
+            Some(verdict) => state.settle(verdict),
+            None => Ok(State::Verdict(state)),
         }
     }
 }

@@ -20,11 +20,12 @@ use gramseal_wire::{
 
 use super::{AnyState, Context, ExpectCertificate, ExpectClientKeyExchange, Promise, State, psk};
 use crate::config::{PeerVerifier, ServerConfig};
-use crate::crypto::{ActiveKx, Deferrable};
+use crate::crypto::ActiveKx;
 use crate::error::{Error, LocalFault};
 use crate::handshake::auth12::{self, PLAINTEXT, signed_params};
 use crate::handshake::compose::OutgoingSeq;
 use crate::handshake::credential::{Ask, Chosen, Plan};
+use crate::handshake::deferred::now_or_defer;
 use crate::handshake::offer::push_alpn;
 use crate::handshake::schedule12::Randoms;
 use crate::handshake::select::{self, Selected12};
@@ -137,12 +138,9 @@ fn send_certificate(mut context: Context, plan: Plan, out: &mut Vec<Action>) -> 
     let state = ExpectSignature { context, kx, group, scheme, ask };
     let params = state.params()?;
     let signed = identity.key().sign(scheme, &signed_params(&state.context.randoms, &params), &*provider.random);
-    match signed {
-        Deferrable::Now(signed) => state.settle(signed, out),
-        Deferrable::Later(future) => {
-            out.push(Action::Defer(Work::Signature(future)));
-            Ok(State::Signature(state))
-        }
+    match now_or_defer(signed, Work::Signature, out) {
+        Some(signed) => state.settle(signed, out),
+        None => Ok(State::Signature(state)),
     }
 }
 
