@@ -11,7 +11,7 @@ use gramseal_wire::extension::{
 };
 use gramseal_wire::handshake::{
     CertificateRequest12, CertificateStatus, ClientHello, DigitallySigned, ServerDhParams, ServerEcdhParams,
-    ServerHello, ServerHelloDone, ServerKeyExchangeDhe, ServerKeyExchangeEcdhe,
+    ServerHello, ServerKeyExchangeDhe, ServerKeyExchangeEcdhe,
 };
 use gramseal_wire::{
     CertificateStatusType, ClientCertificateType, Codec, CompressionMethod, EcPointFormat, NamedGroup, OwnedList,
@@ -209,21 +209,13 @@ fn finish(
         let request = certificate_request(&mut context, &**verifier)?;
         context.send(request, out);
     }
-    send_done(&mut context, out)?;
+    context.send_done(out)?;
     Ok(match asked {
         Some((form, verifier)) => {
             State::Certificate(ExpectCertificate { context, kx, verifier: verifier.clone(), form })
         }
         None => State::ClientKeyExchange(ExpectClientKeyExchange { context, kx, peer: None }),
     })
-}
-
-/// ServerHelloDone: the client's turn.
-pub(super) fn send_done(context: &mut Context, out: &mut Vec<Action>) -> Result<(), Error> {
-    let done = context.seq.message(PLAINTEXT, &ServerHelloDone)?;
-    context.send(done, out);
-    out.push(Action::EndFlight);
-    Ok(())
 }
 
 fn certificate_request(context: &mut Context, verifier: &dyn PeerVerifier) -> Result<Message, Error> {

@@ -49,6 +49,9 @@ use resume::ExpectResumedFinished;
 pub(super) use resume::start as resume;
 use ticket::Promise;
 
+use gramseal_wire::handshake::ServerHelloDone;
+
+use super::auth12::PLAINTEXT;
 use super::compose::OutgoingSeq;
 use super::schedule12::Randoms;
 use super::transcript::Transcript;
@@ -115,5 +118,13 @@ impl Context {
     fn send(&mut self, message: Message, out: &mut Vec<Action>) {
         self.transcript.add(&message);
         out.push(Action::Send(message));
+    }
+
+    /// ServerHelloDone: the client's turn.
+    fn send_done(&mut self, out: &mut Vec<Action>) -> Result<(), Error> {
+        let done = self.seq.message(PLAINTEXT, &ServerHelloDone)?;
+        self.send(done, out);
+        out.push(Action::EndFlight);
+        Ok(())
     }
 }

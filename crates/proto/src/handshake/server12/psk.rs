@@ -11,7 +11,6 @@ use gramseal_wire::handshake::{
 };
 use zeroize::Zeroizing;
 
-use super::flight::send_done;
 use super::key_exchange::Keyed;
 use super::{AnyState, Context, ExpectFinished, State};
 use crate::crypto::ActiveKx;
@@ -41,7 +40,7 @@ pub(super) fn finish_flight(mut context: Context, out: &mut Vec<Action>) -> Resu
             None
         }
     };
-    send_done(&mut context, out)?;
+    context.send_done(out)?;
     let next = State::PskClientKeyExchange(ExpectPskClientKeyExchange { context, kx });
     Ok(AnyState::Server12(Box::new(next)))
 }
