@@ -97,7 +97,10 @@ impl fmt::Display for IdentityError {
             Self::Key(pem::Error::NoItemsFound) => f.write_str("there is no private key in PEM"),
             Self::Key(error) => write!(f, "the private key cannot be read: {error}"),
             Self::KeyRejected(reason) => reason.fmt(f),
-            Self::Certificate(fault) => write!(f, "our own certificate cannot be used: {fault:?}"),
+            Self::Certificate(CertificateFault::Unsupported) => {
+                f.write_str("our own certificate is older than version 3 or has an unknown critical extension")
+            }
+            Self::Certificate(_) => f.write_str("our own certificate or one of its chain cannot be read"),
             Self::KeyMismatch => f.write_str("the private key does not belong to the first certificate of the chain"),
             Self::Config(error) => error.fmt(f),
         }

@@ -104,7 +104,8 @@ pub struct Negotiated {
     pub version: ProtocolVersion,
     /// The cipher suite.
     pub cipher_suite: CipherSuite,
-    /// The group of the key exchange; `None` for a finite-field group without a name.
+    /// The group of the key exchange; `None` for a finite-field group without a name, and for a
+    /// pre-shared key alone.
     pub group: Option<NamedGroup>,
     /// The application protocol (RFC 7301), if one was agreed.
     pub alpn: Option<Vec<u8>>,
