@@ -1,9 +1,11 @@
 //! `client --resume FILE`: one session in a file.
 //!
-//! The file holds the session's secret, so nobody but its owner may read it.
+//! The file holds the session's secret, so nobody but its owner may read it. Nor may anybody else have
+//! written it: whoever can plant a session there can pose as its server, whose certificate is not looked
+//! at again.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -22,8 +24,8 @@ pub(crate) struct SessionFile {
 impl SessionFile {
     /// With the session in `file`, if there is such a file.
     pub(crate) fn open(file: &Path) -> Result<Self, Failure> {
-        let session = match fs::read(file) {
-            Ok(bytes) => Some(Session::from_bytes(&bytes).map_err(|error| Failure::usage(error).at(file))?),
+        let session = match File::open(file) {
+            Ok(opened) => Some(read(opened).map_err(|error| error.at(file))?),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(Failure::usage(error).at(file)),
         };
@@ -62,6 +64,30 @@ impl ClientSessionStore for SessionFile {
     fn put(&self, session: Session) {
         *self.lock() = Some(session);
     }
+}
+
+/// The session in `file`, if it is nobody else's.
+fn read(mut file: File) -> Result<Session, Failure> {
+    let private = is_private(&file).map_err(Failure::usage)?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(Failure::usage)?;
+    let session = Session::from_bytes(&bytes).map_err(Failure::usage)?;
+    if private { Ok(session) } else { Err(Failure::usage("the session is open to others than its owner (chmod 600)")) }
+}
+
+/// Whether only its owner has access. What others own in this way, nobody else can have opened, except
+/// root.
+#[cfg(unix)]
+fn is_private(file: &File) -> io::Result<bool> {
+    use std::os::unix::fs::PermissionsExt;
+
+    Ok(file.metadata()?.permissions().mode() & 0o077 == 0)
+}
+
+/// Other systems give files the permissions of their folder.
+#[cfg(not(unix))]
+fn is_private(_file: &File) -> io::Result<bool> {
+    Ok(true)
 }
 
 /// Puts `bytes` into `file` in one step, readable by its owner alone whatever was there before.

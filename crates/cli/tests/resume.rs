@@ -31,6 +31,26 @@ fn a_session_is_kept_in_a_file_and_resumed_from_it() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_session_that_others_could_have_planted_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = Folder::new();
+    let file = folder.path("kept");
+    let server = Server::start("--echo");
+    let resume = format!("--resume {file}");
+    assert!(!connect(&server, &resume));
+    for mode in [0o640, 0o620, 0o604, 0o602] {
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).expect("it is ours");
+        let output = run_with_input(gramseal(&format!("{} {resume}", server.trusted())), "hello\n");
+        assert_eq!(output.status.code(), Some(2), "{mode:o}: {}", stderr(&output));
+        assert!(stderr(&output).contains("open to others"), "{}", stderr(&output));
+    }
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).expect("it is ours");
+    assert!(connect(&server, &resume));
+}
+
 #[test]
 fn both_sides_say_that_they_resumed() {
     let folder = Folder::new();
