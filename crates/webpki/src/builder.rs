@@ -91,7 +91,8 @@ impl ChainVerifierBuilder {
     /// appointed (RFC 6960 §4.2.2.2), and from its `thisUpdate` to its `nextUpdate`, with five
     /// minutes of tolerance for clocks that differ; one without `nextUpdate` counts for a day. The
     /// authorities on the way to the root are not covered: see [`with_crls`](Self::with_crls), which
-    /// is independent of this.
+    /// is independent of this. Whether a responder is revoked itself, only such lists can tell (RFC
+    /// 6960 §4.2.2.2.1), unless its certificate says that nobody need check.
     ///
     /// Clients cannot staple in DTLS 1.2, so a server that uses [`OcspPolicy::Required`] refuses
     /// every client.
