@@ -1,8 +1,8 @@
 //! Decides whether a peer is who it should be: implementations of [`PeerVerifier`].
 //!
 //! - [`ChainVerifier`]: the certificate leads to a trusted root, is valid now, is meant for the
-//!   peer's role and, for a server, carries its name. If asked to, also that nothing on the way to the
-//!   root is revoked ([`ChainVerifierBuilder::with_crls`], [`ChainVerifierBuilder::with_ocsp`]).
+//!   peer's role and, for a server, carries its name; where that is asked for, also that it is not revoked
+//!   ([`ChainVerifierBuilder::with_crls`], [`ChainVerifierBuilder::with_ocsp`]).
 //! - [`FingerprintVerifier`]: the certificate is one of those named beforehand.
 //! - [`RawPublicKeyVerifier`]: there is no certificate, but the public key is one of those named
 //!   beforehand.
