@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::*;
-use gramseal::proto::wire::SrtpProfile;
+use gramseal::proto::wire::{ProtocolVersion, SrtpProfile};
 use gramseal::proto::{AlertReceived, CertificateFault, Error, Incompatible, TimedOut};
 use gramseal::webpki::Fingerprint;
 use gramseal::{
-    ClientAuth, CloseReason, ConnectError, ConnectionError, Endpoint, KeyLogFile, ReceiveLimits, SendError, trust,
+    ClientAuth, CloseReason, ConnectError, ConnectionError, CookiePolicy, Endpoint, KeyLogFile, ReceiveLimits,
+    SendError, trust,
 };
 use gramseal_testkit::pki::TestPki;
 
@@ -39,6 +40,26 @@ async fn echoes_and_the_client_closes() {
         assert_eq!(client_side.recv().await, Ok(None));
         assert!(matches!(client_side.send(b"late"), Err(SendError::Closed)));
         assert_eq!((server.stats().connections, client.stats().connections), (0, 0));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn dtls_1_3_works_where_it_is_asked_for() {
+    soon(async {
+        let pki = TestPki::new();
+        let versions = [ProtocolVersion::DTLS1_3];
+        let config = server_builder(&pki).with_versions(&versions).build().unwrap();
+        let builder = Endpoint::builder().with_server(Arc::new(config)).with_cookie_policy(CookiePolicy::Off);
+        let (server, client) = (bind(builder).0, Endpoint::client(LOOPBACK).unwrap());
+        let config = client_builder(&pki).with_versions(&versions).build().unwrap();
+        let (client_side, server_side) = pair(&server, &client, Arc::new(config)).await;
+        client_side.send(b"ping").unwrap();
+        assert_eq!(server_side.recv().await.unwrap().unwrap(), "ping");
+        server_side.send(b"pong").unwrap();
+        assert_eq!(client_side.recv().await.unwrap().unwrap(), "pong");
+        client_side.close().await;
+        assert_eq!(server_side.closed().await, CloseReason::Peer);
     })
     .await;
 }

@@ -6,7 +6,7 @@
 
 use core::fmt;
 
-use gramseal_wire::{AlertDescription, DecodeError, EncodeError, HandshakeType};
+use gramseal_wire::{AlertDescription, DecodeError, EncodeError, ExtensionType, HandshakeType};
 
 use crate::crypto::CryptoError;
 
@@ -55,6 +55,8 @@ pub enum Incompatible {
     UnsafeFiniteFieldGroup,
     /// The client sent no certificate although one is required.
     CertificateRequired,
+    /// The same in 1.3, which has an alert for it (RFC 9846 §4.4.2.4).
+    NoClientCertificate,
     /// No form of certificate (X.509, raw public key) that one side has and the other accepts
     /// (RFC 7250 §4.2).
     NoCommonCertificateType,
@@ -112,6 +114,22 @@ pub enum PeerFault {
     WrongKeyForCipherSuite,
     /// The server resumes a session with another cipher suite than it has (RFC 5246 §7.4.1.3).
     ResumedWithOtherCipherSuite,
+    /// A 1.3 message lacks an extension that it must have (RFC 9846 §9.2).
+    MissingExtension(ExtensionType),
+    /// An extension in a message of 1.3 that must not have it (RFC 9846 §4.2).
+    MisplacedExtension,
+    /// The server asked for a cookie in the way of 1.2 and then chose 1.3 (RFC 9147 §5.1).
+    VersionAfterCookie,
+    /// A 1.3 server repeats a session id (RFC 9147 §5.3).
+    SessionIdEchoed,
+    /// A 1.3 hello with a cookie in the way of 1.2 (RFC 9147 §5.3).
+    LegacyCookie,
+    /// A 1.3 hello that offers compression (RFC 9846 §4.1.2).
+    CompressionOffered,
+    /// A context in a certificate message within a handshake of 1.3 (RFC 9846 §4.3.2, §4.4.2).
+    CertificateContextMismatch,
+    /// A 1.3 server showed no certificate (RFC 9846 §4.4.2.4).
+    EmptyCertificate,
     /// `FALLBACK_SCSV` from a client that could speak a newer version with this server
     /// (RFC 7507 §3).
     InappropriateFallback,
@@ -242,6 +260,7 @@ impl Incompatible {
             Self::NoCommonApplicationProtocol => AlertDescription::NO_APPLICATION_PROTOCOL,
             Self::NoCommonCertificateType => AlertDescription::UNSUPPORTED_CERTIFICATE,
             Self::NoCommonFiniteFieldGroup | Self::UnsafeFiniteFieldGroup => AlertDescription::INSUFFICIENT_SECURITY,
+            Self::NoClientCertificate => AlertDescription::CERTIFICATE_REQUIRED,
             Self::NoCommonCipherSuite
             | Self::NoCommonGroup
             | Self::NoCommonSignatureScheme
@@ -260,6 +279,8 @@ impl PeerFault {
             Self::UnofferedExtension => AlertDescription::UNSUPPORTED_EXTENSION,
             Self::RenegotiationInfoMismatch => AlertDescription::HANDSHAKE_FAILURE,
             Self::NoCertificate => AlertDescription::BAD_CERTIFICATE,
+            Self::EmptyCertificate => AlertDescription::DECODE_ERROR,
+            Self::MissingExtension(_) => AlertDescription::MISSING_EXTENSION,
             Self::InappropriateFallback => AlertDescription::INAPPROPRIATE_FALLBACK,
             Self::UnofferedCipherSuite
             | Self::UnofferedCompression
@@ -276,6 +297,12 @@ impl PeerFault {
             | Self::BadKeyShare
             | Self::NullCompressionMissing
             | Self::UncompressedPointsMissing
+            | Self::MisplacedExtension
+            | Self::VersionAfterCookie
+            | Self::SessionIdEchoed
+            | Self::LegacyCookie
+            | Self::CompressionOffered
+            | Self::CertificateContextMismatch
             | Self::WrongKeyForCipherSuite
             | Self::ResumedWithOtherCipherSuite => AlertDescription::ILLEGAL_PARAMETER,
         }
@@ -375,7 +402,9 @@ impl fmt::Display for Incompatible {
             Self::NoSecureRenegotiation => "the peer does not indicate secure renegotiation",
             Self::UnsafeFiniteFieldGroup => "the server's Diffie-Hellman group is too small or not safe",
             Self::NoCommonCertificateType => "no form of certificate in common",
-            Self::CertificateRequired => "the client sent no certificate although one is required",
+            Self::CertificateRequired | Self::NoClientCertificate => {
+                "the client sent no certificate although one is required"
+            }
         })
     }
 }
@@ -407,6 +436,14 @@ impl fmt::Display for PeerFault {
             Self::NoCertificate => "the server sent no certificate",
             Self::WrongKeyForCipherSuite => "the peer's certificate does not go with the cipher suite",
             Self::ResumedWithOtherCipherSuite => "the server resumes a session with another cipher suite",
+            Self::MisplacedExtension => "the peer put an extension into a message that must not have it",
+            Self::VersionAfterCookie => "the server asked for a cookie as 1.2 does and then chose 1.3",
+            Self::SessionIdEchoed => "the server repeats a session id, which 1.3 does not",
+            Self::LegacyCookie => "the client shows a cookie as 1.2 does and wants 1.3",
+            Self::CompressionOffered => "the client offers compression, which 1.3 does not have",
+            Self::CertificateContextMismatch => "a certificate message has a context that it must not have",
+            Self::EmptyCertificate => "the server showed no certificate",
+            Self::MissingExtension(extension) => return write!(f, "the peer did not send the extension {extension}"),
             Self::InappropriateFallback => "the client fell back to an older version for no good reason",
         })
     }

@@ -80,6 +80,40 @@ pub(crate) static SUITES_12: &[Suite12] = {
     ]
 };
 
+/// A cipher suite of DTLS 1.3: key exchange and signature are chosen apart from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Suite13 {
+    pub(crate) id: CipherSuite,
+    pub(crate) aead: AeadAlgorithm,
+    pub(crate) hash: HashAlgorithm,
+}
+
+/// Every 1.3 suite gramseal implements, most preferred first (RFC 9846 §B.4).
+pub(crate) static SUITES_13: &[Suite13] = {
+    use AeadAlgorithm::{Aes128Ccm, Aes128Ccm8, Aes128Gcm, Aes256Gcm, ChaCha20Poly1305};
+    use CipherSuite as C;
+    use HashAlgorithm::{Sha256, Sha384};
+    &[
+        Suite13 { id: C::TLS_AES_128_GCM_SHA256, aead: Aes128Gcm, hash: Sha256 },
+        Suite13 { id: C::TLS_AES_256_GCM_SHA384, aead: Aes256Gcm, hash: Sha384 },
+        Suite13 { id: C::TLS_CHACHA20_POLY1305_SHA256, aead: ChaCha20Poly1305, hash: Sha256 },
+        Suite13 { id: C::TLS_AES_128_CCM_SHA256, aead: Aes128Ccm, hash: Sha256 },
+        Suite13 { id: C::TLS_AES_128_CCM_8_SHA256, aead: Aes128Ccm8, hash: Sha256 },
+    ]
+};
+
+impl Suite13 {
+    /// The suite with this code point.
+    pub(crate) fn find(id: CipherSuite) -> Option<&'static Self> {
+        SUITES_13.iter().find(|suite| suite.id == id)
+    }
+
+    /// Whether nobody gets it unasked: its tags are short (RFC 9147 §4.5.3).
+    pub(crate) fn must_be_named(&self) -> bool {
+        self.aead.tag_len() < 16
+    }
+}
+
 impl Suite12 {
     /// The suite with this code point.
     pub(crate) fn find(id: CipherSuite) -> Option<&'static Self> {

@@ -1,4 +1,4 @@
-//! Every datagram of every kind of handshake is lost once, in a run of its own (RFC 6347 §4.2.4):
+//! Every datagram of every kind of 1.2 handshake is lost once, in a run of its own (RFC 6347 §4.2.4):
 //! both sides connect all the same, what was lost is sent again with its whole flight, and nothing
 //! but whole flights is ever sent again.
 
@@ -17,7 +17,7 @@ const ENOUGH: Duration = Duration::from_secs(2);
 
 #[test] // RFC 6347 §4.2.4
 fn any_single_lost_datagram_is_sent_again_with_its_flight() {
-    for kind in KINDS {
+    for kind in KINDS.into_iter().filter(|kind| !kind.dtls13) {
         let (baseline, pair) = run(kind, None);
         let flights = Side::BOTH.map(|side| bursts(&baseline, pair, side));
         for side in Side::BOTH {
@@ -33,7 +33,7 @@ fn any_single_lost_datagram_is_sent_again_with_its_flight() {
 
 #[test]
 fn an_undisturbed_handshake_sends_nothing_twice() {
-    for kind in KINDS {
+    for kind in KINDS.into_iter().filter(|kind| !kind.dtls13) {
         let (sim, pair) = run(kind, None);
         for side in Side::BOTH {
             let mut seen = Vec::new();

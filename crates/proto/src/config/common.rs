@@ -9,7 +9,7 @@ use gramseal_wire::{CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme, S
 use super::{ConfigError, limits, srtp};
 use crate::crypto::{CryptoProvider, KeyKind};
 use crate::keylog::KeyLog;
-use crate::suite::{KeyExchange, SUITES_12, Suite12};
+use crate::suite::{KeyExchange, SUITES_12, SUITES_13, Suite12, Suite13};
 use crate::trace::Trace;
 
 /// Whether DHE_RSA suites may be used (RFC 10015 forbids them by default).
@@ -130,22 +130,43 @@ impl Common {
     }
 
     fn check_versions(&self) -> Result<(), ConfigError> {
-        match self.versions.iter().find(|version| **version != ProtocolVersion::DTLS1_2) {
+        let known = [ProtocolVersion::DTLS1_3, ProtocolVersion::DTLS1_2];
+        match self.versions.iter().find(|version| !known.contains(version)) {
             Some(version) => Err(ConfigError::UnsupportedVersion(*version)),
             None if self.versions.is_empty() => Err(ConfigError::NothingAllowed("version")),
             None => Ok(()),
         }
     }
 
+    /// Whether this version may be agreed on.
+    pub(crate) fn allows(&self, version: ProtocolVersion) -> bool {
+        self.versions.contains(&version)
+    }
+
+    /// Fills in the suites, and gives up the versions that have none.
     fn finish_suites(&mut self, allowed: Option<Vec<CipherSuite>>, means: Means) -> Result<(), ConfigError> {
-        let unasked = |suite: &&Suite12| self.can_use(suite, means) && !suite.must_be_named();
-        self.suites = allowed.unwrap_or_else(|| SUITES_12.iter().filter(unasked).map(|suite| suite.id).collect());
-        let unusable = |id: &&CipherSuite| !Suite12::find(**id).is_some_and(|suite| self.can_use(suite, means));
-        match self.suites.iter().find(unusable) {
-            Some(id) => Err(ConfigError::UnsupportedCipherSuite(*id)),
-            None if self.suites.is_empty() => Err(ConfigError::NothingAllowed("cipher suite")),
-            None => Ok(()),
+        self.suites = allowed.unwrap_or_else(|| self.default_suites(means));
+        let usable12 = |id| Suite12::find(id).is_some_and(|suite| self.can_use(suite, means));
+        let usable13 = |id| Suite13::find(id).is_some_and(|suite| self.can_use13(suite, means));
+        if let Some(id) = self.suites.iter().find(|id| !usable12(**id) && !usable13(**id)) {
+            return Err(ConfigError::UnsupportedCipherSuite(*id));
         }
+        let (any12, any13) = (self.suites12().next().is_some(), self.suites13().next().is_some());
+        self.versions.retain(|version| if *version == ProtocolVersion::DTLS1_3 { any13 } else { any12 });
+        if self.versions.is_empty() { Err(ConfigError::NothingAllowed("cipher suite")) } else { Ok(()) }
+    }
+
+    fn default_suites(&self, means: Means) -> Vec<CipherSuite> {
+        let unasked12 = |suite: &&Suite12| self.can_use(suite, means) && !suite.must_be_named();
+        let unasked13 = |suite: &&Suite13| self.can_use13(suite, means) && !suite.must_be_named();
+        let suites13 = SUITES_13.iter().filter(unasked13).map(|suite| suite.id);
+        suites13.chain(SUITES_12.iter().filter(unasked12).map(|suite| suite.id)).collect()
+    }
+
+    fn can_use13(&self, suite: &Suite13, means: Means) -> bool {
+        let curves = self.provider.groups.iter().any(|group| !is_finite_field(group.name()));
+        let known = self.provider.aead(suite.aead).is_some() && self.provider.hash(suite.hash).is_some();
+        self.allows(ProtocolVersion::DTLS1_3) && means.certificates && curves && known
     }
 
     fn can_use(&self, suite: &Suite12, means: Means) -> bool {
@@ -158,12 +179,15 @@ impl Common {
                 means.certificates && self.legacy == LegacySuites::Allowed && self.provider.finite_field.is_some()
             }
         };
-        exchange && self.provider.aead(suite.aead).is_some() && self.provider.hash(suite.hash).is_some()
+        let known = self.provider.aead(suite.aead).is_some() && self.provider.hash(suite.hash).is_some();
+        self.allows(ProtocolVersion::DTLS1_2) && exchange && known
     }
 
     fn finish_groups(&mut self, allowed: Option<Vec<NamedGroup>>) -> Result<(), ConfigError> {
         // A list that is asked for has to name something; the default may find nothing.
-        let needed = allowed.is_some() || self.suites12().any(|suite| suite.key_exchange != KeyExchange::Psk);
+        let needed = allowed.is_some()
+            || self.suites12().any(|suite| suite.key_exchange != KeyExchange::Psk)
+            || self.suites13().next().is_some();
         let unasked = |name: &NamedGroup| self.legacy == LegacySuites::Allowed || !is_finite_field(*name);
         let names = self.provider.groups.iter().map(|group| group.name());
         self.groups = allowed.unwrap_or_else(|| names.filter(unasked).collect());
@@ -177,6 +201,11 @@ impl Common {
     /// The allowed 1.2 suites, most preferred first.
     pub(crate) fn suites12(&self) -> impl Iterator<Item = &'static Suite12> + '_ {
         self.suites.iter().filter_map(|id| Suite12::find(*id))
+    }
+
+    /// The allowed 1.3 suites, most preferred first.
+    pub(crate) fn suites13(&self) -> impl Iterator<Item = &'static Suite13> + '_ {
+        self.suites.iter().filter_map(|id| Suite13::find(*id))
     }
 
     /// The schemes whose signatures the provider can verify, most preferred first.
@@ -193,7 +222,9 @@ pub(crate) fn is_finite_field(group: NamedGroup) -> bool {
 /// The setters that the builders of both roles share.
 macro_rules! common_setters {
     () => {
-        /// The versions to allow. Default: all that are implemented.
+        /// The versions to allow, most preferred first. Default: DTLS 1.2 alone. DTLS 1.3 is young here: it
+        /// knows neither cookies nor resumption nor pre-shared keys, and agrees on no other group than
+        /// the client's most preferred one. A version for which no suite is allowed is not offered.
         pub fn with_versions(mut self, versions: &[gramseal_wire::ProtocolVersion]) -> Self {
             self.common.versions = versions.to_vec();
             self

@@ -3,9 +3,11 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use gramseal_wire::ProtocolVersion;
+
 use super::common::{Allowed, Means, common_setters};
 use super::{Common, ConfigError, Identity, PeerVerifier, PskLookup, ServerSessions};
-use crate::crypto::CryptoProvider;
+use crate::crypto::{CryptoProvider, signs13};
 use crate::session::{ServerSessionStore, TicketSealer};
 use crate::suite::Suite12;
 
@@ -135,12 +137,14 @@ impl ServerConfigBuilder {
             Some(kind) => self.identities.iter().any(|identity| identity.is_of(kind)),
             None => true,
         };
-        if !common.suites12().any(serves) {
+        let serves13 = self.identities.iter().any(|identity| identity.choose_scheme(signs13, None).is_some());
+        let serves13 = common.allows(ProtocolVersion::DTLS1_3) && serves13;
+        if !serves13 && !common.suites12().any(serves) {
             return Err(ConfigError::NoCipherSuiteForKey);
         }
         if self.client_auth.verifier().is_some() {
             // RFC 4279 §2: with a pre-shared key clients are not asked.
-            if !common.suites12().any(|suite| suite.auth.is_some() && serves(suite)) {
+            if !serves13 && !common.suites12().any(|suite| suite.auth.is_some() && serves(suite)) {
                 return Err(ConfigError::ClientAuthWithoutCertificate);
             }
             if common.verify_schemes().next().is_none() {

@@ -3,9 +3,11 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use gramseal_wire::Epoch;
+use gramseal_wire::{Epoch, ProtocolVersion};
 
 use super::deferred::Deferral;
+use super::handshaking::LastFlight;
+use super::post::{APPLICATION, Post};
 use super::{Agreed, Connection, Phase, Role};
 use crate::handshake::{Action, Established, FinishedVerified, LoggedSecret, RecordLimits, Work};
 use crate::message::Message;
@@ -25,16 +27,22 @@ impl Connection {
                 Action::SendChangeCipherSpec => self.push_change_cipher_spec(),
                 Action::EndFlight => self.end_flight(now),
                 Action::EndLastFlight => self.end_last_flight(now),
+                Action::EndAcknowledgedFlight => self.end_acknowledged_flight(now),
                 Action::InstallRead(keys) => {
                     let window = self.records.replay_window();
                     self.records.install_read(ReadEpoch::dtls12(PROTECTED, keys, window));
                 }
                 Action::InstallWrite(keys) => self.records.install_write(WriteEpoch::dtls12(PROTECTED, keys)),
+                Action::InstallRead13(epoch, keys) => {
+                    let window = self.records.replay_window();
+                    self.records.install_read(ReadEpoch::dtls13(epoch, keys, window));
+                }
+                Action::InstallWrite13(epoch, keys) => self.records.install_write(WriteEpoch::dtls13(epoch, keys)),
                 Action::Version(version) => self.records.set_version(version),
                 Action::LimitRecords(limits) => self.limit_records(limits),
                 Action::LogSecret(secret) => self.log_secret(&secret),
                 Action::Defer(work) => self.defer(work),
-                Action::Complete(established) => self.complete(*established),
+                Action::Complete(established) => self.complete(*established, now),
             }
         }
     }
@@ -67,6 +75,8 @@ impl Connection {
         let Some(handshake) = &mut self.handshake else { return };
         if handshake.flights.begins() {
             handshake.outbound.begin();
+            // RFC 9147 §7.1: our flight acknowledges the peer's.
+            handshake.acks.clear();
         }
         handshake.flights.number(Direction::Sent);
         handshake.outbound.push_message(message);
@@ -97,7 +107,15 @@ impl Connection {
         handshake.flights.end();
         handshake.retransmit.progress();
         handshake.deadline = now + kept;
-        handshake.spoke_last = true;
+        handshake.last_flight = LastFlight::Kept;
+    }
+
+    /// RFC 9147 §5.8.1: the timer repeats it until all of it is acknowledged.
+    fn end_acknowledged_flight(&mut self, now: Instant) {
+        self.end_flight(now);
+        if let Some(handshake) = &mut self.handshake {
+            handshake.last_flight = LastFlight::Acknowledged;
+        }
     }
 
     fn log_secret(&self, secret: &LoggedSecret) {
@@ -106,17 +124,40 @@ impl Connection {
         }
     }
 
-    fn complete(&mut self, established: Established) {
-        let Established { proof, negotiated, mut session, remember } = established;
-        session.settle();
+    fn complete(&mut self, established: Established, now: Instant) {
+        let Established { proof, negotiated, mut keying, remember } = established;
+        keying.settle();
         let remembered = remember.and_then(|remember| self.remember(remember));
-        self.agreed = Some(Box::new(Agreed { negotiated, session, remembered }));
+        let version = negotiated.version;
+        self.agreed = Some(Box::new(Agreed { negotiated, keying, remembered }));
         self.open_to_application_data(proof);
+        if version == ProtocolVersion::DTLS1_3 {
+            return self.complete13(now);
+        }
         self.records.retire_read_before(PROTECTED);
         // RFC 6347 §4.2.4: the server speaks last in a full handshake, the client in a resumed one. To the
         // other side the peer's Finished is the answer to its last flight; the flight of whoever spoke
         // last may get lost, see `end_last_flight`.
-        if self.handshake.as_ref().is_some_and(|handshake| !handshake.spoke_last) {
+        if self.handshake.as_ref().is_some_and(|handshake| handshake.last_flight == LastFlight::Theirs) {
+            self.confirm();
+        }
+    }
+
+    /// In 1.3 the client speaks last, and the server acknowledges what it said, as often as it says it
+    /// (RFC 9147 §5.8.1).
+    fn complete13(&mut self, now: Instant) {
+        let transport = &self.role.common().transport;
+        let kept = now + transport.last_flight_kept;
+        let Some(handshake) = &mut self.handshake else { return };
+        let Some(next) = handshake.inbound.next_seq() else { return };
+        let mut post = Post::new(next, core::mem::take(&mut handshake.acks), transport);
+        let confirmed = handshake.last_flight == LastFlight::Theirs;
+        if confirmed {
+            post.acks.hurry();
+            post.last_flight_kept = Some(kept);
+        }
+        self.post = Some(Box::new(post));
+        if confirmed {
             self.confirm();
         }
     }
@@ -130,6 +171,15 @@ impl Connection {
     /// The peer has our last flight: nothing of the handshake is needed any more.
     pub(super) fn confirm(&mut self) {
         self.handshake = None;
-        self.records.retire_write_before(PROTECTED);
+        match &self.post {
+            None => self.records.retire_write_before(PROTECTED),
+            Some(post) => {
+                self.records.retire_write_before(APPLICATION);
+                // What repeats the peer's last flight must be told from a forgery as long as it matters.
+                if post.last_flight_kept.is_none() {
+                    self.records.retire_read_before(APPLICATION);
+                }
+            }
+        }
     }
 }

@@ -30,8 +30,10 @@ pub enum CloseReason {
 pub enum Timer {
     /// An answer to our flight; then it is sent again.
     Retransmit,
+    /// The rest of the peer's flight; then what came of it is acknowledged (1.3).
+    Ack,
     /// The end of the handshake; then it fails.
     Handshake,
-    /// The peer to ask for our last flight again; then it is forgotten.
+    /// The peer to ask for our last flight, or our last ACK, again; then it is forgotten.
     LastFlight,
 }

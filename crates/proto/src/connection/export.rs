@@ -58,7 +58,7 @@ impl Connection {
             }
             None => None,
         };
-        agreed.session.export(label, context, out);
+        agreed.keying.export(label, context, out);
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ use gramseal_wire::{AlertDescription, Epoch, MessageSeq, RecordNumber, SequenceN
 
 use super::deferred::Deferral;
 use crate::config::Common;
-use crate::flight::{Inbound, InboundLimits, Outbound, Retransmit};
+use crate::flight::{Acks, Inbound, InboundLimits, Outbound, Retransmit};
 use crate::handshake::State;
 use crate::record::EarlyRecords;
 use crate::time::Instant;
@@ -22,8 +22,9 @@ pub(super) struct Handshaking {
     pub(super) flights: Flights,
     /// When the handshake fails, or, once it is done, when our last flight is forgotten.
     pub(super) deadline: Instant,
-    /// Whether the last flight of the handshake was ours.
-    pub(super) spoke_last: bool,
+    pub(super) last_flight: LastFlight,
+    /// What came of the peer's present flight.
+    pub(super) acks: Acks,
     pub(super) suspicion: Option<Suspicion>,
     pub(super) deferral: Option<Deferral>,
     /// The record that brought the latest part of a message.
@@ -34,6 +35,17 @@ pub(super) struct Handshaking {
     pub(super) hello_record: SequenceNumber,
     /// One record's payload on its way out.
     pub(super) payload: Vec<u8>,
+}
+
+/// Who speaks last in a handshake, and how that flight is known to have arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LastFlight {
+    /// The peer does.
+    Theirs,
+    /// We do, and nobody answers: it is kept for a peer that repeats its own (1.2).
+    Kept,
+    /// We do, and the peer acknowledges it (1.3).
+    Acknowledged,
 }
 
 /// An alert that may be forged: believed when the peer stays silent.
@@ -63,7 +75,8 @@ impl Handshaking {
             early: EarlyRecords::new(),
             flights: Flights::after(first),
             deadline: now + transport.handshake_timeout,
-            spoke_last: false,
+            last_flight: LastFlight::Theirs,
+            acks: Acks::new(),
             suspicion: None,
             deferral: None,
             latest: RecordNumber { epoch: Epoch::UNPROTECTED, sequence_number: SequenceNumber(0) },

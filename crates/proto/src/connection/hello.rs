@@ -31,7 +31,7 @@ impl Connection {
             }
             // Another cookie made the client say hello anew after we had answered it. It follows our
             // answer or none; that hello must not use up the number of the message that is due.
-            HandshakeType::CLIENT_HELLO if matches!(handshake.state, State::Server12(_)) => {
+            HandshakeType::CLIENT_HELLO if matches!(handshake.state, State::Server12(_) | State::Server13(_)) => {
                 let anew = !handshake.inbound.is_old(fragment.message_seq);
                 if anew {
                     self.discard(Discard::UnexpectedContent);

@@ -4,6 +4,7 @@
 //! (`transmit`), time (`timers`) and the end (`close`). It decides nothing that the RFCs leave to
 //! a layer below.
 
+mod acks;
 mod apply;
 mod close;
 mod deferred;
@@ -12,6 +13,7 @@ mod export;
 mod handshaking;
 mod hello;
 mod mtu;
+mod post;
 mod receive;
 mod sessions;
 mod srtp;
@@ -29,6 +31,7 @@ use gramseal_wire::{Alert, MessageSeq, SequenceNumber};
 use handshaking::Handshaking;
 use mtu::Mtu;
 use pki_types::ServerName;
+use post::Post;
 pub use receive::Received;
 use sessions::Remembered;
 pub use srtp::{SrtpKeys, SrtpMasterKey};
@@ -36,7 +39,7 @@ pub use stats::Stats;
 
 use crate::config::{ClientConfig, Common, ServerConfig};
 use crate::error::Error;
-use crate::handshake::{self, Negotiated, Session12};
+use crate::handshake::{self, Keying, Negotiated};
 use crate::record::RecordLayer;
 use crate::time::Instant;
 
@@ -95,6 +98,8 @@ pub struct Connection {
     /// Gone once nobody can need it any more.
     handshake: Option<Box<Handshaking>>,
     agreed: Option<Box<Agreed>>,
+    /// After a handshake of 1.3.
+    post: Option<Box<Post>>,
     pending_alert: Option<Alert>,
     unread: Unread,
     mtu: Mtu,
@@ -137,7 +142,7 @@ enum Phase {
 /// What the handshake agreed on, for as long as the association lasts.
 struct Agreed {
     negotiated: Negotiated,
-    session: Session12,
+    keying: Keying,
     /// What to forget if the association fails.
     remembered: Option<Remembered>,
 }
@@ -182,6 +187,7 @@ impl Connection {
             phase: Phase::Handshaking,
             handshake: Some(Box::new(handshaking)),
             agreed: None,
+            post: None,
             pending_alert: None,
             unread: Unread::default(),
             mtu: Mtu::new(transport.mtu),

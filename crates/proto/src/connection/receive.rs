@@ -7,8 +7,9 @@ use gramseal_wire::{
     RecordNumber,
 };
 
-use super::apply::PROTECTED;
+use super::acks::Hurry;
 use super::handshaking::Suspicion;
+use super::post::{APPLICATION, HANDSHAKE};
 use super::{CloseReason, Connection, Phase, Role};
 use crate::discard::Discard;
 use crate::error::{AlertReceived, Error};
@@ -93,6 +94,7 @@ impl Connection {
             ContentType::APPLICATION_DATA => return self.application_data(opened.number, opened.content),
             ContentType::HANDSHAKE => self.handshake_record(opened.number, opened.content, now),
             ContentType::ALERT => self.alert_record(opened.number, opened.content),
+            ContentType::ACK => self.ack_record(opened.number, opened.content, now),
             ContentType::CHANGE_CIPHER_SPEC => self.change_cipher_spec_record(opened.number, opened.content),
             _ => self.discard(Discard::UnknownContentType),
         }
@@ -102,10 +104,9 @@ impl Connection {
     /// Sets a record of the next epoch aside until its keys are there.
     fn keep_early(&mut self, record: &Record<'_>) -> bool {
         let Some(handshake) = &mut self.handshake else { return false };
-        // In 1.2 only one epoch ever gets keys. Once it has them nothing is early any more, and what
-        // claims to be would be kept for nothing and lost uncounted.
-        let waits = self.records.newest_read_epoch() == Epoch::UNPROTECTED;
-        if !waits || record.epoch() != PROTECTED {
+        // Once all epochs of the handshake have keys nothing is early any more, and what claims to be
+        // would be kept for nothing and lost uncounted.
+        if !self.records.comes_early(record) {
             return false;
         }
         if let Err(reason) = handshake.early.push(record.bytes()) {
@@ -138,9 +139,16 @@ impl Connection {
             self.discard(Discard::BeforeFinished);
             return None;
         }
-        // Only who has seen our Finished sends application data.
-        if self.handshake.is_some() {
-            self.confirm();
+        match self.post {
+            // In 1.2 only who has seen our Finished sends application data.
+            None if self.handshake.is_some() => self.confirm(),
+            None => {}
+            // RFC 9147 §6.1
+            Some(_) if number.epoch < APPLICATION => {
+                self.discard(Discard::UnexpectedContent);
+                return None;
+            }
+            Some(_) => {}
         }
         self.stats.records_opened += 1;
         Some(content)
@@ -199,8 +207,11 @@ impl Connection {
     }
 
     fn handle_fragment(&mut self, number: RecordNumber, fragment: Fragment<'_>, now: Instant) {
+        if self.post.is_some() && number.epoch >= APPLICATION {
+            return self.post_fragment(number, fragment, now);
+        }
         let Some(handshake) = &mut self.handshake else {
-            return self.old_fragment(number.epoch, fragment);
+            return self.old_fragment(number, fragment, now);
         };
         // RFC 5246 §7.4.1.1: meaningless while a handshake goes on. It must not use up the number
         // of the message that is due.
@@ -209,21 +220,26 @@ impl Connection {
         }
         // Nothing is due any more, so nothing is kept: only a repetition of what came can matter.
         if handshake.is_done() {
-            return self.old_fragment(number.epoch, fragment);
+            return self.old_fragment(number, fragment, now);
         }
         if self.out_of_order(number, &fragment, now) {
             return;
         }
         let Some(handshake) = &mut self.handshake else { return };
         handshake.latest = number;
+        let missing = if handshake.inbound.continues(number.epoch, &fragment) { Hurry::No } else { Hurry::Yes };
         let inserted = handshake.inbound.insert(number.epoch, fragment);
         for reason in handshake.inbound.take_displaced() {
             self.stats.discards.count(reason);
         }
         match inserted {
-            Ok(Inserted::Stored) => handshake.hear(),
+            Ok(Inserted::Stored) => {
+                handshake.hear();
+                self.stored(number, missing, now);
+            }
             Ok(Inserted::AlreadyHad) => {
                 handshake.hear();
+                self.came_before(number, now);
                 return self.discard(Discard::FragmentOld);
             }
             Ok(Inserted::Old { message_seq, last_fragment, .. }) => {
@@ -232,11 +248,31 @@ impl Connection {
                 if last_fragment && handshake.inbound.is_latest(message_seq) {
                     self.repeat_flight(now);
                 }
-                return self.old_fragment(number.epoch, fragment);
+                self.came_before(number, now);
+                return self.old_fragment(number, fragment, now);
             }
             Err(reason) => return self.discard(reason),
         }
         self.handle_messages(now);
+    }
+
+    /// A part of the peer's next flight came.
+    fn stored(&mut self, number: RecordNumber, missing: Hurry, now: Instant) {
+        // RFC 9147 §7.2: only who has all of our flight answers it. What nothing protects may be forged.
+        if number.epoch >= HANDSHAKE {
+            if let Some(handshake) = &mut self.handshake {
+                handshake.outbound.acknowledge_all();
+                handshake.retransmit.stop();
+            }
+        }
+        self.note_record(number, missing, now);
+    }
+
+    /// A record that is authentic brought what was there already.
+    fn came_before(&mut self, number: RecordNumber, now: Instant) {
+        if number.epoch > Epoch::UNPROTECTED {
+            self.note_record(number, Hurry::No, now);
+        }
     }
 
     /// Takes the whole messages that are next in order, as long as the handshake can take any.
@@ -282,17 +318,26 @@ impl Connection {
     }
 
     /// The peer repeats its flight because it misses ours.
-    fn repeat_flight(&mut self, now: Instant) {
+    pub(super) fn repeat_flight(&mut self, now: Instant) {
         let Some(handshake) = &mut self.handshake else { return };
         // The peer may wait for a signer or verifier of ours rather than for what got lost.
-        if !handshake.state.is_waiting() && handshake.retransmit.repeat_on_request(now) {
+        let nothing_missing = handshake.outbound.is_acknowledged();
+        if !nothing_missing && !handshake.state.is_waiting() && handshake.retransmit.repeat_on_request(now) {
             handshake.outbound.rewind();
             self.stats.retransmissions += 1;
         }
     }
 
     /// A message that was delivered before, or that begins another handshake.
-    fn old_fragment(&mut self, epoch: Epoch, fragment: Fragment<'_>) {
+    fn old_fragment(&mut self, number: RecordNumber, fragment: Fragment<'_>, now: Instant) {
+        let epoch = number.epoch;
+        if self.post.is_some() {
+            // The server repeats its flight: it has not seen ours.
+            if fragment.msg_type == HandshakeType::FINISHED && fragment.is_last() && epoch != Epoch::UNPROTECTED {
+                self.repeat_flight(now);
+            }
+            return self.repeated_flight(number, now);
+        }
         let done = self.phase == Phase::Connected && epoch != Epoch::UNPROTECTED;
         let renegotiates = match self.role {
             Role::Client(_) => fragment.msg_type == HandshakeType::HELLO_REQUEST,

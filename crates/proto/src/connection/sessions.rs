@@ -39,7 +39,7 @@ impl Connection {
     /// (RFC 5077 §5.1), and a client's session left its store at the start.
     pub(super) fn forget_session(&mut self) {
         let Some(agreed) = &mut self.agreed else { return };
-        let secret = agreed.session.master_secret();
+        let Some(secret) = agreed.keying.master_secret() else { return };
         match (&self.role, agreed.remembered.take()) {
             (Role::Client(config), Some(Remembered::Name(name))) => {
                 let Some(sessions) = &config.sessions else { return };

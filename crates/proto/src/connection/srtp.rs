@@ -80,7 +80,7 @@ impl Connection {
         let mut material = Zeroizing::new([0; 2 * (32 + 14)]);
         let (used, _) = material.split_at_mut(2 * (lengths.master_key + lengths.master_salt));
         // RFC 5764 §4.2 with erratum 4788: no context, which is not the same as an empty one.
-        agreed.session.export(LABEL, None, used);
+        agreed.keying.export(LABEL, None, used);
         let [client, server] = split(used, lengths);
         let (local, peer) = match self.role {
             Role::Client(_) => (client, server),

@@ -16,8 +16,12 @@ pub struct Stats {
     pub payloads_ignored: u64,
     /// Records of application data that were sealed.
     pub records_sealed: u64,
-    /// Flights that were sent again.
+    /// Flights that were sent again, whole or as far as the peer lacked them.
     pub retransmissions: u32,
+    /// ACKs of 1.3 that were sent.
+    pub acks_sent: u32,
+    /// ACKs of 1.3 that came and could be read.
+    pub acks_received: u32,
     /// What was dropped, by reason.
     pub discards: DiscardCounts,
 }

@@ -1,7 +1,10 @@
 //! Time: when to act without being asked.
 
+use super::handshaking::LastFlight;
+use super::post::APPLICATION;
 use super::{Connection, Phase, Timer};
 use crate::error::{AlertReceived, Error, TimedOut};
+use crate::flight::Acks;
 use crate::time::Instant;
 
 /// After this many timeouts of one flight its datagrams become smaller, and again after as many
@@ -12,8 +15,19 @@ impl Connection {
     /// When to call [`handle_timeout`](Self::handle_timeout), and what for; `None` for never.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<(Instant, Timer)> {
-        let handshake = self.handshake.as_ref().filter(|_| self.phase != Phase::Closed)?;
-        if handshake.is_done() {
+        if self.phase == Phase::Closed {
+            return None;
+        }
+        let ack = self.acks().filter(|_| self.speaks_acks()).and_then(Acks::deadline).map(|at| (at, Timer::Ack));
+        let kept = self.post.as_ref().and_then(|post| post.last_flight_kept).map(|at| (at, Timer::LastFlight));
+        let timers = [self.flight_timer(), ack, kept];
+        timers.into_iter().flatten().min_by_key(|(at, _)| *at)
+    }
+
+    /// What the handshake waits for.
+    fn flight_timer(&self) -> Option<(Instant, Timer)> {
+        let handshake = self.handshake.as_ref()?;
+        if handshake.is_done() && handshake.last_flight == LastFlight::Kept {
             return Some((handshake.deadline, Timer::LastFlight));
         }
         match handshake.retransmit.deadline() {
@@ -26,8 +40,16 @@ impl Connection {
 
     /// Acts on all timers that are due at `now`; harmless when none is.
     pub fn handle_timeout(&mut self, now: Instant) {
-        let phase = self.phase;
-        let Some(handshake) = self.handshake.as_mut().filter(|_| phase != Phase::Closed) else { return };
+        if self.phase == Phase::Closed {
+            return;
+        }
+        self.forget_last_flight(now);
+        if self.speaks_acks() {
+            if let Some(acks) = self.acks_mut() {
+                acks.handle_timeout(now);
+            }
+        }
+        let Some(handshake) = &mut self.handshake else { return };
         if now >= handshake.deadline {
             return self.deadline_passed();
         }
@@ -50,9 +72,17 @@ impl Connection {
         self.stats.retransmissions += 1;
     }
 
+    /// The peer has had the time to hear that its last flight came.
+    fn forget_last_flight(&mut self, now: Instant) {
+        let Some(post) = &mut self.post else { return };
+        if post.last_flight_kept.take_if(|at| *at <= now).is_some() {
+            self.records.retire_read_before(APPLICATION);
+        }
+    }
+
     fn deadline_passed(&mut self) {
         let Some(handshake) = &self.handshake else { return };
-        if handshake.is_done() {
+        if handshake.is_done() && handshake.last_flight == LastFlight::Kept {
             return self.confirm();
         }
         let error = match handshake.suspicion {

@@ -4,7 +4,6 @@ use alloc::vec::Vec;
 
 use gramseal_wire::{ContentType, Epoch, RecordNumber};
 
-use super::apply::PROTECTED;
 use super::{Connection, Mtu, Phase};
 use crate::error::SendError;
 use crate::flight::{Fresh, Piece};
@@ -17,6 +16,7 @@ impl Connection {
     /// `false` if there is none. Call it until then.
     pub fn poll_transmit(&mut self, _now: Instant, datagram: &mut Vec<u8>) -> bool {
         datagram.clear();
+        self.put_ack(datagram);
         self.put_flight(datagram);
         self.put_alert(datagram);
         if datagram.is_empty() {
@@ -35,6 +35,9 @@ impl Connection {
             }
             if let Some(handshake) = &mut self.handshake {
                 handshake.payload = payload;
+                if let Some(number) = sealed {
+                    handshake.outbound.sent(&piece, number);
+                }
             }
         }
     }
@@ -61,7 +64,7 @@ impl Connection {
     fn put_alert(&mut self, datagram: &mut Vec<u8>) {
         let Some(alert) = self.pending_alert else { return };
         let epoch = self.records.write_epoch();
-        if datagram.len() + self.records.overhead(epoch) + 2 > self.mtu.bytes() {
+        if datagram.len() + self.records.sealed_len(epoch, 2) > self.mtu.bytes() {
             return;
         }
         self.pending_alert = None;
@@ -72,7 +75,7 @@ impl Connection {
     }
 
     /// Appends one record; `None` if the keys are used up, which ends retransmissions too.
-    fn put_record(
+    pub(super) fn put_record(
         &mut self,
         epoch: Epoch,
         content_type: ContentType,
@@ -81,7 +84,7 @@ impl Connection {
     ) -> Option<RecordNumber> {
         let used = datagram.len();
         let number = self.records.next_write_number(epoch)?;
-        datagram.resize(used + payload.len() + self.records.overhead(epoch), 0);
+        datagram.resize(used + self.records.sealed_len(epoch, payload.len()), 0);
         let sealed = self.records.seal(epoch, content_type, payload, datagram.get_mut(used..)?);
         datagram.truncate(used + sealed.unwrap_or(0));
         sealed.is_ok().then_some(number)
@@ -124,7 +127,7 @@ impl Connection {
         if payload.len() > limit {
             return Err(SendError::TooLarge { limit });
         }
-        match self.records.seal(PROTECTED, ContentType::APPLICATION_DATA, payload, out) {
+        match self.records.seal(self.records.write_epoch(), ContentType::APPLICATION_DATA, payload, out) {
             Ok(len) => {
                 self.stats.records_sealed += 1;
                 Ok(len)
@@ -138,19 +141,20 @@ impl Connection {
     /// Bytes of the datagram that carries a payload of `payload_len` bytes.
     #[must_use]
     pub fn sealed_len(&self, payload_len: usize) -> usize {
-        payload_len + self.records.overhead(PROTECTED)
+        self.records.sealed_len(self.records.write_epoch(), payload_len)
     }
 
     /// The longest payload that [`seal`](Self::seal) takes, in bytes: what fits into a datagram, and
     /// into the records that the peer takes (RFC 8449, RFC 6066 §4).
     #[must_use]
     pub fn max_payload(&self) -> usize {
-        self.mtu.bytes().saturating_sub(self.records.overhead(PROTECTED)).min(self.records.max_content(PROTECTED))
+        let epoch = self.records.write_epoch();
+        self.mtu.bytes().saturating_sub(self.records.overhead(epoch)).min(self.records.max_content(epoch))
     }
 
     /// Whether the keys have protected nearly as many records as they may, or have met so many
-    /// forgeries that they open nothing any more (RFC 9147 §4.5.3, RFC 9325 §4.4). DTLS 1.2 cannot
-    /// change keys: it is time for a new association.
+    /// forgeries that they open nothing any more (RFC 9147 §4.5.3, RFC 9325 §4.4). Keys are not
+    /// changed: it is time for a new association.
     #[must_use]
     pub fn is_nearly_exhausted(&self) -> bool {
         self.records.nearly_exhausted() || self.records.forgery_limit_reached()

@@ -21,7 +21,8 @@ pub use deferrable::Deferrable;
 pub use hash::{Digest, Hash, HashAlgorithm, HashContext, HmacKey};
 pub use kx::{ActiveKx, FiniteFieldDh, FiniteFieldExchange, FiniteFieldParams, KxGroup, ParamsRejected, SharedSecret};
 pub use provider::{CryptoProvider, SchemeVerifier, SecureRandom};
-pub(crate) use record_keys::RecordKeys12;
+pub(crate) use record_keys::{RecordKeys12, RecordKeys13};
+pub(crate) use sign::signs13;
 pub use sign::{KeyKind, KeyLoader, KeyRejected, PublicKey, SigningKey};
 
 /// A cryptographic operation failed.

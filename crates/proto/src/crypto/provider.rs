@@ -102,4 +102,24 @@ impl CryptoProvider {
             .ok_or(CryptoError)?;
         algorithm.verify_signature(key.key(), message, signature).map_err(|_| CryptoError)
     }
+
+    /// Verifies a signature of DTLS 1.3, where an ECDSA scheme is for the curve in its name alone
+    /// (RFC 9846 §4.2.3).
+    ///
+    /// # Errors
+    /// If the scheme is unknown, does not go with `key`, or the signature is wrong.
+    pub fn verify13(
+        &self,
+        scheme: SignatureScheme,
+        key: &PublicKey,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), CryptoError> {
+        let verifier = self.verifiers.iter().find(|v| v.scheme == scheme).ok_or(CryptoError)?;
+        let algorithm = verifier.algorithms.first().ok_or(CryptoError)?;
+        if algorithm.public_key_alg_id().as_ref() != key.algorithm() {
+            return Err(CryptoError);
+        }
+        algorithm.verify_signature(key.key(), message, signature).map_err(|_| CryptoError)
+    }
 }

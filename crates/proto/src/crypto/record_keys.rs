@@ -5,7 +5,7 @@ use core::fmt;
 
 use zeroize::Zeroize;
 
-use super::{AeadAlgorithm, AeadKey, NONCE_LEN};
+use super::{AeadAlgorithm, AeadKey, MaskKey, NONCE_LEN};
 
 /// Keys for the records of one epoch in one direction in DTLS 1.2.
 pub(crate) struct RecordKeys12 {
@@ -25,5 +25,25 @@ impl Drop for RecordKeys12 {
 impl fmt::Debug for RecordKeys12 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RecordKeys12").field("algorithm", &self.algorithm).finish_non_exhaustive()
+    }
+}
+
+/// Keys for the records of one epoch in one direction in DTLS 1.3.
+pub(crate) struct RecordKeys13 {
+    pub(crate) algorithm: AeadAlgorithm,
+    pub(crate) key: Box<dyn AeadKey>,
+    pub(crate) iv: [u8; NONCE_LEN],
+    pub(crate) mask: Box<dyn MaskKey>,
+}
+
+impl Drop for RecordKeys13 {
+    fn drop(&mut self) {
+        self.iv.zeroize();
+    }
+}
+
+impl fmt::Debug for RecordKeys13 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RecordKeys13").field("algorithm", &self.algorithm).finish_non_exhaustive()
     }
 }

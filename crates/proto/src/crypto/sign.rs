@@ -39,6 +39,15 @@ impl KeyKind {
     }
 }
 
+/// Whether 1.3 signs handshakes with `scheme` (RFC 9846 §4.2.3: PKCS#1 is for certificates alone).
+pub(crate) fn signs13(scheme: SignatureScheme) -> bool {
+    let pkcs1 = matches!(
+        scheme,
+        SignatureScheme::RSA_PKCS1_SHA256 | SignatureScheme::RSA_PKCS1_SHA384 | SignatureScheme::RSA_PKCS1_SHA512
+    );
+    !pkcs1 && KeyKind::of(scheme).is_some()
+}
+
 /// A private key of ours: in memory, or a handle to one kept elsewhere.
 pub trait SigningKey: Send + Sync + fmt::Debug {
     /// The schemes it can sign with, most preferred first.

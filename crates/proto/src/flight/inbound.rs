@@ -116,6 +116,17 @@ impl Inbound {
         self.store(version, range, fragment.body)
     }
 
+    /// Whether `fragment` brings the next bytes of the message that is due, or some from before them:
+    /// whether nothing is missing as far as it tells (RFC 9147 §7.1).
+    pub(crate) fn continues(&self, epoch: Epoch, fragment: &Fragment<'_>) -> bool {
+        if self.next.is_none_or(|next| fragment.message_seq > next) {
+            return false;
+        }
+        let begun =
+            |partial: &&Partial| partial.version.message_seq == fragment.message_seq && partial.version.epoch == epoch;
+        fragment.fragment_offset <= self.partials.iter().filter(begun).map(Partial::prefix_len).max().unwrap_or(0)
+    }
+
     /// Why messages that had begun to arrive were given up since the last call, for the statistics.
     pub(crate) fn take_displaced(&mut self) -> Vec<Discard> {
         core::mem::take(&mut self.displaced)
@@ -151,7 +162,6 @@ impl Inbound {
     }
 
     /// The message that is due next; `None` when the numbers are used up.
-    #[cfg(test)]
     pub(crate) fn next_seq(&self) -> Option<MessageSeq> {
         self.next
     }

@@ -2,16 +2,18 @@
 //!
 //! Owns: putting fragments together, cutting messages into fragments, keeping the last flight, and
 //! the retransmission timer. Never does: protect a record, read a clock, or ask what a message
-//! means. RFC 6347 §4.2.2 to §4.2.4, RFC 9147 §5.2, §5.5 and §5.8.
+//! means. RFC 6347 §4.2.2 to §4.2.4, RFC 9147 §5.2, §5.5, §5.8 and §7.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
+mod ack;
 mod inbound;
 mod outbound;
 mod partial;
 mod ranges;
 mod retransmit;
 
+pub(crate) use ack::Acks;
 pub(crate) use inbound::{Inbound, InboundLimits, Inserted};
-pub(crate) use outbound::{Fresh, Outbound, Piece};
+pub(crate) use outbound::{Acknowledged, Fresh, Outbound, Piece, Resend};
 pub(crate) use retransmit::Retransmit;

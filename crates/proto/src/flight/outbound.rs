@@ -1,14 +1,15 @@
 //! Our last flight: kept whole, sent in fragments, sent again on demand.
 //!
 //! RFC 6347 §4.2.3 and §4.2.4, RFC 9147 §5.5 and §5.8. A flight is kept as its messages and, for
-//! each, the ranges of its body still to be sent in this transmission. (The ranges still
-//! unacknowledged, for the ACKs of 1.3, belong beside them.) Nothing here protects, numbers or
-//! counts records; every transmission gets new record numbers from the record layer.
+//! each, the ranges of its body still to be sent in this transmission, and those that the peer has
+//! acknowledged (RFC 9147 §7.2), which are not sent again. Nothing here protects, numbers or counts
+//! records; every transmission gets new record numbers from the record layer, and is told here
+//! which ones, so that ACKs can be understood.
 
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use gramseal_wire::{ContentType, Epoch, HandshakeHeader, HandshakeType, MessageSeq};
+use gramseal_wire::{ContentType, Epoch, HandshakeHeader, HandshakeType, MessageSeq, RecordNumber};
 
 use super::ranges::Ranges;
 use crate::message::Message;
@@ -17,6 +18,9 @@ use crate::message::Message;
 const WORTHWHILE: usize = 32;
 /// The longest payload of a record (RFC 6347 §4.1).
 const MAX_PAYLOAD: usize = 1 << 14;
+
+/// For how many records it is remembered what they carried.
+const MAX_SENT: usize = 512;
 
 /// Whether the datagram that a piece goes into is still empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,22 +50,52 @@ pub(crate) struct Piece {
     pub(crate) message_length: u32,
 }
 
+/// What an ACK said that was not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Acknowledged {
+    /// Nothing.
+    Nothing,
+    /// Some of the flight arrived.
+    Part,
+    /// All of it arrived.
+    All,
+}
+
+/// What to send again after an ACK that lacks some of the flight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Resend {
+    /// What was sent before something that arrived: the rest may be on its way.
+    Overtaken,
+    /// Whatever is not acknowledged.
+    Missing,
+}
+
 /// The last flight of this side.
 #[derive(Default)]
 pub(crate) struct Outbound {
     entries: Vec<Entry>,
     transmission: u32,
+    /// What went out in which record, in the order of sending.
+    sent: Vec<SentPiece>,
+}
+
+/// A record and what of the flight it carried.
+struct SentPiece {
+    number: RecordNumber,
+    message_seq: MessageSeq,
+    range: Range<u32>,
 }
 
 impl Outbound {
     /// No flight; allocates nothing.
     pub(crate) const fn new() -> Self {
-        Self { entries: Vec::new(), transmission: 0 }
+        Self { entries: Vec::new(), transmission: 0, sent: Vec::new() }
     }
 
     /// Begins a new flight and forgets the previous one: the peer has it (RFC 6347 §4.2.4).
     pub(crate) fn begin(&mut self) {
         self.entries.clear();
+        self.sent.clear();
         self.transmission = 0;
     }
 
@@ -75,15 +109,89 @@ impl Outbound {
         self.entries.push(Entry::new(Content::ChangeCipherSpec(epoch)));
     }
 
-    /// Everything is to be sent once more.
+    /// Everything that was not acknowledged is to be sent once more.
     pub(crate) fn rewind(&mut self) {
-        if self.entries.is_empty() {
+        if self.is_acknowledged() {
             return;
         }
         self.transmission = self.transmission.saturating_add(1);
         for entry in &mut self.entries {
-            entry.pending.insert(entry.content.extent());
+            for gap in entry.acknowledged.missing(entry.content.extent()) {
+                entry.pending.insert(gap);
+            }
         }
+    }
+
+    /// Remembers which record carried `piece`. Of a flight in more records than anybody needs, the
+    /// latest are remembered.
+    pub(crate) fn sent(&mut self, piece: &Piece, number: RecordNumber) {
+        if self.sent.len() >= MAX_SENT {
+            self.sent.remove(0);
+        }
+        let start = piece.fragment_offset;
+        let range = start..start + piece.fragment_length.max(u32::from(piece.message_length == 0));
+        self.sent.push(SentPiece { number, message_seq: piece.message_seq, range });
+    }
+
+    /// The peer has these records (RFC 9147 §7.2). Numbers that we know nothing of say nothing.
+    pub(crate) fn acknowledge(&mut self, numbers: impl Iterator<Item = RecordNumber> + Clone) -> Acknowledged {
+        let Self { entries, sent, .. } = self;
+        let before = sent.len();
+        // What is known to have arrived need not be looked for again.
+        sent.retain(|piece| {
+            let arrived = numbers.clone().any(|number| number == piece.number);
+            if arrived {
+                for entry in entries.iter_mut().filter(|entry| entry.content.is(piece.message_seq)) {
+                    entry.acknowledged.insert(piece.range.clone());
+                    entry.pending.remove(piece.range.clone());
+                }
+            }
+            !arrived
+        });
+        match self.is_acknowledged() {
+            _ if self.sent.len() == before => Acknowledged::Nothing,
+            true => Acknowledged::All,
+            false => Acknowledged::Part,
+        }
+    }
+
+    /// The peer has all of it: nothing is sent again.
+    pub(crate) fn acknowledge_all(&mut self) {
+        self.begin();
+    }
+
+    /// Whether the peer is known to have all of it, or there is nothing to have.
+    pub(crate) fn is_acknowledged(&self) -> bool {
+        self.entries.iter().all(|entry| entry.acknowledged.contains(entry.content.extent()))
+    }
+
+    /// Sends again what an ACK lacks, of which `latest` is the highest number. `false` if that is
+    /// nothing.
+    pub(crate) fn resend(&mut self, what: Resend, latest: RecordNumber) -> bool {
+        let mut any = false;
+        let Self { entries, sent, .. } = self;
+        for piece in sent.iter().filter(|piece| what == Resend::Missing || piece.number < latest) {
+            // What was sent once more after that is on its way again.
+            let again = |later: &&SentPiece| {
+                later.number > piece.number
+                    && later.message_seq == piece.message_seq
+                    && later.range.start < piece.range.end
+                    && piece.range.start < later.range.end
+            };
+            if what == Resend::Overtaken && sent.iter().filter(again).any(|later| later.number > latest) {
+                continue;
+            }
+            for entry in entries.iter_mut().filter(|entry| entry.content.is(piece.message_seq)) {
+                for gap in entry.acknowledged.missing(piece.range.clone()) {
+                    entry.pending.insert(gap);
+                    any = true;
+                }
+            }
+        }
+        if any {
+            self.transmission = self.transmission.saturating_add(1);
+        }
+        any
     }
 
     /// Whether no flight is kept.
@@ -151,10 +259,11 @@ impl Piece {
     }
 }
 
-/// One message of the flight and what of it is to be sent.
+/// One message of the flight, what of it is to be sent, and what has arrived.
 struct Entry {
     content: Content,
     pending: Ranges,
+    acknowledged: Ranges,
 }
 
 enum Content {
@@ -166,7 +275,7 @@ impl Entry {
     fn new(content: Content) -> Self {
         let mut pending = Ranges::new();
         pending.insert(content.extent());
-        Self { content, pending }
+        Self { content, pending, acknowledged: Ranges::new() }
     }
 }
 
@@ -175,6 +284,15 @@ impl Content {
         match self {
             Self::Message(message) => message.epoch,
             Self::ChangeCipherSpec(epoch) => *epoch,
+        }
+    }
+
+    /// Whether it is the message with this number.
+    fn is(&self, message_seq: MessageSeq) -> bool {
+        match self {
+            Self::Message(message) => message.message_seq() == message_seq,
+            // Only 1.2 has it, and no ACKs.
+            Self::ChangeCipherSpec(_) => false,
         }
     }
 
@@ -239,10 +357,12 @@ mod tests {
     use alloc::vec;
     use alloc::vec::Vec;
 
-    use gramseal_wire::{Codec, ContentType, Epoch, Fragment, HandshakeHeader, HandshakeType, MessageSeq};
+    use gramseal_wire::{
+        Codec, ContentType, Epoch, Fragment, HandshakeHeader, HandshakeType, MessageSeq, RecordNumber, SequenceNumber,
+    };
     use proptest::prelude::*;
 
-    use super::{Fresh, Outbound, Piece};
+    use super::{Acknowledged, Fresh, Outbound, Piece, Resend};
     use crate::flight::{Inbound, InboundLimits};
     use crate::message::Message;
 
@@ -412,5 +532,60 @@ mod tests {
             prop_assert_eq!(received, expected);
             prop_assert_eq!(sent, lengths.iter().sum::<usize>(), "no byte twice");
         }
+    }
+
+    /// A flight of two messages in pieces of at most 8 bytes, and the record that carried each.
+    fn sent_in_records() -> (Outbound, Vec<RecordNumber>) {
+        let mut flight = Outbound::new();
+        flight.push_message(message(2, 1, 20));
+        flight.push_message(message(2, 2, 0));
+        let numbers = send_again(&mut flight, 0);
+        (flight, numbers)
+    }
+
+    fn send_again(flight: &mut Outbound, first: u64) -> Vec<RecordNumber> {
+        let (mut payload, mut numbers) = (Vec::new(), Vec::new());
+        while let Some(piece) = flight.next_piece(HandshakeHeader::LEN + 8, Fresh::Yes, &mut payload) {
+            let number = RecordNumber::new(Epoch(2), SequenceNumber(first + numbers.len() as u64));
+            flight.sent(&piece, number);
+            numbers.push(number);
+        }
+        numbers
+    }
+
+    #[test] // RFC 9147 §7.2
+    fn what_an_ack_lacks_is_sent_again() {
+        let (mut flight, numbers) = sent_in_records();
+        assert_eq!(numbers.len(), 4);
+        assert_eq!(flight.acknowledge([numbers[1]].into_iter()), Acknowledged::Part);
+        assert_eq!(flight.acknowledge([numbers[1]].into_iter()), Acknowledged::Nothing, "that is known");
+        assert!(flight.resend(Resend::Overtaken, numbers[1]));
+        assert_eq!(send_again(&mut flight, 4).len(), 1, "the rest may still arrive");
+        assert!(flight.resend(Resend::Missing, numbers[1]));
+        assert_eq!(send_again(&mut flight, 5).len(), 3);
+        // Any copy will do.
+        let copies = [5, 6, 7].map(|number| RecordNumber::new(Epoch(2), SequenceNumber(number)));
+        assert_eq!(flight.acknowledge(copies.into_iter()), Acknowledged::All);
+        flight.rewind();
+        assert!(flight.is_acknowledged() && !flight.has_pending());
+    }
+
+    #[test] // RFC 9147 §7.2
+    fn numbers_that_were_never_sent_acknowledge_nothing() {
+        let (mut flight, _) = sent_in_records();
+        let others =
+            [(2, 9), (0, 0), (3, 1)].map(|(epoch, number)| RecordNumber::new(Epoch(epoch), SequenceNumber(number)));
+        assert_eq!(flight.acknowledge(others.into_iter()), Acknowledged::Nothing);
+        flight.rewind();
+        assert_eq!(send_again(&mut flight, 4).len(), 4);
+    }
+
+    #[test]
+    fn an_ack_of_an_earlier_flight_says_nothing_of_this_one() {
+        let (mut flight, numbers) = sent_in_records();
+        flight.begin();
+        flight.push_message(message(2, 3, 20));
+        assert_eq!(flight.acknowledge(numbers.into_iter()), Acknowledged::Nothing);
+        assert!(!flight.is_acknowledged());
     }
 }

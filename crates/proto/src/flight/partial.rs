@@ -78,6 +78,11 @@ impl Partial {
         have.insert(range);
     }
 
+    /// How many bytes there are before the first gap.
+    pub(super) fn prefix_len(&self) -> u32 {
+        self.have.first().filter(|first| first.start == 0).map_or(0, |first| first.end)
+    }
+
     /// Whether every byte is there.
     pub(super) fn is_whole(&self) -> bool {
         self.have.contains(0..self.version.length)

@@ -98,6 +98,17 @@ impl Retransmit {
         self.deadline
     }
 
+    /// How long part of the peer's flight is waited on before it is acknowledged (RFC 9147 §7.1), and
+    /// how old ours must be before an ACK says that all that it lacks is lost.
+    pub(crate) fn quarter(&self) -> Duration {
+        self.current / 4
+    }
+
+    /// Whether what was sent last has been on its way for [`Self::quarter`].
+    pub(crate) fn is_quarter_over(&self, now: Instant) -> bool {
+        self.armed.is_some_and(|armed| now.saturating_since(armed) >= self.quarter())
+    }
+
     /// Whether the wait is over. If so, the next one has begun and is twice as long, up to the
     /// longest (RFC 6347 §4.2.4.1), and the flight must be sent again.
     pub(crate) fn expire(&mut self, now: Instant) -> bool {

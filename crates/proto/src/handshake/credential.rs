@@ -14,7 +14,7 @@ use gramseal_wire::{CertificateType, ClientCertificateType, List, SignatureSchem
 
 use super::select;
 use crate::config::{ClientAuth, ClientConfig, Identity, ServerConfig};
-use crate::crypto::KeyKind;
+use crate::crypto::{KeyKind, signs13};
 use crate::error::{Error, Incompatible};
 
 /// A credential and the scheme to sign with.
@@ -77,6 +77,20 @@ impl Candidates<'_> {
     pub(super) fn nothing_in_common(&self) -> Incompatible {
         // RFC 7250 §4.2
         if self.no_common_form { Incompatible::NoCommonCertificateType } else { Incompatible::NoCommonCipherSuite }
+    }
+
+    /// What to tell a client of 1.3 for which none is left.
+    pub(super) fn nothing_in_common13(&self) -> Incompatible {
+        if self.no_common_form { Incompatible::NoCommonCertificateType } else { Incompatible::NoCommonSignatureScheme }
+    }
+
+    /// The first that can sign a 1.3 handshake in a way that the client understands.
+    pub(super) fn choose13(&self) -> Option<Chosen> {
+        let offers = |scheme| self.schemes.as_ref().is_some_and(|schemes| schemes.contains(&scheme));
+        self.identities.iter().find_map(|identity| {
+            let scheme = identity.choose_scheme(|scheme| offers(scheme) && signs13(scheme), None)?;
+            Some(Chosen { identity: identity.clone(), scheme })
+        })
     }
 
     /// The first that can sign for a suite of `kind` in a way that the client understands.
@@ -148,6 +162,27 @@ pub(super) fn for_request(
     let mut fitting = config.identities.iter().filter(|identity| identity.certificate_type() == form);
     fitting.find_map(|identity| {
         if !request.authorities.is_empty() && !identity.may_be_trusted(trusted) {
+            return None;
+        }
+        let scheme = identity.choose_scheme(offered, None)?;
+        Some(Chosen { identity: identity.clone(), scheme })
+    })
+}
+
+/// The same in 1.3, where the request is a list of extensions (RFC 9846 §4.3.2).
+pub(super) fn for_request13(
+    config: &ClientConfig,
+    schemes: &List<'_, SignatureScheme>,
+    authorities: Option<CertificateAuthorities<'_>>,
+    form: CertificateType,
+) -> Option<Chosen> {
+    let offered = |scheme| signs13(scheme) && schemes.contains(&scheme);
+    let trusted = |issuer: &[u8]| {
+        authorities.is_none_or(|trusted| trusted.authorities.iter().any(|authority| authority == issuer))
+    };
+    let mut fitting = config.identities.iter().filter(|identity| identity.certificate_type() == form);
+    fitting.find_map(|identity| {
+        if !identity.may_be_trusted(trusted) {
             return None;
         }
         let scheme = identity.choose_scheme(offered, None)?;

@@ -4,8 +4,8 @@
 //! Both roles: the client's offer, the server's answer, the client's check of it. The record layer
 //! keeps to what comes out.
 
-use gramseal_wire::extension::{ExtensionsBuf, MaxFragmentLength, RecordSizeLimit};
-use gramseal_wire::handshake::{ClientHello, ServerHello};
+use gramseal_wire::extension::{Extensions, ExtensionsBuf, MaxFragmentLength, RecordSizeLimit};
+use gramseal_wire::handshake::ClientHello;
 
 use crate::config::{ClientConfig, Common, RECORD_SIZE_LIMITS};
 use crate::error::{Error, PeerFault};
@@ -23,6 +23,15 @@ pub(crate) enum RecordLimits {
 }
 
 impl RecordLimits {
+    /// The same limits where the content type has a byte of its own in the record, as in 1.3
+    /// (RFC 8449 §4). What comes in may be a byte longer than we asked for.
+    pub(super) fn with_content_type(self) -> Self {
+        match self {
+            Self::Each { ours, peers } => Self::Each { ours, peers: peers.saturating_sub(1) },
+            other => other,
+        }
+    }
+
     /// What stays with a session (RFC 6066 §4), in bytes.
     pub(super) fn max_fragment_length(self) -> Option<u16> {
         match self {
@@ -91,8 +100,8 @@ pub(super) fn answer(limits: RecordLimits, buf: &mut ExtensionsBuf) {
 }
 
 /// What the server's answer agrees to.
-pub(super) fn check(hello: &ServerHello<'_>, config: &ClientConfig) -> Result<RecordLimits, Error> {
-    match (hello.extensions.find::<RecordSizeLimit>()?, hello.extensions.find::<MaxFragmentLength>()?) {
+pub(super) fn check(answers: &Extensions<'_>, config: &ClientConfig) -> Result<RecordLimits, Error> {
+    match (answers.find::<RecordSizeLimit>()?, answers.find::<MaxFragmentLength>()?) {
         (None, None) => Ok(RecordLimits::Protocol),
         // RFC 8449 §5
         (Some(_), Some(_)) => Err(PeerFault::TwoRecordLimits.into()),
@@ -106,6 +115,17 @@ pub(super) fn check(hello: &ServerHello<'_>, config: &ClientConfig) -> Result<Re
             let limit = code.limit().filter(|_| config.max_fragment_length == Some(code));
             Ok(limit.map(RecordLimits::Both).ok_or(PeerFault::BadMaxFragmentLength)?)
         }
+    }
+}
+
+/// The same of a 1.3 server, which counts the byte for the content type (RFC 8449 §4).
+pub(super) fn check13(answers: &Extensions<'_>, config: &ClientConfig) -> Result<RecordLimits, Error> {
+    let most = *RECORD_SIZE_LIMITS.end();
+    match answers.find::<RecordSizeLimit>()? {
+        Some(RecordSizeLimit(peers)) if peers == most + 1 => {
+            Ok(RecordLimits::Each { ours: ours(&config.common), peers: most })
+        }
+        _ => check(answers, config).map(RecordLimits::with_content_type),
     }
 }
 

@@ -4,8 +4,10 @@
 //! messages come in order from `flight`, and what to do about them goes back as [`Action`]s.
 
 mod auth12;
+mod auth13;
 mod client;
 mod client12;
+mod client13;
 mod compose;
 mod credential;
 mod deferred;
@@ -14,9 +16,11 @@ mod offer;
 mod psk;
 mod resume;
 mod schedule12;
+mod schedule13;
 mod select;
 mod server;
 mod server12;
+mod server13;
 mod srtp;
 mod transcript;
 
@@ -32,11 +36,12 @@ pub(crate) use client::start as start_client;
 pub use deferred::{Deferred, Settled};
 pub(crate) use deferred::{Outcome, Receipt, Signed, Work};
 pub(crate) use limits::RecordLimits;
-pub(crate) use schedule12::Session12;
+use schedule12::Session12;
+use schedule13::Session13;
 pub(crate) use server::start as start_server;
 pub use srtp::Srtp;
 
-use crate::crypto::RecordKeys12;
+use crate::crypto::{RecordKeys12, RecordKeys13};
 use crate::error::{Error, PeerFault};
 use crate::message::Message;
 use crate::session::Session;
@@ -49,12 +54,18 @@ pub(crate) enum Action {
     SendChangeCipherSpec,
     /// Our flight is complete and asks for an answer.
     EndFlight,
-    /// Our flight is complete and is the last of the handshake.
+    /// Our flight is complete and is the last of the handshake; nothing answers it.
     EndLastFlight,
+    /// The same in 1.3: the peer acknowledges it.
+    EndAcknowledgedFlight,
     /// From now on records of epoch 1 can be read with these keys.
     InstallRead(RecordKeys12),
     /// From now on records of epoch 1 can be written with these keys.
     InstallWrite(RecordKeys12),
+    /// From now on records of this epoch of 1.3 can be read with these keys.
+    InstallRead13(Epoch, RecordKeys13),
+    /// From now on records of this epoch of 1.3 can be written with these keys.
+    InstallWrite13(Epoch, RecordKeys13),
     /// The version is agreed; records of others are not ours.
     Version(ProtocolVersion),
     /// How large records may be from now on.
@@ -82,8 +93,40 @@ pub(crate) struct FinishedVerified(());
 pub(crate) struct Established {
     pub(crate) proof: FinishedVerified,
     pub(crate) negotiated: Negotiated,
-    pub(crate) session: Session12,
+    pub(crate) keying: Keying,
     pub(crate) remember: Option<Remember>,
+}
+
+/// The secrets that outlive the handshake.
+pub(crate) enum Keying {
+    V12(Session12),
+    V13(Session13),
+}
+
+impl Keying {
+    /// Keying material for the application; `context` of at most 65,535 bytes.
+    pub(crate) fn export(&self, label: &[u8], context: Option<(&[u8], u16)>, out: &mut [u8]) {
+        match self {
+            Self::V12(session) => session.export(label, context, out),
+            Self::V13(session) => session.export(label, context.map(|(context, _)| context).unwrap_or_default(), out),
+        }
+    }
+
+    /// The handshake is done: what is derived from now on is rare.
+    pub(crate) fn settle(&mut self) {
+        match self {
+            Self::V12(session) => session.settle(),
+            Self::V13(_) => {}
+        }
+    }
+
+    /// What a session of 1.2 resumes with.
+    pub(crate) fn master_secret(&self) -> Option<Zeroizing<Vec<u8>>> {
+        match self {
+            Self::V12(session) => Some(session.master_secret()),
+            Self::V13(_) => None,
+        }
+    }
 }
 
 /// What to remember so that the session can be resumed, and to forget if the association fails.
@@ -150,10 +193,14 @@ pub(crate) enum State {
     ClientHello(Box<client::ExpectServerHello>),
     /// Client in a 1.2 handshake.
     Client12(Box<client12::State>),
+    /// Client in a 1.3 handshake.
+    Client13(Box<client13::State>),
     /// Server, no hello yet.
     ServerHello(Box<server::ExpectClientHello>),
     /// Server in a 1.2 handshake.
     Server12(Box<server12::State>),
+    /// Server in a 1.3 handshake.
+    Server13(Box<server13::State>),
     /// The handshake is done.
     Connected,
 }
@@ -164,8 +211,10 @@ impl State {
         match self {
             Self::ClientHello(state) => state.handle(message, out),
             Self::Client12(state) => state.handle(message, out),
+            Self::Client13(state) => state.handle(message, out),
             Self::ServerHello(state) => (*state).handle(message, out),
             Self::Server12(state) => state.handle(message, out),
+            Self::Server13(state) => state.handle(message, out),
             Self::Connected => Err(unexpected(message)),
         }
     }
@@ -174,7 +223,9 @@ impl State {
     pub(crate) fn is_waiting(&self) -> bool {
         match self {
             Self::Client12(state) => state.is_waiting(),
+            Self::Client13(state) => state.is_waiting(),
             Self::Server12(state) => state.is_waiting(),
+            Self::Server13(state) => state.is_waiting(),
             Self::ClientHello(_) | Self::ServerHello(_) | Self::Connected => false,
         }
     }
@@ -183,16 +234,19 @@ impl State {
     pub(crate) fn settle(self, outcome: Outcome, out: &mut Vec<Action>) -> Result<Self, Error> {
         match self {
             Self::Client12(state) => state.settle(outcome, out),
+            Self::Client13(state) => state.settle(outcome, out),
             Self::Server12(state) => state.settle(outcome, out),
+            Self::Server13(state) => state.settle(outcome, out),
             state @ (Self::ClientHello(_) | Self::ServerHello(_) | Self::Connected) => Ok(state),
         }
     }
 
-    /// The epoch that protects the awaited message: Finished comes under the new keys, everything
-    /// else before it does not.
+    /// The epoch that protects the awaited message: in 1.2 Finished comes under the new keys, everything
+    /// else before it does not; in 1.3 all but the hellos is under those of the handshake.
     pub(crate) fn awaited_epoch(&self) -> Epoch {
         let finished = match self {
             Self::ClientHello(_) | Self::ServerHello(_) => false,
+            Self::Client13(_) | Self::Server13(_) => return auth13::HANDSHAKE,
             Self::Client12(state) => {
                 matches!(**state, client12::State::Finished(_) | client12::State::ResumedFinished(_))
             }

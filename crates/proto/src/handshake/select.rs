@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use gramseal_wire::extension::{
-    Alpn, EcPointFormats, ExtendedMasterSecret, RenegotiationInfo, ServerName, SupportedGroups,
+    Alpn, EcPointFormats, ExtendedMasterSecret, KeyShareClientHello, RenegotiationInfo, ServerName, SupportedGroups,
     SupportedVersionsClientHello,
 };
 use gramseal_wire::handshake::{ClientHello, DOWNGRADE_TLS12};
@@ -18,7 +18,7 @@ use super::offer::check_point_formats;
 use super::srtp::{self, Srtp};
 use crate::config::{Common, ServerConfig, is_finite_field};
 use crate::error::{Error, Incompatible, PeerFault};
-use crate::suite::{KeyExchange, Suite12};
+use crate::suite::{KeyExchange, Suite12, Suite13};
 
 /// What the server chose for a 1.2 handshake.
 #[derive(Debug)]
@@ -36,22 +36,26 @@ pub(super) struct Selected12 {
     pub(super) client_lists_point_formats: bool,
 }
 
-/// The version to speak, or why none (RFC 6347 §4.2.1, RFC 8446 §4.2.1).
+/// The version to speak, or why none (RFC 6347 §4.2.1, RFC 9846 §4.2.1).
 pub(super) fn version(hello: &ClientHello<'_>, ours: &[ProtocolVersion]) -> Result<ProtocolVersion, Error> {
-    let speaks12 = match hello.extensions.find::<SupportedVersionsClientHello<'_>>()? {
-        Some(supported) => supported.versions.contains(&ProtocolVersion::DTLS1_2),
+    let (older, newer) = (ProtocolVersion::DTLS1_2, ProtocolVersion::DTLS1_3);
+    let (speaks12, speaks13) = match hello.extensions.find::<SupportedVersionsClientHello<'_>>()? {
+        Some(supported) => (supported.versions.contains(&older), supported.versions.contains(&newer)),
         // DTLS counts downwards: a smaller number is a newer version.
-        None => hello.legacy_version.is_dtls() && hello.legacy_version.0 <= ProtocolVersion::DTLS1_2.0,
+        None => (hello.legacy_version.is_dtls() && hello.legacy_version.0 <= older.0, false),
     };
-    if !speaks12 || !ours.contains(&ProtocolVersion::DTLS1_2) {
+    if speaks13 && ours.contains(&newer) {
+        return Ok(newer);
+    }
+    if !speaks12 || !ours.contains(&older) {
         return Err(Incompatible::NoCommonVersion.into());
     }
     // RFC 7507 §3: the client says it tried something newer first and failed.
     let fell_back = hello.cipher_suites.contains(&CipherSuite::FALLBACK_SCSV);
-    if fell_back && ours.contains(&ProtocolVersion::DTLS1_3) {
+    if fell_back && ours.contains(&newer) {
         return Err(PeerFault::InappropriateFallback.into());
     }
-    Ok(ProtocolVersion::DTLS1_2)
+    Ok(older)
 }
 
 /// Marks a 1.2 server's random if we could speak 1.3 (RFC 8446 §4.1.3).
@@ -88,6 +92,68 @@ pub(super) fn select12(hello: &ClientHello<'_>, config: &ServerConfig) -> Result
         server_name: server_name(hello)?,
         client_lists_point_formats: formats.is_some(),
     })
+}
+
+/// What the server chose for a 1.3 handshake.
+#[derive(Debug)]
+pub(super) struct Selected13<'h> {
+    pub(super) suite: &'static Suite13,
+    pub(super) group: NamedGroup,
+    /// The client's share of `group`.
+    pub(super) share: &'h [u8],
+    pub(super) plan: Plan,
+    pub(super) alpn: Option<Vec<u8>>,
+    pub(super) srtp: Option<Srtp>,
+    pub(super) limits: RecordLimits,
+    pub(super) server_name: Option<String>,
+}
+
+/// Everything about a 1.3 handshake, or why there is none.
+pub(super) fn select13<'h>(hello: &ClientHello<'h>, config: &ServerConfig) -> Result<Selected13<'h>, Error> {
+    check13(hello)?;
+    let common = &config.common;
+    let suite = common
+        .suites13()
+        .find(|suite| hello.cipher_suites.contains(&suite.id))
+        .ok_or(Incompatible::NoCommonCipherSuite)?;
+    let (group, share) = share13(hello, common)?;
+    let candidates = credential::candidates(hello, config)?;
+    let chosen = candidates.choose13().ok_or_else(|| candidates.nothing_in_common13())?;
+    Ok(Selected13 {
+        suite,
+        group,
+        share,
+        plan: credential::plan(hello, config, chosen)?,
+        alpn: alpn(hello, common)?,
+        srtp: srtp::select(hello, common)?,
+        limits: limits::select(hello, common)?.with_content_type(),
+        server_name: server_name(hello)?,
+    })
+}
+
+/// The form of a 1.3 hello (RFC 9147 §5.3, RFC 9846 §4.1.2 and §9.2).
+fn check13(hello: &ClientHello<'_>) -> Result<(), Error> {
+    if !hello.cookie.is_empty() {
+        return Err(PeerFault::LegacyCookie.into());
+    }
+    if hello.compression_methods.as_bytes() != [CompressionMethod::NULL.0] {
+        return Err(PeerFault::CompressionOffered.into());
+    }
+    let needed = [ExtensionType::SIGNATURE_ALGORITHMS, ExtensionType::SUPPORTED_GROUPS, ExtensionType::KEY_SHARE];
+    match needed.into_iter().find(|extension| !hello.extensions.contains(*extension)) {
+        Some(missing) => Err(PeerFault::MissingExtension(missing).into()),
+        None => Ok(()),
+    }
+}
+
+/// Our most preferred group of which the client sends a share.
+fn share13<'h>(hello: &ClientHello<'h>, common: &Common) -> Result<(NamedGroup, &'h [u8]), Error> {
+    let shares = hello.extensions.find::<KeyShareClientHello<'h>>()?.map(|extension| extension.client_shares);
+    let shares = shares.unwrap_or_default();
+    let ours = common.groups.iter().filter(|group| !is_finite_field(**group));
+    let share = ours.filter_map(|group| shares.iter().find(|share| share.group == *group)).next();
+    let share = share.ok_or(Incompatible::NoCommonGroup)?;
+    Ok((share.group, share.key_exchange))
 }
 
 /// The extensions without which we do not talk.

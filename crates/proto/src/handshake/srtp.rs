@@ -5,8 +5,8 @@
 
 use alloc::vec::Vec;
 
-use gramseal_wire::extension::{ExtensionsBuf, UseSrtp};
-use gramseal_wire::handshake::{ClientHello, ServerHello};
+use gramseal_wire::extension::{Extensions, ExtensionsBuf, UseSrtp};
+use gramseal_wire::handshake::ClientHello;
 use gramseal_wire::{OwnedList, SrtpProfile};
 
 use crate::config::{ClientConfig, Common};
@@ -50,8 +50,8 @@ pub(super) fn answer(chosen: Option<&Srtp>, buf: &mut ExtensionsBuf) {
 }
 
 /// What the server's answer agrees to.
-pub(super) fn check(hello: &ServerHello<'_>, config: &ClientConfig) -> Result<Option<Srtp>, Error> {
-    let Some(answer) = hello.extensions.find::<UseSrtp<'_>>()? else { return Ok(None) };
+pub(super) fn check(answers: &Extensions<'_>, config: &ClientConfig) -> Result<Option<Srtp>, Error> {
+    let Some(answer) = answers.find::<UseSrtp<'_>>()? else { return Ok(None) };
     // RFC 5764 §4.1.1: exactly one profile, and one of ours.
     let profile = answer.exactly_one()?;
     if !config.common.srtp.contains(&profile) {

@@ -6,26 +6,39 @@
 
 use core::fmt;
 
-use gramseal_wire::{ContentType, Epoch, PlaintextHeader, ProtocolVersion, RecordNumber, SequenceNumber};
+use gramseal_wire::{
+    ContentType, Epoch, PlaintextHeader, ProtocolVersion, RecordNumber, SequenceNumber, UnifiedHeader,
+};
 
 use super::limits::{UsageLimits, blocks};
 use super::protect12::{Covered, Protection12};
+use super::protect13::{Opened13, Protection13};
 use super::replay::ReplayWindow;
-use crate::crypto::RecordKeys12;
+use crate::crypto::{RecordKeys12, RecordKeys13};
 use crate::discard::Discard;
 
 /// How the records of an epoch are protected.
 enum Protection {
     Plaintext,
     Dtls12(Protection12),
+    Dtls13(Protection13),
 }
 
 impl Protection {
-    /// Bytes of a record's body beyond its content.
+    /// Bytes that a record has beyond content of a useful length, header included.
     fn overhead(&self) -> usize {
         match self {
-            Self::Plaintext => 0,
-            Self::Dtls12(protection) => protection.overhead(),
+            Self::Plaintext => PlaintextHeader::LEN,
+            Self::Dtls12(protection) => PlaintextHeader::LEN + protection.overhead(),
+            Self::Dtls13(protection) => protection.overhead(),
+        }
+    }
+
+    /// Bytes of the record that holds `content_len` bytes.
+    fn sealed_len(&self, content_len: usize) -> usize {
+        match self {
+            Self::Plaintext | Self::Dtls12(_) => self.overhead() + content_len,
+            Self::Dtls13(protection) => protection.sealed_len(content_len),
         }
     }
 }
@@ -65,8 +78,25 @@ impl ReadEpoch {
         }
     }
 
+    /// A protected epoch of DTLS 1.3 with a replay window of `window_size` records.
+    pub(crate) fn dtls13(epoch: Epoch, keys: RecordKeys13, window_size: u32) -> Self {
+        let limits = UsageLimits::dtls13(keys.algorithm);
+        Self {
+            epoch,
+            protection: Protection::Dtls13(Protection13::new(keys)),
+            window: Some(ReplayWindow::new(window_size)),
+            failed_opens: 0,
+            limits,
+        }
+    }
+
     pub(crate) fn epoch(&self) -> Epoch {
         self.epoch
+    }
+
+    /// Whether records with a unified header that ends in these bits may be of this epoch.
+    pub(super) fn has_bits(&self, epoch_bits: u8) -> bool {
+        matches!(self.protection, Protection::Dtls13(_)) && UnifiedHeader::epoch_bits_of(self.epoch) == epoch_bits
     }
 
     /// Whether a record of this epoch says something about who sent it.
@@ -77,6 +107,23 @@ impl ReadEpoch {
     /// Whether the key met so many forgeries that it opens nothing any more (RFC 9147 §4.5.3).
     pub(super) fn is_worn_out(&self) -> bool {
         self.failed_opens >= self.limits.failed_opens
+    }
+
+    /// Opens a whole record of 1.3 in place.
+    pub(super) fn open13<'d>(&mut self, header: UnifiedHeader, record: &'d mut [u8]) -> Result<Opened13<'d>, Discard> {
+        let (Protection::Dtls13(protection), Some(window)) = (&self.protection, &mut self.window) else {
+            return Err(Discard::UnknownEpoch);
+        };
+        if self.failed_opens >= self.limits.failed_opens {
+            return Err(Discard::KeyWornOut);
+        }
+        let opened = protection.open(header, window.expected(), record);
+        let opened = opened.inspect_err(|discard| self.failed_opens += u64::from(*discard == Discard::BadTag))?;
+        // RFC 9147 §4.5.1: after opening, or the time it takes would tell the number; and only a record
+        // that opened may move the window.
+        window.check(opened.sequence_number)?;
+        window.accept(opened.sequence_number);
+        Ok(opened)
     }
 
     /// Opens the body of a record in place.
@@ -92,6 +139,8 @@ impl ReadEpoch {
         let content = match &self.protection {
             Protection::Plaintext => Ok(body),
             Protection::Dtls12(protection) => protection.open(covered, body),
+            // Its records have another header.
+            Protection::Dtls13(_) => Err(Discard::UnknownEpoch),
         };
         // RFC 9147 §4.5.3: forgeries are counted per key.
         let content = content.inspect_err(|discard| self.failed_opens += u64::from(*discard == Discard::BadTag))?;
@@ -165,6 +214,18 @@ impl WriteEpoch {
         }
     }
 
+    /// A protected epoch of DTLS 1.3. The keys must never have sealed a record.
+    pub(crate) fn dtls13(epoch: Epoch, keys: RecordKeys13) -> Self {
+        let limits = UsageLimits::dtls13(keys.algorithm);
+        Self {
+            epoch,
+            protection: Protection::Dtls13(Protection13::new(keys)),
+            next: Some(SequenceNumber(0)),
+            sealed_blocks: 0,
+            limits,
+        }
+    }
+
     pub(crate) fn epoch(&self) -> Epoch {
         self.epoch
     }
@@ -176,7 +237,12 @@ impl WriteEpoch {
 
     /// Bytes that a record has beyond its content, header included.
     pub(super) fn overhead(&self) -> usize {
-        PlaintextHeader::LEN + self.protection.overhead()
+        self.protection.overhead()
+    }
+
+    /// Bytes of the record that holds `content_len` bytes, which may need padding.
+    pub(super) fn sealed_len(&self, content_len: usize) -> usize {
+        self.protection.sealed_len(content_len)
     }
 
     /// Whether less than a sixteenth is left of what this epoch may seal.
@@ -194,22 +260,19 @@ impl WriteEpoch {
         content: &[u8],
         out: &mut [u8],
     ) -> Result<usize, SealError> {
-        let len = self.overhead() + content.len();
+        let len = self.sealed_len(content.len());
         let record = out.get_mut(..len).ok_or(SealError::BufferTooSmall)?;
-        let (header, body) =
-            record.split_first_chunk_mut::<{ PlaintextHeader::LEN }>().ok_or(SealError::BufferTooSmall)?;
         let number = RecordNumber::new(self.epoch, self.take_number(content.len())?);
         let covered = Covered { number, content_type, version };
-        let length = u16::try_from(body.len()).map_err(|_| SealError::TooLong)?;
-        let sequence_number = number.sequence_number;
-        *header = PlaintextHeader { content_type, version, epoch: self.epoch, sequence_number, length }.to_bytes();
-        match &self.protection {
-            Protection::Plaintext => body.copy_from_slice(content),
-            Protection::Dtls12(protection) => {
-                protection.seal(covered, content, body).map_err(|_| SealError::Crypto)?;
+        let sealed = match &self.protection {
+            Protection::Plaintext => {
+                write_header(covered, record)?.copy_from_slice(content);
+                Ok(())
             }
-        }
-        Ok(len)
+            Protection::Dtls12(protection) => protection.seal(covered, content, write_header(covered, record)?),
+            Protection::Dtls13(protection) => protection.seal(number, content_type, content, record),
+        };
+        sealed.map(|()| len).map_err(|_| SealError::Crypto)
     }
 
     /// Takes the next sequence number, for good: it is gone even if sealing fails.
@@ -225,6 +288,15 @@ impl WriteEpoch {
         self.next = number.next();
         Ok(number)
     }
+}
+
+/// Writes the header that plaintext and 1.2 have to the front of `record`, and gives back the rest.
+fn write_header(covered: Covered, record: &mut [u8]) -> Result<&mut [u8], SealError> {
+    let Covered { number: RecordNumber { epoch, sequence_number }, content_type, version } = covered;
+    let (header, body) = record.split_first_chunk_mut::<{ PlaintextHeader::LEN }>().ok_or(SealError::BufferTooSmall)?;
+    let length = u16::try_from(body.len()).map_err(|_| SealError::TooLong)?;
+    *header = PlaintextHeader { content_type, version, epoch, sequence_number, length }.to_bytes();
+    Ok(body)
 }
 
 #[cfg(test)]

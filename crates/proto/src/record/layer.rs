@@ -101,6 +101,11 @@ impl RecordLayer {
         self.write.find(epoch).or_else(|| self.write.find(self.write.newest)).map_or(0, WriteEpoch::overhead)
     }
 
+    /// Bytes of the record of `epoch` that holds `content_len` bytes.
+    pub(crate) fn sealed_len(&self, epoch: Epoch, content_len: usize) -> usize {
+        self.write.find(epoch).map_or(0, |epoch| epoch.sealed_len(content_len))
+    }
+
     /// Whether less than a sixteenth is left of what the newest epoch may seal.
     /// RFC 9147 §4.5.3, RFC 9325 §4.4: time for new keys, or for the end.
     pub(crate) fn nearly_exhausted(&self) -> bool {
@@ -114,14 +119,18 @@ impl RecordLayer {
     }
 
     /// The version that was agreed on, if one was.
-    pub(super) fn version(&self) -> Option<ProtocolVersion> {
+    pub(crate) fn version(&self) -> Option<ProtocolVersion> {
         self.version
     }
 
     /// The version for records to be sent. Before one is agreed on it is DTLS 1.0, which every
     /// server takes in a ClientHello and which RFC 6347 §4.2.1 wants in a HelloVerifyRequest.
     pub(super) fn write_version(&self) -> ProtocolVersion {
-        self.version.unwrap_or(ProtocolVersion::DTLS1_0)
+        match self.version {
+            None => ProtocolVersion::DTLS1_0,
+            // RFC 9147 §4: what a record without protection says in 1.3 too.
+            Some(_) => ProtocolVersion::DTLS1_2,
+        }
     }
 }
 
@@ -181,6 +190,12 @@ impl<T: InEpoch> Epochs<T> {
         self.slots.iter().flatten().find(|value| value.epoch() == epoch)
     }
 
+    /// The newest one that `fits`.
+    pub(super) fn find_newest_mut(&mut self, fits: impl Fn(&T) -> bool) -> Option<&mut T> {
+        // Each is installed in front of those before it.
+        self.slots.iter_mut().flatten().find(|value| fits(value))
+    }
+
     pub(super) fn find_mut(&mut self, epoch: Epoch) -> Option<&mut T> {
         self.slots.iter_mut().flatten().find(|value| value.epoch() == epoch)
     }
@@ -224,6 +239,6 @@ mod tests {
     #[test]
     fn stays_small() {
         // The aim: 2 KB for an idle connection, keys included.
-        assert!(size_of::<RecordLayer>() <= 640, "{}", size_of::<RecordLayer>());
+        assert!(size_of::<RecordLayer>() <= 672, "{}", size_of::<RecordLayer>());
     }
 }

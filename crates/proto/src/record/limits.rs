@@ -30,6 +30,20 @@ impl UsageLimits {
     /// No limit but that of the sequence number: for records that nothing protects.
     pub(crate) const NONE: Self = Self { sealed_blocks: u64::MAX, failed_opens: u64::MAX };
 
+    /// The limits of an algorithm in DTLS 1.3 (RFC 9147 §4.5.3).
+    pub(crate) const fn dtls13(algorithm: AeadAlgorithm) -> Self {
+        match algorithm {
+            AeadAlgorithm::Aes128Gcm | AeadAlgorithm::Aes256Gcm => {
+                Self { failed_opens: 1 << 36, ..Self::dtls12(algorithm) }
+            }
+            AeadAlgorithm::ChaCha20Poly1305
+            | AeadAlgorithm::Aes128Ccm
+            | AeadAlgorithm::Aes256Ccm
+            | AeadAlgorithm::Aes128Ccm8
+            | AeadAlgorithm::Aes256Ccm8 => Self::dtls12(algorithm),
+        }
+    }
+
     /// The limits of an algorithm in DTLS 1.2.
     ///
     /// They are those of 1.3 except that RFC 9325 §4.4 allows 2^28 forgeries with GCM in 1.2 where
@@ -76,6 +90,7 @@ mod tests {
     fn forgery_limits_are_those_of_the_standards() {
         let failed = |algorithm| UsageLimits::dtls12(algorithm).failed_opens;
         assert_eq!(failed(AeadAlgorithm::Aes256Gcm), 1 << 28);
+        assert_eq!(UsageLimits::dtls13(AeadAlgorithm::Aes256Gcm).failed_opens, 1 << 36);
         assert_eq!(failed(AeadAlgorithm::ChaCha20Poly1305), 1 << 36);
         assert_eq!(failed(AeadAlgorithm::Aes128Ccm), 11_863_283);
         assert_eq!(failed(AeadAlgorithm::Aes128Ccm8), 1 << 20);

@@ -2,7 +2,7 @@
 //!
 //! Owns: the epochs of one association with their keys, sequence numbers, replay windows and usage
 //! limits. Never does: look into content, keep application data, or end an association.
-//! RFC 6347 §4.1; built so that RFC 9147 §4 fits in beside it.
+//! RFC 6347 §4.1, RFC 9147 §4.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
@@ -12,6 +12,7 @@ mod layer;
 mod limits;
 mod open;
 mod protect12;
+mod protect13;
 mod replay;
 mod seal;
 #[cfg(test)]

@@ -1,11 +1,15 @@
 //! The receive path: one record in the caller's buffer in, its content out, in the same place.
 //!
 //! No copy and no allocation. Whatever is wrong with a record, it is dropped and the rest of the
-//! association does not notice (RFC 6347 §4.1.2.7). RFC 6347 §4.1, RFC 5246 §6.2.
+//! association does not notice (RFC 6347 §4.1.2.7, RFC 9147 §4.5.2). RFC 6347 §4.1, RFC 5246 §6.2,
+//! RFC 9147 §4.
 
 use core::mem;
 
-use gramseal_wire::{Codec, ContentType, DatagramKind, Epoch, PlaintextHeader, Reader, RecordNumber};
+use gramseal_wire::{
+    Codec, ContentType, DatagramKind, Epoch, PlaintextHeader, ProtocolVersion, Reader, RecordHeader, RecordNumber,
+    UnifiedHeader,
+};
 
 use super::MAX_CONTENT_LEN;
 use super::layer::RecordLayer;
@@ -14,21 +18,24 @@ use crate::discard::Discard;
 
 /// How much longer than its content the body of a protected record may be (RFC 5246 §6.2.3).
 const MAX_EXPANSION: usize = 2048;
+/// The same of 1.3 (RFC 9846 §5.2).
+const MAX_EXPANSION_13: usize = 256;
 
 /// One record as it arrived: its header was read, nothing was checked.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Record<'d> {
-    header: PlaintextHeader,
+    header: Header,
     /// Header and body.
     bytes: &'d mut [u8],
 }
 
-impl Record<'_> {
-    /// The epoch that it claims.
-    pub(crate) fn epoch(&self) -> Epoch {
-        self.header.epoch
-    }
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Header {
+    Plaintext(PlaintextHeader),
+    Unified(UnifiedHeader),
+}
 
+impl Record<'_> {
     /// Its bytes, header included.
     pub(crate) fn bytes(&self) -> &[u8] {
         self.bytes
@@ -50,8 +57,16 @@ impl RecordLayer {
     /// [`Discard::EarlyEpoch`] leaves the record as it was, so that it can be kept for later; after
     /// any other reason it may hold anything.
     pub(crate) fn open<'d>(&mut self, record: Record<'d>) -> Result<Opened<'d>, Discard> {
-        check_form(&record.header)?;
-        let PlaintextHeader { content_type, version, epoch, sequence_number, .. } = record.header;
+        match record.header {
+            Header::Plaintext(header) => self.open_plaintext(header, record),
+            Header::Unified(header) => self.open_unified(header, record),
+        }
+    }
+
+    /// Opens a record with the header of 1.2, which those of epoch 0 have in 1.3 too.
+    fn open_plaintext<'d>(&mut self, header: PlaintextHeader, record: Record<'d>) -> Result<Opened<'d>, Discard> {
+        check_form(&header)?;
+        let PlaintextHeader { content_type, version, epoch, sequence_number, .. } = header;
         let body = record.bytes.get_mut(PlaintextHeader::LEN..).unwrap_or_default();
         let agreed = self.version();
         let newest = self.newest_read_epoch();
@@ -74,6 +89,45 @@ impl RecordLayer {
         }
         Ok(Opened { number, content_type, content })
     }
+
+    fn open_unified<'d>(&mut self, header: UnifiedHeader, record: Record<'d>) -> Result<Opened<'d>, Discard> {
+        if record.bytes.len() > header.header_len() + MAX_CONTENT_LEN + MAX_EXPANSION_13 {
+            return Err(Discard::Oversized);
+        }
+        if self.comes_early_unified(header) {
+            return Err(Discard::EarlyEpoch);
+        }
+        // RFC 9147 §4.2.2: of the epochs with these bits the newest is meant.
+        let bits = header.epoch_bits;
+        let reader = self.read.find_newest_mut(|epoch| epoch.has_bits(bits)).ok_or(Discard::UnknownEpoch)?;
+        let epoch = reader.epoch();
+        let opened = reader.open13(header, record.bytes)?;
+        if opened.content.len() > self.read_limits.of(epoch) {
+            return Err(Discard::Oversized);
+        }
+        let number = RecordNumber::new(epoch, opened.sequence_number);
+        Ok(Opened { number, content_type: opened.content_type, content: opened.content })
+    }
+
+    /// Whether `record` belongs to an epoch whose keys this handshake will make, so that it may be
+    /// worth keeping. It may also be forged.
+    pub(crate) fn comes_early(&self, record: &Record<'_>) -> bool {
+        match record.header {
+            // In 1.2 only one epoch ever gets keys.
+            Header::Plaintext(header) => {
+                let waits = self.newest_read_epoch() == Epoch::UNPROTECTED;
+                waits && header.epoch == Epoch(1) && self.version() != Some(ProtocolVersion::DTLS1_3)
+            }
+            Header::Unified(header) => self.comes_early_unified(header),
+        }
+    }
+
+    /// RFC 9147 §6.1: epoch 2 is that of the handshake, epoch 3 the first of application data.
+    fn comes_early_unified(&self, header: UnifiedHeader) -> bool {
+        let epoch = Epoch(header.epoch_bits.into());
+        let handshakes = (Epoch(2)..=Epoch(3)).contains(&epoch) && epoch > self.newest_read_epoch();
+        handshakes && self.version() != Some(ProtocolVersion::DTLS1_2)
+    }
 }
 
 /// Takes the next record off the front of `datagram`; `None` at its end.
@@ -86,8 +140,15 @@ pub(crate) fn split_record<'d>(datagram: &mut &'d mut [u8]) -> Result<Option<Rec
     if DatagramKind::of(*first) != DatagramKind::Dtls {
         return Err(Discard::Foreign);
     }
-    let header = PlaintextHeader::read(&mut Reader::new(rest)).map_err(|_| Discard::Malformed)?;
-    let len = PlaintextHeader::LEN + usize::from(header.length);
+    // Connection ids are not spoken of, so that no record may have one.
+    let (header, len) = if UnifiedHeader::starts_with(*first) {
+        let header = UnifiedHeader::read(&mut Reader::new(rest), 0).map_err(|_| Discard::Malformed)?;
+        let body = RecordHeader::Unified(header).body_len(rest.len()).map_err(|_| Discard::Malformed)?;
+        (Header::Unified(header), header.header_len() + body)
+    } else {
+        let header = PlaintextHeader::read(&mut Reader::new(rest)).map_err(|_| Discard::Malformed)?;
+        (Header::Plaintext(header), PlaintextHeader::LEN + usize::from(header.length))
+    };
     let (bytes, rest) = rest.split_at_mut_checked(len).ok_or(Discard::Malformed)?;
     *datagram = rest;
     Ok(Some(Record { header, bytes }))
@@ -122,7 +183,7 @@ mod tests {
     use super::{Opened, Record, split_record};
     use crate::crypto::AeadAlgorithm;
     use crate::discard::Discard;
-    use crate::record::test_keys::test_keys;
+    use crate::record::test_keys::{test_keys, test_keys13};
     use crate::record::{ReadEpoch, RecordLayer, WriteEpoch};
 
     const EPOCH_1: Epoch = Epoch(1);
@@ -243,7 +304,7 @@ mod tests {
         let record = seal(&mut writer, EPOCH_1, b"x");
         let mut arrived = record.clone();
         let early = whole(&mut arrived).expect("one record");
-        assert_eq!(early.epoch(), EPOCH_1);
+        assert!(reader.comes_early(&early));
         assert_eq!(reader.open(early), Err(Discard::EarlyEpoch));
         assert_eq!(arrived, record);
 
@@ -298,6 +359,33 @@ mod tests {
             long.resize(13 + len, 0);
             assert_eq!(open(&mut reader, &long), Err(Discard::Oversized));
         }
+    }
+
+    #[test] // RFC 9147 §4.5.1, §4.2.2
+    fn a_record_of_1_3_is_accepted_once() {
+        let mut writer = RecordLayer::new(SequenceNumber(0), 64);
+        let mut reader = RecordLayer::new(SequenceNumber(0), 64);
+        for layer in [&mut writer, &mut reader] {
+            layer.set_version(ProtocolVersion::DTLS1_3);
+        }
+        for epoch in [Epoch(2), Epoch(3)] {
+            writer.install_write(WriteEpoch::dtls13(epoch, test_keys13(AeadAlgorithm::Aes128Gcm, 1)));
+        }
+        let records: Vec<_> = (0..70).map(|_| seal(&mut writer, Epoch(3), b"x")).collect();
+        assert_eq!(open(&mut reader, &records[0]), Err(Discard::EarlyEpoch));
+        reader.install_read(ReadEpoch::dtls13(Epoch(2), test_keys13(AeadAlgorithm::Aes128Gcm, 1), 64));
+        assert_eq!(open(&mut reader, &records[0]), Err(Discard::EarlyEpoch), "the bits name the epoch");
+        reader.install_read(ReadEpoch::dtls13(Epoch(3), test_keys13(AeadAlgorithm::Aes128Gcm, 1), 64));
+        let mut forged = records[69].clone();
+        *forged.last_mut().expect("a tag") ^= 1;
+        assert_eq!(open(&mut reader, &forged), Err(Discard::BadTag));
+        assert!(open(&mut reader, &records[0]).is_ok(), "a forgery moves no window");
+        assert!(open(&mut reader, &records[69]).is_ok());
+        assert_eq!(open(&mut reader, &records[69]), Err(Discard::Replayed));
+        assert_eq!(open(&mut reader, &records[5]), Err(Discard::TooOld));
+        let mut without_keys = records[68].clone();
+        without_keys[0] = without_keys[0] & 0xFC | 1;
+        assert_eq!(open(&mut reader, &without_keys), Err(Discard::UnknownEpoch));
     }
 
     proptest! {

@@ -123,17 +123,17 @@ mod tests {
     use alloc::vec::Vec;
 
     use aes_gcm::Aes128Gcm;
+    use aes_gcm::aead::KeyInit;
     use aes_gcm::aead::consts::{U8, U12};
-    use aes_gcm::aead::{AeadInPlace, KeyInit, Nonce};
     use aes_gcm::aes::Aes128;
     use ccm::Ccm;
     use chacha20poly1305::ChaCha20Poly1305;
     use gramseal_wire::{ContentType, Epoch, ProtocolVersion, RecordNumber, SequenceNumber};
 
     use super::{Covered, Protection12};
-    use crate::crypto::{AeadAlgorithm, AeadKey, CryptoError, NONCE_LEN, RecordKeys12};
+    use crate::crypto::{AeadAlgorithm, AeadKey, NONCE_LEN, RecordKeys12};
     use crate::discard::Discard;
-    use crate::record::test_keys::test_keys;
+    use crate::record::test_keys::{Real, test_keys, unhex};
 
     const CONTENT: [u8; 16] = *b"gramseal\x00\x01\x02\x03\x04\x05\x06\x07";
     const IV: [u8; NONCE_LEN] = [0xa0, 0xa1, 0xa2, 0xa3, 0xa4, 0xa5, 0xa6, 0xa7, 0xa8, 0xa9, 0xaa, 0xab];
@@ -152,32 +152,6 @@ mod tests {
         (AeadAlgorithm::Aes128Ccm8, "00010102030405062484818fccec79162e862074dc7a69d8c73f965b309d2216"),
     ];
 
-    /// An AEAD from the RustCrypto project.
-    struct Real<A>(A);
-
-    impl<A: AeadInPlace + Send + Sync> AeadKey for Real<A> {
-        fn seal(
-            &self,
-            nonce: [u8; NONCE_LEN],
-            aad: &[u8],
-            plaintext: &[u8],
-            trailer: &[u8],
-            out: &mut [u8],
-        ) -> Result<(), CryptoError> {
-            let mut text = [plaintext, trailer].concat();
-            let tag = self.0.encrypt_in_place_detached(Nonce::<A>::from_slice(&nonce), aad, &mut text);
-            out.copy_from_slice(&[&text, &tag.expect("short")[..]].concat());
-            Ok(())
-        }
-
-        fn open(&self, nonce: [u8; NONCE_LEN], aad: &[u8], in_out: &mut [u8]) -> Result<usize, CryptoError> {
-            let mut text = in_out.to_vec();
-            self.0.decrypt_in_place(Nonce::<A>::from_slice(&nonce), aad, &mut text).map_err(|_| CryptoError)?;
-            in_out[..text.len()].copy_from_slice(&text);
-            Ok(text.len())
-        }
-    }
-
     fn real(algorithm: AeadAlgorithm) -> Box<dyn AeadKey> {
         let key: Vec<u8> = match algorithm {
             AeadAlgorithm::ChaCha20Poly1305 => (0x20..0x40).collect(),
@@ -190,11 +164,6 @@ mod tests {
             }
             _ => Box::new(Real(ChaCha20Poly1305::new_from_slice(&key).expect("32 bytes"))),
         }
-    }
-
-    fn unhex(hex: &str) -> Vec<u8> {
-        let digits = |at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex");
-        (0..hex.len()).step_by(2).map(digits).collect()
     }
 
     #[test] // RFC 5288 §3, RFC 6655 §3, RFC 7905 §2

@@ -44,6 +44,11 @@ impl ReplayWindow {
         Self { right: 0, received }
     }
 
+    /// The number above the highest one received; 0 at first.
+    pub(crate) fn expected(&self) -> SequenceNumber {
+        SequenceNumber(self.right)
+    }
+
     /// Whether a record with this number may be new. Changes nothing.
     pub(crate) fn check(&self, number: SequenceNumber) -> Result<(), Discard> {
         let number = number.0;

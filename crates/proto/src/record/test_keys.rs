@@ -1,13 +1,33 @@
 //! Keys for tests: no cryptography, but every input counts.
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 
-use crate::crypto::{AeadAlgorithm, AeadKey, CryptoError, NONCE_LEN, RecordKeys12};
+use aes_gcm::aead::{AeadInPlace, Nonce};
+
+use crate::crypto::{
+    AeadAlgorithm, AeadKey, CryptoError, MASK_SAMPLE_LEN, MaskKey, NONCE_LEN, RecordKeys12, RecordKeys13,
+};
 
 /// Record keys that differ by `seed`.
 pub(super) fn test_keys(algorithm: AeadAlgorithm, seed: u8) -> RecordKeys12 {
     let key = TestKey { seed, tag_len: algorithm.tag_len() };
     RecordKeys12 { algorithm, key: Box::new(key), iv: [seed; NONCE_LEN] }
+}
+
+/// The same for 1.3.
+pub(super) fn test_keys13(algorithm: AeadAlgorithm, seed: u8) -> RecordKeys13 {
+    let key = TestKey { seed, tag_len: algorithm.tag_len() };
+    RecordKeys13 { algorithm, key: Box::new(key), iv: [seed; NONCE_LEN], mask: Box::new(TestMask(seed)) }
+}
+
+struct TestMask(u8);
+
+impl MaskKey for TestMask {
+    fn mask(&self, sample: &[u8; MASK_SAMPLE_LEN]) -> Result<[u8; 2], CryptoError> {
+        let [first, second, ..] = checksum(&[&[self.0], sample]).to_be_bytes();
+        Ok([first | 1, second | 1])
+    }
 }
 
 /// A toy AEAD: the plaintext under a mask, and a checksum of everything as the tag.
@@ -61,4 +81,36 @@ fn checksum(parts: &[&[u8]]) -> u64 {
     let lengths = parts.iter().map(|part| part.len() as u64);
     let bytes = parts.iter().flat_map(|part| part.iter().map(|byte| u64::from(*byte)));
     lengths.chain(bytes).fold(0xcbf2_9ce4_8422_2325, |hash, value| (hash ^ value).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// An AEAD from the RustCrypto project.
+pub(super) struct Real<A>(pub(super) A);
+
+impl<A: AeadInPlace + Send + Sync> AeadKey for Real<A> {
+    fn seal(
+        &self,
+        nonce: [u8; NONCE_LEN],
+        aad: &[u8],
+        plaintext: &[u8],
+        trailer: &[u8],
+        out: &mut [u8],
+    ) -> Result<(), CryptoError> {
+        let mut text = [plaintext, trailer].concat();
+        let tag = self.0.encrypt_in_place_detached(Nonce::<A>::from_slice(&nonce), aad, &mut text);
+        out.copy_from_slice(&[&text, &tag.expect("short")[..]].concat());
+        Ok(())
+    }
+
+    fn open(&self, nonce: [u8; NONCE_LEN], aad: &[u8], in_out: &mut [u8]) -> Result<usize, CryptoError> {
+        let mut text = in_out.to_vec();
+        self.0.decrypt_in_place(Nonce::<A>::from_slice(&nonce), aad, &mut text).map_err(|_| CryptoError)?;
+        in_out[..text.len()].copy_from_slice(&text);
+        Ok(text.len())
+    }
+}
+
+/// The bytes that hexadecimal digits stand for.
+pub(super) fn unhex(hex: &str) -> Vec<u8> {
+    let digits = |at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex");
+    (0..hex.len()).step_by(2).map(digits).collect()
 }

@@ -17,6 +17,7 @@ pub fn signatures(provider: &CryptoProvider) {
     a_signature_is_of_one_scheme_only(provider, &keys);
     signatures_of_another_library_verify(provider, &keys);
     the_first_algorithm_of_a_scheme_is_that_of_its_name(provider);
+    a_scheme_of_1_3_binds_its_curve(provider, &keys);
     a_correct_signature_by_a_short_rsa_key_is_refused(provider);
 }
 
@@ -117,6 +118,20 @@ fn the_first_algorithm_of_a_scheme_is_that_of_its_name(provider: &CryptoProvider
         let verifier = provider.verifiers.iter().find(|verifier| verifier.scheme == scheme).expect("a known scheme");
         assert_eq!(verifier.algorithms[0].public_key_alg_id(), curve, "{scheme:?}");
     }
+}
+
+// RFC 9846 §4.2.3: what 1.2 takes with any curve, 1.3 takes with one.
+fn a_scheme_of_1_3_binds_its_curve(provider: &CryptoProvider, keys: &[TestKey]) {
+    let mut refused = 0;
+    for (name, scheme, signature) in signatures_of_openssl() {
+        let Some(test_key) = keys.iter().find(|test_key| test_key.name == name) else { continue };
+        let public = public_key(&test_key.info);
+        let own = test_key.key.schemes().contains(&scheme);
+        assert_eq!(provider.verify13(scheme, &public, MESSAGE, &signature).is_ok(), own, "{scheme:?} of {name}");
+        assert!(provider.verify13(scheme, &public, b"something else", &signature).is_err());
+        refused += usize::from(!own);
+    }
+    assert!(refused > 0, "some hashes are on other curves than their own");
 }
 
 // BCP 195: RSA keys of 2048 bits and more.

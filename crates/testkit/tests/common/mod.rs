@@ -7,7 +7,7 @@ use gramseal_proto::config::{
     ClientAuth, ClientConfig, Identity, LegacySuites, PeerVerifier, Psk, ServerConfig, Transport,
 };
 use gramseal_proto::crypto::SigningKey;
-use gramseal_proto::wire::{CertificateType, CipherSuite, SrtpProfile};
+use gramseal_proto::wire::{CertificateType, CipherSuite, ProtocolVersion, SrtpProfile};
 use gramseal_testkit::null::{self, NullKey, NullVerifier, Slow, ToyKind};
 use gramseal_testkit::sessions::{Resumption, Stores};
 use gramseal_testkit::sim::{Pair, Side, Sim};
@@ -16,6 +16,8 @@ use gramseal_testkit::sim::{Pair, Side, Sim};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Kind {
     pub(crate) name: &'static str,
+    /// DTLS 1.3 alone.
+    pub(crate) dtls13: bool,
     pub(crate) client_auth: bool,
     pub(crate) legacy: bool,
     /// The one suite to use, with a pre-shared key instead of certificates.
@@ -47,6 +49,7 @@ pub(crate) enum Extensions {
 
 const PLAIN: Kind = Kind {
     name: "ECDHE",
+    dtls13: false,
     client_auth: false,
     legacy: false,
     psk: None,
@@ -60,7 +63,10 @@ const PLAIN: Kind = Kind {
     extensions: Extensions::None,
 };
 
-pub(crate) const KINDS: [Kind; 24] = [
+/// 1.3 knows no cookies yet.
+const PLAIN_13: Kind = Kind { name: "1.3", dtls13: true, cookies: false, ..PLAIN };
+
+pub(crate) const KINDS: [Kind; 33] = [
     PLAIN,
     Kind { name: "ECDHE with client certificate", client_auth: true, ..PLAIN },
     Kind { name: "DHE_RSA", legacy: true, ..PLAIN },
@@ -107,6 +113,15 @@ pub(crate) const KINDS: [Kind; 24] = [
         mtu: 400,
         ..PLAIN
     },
+    PLAIN_13,
+    Kind { name: "1.3 with client certificate", client_auth: true, ..PLAIN_13 },
+    Kind { name: "1.3, use_srtp and record_size_limit", extensions: Extensions::RecordSizeLimit, ..PLAIN_13 },
+    Kind { name: "1.3, raw public keys", client_auth: true, raw: true, ..PLAIN_13 },
+    Kind { name: "1.3, stapled status", staple: true, ..PLAIN_13 },
+    Kind { name: "1.3, slow signers and verifiers", client_auth: true, slow: true, ..PLAIN_13 },
+    Kind { name: "1.3, slow, stapled, small MTU", client_auth: true, slow: true, staple: true, mtu: 300, ..PLAIN_13 },
+    Kind { name: "1.3, big certificates", client_auth: true, certificate_len: 6000, ..PLAIN_13 },
+    Kind { name: "1.3, small MTU", client_auth: true, certificate_len: 1500, mtu: 300, ..PLAIN_13 },
 ];
 
 impl Extensions {
@@ -132,6 +147,9 @@ impl Kind {
             Some(suite) => ClientConfig::psk_builder(null::provider(seed), psk()).with_cipher_suites(&[suite]),
         };
         builder = builder.with_transport(self.transport(timeout));
+        if self.dtls13 {
+            builder = builder.with_versions(&[ProtocolVersion::DTLS1_3]);
+        }
         if self.client_auth {
             builder = builder.with_identity(self.identity(ToyKind::EcdsaP256, null::CLIENT_NAME));
         }
@@ -161,6 +179,9 @@ impl Kind {
             }
         };
         builder = builder.with_transport(self.transport(timeout));
+        if self.dtls13 {
+            builder = builder.with_versions(&[ProtocolVersion::DTLS1_3]);
+        }
         if self.client_auth {
             let verifier = NullVerifier::default().with_client_name(null::CLIENT_NAME);
             builder = builder.with_client_auth(ClientAuth::Required(self.verifier(verifier)));
@@ -214,10 +235,13 @@ impl Kind {
         for side in Side::BOTH {
             let negotiated = sim.connection(pair, side).and_then(|connection| connection.negotiated());
             let negotiated = negotiated.expect("connected");
-            assert_eq!(negotiated.resumed, resumes, "{}", self.name);
+            let version = if self.dtls13 { ProtocolVersion::DTLS1_3 } else { ProtocolVersion::DTLS1_2 };
+            assert_eq!((negotiated.version, negotiated.resumed), (version, resumes), "{}", self.name);
             assert_eq!(negotiated.srtp.is_some(), self.extensions != Extensions::None, "{}", self.name);
             let most = self.extensions.max_payload(side);
             let payload = sim.connection(pair, side).expect("connected").max_payload();
+            // In 1.3 the content type counts too (RFC 8449 §4).
+            let most = most.map(|most| most - usize::from(self.dtls13));
             assert!(most.is_none_or(|most| payload == most), "{}: {payload}", self.name);
         }
     }

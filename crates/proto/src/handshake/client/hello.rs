@@ -11,6 +11,7 @@
 //! | --- | --- |
 //! | HelloVerifyRequest | [`ExpectServerHello`], after a new ClientHello |
 //! | ServerHello, 1.2 | `client12::ExpectCertificate`; a state of `client12::resume` if it resumes our session |
+//! | ServerHello, 1.3 | `client13::ExpectEncryptedExtensions` |
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -22,11 +23,11 @@ use gramseal_wire::{Codec, HandshakeType, MessageSeq, ProtocolVersion};
 use pki_types::ServerName;
 
 use crate::config::ClientConfig;
-use crate::error::{Error, Incompatible, LocalFault};
+use crate::error::{Error, Incompatible, LocalFault, PeerFault};
 use crate::handshake::auth12::PLAINTEXT;
 use crate::handshake::compose::OutgoingSeq;
 use crate::handshake::offer::Offer;
-use crate::handshake::{Action, Protection, State, client12, expect, unexpected};
+use crate::handshake::{Action, Protection, State, client12, client13, expect, unexpected};
 use crate::message::Message;
 
 /// How often a server may ask for another cookie between two timeouts. A forged HelloVerifyRequest
@@ -104,27 +105,55 @@ impl ExpectServerHello {
             None => hello.legacy_version,
         };
         // RFC 8996 §4: 1.0 is recognised and refused.
-        if version != ProtocolVersion::DTLS1_2 || hello.legacy_version != ProtocolVersion::DTLS1_2 {
+        if hello.legacy_version != ProtocolVersion::DTLS1_2 {
             return Err(Incompatible::NoCommonVersion.into());
         }
-        let agreed = self.offer.check12(&hello)?;
-        out.push(Action::Version(ProtocolVersion::DTLS1_2));
-        let Self { mut offer, mut seq, hello: mut client_hello, without_cookie, .. } = self;
+        match version {
+            ProtocolVersion::DTLS1_2 => self.server_hello12(&hello, message, out),
+            ProtocolVersion::DTLS1_3 => self.server_hello13(&hello, message, out),
+            _ => Err(Incompatible::NoCommonVersion.into()),
+        }
+    }
+
+    /// Our side of the handshake so far, as the server that sent `answer` knows it: our offer, what we
+    /// number next, and the hello that it answers.
+    fn answered_by(self, answer: &Message) -> (Offer, OutgoingSeq, Vec<u8>) {
+        let Self { offer, seq, hello, without_cookie, .. } = self;
         // RFC 6347 §4.2.2: a server that asked for a cookie has used up the number 0. Whoever asked
         // in its name, it answers our first hello and knows no other.
-        if let Some(first) = without_cookie.filter(|_| message.message_seq() == MessageSeq(0)) {
-            client_hello = first;
-            seq = OutgoingSeq::new(MessageSeq(1));
+        match without_cookie.filter(|_| answer.message_seq() == MessageSeq(0)) {
+            Some(first) => (offer, OutgoingSeq::new(MessageSeq(1)), first),
+            None => (offer, seq, hello),
         }
-        let resumed = offer.resumed(&hello, agreed.suite)?;
+    }
+
+    fn server_hello13(self, hello: &ServerHello<'_>, message: &Message, out: &mut Vec<Action>) -> Result<State, Error> {
+        // RFC 9147 §5.3: 1.3 has another way to ask for a cookie, and takes none that was asked for in
+        // the way of 1.2.
+        if self.cookie.is_some() && message.message_seq() != MessageSeq(0) {
+            return Err(PeerFault::VersionAfterCookie.into());
+        }
+        // Another hello with another share is not among what we can say yet.
+        if hello.is_hello_retry_request() {
+            return Err(Incompatible::NoCommonGroup.into());
+        }
+        let (offer, seq, client_hello) = self.answered_by(message);
+        client13::start(offer, seq, &client_hello, hello, message, out)
+    }
+
+    fn server_hello12(self, hello: &ServerHello<'_>, message: &Message, out: &mut Vec<Action>) -> Result<State, Error> {
+        let agreed = self.offer.check12(hello)?;
+        out.push(Action::Version(ProtocolVersion::DTLS1_2));
+        let (mut offer, seq, client_hello) = self.answered_by(message);
+        let resumed = offer.resumed(hello, agreed.suite)?;
         let limits = match &resumed {
             Some(session) => agreed.limits.resume(session)?,
             None => agreed.limits,
         };
         out.push(Action::LimitRecords(limits));
         match resumed {
-            Some(session) => client12::resume(offer, seq, &client_hello, &hello, agreed, message, session, out),
-            None => client12::start(offer, seq, &client_hello, &hello, agreed, message),
+            Some(session) => client12::resume(offer, seq, &client_hello, hello, agreed, message, session, out),
+            None => client12::start(offer, seq, &client_hello, hello, agreed, message),
         }
     }
 }

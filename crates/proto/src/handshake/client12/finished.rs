@@ -7,7 +7,7 @@ use super::{Context, ExpectNewSessionTicket, State};
 use crate::error::Error;
 use crate::handshake::auth12;
 use crate::handshake::schedule12::{Session12, Side};
-use crate::handshake::{Action, Established, Remember, State as AnyState};
+use crate::handshake::{Action, Established, Keying, Remember, State as AnyState};
 use crate::message::Message;
 
 /// Waits for the server's Finished.
@@ -30,7 +30,7 @@ impl ExpectFinished {
         let proof = auth12::verify_finished(message, &self.session, Side::Server, &self.context.transcript)?;
         let Context { offer, negotiated, issued, .. } = *self.context;
         let remember = issued.remember(&offer, &negotiated, &self.session).map(Remember::Client);
-        let established = Established { proof, negotiated, session: self.session, remember };
+        let established = Established { proof, negotiated, keying: Keying::V12(self.session), remember };
         out.push(Action::Complete(Box::new(established)));
         Ok(AnyState::Connected)
     }

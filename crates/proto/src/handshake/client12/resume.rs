@@ -29,7 +29,7 @@ use crate::handshake::offer::{Agreed12, Offer};
 use crate::handshake::resume;
 use crate::handshake::schedule12::{Randoms, Session12, Side};
 use crate::handshake::transcript::{Keep, Transcript};
-use crate::handshake::{Action, Established, Remember};
+use crate::handshake::{Action, Established, Keying, Remember};
 use crate::message::Message;
 use crate::session::Session;
 
@@ -89,7 +89,7 @@ impl ExpectResumedFinished {
         out.push(Action::Send(auth12::finished(&mut seq, &secrets, Side::Client, &transcript)?));
         out.push(Action::EndLastFlight);
         let remember = issued.renew(&offer, session).map(Remember::Client);
-        let established = Established { proof, negotiated, session: secrets, remember };
+        let established = Established { proof, negotiated, keying: Keying::V12(secrets), remember };
         out.push(Action::Complete(Box::new(established)));
         Ok(AnyState::Connected)
     }

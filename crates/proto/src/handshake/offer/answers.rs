@@ -30,6 +30,9 @@ impl Offer {
     /// Checks a ServerHello that chose 1.2.
     pub(in crate::handshake) fn check12(&self, hello: &ServerHello<'_>) -> Result<Agreed12, Error> {
         let common = &self.config.common;
+        if !common.allows(ProtocolVersion::DTLS1_2) {
+            return Err(Incompatible::NoCommonVersion.into());
+        }
         check_sentinel(&hello.random, &common.versions)?;
         let suite =
             common.suites12().find(|suite| suite.id == hello.cipher_suite).ok_or(PeerFault::UnofferedCipherSuite)?;
@@ -41,9 +44,9 @@ impl Offer {
             Some(answer) => Some(self.check_alpn(&answer)?),
             None => None,
         };
-        let srtp = srtp::check(hello, &self.config)?;
-        let limits = limits::check(hello, &self.config)?;
-        let certificates = certificates::check(hello, &self.config)?;
+        let srtp = srtp::check(&hello.extensions, &self.config)?;
+        let limits = limits::check(&hello.extensions, &self.config)?;
+        let certificates = certificates::check(&hello.extensions, &self.config)?;
         Ok(Agreed12 { suite, alpn, srtp, limits, certificates, ticket: promises_ticket(hello)? })
     }
 
@@ -53,8 +56,9 @@ impl Offer {
         if hello.extensions.iter().any(|(answer, _)| offered.get(answer).is_none()) {
             return Err(PeerFault::UnofferedExtension.into());
         }
-        // RFC 5246 §7.4.1.4.1: this one informs the server and has no answer.
-        if hello.extensions.get(ExtensionType::SIGNATURE_ALGORITHMS).is_some() {
+        // RFC 5246 §7.4.1.4.1: these inform the server and have no answer, or none in 1.2.
+        let unanswered = [ExtensionType::SIGNATURE_ALGORITHMS, ExtensionType::KEY_SHARE];
+        if unanswered.into_iter().any(|extension| hello.extensions.contains(extension)) {
             return Err(PeerFault::UnofferedExtension.into());
         }
         // RFC 6066 §3: the answer says that the name was used, not which.
@@ -74,7 +78,7 @@ impl Offer {
         check_point_formats(hello.extensions.find::<EcPointFormats<'_>>()?)
     }
 
-    fn check_alpn(&self, answer: &Alpn<'_>) -> Result<Vec<u8>, Error> {
+    pub(super) fn check_alpn(&self, answer: &Alpn<'_>) -> Result<Vec<u8>, Error> {
         // RFC 7301 §3.1: exactly one name, and one of ours.
         let name = answer.exactly_one()?;
         if !self.config.common.alpn.iter().any(|ours| ours == name) {

@@ -4,16 +4,15 @@
 use alloc::vec::Vec;
 
 use gramseal_wire::extension::{
-    ClientCertificateTypeChoice, ClientCertificateTypeOffer, ExtensionsBuf, ServerCertificateTypeChoice,
+    ClientCertificateTypeChoice, ClientCertificateTypeOffer, Extensions, ExtensionsBuf, ServerCertificateTypeChoice,
     ServerCertificateTypeOffer, StatusRequest, StatusRequestAck,
 };
-use gramseal_wire::handshake::ServerHello;
 use gramseal_wire::{CertificateType, OwnedList};
 
 use crate::config::ClientConfig;
 use crate::error::{Error, PeerFault};
 
-/// What a ServerHello says of the certificates to come.
+/// What a ServerHello, or EncryptedExtensions, say of the certificates to come.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::handshake) struct AgreedCertificates {
     /// The form of the server's.
@@ -42,19 +41,19 @@ pub(super) fn push(buf: &mut ExtensionsBuf, config: &ClientConfig) {
 }
 
 /// Checks the answers.
-pub(super) fn check(hello: &ServerHello<'_>, config: &ClientConfig) -> Result<AgreedCertificates, Error> {
+pub(super) fn check(answers: &Extensions<'_>, config: &ClientConfig) -> Result<AgreedCertificates, Error> {
     // RFC 7250 §4.2: one of those that were offered; X.509 where nothing is said.
     let one_of = |choice: Option<CertificateType>, ours: &[CertificateType]| match choice {
         None => Ok(CertificateType::X509),
         Some(choice) if ours.contains(&choice) => Ok(choice),
         Some(_) => Err(PeerFault::UnofferedCertificateType),
     };
-    let server = hello.extensions.find::<ServerCertificateTypeChoice>()?.map(|choice| choice.0);
-    let client = hello.extensions.find::<ClientCertificateTypeChoice>()?.map(|choice| choice.0);
+    let server = answers.find::<ServerCertificateTypeChoice>()?.map(|choice| choice.0);
+    let client = answers.find::<ClientCertificateTypeChoice>()?.map(|choice| choice.0);
     Ok(AgreedCertificates {
         server: one_of(server, server_types(config))?,
         client: one_of(client, &client_types(config))?,
-        status: hello.extensions.find::<StatusRequestAck>()?.is_some(),
+        status: answers.find::<StatusRequestAck>()?.is_some(),
     })
 }
 

@@ -1,29 +1,33 @@
 //! Our ClientHello, with the session it offers to resume (`session`), and checking every answer against it
-//! (`answers`).
+//! (`answers` of 1.2, `answers13`).
 
 mod answers;
+mod answers13;
 mod certificates;
 mod session;
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 pub(super) use answers::{Agreed12, check_point_formats};
+pub(super) use answers13::AgreedEncrypted;
 pub(super) use certificates::AgreedCertificates;
 use gramseal_wire::extension::{
-    Alpn, EcPointFormats, ExtendedMasterSecret, ExtensionsBuf, RenegotiationInfo, ServerName as ServerNameExtension,
-    SignatureAlgorithms, SupportedGroups,
+    Alpn, EcPointFormats, ExtendedMasterSecret, ExtensionsBuf, KeyShareClientHello, KeyShareEntry, RenegotiationInfo,
+    ServerName as ServerNameExtension, SignatureAlgorithms, SupportedGroups, SupportedVersionsClientHello,
 };
 use gramseal_wire::handshake::ClientHello;
 use gramseal_wire::{
     CipherSuite, CompressionMethod, EcPointFormat, NamedGroup, OwnedList, OwnedOpaqueList, ProtocolVersion, Random,
-    SignatureScheme,
+    Sequence, SignatureScheme,
 };
 use pki_types::ServerName;
 
-use crate::config::ClientConfig;
-use crate::error::Error;
+use crate::config::{ClientConfig, Common, is_finite_field};
+use crate::crypto::ActiveKx;
+use crate::error::{Error, LocalFault};
 use crate::handshake::{limits, srtp};
 use crate::session::Session;
 
@@ -33,6 +37,8 @@ pub(super) struct Offer {
     pub(super) name: ServerName<'static>,
     pub(super) random: Random,
     extensions: ExtensionsBuf,
+    /// The private half of the key share in the hello, if 1.3 is offered.
+    share: Option<Box<dyn ActiveKx>>,
     /// The session that the hello offers to resume.
     session: Option<Session>,
     /// What the hello names it, and what a server that resumes it says in turn.
@@ -42,8 +48,13 @@ pub(super) struct Offer {
 impl Offer {
     pub(super) fn new(config: Arc<ClientConfig>, name: ServerName<'static>) -> Result<Self, Error> {
         let random = Random(config.common.provider.random_array()?);
-        let extensions = extensions(&config, &name)?;
-        let offer = Self { config, name, random, extensions, session: None, session_id: Vec::new() };
+        let mut extensions = extensions(&config, &name)?;
+        let share = if config.common.allows(ProtocolVersion::DTLS1_3) {
+            Some(push_version13(&config, &mut extensions)?)
+        } else {
+            None
+        };
+        let offer = Self { config, name, random, extensions, share, session: None, session_id: Vec::new() };
         offer.with_session()
     }
 
@@ -89,13 +100,18 @@ fn extensions(config: &ClientConfig, name: &ServerName<'_>) -> Result<Extensions
     if let Some(host) = host_name(name) {
         buf.push(&ServerNameExtension { host_name: host.as_bytes() });
     }
-    buf.push(&ExtendedMasterSecret);
-    buf.push(&RenegotiationInfo { renegotiated_connection: &[] });
+    let allows12 = common.allows(ProtocolVersion::DTLS1_2);
+    if allows12 {
+        buf.push(&ExtendedMasterSecret);
+        buf.push(&RenegotiationInfo { renegotiated_connection: &[] });
+    }
     // RFC 8422 §5.1, RFC 5246 §7.4.1.4.1: lists without an entry are left out. Who has pre-shared
     // keys alone may have neither groups nor signatures.
     if !common.groups.is_empty() {
         let groups: OwnedList<NamedGroup> = common.groups.iter().copied().collect();
         buf.push(&SupportedGroups { groups: groups.as_list() });
+    }
+    if allows12 && !common.groups.is_empty() {
         let formats: OwnedList<EcPointFormat> = [EcPointFormat::UNCOMPRESSED].into_iter().collect();
         buf.push(&EcPointFormats { formats: formats.as_list() });
     }
@@ -110,6 +126,20 @@ fn extensions(config: &ClientConfig, name: &ServerName<'_>) -> Result<Extensions
     srtp::offer(config, &mut buf);
     limits::offer(config, &mut buf);
     Ok(buf)
+}
+
+/// Adds what makes a hello one of 1.3 too: the versions, most preferred first, and a share of our most
+/// preferred group, whose private half is given back.
+fn push_version13(config: &ClientConfig, buf: &mut ExtensionsBuf) -> Result<Box<dyn ActiveKx>, Error> {
+    let Common { versions, groups, provider, .. } = &config.common;
+    let versions: OwnedList<ProtocolVersion> = versions.iter().copied().collect();
+    buf.push(&SupportedVersionsClientHello { versions: versions.as_list() });
+    let group = groups.iter().copied().find(|group| !is_finite_field(*group)).ok_or(LocalFault::MissingAlgorithm)?;
+    let kx = provider.group(group).ok_or(LocalFault::MissingAlgorithm)?.start(&*provider.random)?;
+    let share = KeyShareEntry { group, key_exchange: kx.public_key() };
+    let shares = Sequence::<KeyShareEntry<'_>>::encode([share])?;
+    buf.push(&KeyShareClientHello { client_shares: Sequence::new(&shares)? });
+    Ok(kx)
 }
 
 /// Adds the ALPN extension with `names` (RFC 7301 §3.1).

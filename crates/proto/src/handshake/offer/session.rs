@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use gramseal_wire::extension::SessionTicket;
 use gramseal_wire::handshake::ServerHello;
-use gramseal_wire::{HandshakeHeader, PlaintextHeader};
+use gramseal_wire::{HandshakeHeader, PlaintextHeader, ProtocolVersion};
 
 use super::Offer;
 use crate::error::{Error, PeerFault};
@@ -15,7 +15,8 @@ use crate::suite::Suite12;
 impl Offer {
     /// Adds a session to a hello that is complete otherwise, or asks for a ticket, if sessions are kept.
     pub(super) fn with_session(mut self) -> Result<Self, Error> {
-        if self.config.sessions.is_none() {
+        let allows12 = self.config.common.allows(ProtocolVersion::DTLS1_2);
+        if self.config.sessions.is_none() || !allows12 {
             return Ok(self);
         }
         let plain = self.extensions.clone();

@@ -8,7 +8,7 @@ use super::ticket;
 use crate::error::Error;
 use crate::handshake::auth12;
 use crate::handshake::schedule12::Side;
-use crate::handshake::{Action, Established, State};
+use crate::handshake::{Action, Established, Keying, State};
 use crate::message::Message;
 
 /// Waits for the client's Finished.
@@ -27,7 +27,7 @@ impl ExpectFinished {
         let finished = auth12::finished(&mut context.seq, &session, Side::Server, &context.transcript)?;
         context.send(finished, out);
         out.push(Action::EndLastFlight);
-        let established = Established { proof, negotiated: context.negotiated, session, remember };
+        let established = Established { proof, negotiated: context.negotiated, keying: Keying::V12(session), remember };
         out.push(Action::Complete(Box::new(established)));
         Ok(State::Connected)
     }

@@ -32,7 +32,7 @@ use crate::handshake::offer::push_alpn;
 use crate::handshake::resume::{self, By, Found};
 use crate::handshake::schedule12::{Randoms, Session12, Side};
 use crate::handshake::transcript::{Keep, Transcript};
-use crate::handshake::{Action, Established, Negotiated, RecordLimits, Remember, limits, select, srtp};
+use crate::handshake::{Action, Established, Keying, Negotiated, RecordLimits, Remember, limits, select, srtp};
 use crate::message::Message;
 
 /// Answers a hello with the session it asked for.
@@ -128,7 +128,7 @@ impl ExpectResumedFinished {
     pub(super) fn handle(self, message: &Message, out: &mut Vec<Action>) -> Result<AnyState, Error> {
         let Self { context, session, remember } = self;
         let proof = auth12::verify_finished(message, &session, Side::Client, &context.transcript)?;
-        let established = Established { proof, negotiated: context.negotiated, session, remember };
+        let established = Established { proof, negotiated: context.negotiated, keying: Keying::V12(session), remember };
         out.push(Action::Complete(Box::new(established)));
         Ok(AnyState::Connected)
     }

@@ -1,0 +1,113 @@
+//! ACKs of 1.3, both ways: telling the peer what came, and hearing from it what arrived.
+//!
+//! What is in a list of record numbers, and when it is due, `flight` decides. RFC 9147 §7.
+
+use alloc::vec::Vec;
+
+use gramseal_wire::{Ack, Codec, ContentType, Epoch, ProtocolVersion, RecordNumber};
+
+use super::Connection;
+use super::handshaking::LastFlight;
+use crate::discard::Discard;
+use crate::flight::{Acknowledged, Acks, Resend};
+use crate::time::Instant;
+
+impl Connection {
+    /// Whether the peer is known to understand ACKs (RFC 9147 §7, and what rfc9147bis makes of it: no
+    /// ACK before 1.3 is agreed on). Nothing of ours goes out before the keys of the handshake.
+    pub(super) fn speaks_acks(&self) -> bool {
+        self.records.version() == Some(ProtocolVersion::DTLS1_3) && self.records.write_epoch() > Epoch::UNPROTECTED
+    }
+
+    /// The list of what came, if somebody may ever want it.
+    pub(super) fn acks(&self) -> Option<&Acks> {
+        match (&self.post, &self.handshake) {
+            (Some(post), _) => Some(&post.acks),
+            (None, Some(handshake)) => Some(&handshake.acks),
+            (None, None) => None,
+        }
+    }
+
+    pub(super) fn acks_mut(&mut self) -> Option<&mut Acks> {
+        match (&mut self.post, &mut self.handshake) {
+            (Some(post), _) => Some(&mut post.acks),
+            (None, Some(handshake)) => Some(&mut handshake.acks),
+            (None, None) => None,
+        }
+    }
+
+    /// A record with a part of the peer's flight came; `hurry` says to tell it at once.
+    pub(super) fn note_record(&mut self, number: RecordNumber, hurry: Hurry, now: Instant) {
+        // In 1.2 there are no ACKs.
+        if self.records.version() == Some(ProtocolVersion::DTLS1_2) {
+            return;
+        }
+        let patience = match &self.handshake {
+            Some(handshake) => handshake.retransmit.quarter(),
+            None => self.role.common().transport.initial_timeout / 4,
+        };
+        let speaks = self.speaks_acks();
+        let Some(acks) = self.acks_mut() else { return };
+        acks.note(number, now, patience);
+        if speaks && hurry == Hurry::Yes {
+            acks.hurry();
+        }
+    }
+
+    /// An ACK that is due, as the first record of a datagram.
+    pub(super) fn put_ack(&mut self, datagram: &mut Vec<u8>) {
+        if !self.speaks_acks() {
+            return;
+        }
+        // RFC 9147 §7: in the highest epoch that we send in.
+        let epoch = self.records.write_epoch();
+        let room = self.mtu.for_flights().saturating_sub(datagram.len() + self.records.overhead(epoch));
+        let room = room.min(self.records.max_content(epoch));
+        let mut content = Vec::new();
+        if self.acks_mut().is_some_and(|acks| acks.take(room, &mut content)) {
+            self.put_record(epoch, ContentType::ACK, &content, datagram);
+            self.stats.acks_sent += 1;
+        }
+    }
+
+    /// The peer tells what it has of our flight.
+    pub(super) fn ack_record(&mut self, number: RecordNumber, content: &[u8], now: Instant) {
+        // Without protection anybody could make us believe that something arrived. Nothing of ours is
+        // ever acknowledged in epoch 0 that a peer who follows the rules does not answer instead.
+        if number.epoch == Epoch::UNPROTECTED {
+            return self.discard(Discard::UnexpectedContent);
+        }
+        let Ok(ack) = Ack::from_bytes(content) else { return self.discard(Discard::Malformed) };
+        self.stats.acks_received += 1;
+        let Some(handshake) = &mut self.handshake else { return };
+        // rfc9147bis §7.2: an ACK cannot speak of epochs that come after its own.
+        let numbers = ack.record_numbers.iter().filter(|told| told.epoch <= number.epoch);
+        let latest = numbers.clone().max();
+        match (handshake.outbound.acknowledge(numbers), latest) {
+            (Acknowledged::All, _) => {
+                handshake.retransmit.stop();
+                if handshake.is_done() && handshake.last_flight == LastFlight::Acknowledged {
+                    self.confirm();
+                }
+            }
+            // RFC 9147 §7.2: what it lacks is sent again, as far as it can have arrived by now.
+            (Acknowledged::Part, Some(latest)) => {
+                let old = handshake.retransmit.is_quarter_over(now);
+                let what = if old { Resend::Missing } else { Resend::Overtaken };
+                if !handshake.state.is_waiting() && handshake.outbound.resend(what, latest) {
+                    handshake.retransmit.resume(now);
+                    self.stats.retransmissions += 1;
+                }
+            }
+            // It lacks something and has nothing to tell: as if it repeated its own flight.
+            _ => self.repeat_flight(now),
+        }
+    }
+}
+
+/// Whether the peer should hear at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hurry {
+    Yes,
+    No,
+}

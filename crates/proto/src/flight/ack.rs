@@ -1,0 +1,187 @@
+//! ACKs of DTLS 1.3: which records with handshake messages came, and when to tell the peer.
+//!
+//! RFC 9147 §7 and §7.1. It is told what came and never asks what was in it; what the peer's own ACKs
+//! mean for our flight is in `outbound.rs`.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use gramseal_wire::{Ack, Codec, OwnedList, RecordNumber};
+
+use crate::time::Instant;
+
+/// The record numbers for the next ACK.
+#[derive(Debug, Default)]
+pub(crate) struct Acks {
+    /// What came of the peer's present flight, in the order of arrival.
+    numbers: Vec<RecordNumber>,
+    due: Due,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Due {
+    /// Nothing came, or all of it was told.
+    #[default]
+    Never,
+    /// Unless the rest of the flight comes before.
+    At(Instant),
+    Now,
+}
+
+impl Acks {
+    /// The most record numbers that are kept: 1 KB in an ACK. Of more, the latest are told.
+    const MAX_NUMBERS: usize = 64;
+
+    /// Nothing to acknowledge; allocates nothing.
+    pub(crate) const fn new() -> Self {
+        Self { numbers: Vec::new(), due: Due::Never }
+    }
+
+    /// A record came of which something was kept, or which came before. Unless something else happens
+    /// it is acknowledged after `patience`.
+    pub(crate) fn note(&mut self, number: RecordNumber, now: Instant, patience: Duration) {
+        if !self.numbers.contains(&number) {
+            if self.numbers.len() >= Self::MAX_NUMBERS {
+                self.numbers.remove(0);
+            }
+            self.numbers.push(number);
+        }
+        if self.due == Due::Never {
+            self.due = Due::At(now + patience);
+        }
+    }
+
+    /// Something is missing, or nothing else answers what came: it is acknowledged at once.
+    pub(crate) fn hurry(&mut self) {
+        if !self.numbers.is_empty() {
+            self.due = Due::Now;
+        }
+    }
+
+    /// Our next flight acknowledges everything (RFC 9147 §7.1).
+    pub(crate) fn clear(&mut self) {
+        *self = Self::new();
+    }
+
+    /// When the peer should hear what came.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        match self.due {
+            Due::At(at) => Some(at),
+            Due::Never | Due::Now => None,
+        }
+    }
+
+    /// Time has passed.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        if self.deadline().is_some_and(|at| at <= now) {
+            self.due = Due::Now;
+        }
+    }
+
+    /// Writes the content of an ACK record of at most `room` bytes into `content`, if one is due. What
+    /// was told is told again in the next one, as long as the flight lasts.
+    pub(crate) fn take(&mut self, room: usize, content: &mut Vec<u8>) -> bool {
+        let fits = room.saturating_sub(2) / 16;
+        if self.due != Due::Now || fits == 0 {
+            return false;
+        }
+        self.due = Due::Never;
+        let mut latest: Vec<_> = self.numbers.iter().rev().take(fits).copied().collect();
+        // RFC 9147 §7: in ascending order.
+        latest.sort_unstable();
+        let numbers: OwnedList<RecordNumber> = latest.into_iter().collect();
+        content.clear();
+        match (Ack { record_numbers: numbers.as_list() }).to_vec() {
+            Ok(bytes) => content.extend_from_slice(&bytes),
+            Err(_) => return false,
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+    use core::time::Duration;
+
+    use gramseal_wire::{Ack, Codec, Epoch, RecordNumber, SequenceNumber};
+
+    use super::Acks;
+    use crate::time::Instant;
+
+    const PATIENCE: Duration = Duration::from_millis(100);
+    const ROOM: usize = 1200;
+
+    fn number(epoch: u64, sequence_number: u64) -> RecordNumber {
+        RecordNumber::new(Epoch(epoch), SequenceNumber(sequence_number))
+    }
+
+    fn at(millis: u64) -> Instant {
+        Instant::from_micros(millis * 1000)
+    }
+
+    fn take(acks: &mut Acks, room: usize) -> Option<Vec<RecordNumber>> {
+        let mut content = Vec::new();
+        let taken = acks.take(room, &mut content);
+        taken.then(|| Ack::from_bytes(&content).expect("an ACK").record_numbers.iter().collect())
+    }
+
+    #[test] // RFC 9147 §7.1
+    fn part_of_a_flight_is_acknowledged_after_a_while() {
+        let mut acks = Acks::new();
+        assert_eq!(acks.deadline(), None);
+        acks.note(number(2, 1), at(0), PATIENCE);
+        acks.note(number(2, 0), at(50), PATIENCE);
+        assert_eq!(acks.deadline(), Some(at(100)), "counted from the first");
+        acks.handle_timeout(at(99));
+        assert_eq!(take(&mut acks, ROOM), None);
+        acks.handle_timeout(at(100));
+        assert_eq!(take(&mut acks, ROOM), Some([number(2, 0), number(2, 1)].to_vec()), "in ascending order");
+        assert_eq!((take(&mut acks, ROOM), acks.deadline()), (None, None));
+    }
+
+    #[test] // RFC 9147 §7.1
+    fn what_is_out_of_order_is_acknowledged_at_once() {
+        let mut acks = Acks::new();
+        acks.hurry();
+        assert_eq!(take(&mut acks, ROOM), None, "an empty ACK tells nothing");
+        acks.note(number(2, 4), at(0), PATIENCE);
+        acks.hurry();
+        assert_eq!(take(&mut acks, ROOM), Some([number(2, 4)].to_vec()));
+    }
+
+    #[test] // RFC 9147 §7.2
+    fn an_ack_says_again_what_earlier_ones_said() {
+        let mut acks = Acks::new();
+        for (sequence_number, told) in [(3, 1), (1, 2), (1, 2)] {
+            acks.note(number(2, sequence_number), at(0), PATIENCE);
+            acks.hurry();
+            assert_eq!(take(&mut acks, ROOM).map(|numbers| numbers.len()), Some(told));
+        }
+    }
+
+    #[test] // RFC 9147 §7
+    fn the_next_flight_begins_a_new_list() {
+        let mut acks = Acks::new();
+        acks.note(number(0, 1), at(0), PATIENCE);
+        acks.clear();
+        assert_eq!(acks.deadline(), None);
+        acks.note(number(2, 1), at(0), PATIENCE);
+        acks.hurry();
+        assert_eq!(take(&mut acks, ROOM), Some([number(2, 1)].to_vec()));
+    }
+
+    #[test] // RFC 9147 §7.1
+    fn a_long_list_keeps_its_latest_and_tells_what_fits() {
+        let mut acks = Acks::new();
+        for sequence_number in 0..1000 {
+            acks.note(number(2, sequence_number), at(0), PATIENCE);
+        }
+        acks.hurry();
+        let told = take(&mut acks, 2000).expect("due");
+        assert_eq!((told.len(), told[0], told[63]), (64, number(2, 936), number(2, 999)));
+        acks.hurry();
+        assert_eq!(take(&mut acks, 17), None, "no room for a number");
+        assert_eq!(take(&mut acks, 2 + 2 * 16 + 15), Some([number(2, 998), number(2, 999)].to_vec()));
+    }
+}

@@ -1,0 +1,87 @@
+//! CertificateRequest and the server's Certificate, and what the verifier says of it.
+
+use alloc::vec::Vec;
+
+use gramseal_wire::extension::{CertificateAuthorities, SignatureAlgorithms};
+use gramseal_wire::handshake::CertificateRequest13;
+use gramseal_wire::{Codec, ExtensionType, HandshakeType};
+
+use super::{AgreedCertificates, Context, ExpectCertificateVerify, State};
+use crate::config::{PeerRole, Verdict};
+use crate::error::{Error, Incompatible, PeerFault};
+use crate::handshake::auth13::{expect13, read_certificate};
+use crate::handshake::credential::{self, Chosen};
+use crate::handshake::deferred::now_or_defer;
+use crate::handshake::{Action, Work, unexpected};
+use crate::message::Message;
+
+/// How we answer a CertificateRequest: with a credential, or without any.
+pub(super) type RequestAnswer = Option<Chosen>;
+
+/// Waits for the server's Certificate; CertificateRequest may come once before it.
+pub(crate) struct ExpectCertificate {
+    pub(super) context: Context,
+    pub(super) certificates: AgreedCertificates,
+    pub(super) request: Option<RequestAnswer>,
+}
+
+impl ExpectCertificate {
+    pub(super) fn handle(self, message: &Message, out: &mut Vec<Action>) -> Result<State, Error> {
+        match message.msg_type() {
+            HandshakeType::CERTIFICATE_REQUEST if self.request.is_none() => self.request(message),
+            HandshakeType::CERTIFICATE => self.certificate(message, out),
+            _ => Err(unexpected(message)),
+        }
+    }
+
+    fn request(mut self, message: &Message) -> Result<State, Error> {
+        expect13(message, HandshakeType::CERTIFICATE_REQUEST)?;
+        let request = CertificateRequest13::from_bytes(message.body())?;
+        // RFC 9846 §4.3.2: empty within the handshake.
+        if !request.context.is_empty() {
+            return Err(PeerFault::CertificateContextMismatch.into());
+        }
+        let schemes = request.extensions.find::<SignatureAlgorithms<'_>>()?;
+        let schemes = schemes.ok_or(PeerFault::MissingExtension(ExtensionType::SIGNATURE_ALGORITHMS))?.schemes;
+        let authorities = request.extensions.find::<CertificateAuthorities<'_>>()?;
+        let config = &self.context.offer.config;
+        self.request = Some(credential::for_request13(config, &schemes, authorities, self.certificates.client));
+        self.context.transcript.add(message);
+        Ok(State::Certificate(self))
+    }
+
+    fn certificate(self, message: &Message, out: &mut Vec<Action>) -> Result<State, Error> {
+        let Self { mut context, certificates, request } = self;
+        expect13(message, HandshakeType::CERTIFICATE)?;
+        // Without a verifier no suite of 1.3 was offered.
+        let verifier = context.offer.config.verifier.clone().ok_or(PeerFault::UnofferedCipherSuite)?;
+        if !verifier.certificate_types().contains(&certificates.server) {
+            return Err(Incompatible::NoCommonCertificateType.into());
+        }
+        let wants_status = verifier.wants_ocsp_response();
+        let offered = |extension| wants_status && extension == ExtensionType::STATUS_REQUEST;
+        let shown = read_certificate(message.body(), certificates.server, offered)?;
+        let (shown, ocsp_response) = shown.ok_or(PeerFault::EmptyCertificate)?;
+        context.transcript.add(message);
+        let verdict = shown.verify(&*verifier, PeerRole::Server(&context.offer.name), &ocsp_response)?;
+        shown.note(&mut context.negotiated);
+        let state = ExpectVerdict { context, request };
+        match now_or_defer(verdict, Work::Verdict, out) {
+            Some(verdict) => state.settle(verdict),
+            None => Ok(State::Verdict(state)),
+        }
+    }
+}
+
+/// Waits for a verifier that takes its time.
+pub(crate) struct ExpectVerdict {
+    context: Context,
+    request: Option<RequestAnswer>,
+}
+
+impl ExpectVerdict {
+    pub(super) fn settle(self, verdict: Verdict) -> Result<State, Error> {
+        let Self { context, request } = self;
+        Ok(State::CertificateVerify(ExpectCertificateVerify { context, request, peer: verdict? }))
+    }
+}

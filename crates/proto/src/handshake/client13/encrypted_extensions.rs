@@ -1,0 +1,32 @@
+//! EncryptedExtensions: the answers that only the client may read.
+
+use alloc::vec::Vec;
+
+use gramseal_wire::handshake::EncryptedExtensions;
+use gramseal_wire::{Codec, HandshakeType};
+
+use super::{Context, ExpectCertificate, State};
+use crate::error::Error;
+use crate::handshake::Action;
+use crate::handshake::auth13::expect13;
+use crate::handshake::offer::AgreedEncrypted;
+use crate::message::Message;
+
+/// Waits for EncryptedExtensions, which always come first (RFC 9846 §4.3.1).
+pub(crate) struct ExpectEncryptedExtensions {
+    pub(super) context: Context,
+}
+
+impl ExpectEncryptedExtensions {
+    pub(super) fn handle(self, message: &Message, out: &mut Vec<Action>) -> Result<State, Error> {
+        let mut context = self.context;
+        expect13(message, HandshakeType::ENCRYPTED_EXTENSIONS)?;
+        let extensions = EncryptedExtensions::from_bytes(message.body())?;
+        let AgreedEncrypted { alpn, srtp, limits, certificates } = context.offer.check_encrypted(&extensions)?;
+        context.transcript.add(message);
+        context.negotiated.alpn = alpn;
+        context.negotiated.srtp = srtp;
+        out.push(Action::LimitRecords(limits));
+        Ok(State::Certificate(ExpectCertificate { context, certificates, request: None }))
+    }
+}

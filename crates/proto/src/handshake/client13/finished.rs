@@ -1,0 +1,112 @@
+//! The server's Finished, and our flight: Certificate and CertificateVerify if we were asked, Finished.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use gramseal_wire::SignatureScheme;
+
+use super::certificate::RequestAnswer;
+use super::{AnyState, Context, State};
+use crate::crypto::RecordKeys13;
+use crate::error::Error;
+use crate::handshake::auth13::{self, APPLICATION, Signer, signed_content};
+use crate::handshake::compose::OutgoingSeq;
+use crate::handshake::credential::Chosen;
+use crate::handshake::deferred::now_or_defer;
+use crate::handshake::offer::Offer;
+use crate::handshake::schedule13::{Session13, TrafficSecret};
+use crate::handshake::transcript::Transcript13;
+use crate::handshake::{Action, Established, FinishedVerified, Keying, Negotiated, Signed, Work};
+use crate::message::Message;
+
+/// Waits for the server's Finished.
+pub(crate) struct ExpectFinished {
+    pub(super) context: Context,
+    pub(super) request: Option<RequestAnswer>,
+}
+
+impl ExpectFinished {
+    pub(super) fn handle(self, message: &Message, out: &mut Vec<Action>) -> Result<AnyState, Error> {
+        let Self { context, request } = self;
+        let Context { offer, seq, suite, mut transcript, negotiated, handshake, traffic } = context;
+        let proof = auth13::verify_finished(message, &traffic.server, &transcript)?;
+        transcript.add(message);
+
+        let main = handshake.into_main();
+        let application = main.traffic(&transcript.digest());
+        let session = main.exporter(&transcript.digest());
+        out.extend(application.logged_application(&offer.random).map(Action::LogSecret));
+        out.push(Action::LogSecret(session.logged(&offer.random)));
+        let provider = &offer.config.common.provider;
+        out.push(Action::InstallRead13(APPLICATION, application.server.record_keys(suite.aead, provider)?));
+        let write_keys = application.client.record_keys(suite.aead, provider)?;
+        let finished = traffic.client;
+        let mut flight = Flight { offer, seq, transcript, negotiated, finished, write_keys, session, proof };
+
+        let Some(answer) = request else { return flight.finish(out) };
+        let certificate = auth13::certificate(&mut flight.seq, answer.as_ref().map(|chosen| &*chosen.identity), None)?;
+        flight.send(certificate, out);
+        match answer {
+            Some(chosen) => flight.sign(&chosen, out),
+            // RFC 9846 §4.4.2: who has no fitting certificate sends an empty list, and signs nothing.
+            None => flight.finish(out),
+        }
+    }
+}
+
+/// Our last flight in the making, with what it leads to.
+struct Flight {
+    offer: Offer,
+    seq: OutgoingSeq,
+    transcript: Transcript13,
+    negotiated: Negotiated,
+    /// What our Finished is made with.
+    finished: TrafficSecret,
+    write_keys: RecordKeys13,
+    session: Session13,
+    proof: FinishedVerified,
+}
+
+impl Flight {
+    fn send(&mut self, message: Message, out: &mut Vec<Action>) {
+        self.transcript.add(&message);
+        out.push(Action::Send(message));
+    }
+
+    fn sign(self, chosen: &Chosen, out: &mut Vec<Action>) -> Result<AnyState, Error> {
+        let provider = &self.offer.config.common.provider;
+        let content = signed_content(Signer::Client, &self.transcript.digest());
+        let signed = chosen.identity.key().sign(chosen.scheme, &content, &*provider.random);
+        let state = ExpectSignature { flight: self, scheme: chosen.scheme };
+        match now_or_defer(signed, Work::Signature, out) {
+            Some(signed) => state.settle(signed, out),
+            None => Ok(AnyState::Client13(Box::new(State::Signature(state)))),
+        }
+    }
+
+    fn finish(mut self, out: &mut Vec<Action>) -> Result<AnyState, Error> {
+        let finished = auth13::finished(&mut self.seq, &self.finished, &self.transcript)?;
+        out.push(Action::Send(finished));
+        let Self { negotiated, write_keys, session, proof, .. } = self;
+        out.push(Action::InstallWrite13(APPLICATION, write_keys));
+        out.push(Action::EndAcknowledgedFlight);
+        let established = Established { proof, negotiated, keying: Keying::V13(session), remember: None };
+        out.push(Action::Complete(Box::new(established)));
+        Ok(AnyState::Connected)
+    }
+}
+
+/// Waits for a signer that takes its time: CertificateVerify and Finished are still to be sent.
+pub(crate) struct ExpectSignature {
+    flight: Flight,
+    scheme: SignatureScheme,
+}
+
+impl ExpectSignature {
+    pub(super) fn settle(self, signed: Signed, out: &mut Vec<Action>) -> Result<AnyState, Error> {
+        let Self { mut flight, scheme } = self;
+        let message = auth13::certificate_verify(&mut flight.seq, scheme, &signed?)?;
+        flight.send(message, out);
+        flight.finish(out)
+    }
+}

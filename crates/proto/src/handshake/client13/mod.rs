@@ -1,0 +1,131 @@
+//! The client's side of a full DTLS 1.3 handshake (RFC 9147 §5.7, RFC 9846 §2).
+//!
+//! ```text
+//!                      <------  ServerHello
+//!                               {EncryptedExtensions}
+//!                               {CertificateRequest*}
+//!                               {Certificate}
+//!                               {CertificateVerify}
+//!                      <------  {Finished}
+//! {Certificate*}
+//! {CertificateVerify*}
+//! {Finished}           ------>
+//!                      <------  [ACK]
+//! ```
+//!
+//! | message | next state |
+//! | --- | --- |
+//! | EncryptedExtensions | [`ExpectCertificate`] |
+//! | CertificateRequest (once) | [`ExpectCertificate`] |
+//! | Certificate | [`ExpectCertificateVerify`] |
+//! | CertificateVerify | [`ExpectFinished`] |
+//! | Finished | connected, after our flight |
+//!
+//! Before CertificateVerify a slow verifier is waited for in [`ExpectVerdict`], before our own a slow
+//! signer in [`ExpectSignature`].
+
+mod certificate;
+mod certificate_verify;
+mod encrypted_extensions;
+mod finished;
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use certificate::{ExpectCertificate, ExpectVerdict};
+use certificate_verify::ExpectCertificateVerify;
+use encrypted_extensions::ExpectEncryptedExtensions;
+use finished::{ExpectFinished, ExpectSignature};
+use gramseal_wire::ProtocolVersion;
+use gramseal_wire::handshake::ServerHello;
+
+use super::auth13::HANDSHAKE;
+use super::compose::OutgoingSeq;
+use super::offer::{AgreedCertificates, Offer};
+use super::schedule13::{EarlySecret, HandshakeSecret, TrafficSecrets};
+use super::transcript::Transcript13;
+use super::{Action, Negotiated, Outcome, State as AnyState, unexpected};
+use crate::error::{Error, LocalFault};
+use crate::message::Message;
+use crate::suite::Suite13;
+
+/// Which message is awaited.
+pub(crate) enum State {
+    EncryptedExtensions(ExpectEncryptedExtensions),
+    Certificate(ExpectCertificate),
+    Verdict(ExpectVerdict),
+    CertificateVerify(ExpectCertificateVerify),
+    Finished(ExpectFinished),
+    Signature(ExpectSignature),
+}
+
+impl State {
+    pub(crate) fn handle(self: Box<Self>, message: &Message, out: &mut Vec<Action>) -> Result<AnyState, Error> {
+        let next = match *self {
+            Self::EncryptedExtensions(state) => state.handle(message, out)?,
+            Self::Certificate(state) => state.handle(message, out)?,
+            Self::CertificateVerify(state) => state.handle(message)?,
+            Self::Finished(state) => return state.handle(message, out),
+            // Messages wait as long as the state does.
+            Self::Verdict(_) | Self::Signature(_) => return Err(unexpected(message)),
+        };
+        Ok(AnyState::Client13(Box::new(next)))
+    }
+
+    pub(crate) fn is_waiting(&self) -> bool {
+        matches!(self, Self::Verdict(_) | Self::Signature(_))
+    }
+
+    pub(crate) fn settle(self: Box<Self>, outcome: Outcome, out: &mut Vec<Action>) -> Result<AnyState, Error> {
+        match (*self, outcome) {
+            (Self::Verdict(state), Outcome::Verdict(verdict)) => {
+                Ok(AnyState::Client13(Box::new(state.settle(verdict)?)))
+            }
+            (Self::Signature(state), Outcome::Signature(signed)) => state.settle(signed, out),
+            // The outcome of other work than what this state waits for.
+            (state, _) => Ok(AnyState::Client13(Box::new(state))),
+        }
+    }
+}
+
+/// What every state carries on.
+struct Context {
+    offer: Offer,
+    seq: OutgoingSeq,
+    suite: &'static Suite13,
+    transcript: Transcript13,
+    negotiated: Negotiated,
+    handshake: HandshakeSecret,
+    traffic: TrafficSecrets,
+}
+
+/// From a ServerHello that chose 1.3.
+pub(super) fn start(
+    mut offer: Offer,
+    seq: OutgoingSeq,
+    client_hello: &[u8],
+    hello: &ServerHello<'_>,
+    message: &Message,
+    out: &mut Vec<Action>,
+) -> Result<AnyState, Error> {
+    let agreed = offer.check13(hello)?;
+    let suite = agreed.suite;
+    let provider = &offer.config.common.provider;
+    let hash = provider.hash(suite.hash).ok_or(LocalFault::MissingAlgorithm)?;
+    let mut transcript = Transcript13::new(hash);
+    transcript.add_bytes(client_hello);
+    transcript.add(message);
+    let handshake = EarlySecret::without_psk(hash).into_handshake(agreed.shared.as_ref());
+    let traffic = handshake.traffic(&transcript.digest());
+    out.push(Action::Version(ProtocolVersion::DTLS1_3));
+    out.extend(traffic.logged_handshake(&offer.random).map(Action::LogSecret));
+    out.push(Action::InstallRead13(HANDSHAKE, traffic.server.record_keys(suite.aead, provider)?));
+    out.push(Action::InstallWrite13(HANDSHAKE, traffic.client.record_keys(suite.aead, provider)?));
+
+    let mut negotiated = Negotiated::new(ProtocolVersion::DTLS1_3, suite.id);
+    negotiated.group = Some(agreed.group);
+    negotiated.server_name = offer.host_name();
+    let context = Context { offer, seq, suite, transcript, negotiated, handshake, traffic };
+    let next = ExpectEncryptedExtensions { context };
+    Ok(AnyState::Client13(Box::new(State::EncryptedExtensions(next))))
+}

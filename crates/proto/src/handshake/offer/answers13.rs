@@ -1,0 +1,107 @@
+//! Checking the answers of a 1.3 server against what we offered.
+
+use alloc::vec::Vec;
+
+use gramseal_wire::extension::{Alpn, Extensions, KeyShareClientHello, KeyShareServerHello, ServerNameAck};
+use gramseal_wire::handshake::{EncryptedExtensions, ServerHello};
+use gramseal_wire::{CompressionMethod, ExtensionType, NamedGroup, ProtocolVersion};
+
+use super::Offer;
+use super::certificates::{self, AgreedCertificates};
+use crate::crypto::SharedSecret;
+use crate::error::{Error, Incompatible, PeerFault};
+use crate::handshake::limits::{self, RecordLimits};
+use crate::handshake::srtp::{self, Srtp};
+use crate::suite::Suite13;
+
+/// What a 1.3 ServerHello agrees to.
+pub(in crate::handshake) struct Agreed13 {
+    pub(in crate::handshake) suite: &'static Suite13,
+    pub(in crate::handshake) group: NamedGroup,
+    pub(in crate::handshake) shared: SharedSecret,
+}
+
+/// What EncryptedExtensions agree to.
+pub(in crate::handshake) struct AgreedEncrypted {
+    pub(in crate::handshake) alpn: Option<Vec<u8>>,
+    pub(in crate::handshake) srtp: Option<Srtp>,
+    pub(in crate::handshake) limits: RecordLimits,
+    pub(in crate::handshake) certificates: AgreedCertificates,
+}
+
+/// Extensions that may come with EncryptedExtensions (RFC 9846 §4.2).
+const ENCRYPTED: [ExtensionType; 8] = [
+    ExtensionType::SERVER_NAME,
+    ExtensionType::MAX_FRAGMENT_LENGTH,
+    ExtensionType::SUPPORTED_GROUPS,
+    ExtensionType::USE_SRTP,
+    ExtensionType::APPLICATION_LAYER_PROTOCOL_NEGOTIATION,
+    ExtensionType::CLIENT_CERTIFICATE_TYPE,
+    ExtensionType::SERVER_CERTIFICATE_TYPE,
+    ExtensionType::RECORD_SIZE_LIMIT,
+];
+
+impl Offer {
+    /// Checks a ServerHello that chose 1.3, and completes the key agreement.
+    pub(in crate::handshake) fn check13(&mut self, hello: &ServerHello<'_>) -> Result<Agreed13, Error> {
+        let common = &self.config.common;
+        if !common.allows(ProtocolVersion::DTLS1_3) {
+            return Err(Incompatible::NoCommonVersion.into());
+        }
+        // RFC 9147 §5.3: ours, if there is one, is for servers of 1.2.
+        if !hello.session_id.is_empty() {
+            return Err(PeerFault::SessionIdEchoed.into());
+        }
+        if hello.compression_method != CompressionMethod::NULL {
+            return Err(PeerFault::UnofferedCompression.into());
+        }
+        self.only(&hello.extensions, &[ExtensionType::SUPPORTED_VERSIONS, ExtensionType::KEY_SHARE])?;
+        let suite =
+            common.suites13().find(|suite| suite.id == hello.cipher_suite).ok_or(PeerFault::UnofferedCipherSuite)?;
+        let answer = hello
+            .extensions
+            .find::<KeyShareServerHello<'_>>()?
+            .ok_or(PeerFault::MissingExtension(ExtensionType::KEY_SHARE))?;
+        let share = answer.server_share;
+        // RFC 9846 §4.2.8: of a group that we sent a share of.
+        let offered = self.extensions.as_extensions().find::<KeyShareClientHello<'_>>()?;
+        let has_share = |offer: KeyShareClientHello<'_>| offer.client_shares.iter().any(|own| own.group == share.group);
+        let kx = self.share.take().filter(|_| offered.is_some_and(has_share)).ok_or(PeerFault::UnofferedGroup)?;
+        let shared = kx.complete(share.key_exchange).map_err(|_| PeerFault::BadKeyShare)?;
+        Ok(Agreed13 { suite, group: share.group, shared })
+    }
+
+    /// Checks EncryptedExtensions.
+    pub(in crate::handshake) fn check_encrypted(
+        &self,
+        message: &EncryptedExtensions<'_>,
+    ) -> Result<AgreedEncrypted, Error> {
+        let extensions = &message.extensions;
+        self.only(extensions, &ENCRYPTED)?;
+        extensions.find::<ServerNameAck>()?;
+        let alpn = match extensions.find::<Alpn<'_>>()? {
+            Some(answer) => Some(self.check_alpn(&answer)?),
+            None => None,
+        };
+        Ok(AgreedEncrypted {
+            alpn,
+            srtp: srtp::check(extensions, &self.config)?,
+            limits: limits::check13(extensions, &self.config)?,
+            certificates: certificates::check(extensions, &self.config)?,
+        })
+    }
+
+    /// RFC 9846 §4.2: only answers to what was asked, and each in its message.
+    fn only(&self, answers: &Extensions<'_>, allowed: &[ExtensionType]) -> Result<(), Error> {
+        let offered = self.extensions.as_extensions();
+        for (answer, _) in answers.iter() {
+            if offered.get(answer).is_none() {
+                return Err(PeerFault::UnofferedExtension.into());
+            }
+            if !allowed.contains(&answer) {
+                return Err(PeerFault::MisplacedExtension.into());
+            }
+        }
+        Ok(())
+    }
+}

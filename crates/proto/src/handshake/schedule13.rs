@@ -1,0 +1,298 @@
+//! The key schedule of DTLS 1.3: HKDF stages, each made of the one before (RFC 9846 §7).
+//!
+//! ```text
+//!        0 or PSK -> Extract = EarlySecret
+//! (EC)DHE shared  -> Extract = HandshakeSecret -> handshake traffic secrets
+//!               0 -> Extract = MainSecret      -> application traffic secrets, exporter secret
+//! ```
+//!
+//! Labels begin with "dtls13" (RFC 9147 §5.9). Nothing here allocates but the boxes that secrets lie
+//! in, so that a move leaves no copy behind that nobody wipes.
+
+use alloc::boxed::Box;
+
+use gramseal_wire::Random;
+use zeroize::{Zeroize, Zeroizing};
+
+use super::LoggedSecret;
+use crate::crypto::{AeadAlgorithm, CryptoProvider, Digest, Hash, HmacKey, NONCE_LEN, RecordKeys13};
+use crate::error::{Error, LocalFault};
+
+/// RFC 9147 §5.9: without the space that TLS has at its end.
+const LABEL_PREFIX: &[u8] = b"dtls13";
+
+/// Some secret of the schedule, with the hash that it goes with.
+struct Secret {
+    hash: &'static dyn Hash,
+    bytes: Box<Digest>,
+}
+
+impl Secret {
+    /// HKDF-Extract (RFC 5869 §2.2).
+    fn extract(hash: &'static dyn Hash, salt: &[u8], input: &[u8]) -> Self {
+        Self { hash, bytes: Box::new(hash.hmac_key(salt).sign(&[input])) }
+    }
+
+    /// HKDF-Expand-Label (RFC 9846 §7.1).
+    fn expand(&self, label: &[u8], context: &[u8], out: &mut [u8]) {
+        expand_label(&*self.hash.hmac_key((*self.bytes).as_ref()), label, context, out);
+    }
+
+    /// HKDF-Expand-Label to as many bytes as a digest has.
+    fn expand_digest(&self, label: &[u8], context: &[u8]) -> Self {
+        let mut out = Zeroizing::new([0; Digest::MAX_LEN]);
+        let (out, _) = out.split_at_mut(self.hash.algorithm().output_len());
+        self.expand(label, context, out);
+        Self { hash: self.hash, bytes: Box::new(Digest::new(out)) }
+    }
+
+    /// The salt of the next stage: Derive-Secret(secret, "derived", "").
+    fn into_salt(self) -> Self {
+        let nothing = self.hash.start().current();
+        self.expand_digest(b"derived", nothing.as_ref())
+    }
+
+    fn logged(&self, label: &'static str, client_random: &Random) -> LoggedSecret {
+        let secret = Zeroizing::new((*self.bytes).as_ref().to_vec());
+        LoggedSecret { label, client_random: client_random.0, secret }
+    }
+}
+
+/// HKDF-Expand (RFC 5869 §2.3) of the label structure.
+fn expand_label(key: &dyn HmacKey, label: &[u8], context: &[u8], out: &mut [u8]) {
+    let len = u16::try_from(out.len()).unwrap_or(u16::MAX).to_be_bytes();
+    let label_len = [u8::try_from(LABEL_PREFIX.len() + label.len()).unwrap_or(u8::MAX)];
+    let context_len = [u8::try_from(context.len()).unwrap_or(u8::MAX)];
+    let mut block = Digest::new(&[]);
+    let mut counter = 0u8;
+    let mut rest = out;
+    while !rest.is_empty() {
+        counter = counter.wrapping_add(1);
+        let parts = [block.as_ref(), &len, &label_len, LABEL_PREFIX, label, &context_len, context, &[counter]];
+        let next = key.sign(&parts);
+        block = next;
+        let (now, later) = rest.split_at_mut(block.as_ref().len().min(rest.len()));
+        for (to, from) in now.iter_mut().zip(block.as_ref()) {
+            *to = *from;
+        }
+        rest = later;
+    }
+}
+
+/// The first stage, of a handshake without a pre-shared key.
+pub(super) struct EarlySecret(Secret);
+
+impl EarlySecret {
+    pub(super) fn without_psk(hash: &'static dyn Hash) -> Self {
+        let zeros = [0; Digest::MAX_LEN];
+        let (zeros, _) = zeros.split_at(hash.algorithm().output_len());
+        Self(Secret::extract(hash, zeros, zeros))
+    }
+
+    /// Takes in what the key shares gave.
+    pub(super) fn into_handshake(self, shared: &[u8]) -> HandshakeSecret {
+        let hash = self.0.hash;
+        let salt = self.0.into_salt();
+        HandshakeSecret(Secret::extract(hash, (*salt.bytes).as_ref(), shared))
+    }
+}
+
+/// The second stage.
+pub(super) struct HandshakeSecret(Secret);
+
+impl HandshakeSecret {
+    /// The traffic secrets of epoch 2, after the hellos that hash to `transcript`.
+    pub(super) fn traffic(&self, transcript: &Digest) -> TrafficSecrets {
+        TrafficSecrets {
+            client: TrafficSecret(self.0.expand_digest(b"c hs traffic", transcript.as_ref())),
+            server: TrafficSecret(self.0.expand_digest(b"s hs traffic", transcript.as_ref())),
+        }
+    }
+
+    pub(super) fn into_main(self) -> MainSecret {
+        let hash = self.0.hash;
+        let salt = self.0.into_salt();
+        let zeros = [0; Digest::MAX_LEN];
+        let (zeros, _) = zeros.split_at(hash.algorithm().output_len());
+        MainSecret(Secret::extract(hash, (*salt.bytes).as_ref(), zeros))
+    }
+}
+
+/// The last stage.
+pub(super) struct MainSecret(Secret);
+
+impl MainSecret {
+    /// The traffic secrets of epoch 3, after a handshake that hashes to `transcript` up to the
+    /// server's Finished.
+    pub(super) fn traffic(&self, transcript: &Digest) -> TrafficSecrets {
+        TrafficSecrets {
+            client: TrafficSecret(self.0.expand_digest(b"c ap traffic", transcript.as_ref())),
+            server: TrafficSecret(self.0.expand_digest(b"s ap traffic", transcript.as_ref())),
+        }
+    }
+
+    /// What exporters begin with, after the same.
+    pub(super) fn exporter(&self, transcript: &Digest) -> Session13 {
+        Session13 { exporter: self.0.expand_digest(b"exp master", transcript.as_ref()) }
+    }
+}
+
+/// The traffic secrets of one epoch.
+pub(super) struct TrafficSecrets {
+    pub(super) client: TrafficSecret,
+    pub(super) server: TrafficSecret,
+}
+
+impl TrafficSecrets {
+    /// The key log's lines for epoch 2 (RFC 9850 §2).
+    pub(super) fn logged_handshake(&self, random: &Random) -> [LoggedSecret; 2] {
+        [
+            self.client.0.logged("CLIENT_HANDSHAKE_TRAFFIC_SECRET", random),
+            self.server.0.logged("SERVER_HANDSHAKE_TRAFFIC_SECRET", random),
+        ]
+    }
+
+    /// The same for epoch 3.
+    pub(super) fn logged_application(&self, random: &Random) -> [LoggedSecret; 2] {
+        [
+            self.client.0.logged("CLIENT_TRAFFIC_SECRET_0", random),
+            self.server.0.logged("SERVER_TRAFFIC_SECRET_0", random),
+        ]
+    }
+}
+
+/// What the records of one side in one epoch are protected with.
+pub(super) struct TrafficSecret(Secret);
+
+impl TrafficSecret {
+    /// RFC 9846 §7.3, RFC 9147 §4.2.3.
+    pub(super) fn record_keys(
+        &self,
+        algorithm: AeadAlgorithm,
+        provider: &CryptoProvider,
+    ) -> Result<RecordKeys13, Error> {
+        let aead = provider.aead(algorithm).ok_or(LocalFault::MissingAlgorithm)?;
+        let mut bytes = Zeroizing::new([0; 32]);
+        let (key, _) = bytes.split_at_mut(algorithm.key_len());
+        self.0.expand(b"sn", &[], key);
+        let mask = aead.mask_key(key)?;
+        self.0.expand(b"key", &[], key);
+        let key = aead.key(key)?;
+        let mut iv = [0; NONCE_LEN];
+        self.0.expand(b"iv", &[], &mut iv);
+        let keys = RecordKeys13 { algorithm, key, iv, mask };
+        iv.zeroize();
+        Ok(keys)
+    }
+
+    /// What the side must put into its Finished after messages that hash to `transcript`
+    /// (RFC 9846 §4.4.4).
+    pub(super) fn verify_data(&self, transcript: &Digest) -> Digest {
+        let key = self.0.expand_digest(b"finished", &[]);
+        key.hash.hmac_key((*key.bytes).as_ref()).sign(&[transcript.as_ref()])
+    }
+}
+
+/// What is left of the schedule when the handshake is done. Wiped when dropped.
+pub(crate) struct Session13 {
+    exporter: Secret,
+}
+
+impl Session13 {
+    /// Keying material for the application (RFC 9846 §7.5). No context and an empty one are the same.
+    pub(crate) fn export(&self, label: &[u8], context: &[u8], out: &mut [u8]) {
+        let hash = self.exporter.hash;
+        let nothing = hash.start().current();
+        let mut running = hash.start();
+        running.update(context);
+        self.exporter.expand_digest(label, nothing.as_ref()).expand(b"exporter", running.current().as_ref(), out);
+    }
+
+    /// The key log's line for it.
+    pub(super) fn logged(&self, random: &Random) -> LoggedSecret {
+        self.exporter.logged("EXPORTER_SECRET", random)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+    use crate::crypto::test_hash::{SHA256, SHA384};
+
+    fn hex(text: &str) -> Vec<u8> {
+        let digit = |at: usize| u8::from_str_radix(&text[at..at + 2], 16).expect("hex");
+        (0..text.len()).step_by(2).map(digit).collect()
+    }
+
+    fn digest(text: &str) -> Digest {
+        Digest::new(&hex(text))
+    }
+
+    fn is(secret: &Secret, text: &str) -> bool {
+        secret.bytes.ct_eq(&hex(text))
+    }
+
+    fn expands(secret: &TrafficSecret, label: &[u8], text: &str) {
+        let mut out = hex(text);
+        out.fill(0);
+        secret.0.expand(label, &[], &mut out);
+        assert_eq!(out, hex(text));
+    }
+
+    /// The handshake recorded at dtls.xargs.org, all of whose secrets are known: see
+    /// `wire/tests/dtls13_xargs.rs`.
+    #[test] // RFC 9846 §7.1, RFC 9147 §5.9
+    fn every_secret_of_a_recorded_handshake_comes_out() {
+        let early = EarlySecret::without_psk(&SHA256);
+        assert!(is(&early.0, "33ad0a1c607ec03b09e6cd9893680ce210adf300aa1f2660e1b22e10f170f92a"));
+        let handshake = early.into_handshake(&hex("df4a291baa1eb7cfa6934b29b474baad2697e29f1f920dcc77c8a0a088447624"));
+        assert!(is(&handshake.0, "d0d1397bb3c445d37f26f7ed00c83b73d2f67540de3761465ffe524f8f944e12"));
+        let hellos = digest("aee8eba0d2ee87052fbbc6864c1514c5a927d6f0ffb4f7954c7f379d95f1b1d7");
+        let traffic = handshake.traffic(&hellos);
+        assert!(is(&traffic.client.0, "33e472fb8d821b0193314626bebee307ccbd1aeb3d3a17ba468888ffc5246da1"));
+        assert!(is(&traffic.server.0, "8ad7990b9d249bcbaa0805d8d3f3ad2259e75f3a42c5d84db3ea3c6ee57b3d38"));
+        let main = handshake.into_main();
+        assert!(is(&main.0, "afe0c702741bd3a2a76d4dbb168e60a03816c0c232fa50bd34ef029fa851d990"));
+        let finished = digest("77ff5eee528abc269960b0ea316eb8578dc8325d86ec1336ffe4b2941e26d82b");
+        let application = main.traffic(&finished);
+        assert!(is(&application.client.0, "a9185352f61134f1d24eaa4a930fff2edca40ce8c06420848deb27699e9baf2c"));
+        assert!(is(&application.server.0, "4ab12ae4022fc013eca21abb071e13aa24a150e3876c660fe0ed10a8eebd8f17"));
+        assert!(is(
+            &main.exporter(&finished).exporter,
+            "6c9c3ccd6f1c17356c5369de372df4ccf63a9bd32aad23529302535fc84cee32"
+        ));
+
+        expands(&traffic.server, b"key", "004e03e64ab6cba6b542775ec230e20a");
+        expands(&traffic.server, b"iv", "6d9924be044ee97c624913f2");
+        expands(&traffic.server, b"sn", "7173fac51194e775001d625ef69d7c9f");
+        expands(&application.client, b"sn", "5cb5bd8bac29777c650c0dde22d16d47");
+        // The client's Finished covers everything up to the server's.
+        let verify_data = traffic.client.verify_data(&finished);
+        assert!(verify_data.ct_eq(&hex("6f2801396b0e90ebb4a3ba384abcfc6b24201abd81b316b2391da378377facf5")));
+    }
+
+    #[test] // RFC 5869 §2.3
+    fn output_longer_than_a_digest_goes_on_and_is_another_for_each_length() {
+        let secret = Secret::extract(&SHA384, b"salt", b"input");
+        let (mut long, mut short) = ([0; 100], [0; 48]);
+        secret.expand(b"label", b"context", &mut long);
+        secret.expand(b"label", b"context", &mut short);
+        assert_ne!(long[..48], short, "the length is part of the label");
+        assert!(long.chunks(48).all(|block| block.iter().any(|byte| *byte != 0)));
+        assert_ne!(long[..48], long[48..96]);
+    }
+
+    #[test] // RFC 9846 §7.5
+    fn label_and_context_make_exported_keys_differ() {
+        let session = Session13 { exporter: Secret::extract(&SHA256, b"salt", b"input") };
+        let export = |label: &[u8], context: &[u8]| {
+            let mut out = [0; 20];
+            session.export(label, context, &mut out);
+            out
+        };
+        assert_ne!(export(b"EXPORTER-a", &[]), export(b"EXPORTER-b", &[]));
+        assert_ne!(export(b"EXPORTER-a", &[]), export(b"EXPORTER-a", &[0]));
+    }
+}

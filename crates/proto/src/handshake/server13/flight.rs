@@ -1,0 +1,184 @@
+//! The server's flight: ServerHello, EncryptedExtensions, CertificateRequest, Certificate,
+//! CertificateVerify, Finished.
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use gramseal_wire::extension::{
+    CertificateAuthorities, ClientCertificateTypeChoice, ExtensionsBuf, KeyShareEntry, KeyShareServerHello,
+    ServerCertificateTypeChoice, ServerNameAck, SignatureAlgorithms, SupportedVersionsServerHello,
+};
+use gramseal_wire::handshake::{CertificateRequest13, ClientHello, EncryptedExtensions, ServerHello};
+use gramseal_wire::{
+    CertificateType, CompressionMethod, OwnedList, OwnedOpaqueList, ProtocolVersion, Random, SignatureScheme,
+};
+
+use super::certificate::ExpectCertificate;
+use super::finished::{ExpectFinished, Secrets};
+use super::{AnyState, Context, State};
+use crate::config::ServerConfig;
+use crate::error::{Error, LocalFault, PeerFault};
+use crate::handshake::auth12::PLAINTEXT;
+use crate::handshake::auth13::{self, APPLICATION, HANDSHAKE, Signer, signed_content};
+use crate::handshake::compose::OutgoingSeq;
+use crate::handshake::credential::{Ask, Chosen, Plan};
+use crate::handshake::deferred::now_or_defer;
+use crate::handshake::offer::push_alpn;
+use crate::handshake::schedule13::{EarlySecret, HandshakeSecret, TrafficSecrets};
+use crate::handshake::select::{self, Selected13};
+use crate::handshake::transcript::Transcript13;
+use crate::handshake::{Action, Negotiated, Signed, Work, limits, srtp};
+use crate::message::Message;
+
+/// Answers a hello that 1.3 can serve.
+pub(in crate::handshake) fn start(
+    config: Arc<ServerConfig>,
+    mut seq: OutgoingSeq,
+    hello: &ClientHello<'_>,
+    message: &Message,
+    selected: Selected13<'_>,
+    out: &mut Vec<Action>,
+) -> Result<AnyState, Error> {
+    let provider = config.common.provider.clone();
+    let Selected13 { suite, group, share, plan, alpn, srtp, limits, server_name } = selected;
+    let hash = provider.hash(suite.hash).ok_or(LocalFault::MissingAlgorithm)?;
+    let kx = provider.group(group).ok_or(LocalFault::MissingAlgorithm)?;
+    let (ours, shared) = kx.answer(&*provider.random, share).map_err(|_| PeerFault::BadKeyShare)?;
+    let random = Random(provider.random_array()?);
+    let answer = {
+        let mut extensions = ExtensionsBuf::new();
+        extensions.push(&SupportedVersionsServerHello { selected_version: ProtocolVersion::DTLS1_3 });
+        extensions.push(&KeyShareServerHello { server_share: KeyShareEntry { group, key_exchange: &ours } });
+        let answer = ServerHello {
+            legacy_version: ProtocolVersion::DTLS1_2,
+            random,
+            // RFC 9147 §5.4: the client's is not repeated.
+            session_id: &[],
+            cipher_suite: suite.id,
+            compression_method: CompressionMethod::NULL,
+            extensions: extensions.as_extensions(),
+        };
+        seq.message(PLAINTEXT, &answer)?
+    };
+    let mut negotiated = Negotiated::new(ProtocolVersion::DTLS1_3, suite.id);
+    negotiated.group = Some(group);
+    negotiated.alpn = alpn;
+    negotiated.srtp = srtp;
+    negotiated.server_name = server_name;
+    let mut transcript = Transcript13::new(hash);
+    transcript.add(message);
+    let mut context = Context { config, seq, suite, transcript, negotiated };
+    context.send(answer, out);
+
+    let handshake = EarlySecret::without_psk(hash).into_handshake(shared.as_ref());
+    let traffic = handshake.traffic(&context.transcript.digest());
+    out.extend(traffic.logged_handshake(&hello.random).map(Action::LogSecret));
+    out.push(Action::InstallRead13(HANDSHAKE, traffic.client.record_keys(suite.aead, &provider)?));
+    out.push(Action::InstallWrite13(HANDSHAKE, traffic.server.record_keys(suite.aead, &provider)?));
+    out.push(Action::LimitRecords(limits));
+
+    let extensions = encrypted_extensions(hello, &context.negotiated, &plan, limits)?;
+    let message = context.seq.message(HANDSHAKE, &EncryptedExtensions { extensions: extensions.as_extensions() })?;
+    context.send(message, out);
+    let keys = Keys { handshake, traffic, client_random: hello.random };
+    let state = send_certificate(context, plan, keys, out)?;
+    Ok(AnyState::Server13(Box::new(state)))
+}
+
+fn encrypted_extensions(
+    hello: &ClientHello<'_>,
+    negotiated: &Negotiated,
+    plan: &Plan,
+    limits: limits::RecordLimits,
+) -> Result<ExtensionsBuf, Error> {
+    let mut extensions = ExtensionsBuf::new();
+    if select::sent_server_name(hello) {
+        extensions.push(&ServerNameAck);
+    }
+    if plan.tells_form {
+        extensions.push(&ServerCertificateTypeChoice(plan.chosen.identity.certificate_type()));
+    }
+    if let Some(Ask { form, tells_form: true }) = plan.ask {
+        extensions.push(&ClientCertificateTypeChoice(form));
+    }
+    if let Some(name) = &negotiated.alpn {
+        push_alpn(&mut extensions, core::iter::once(name.as_slice()))?;
+    }
+    srtp::answer(negotiated.srtp.as_ref(), &mut extensions);
+    limits::answer(limits, &mut extensions);
+    Ok(extensions)
+}
+
+/// What the schedule has come to when our flight is half sent.
+struct Keys {
+    handshake: HandshakeSecret,
+    traffic: TrafficSecrets,
+    client_random: Random,
+}
+
+/// CertificateRequest if clients should prove who they are, our Certificate, and its proof.
+fn send_certificate(mut context: Context, plan: Plan, keys: Keys, out: &mut Vec<Action>) -> Result<State, Error> {
+    let Plan { chosen: Chosen { identity, scheme }, staple, ask, .. } = plan;
+    let config = context.config.clone();
+    let ask = ask.map(|ask| ask.form).filter(|_| config.client_auth.verifier().is_some());
+    if let Some(verifier) = config.client_auth.verifier().filter(|_| ask.is_some()) {
+        let mut extensions = ExtensionsBuf::new();
+        let schemes: OwnedList<SignatureScheme> = config.common.verify_schemes().collect();
+        extensions.push(&SignatureAlgorithms { schemes: schemes.as_list() });
+        let authorities = OwnedOpaqueList::new(verifier.authorities())?;
+        // RFC 9846 §4.2.4: a list of none is left out.
+        if !authorities.as_list().is_empty() {
+            extensions.push(&CertificateAuthorities { authorities: authorities.as_list() });
+        }
+        let request = CertificateRequest13 { context: &[], extensions: extensions.as_extensions() };
+        let request = context.seq.message(HANDSHAKE, &request)?;
+        context.send(request, out);
+    }
+    let certificate = auth13::certificate(&mut context.seq, Some(&identity), staple.as_deref())?;
+    context.send(certificate, out);
+    let content = signed_content(Signer::Server, &context.transcript.digest());
+    let signed = identity.key().sign(scheme, &content, &*config.common.provider.random);
+    let state = ExpectSignature { context, keys, scheme, ask };
+    match now_or_defer(signed, Work::Signature, out) {
+        Some(signed) => state.settle(signed, out),
+        None => Ok(State::Signature(state)),
+    }
+}
+
+/// Waits for a signer that takes its time: CertificateVerify and Finished are still to be sent.
+pub(crate) struct ExpectSignature {
+    context: Context,
+    keys: Keys,
+    scheme: SignatureScheme,
+    /// The form of certificate that the client was asked for, if it was.
+    ask: Option<CertificateType>,
+}
+
+impl ExpectSignature {
+    /// Goes on with the signature.
+    pub(super) fn settle(self, signed: Signed, out: &mut Vec<Action>) -> Result<State, Error> {
+        let Self { mut context, keys, scheme, ask } = self;
+        let Keys { handshake, traffic, client_random } = keys;
+        let verify = auth13::certificate_verify(&mut context.seq, scheme, &signed?)?;
+        context.send(verify, out);
+        let finished = auth13::finished(&mut context.seq, &traffic.server, &context.transcript)?;
+        context.send(finished, out);
+
+        let main = handshake.into_main();
+        let application = main.traffic(&context.transcript.digest());
+        let session = main.exporter(&context.transcript.digest());
+        out.extend(application.logged_application(&client_random).map(Action::LogSecret));
+        out.push(Action::LogSecret(session.logged(&client_random)));
+        let provider = &context.config.common.provider;
+        out.push(Action::InstallWrite13(APPLICATION, application.server.record_keys(context.suite.aead, provider)?));
+        out.push(Action::EndFlight);
+        let read_keys = application.client.record_keys(context.suite.aead, provider)?;
+        let secrets = Secrets { finished: traffic.client, read_keys, session };
+        let verifier = context.config.client_auth.verifier().cloned();
+        Ok(match ask.zip(verifier) {
+            Some((form, verifier)) => State::Certificate(ExpectCertificate { context, secrets, verifier, form }),
+            None => State::Finished(ExpectFinished { context, secrets }),
+        })
+    }
+}

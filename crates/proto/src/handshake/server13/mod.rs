@@ -1,0 +1,98 @@
+//! The server's side of a full DTLS 1.3 handshake (RFC 9147 §5.7, RFC 9846 §2).
+//!
+//! ```text
+//! ClientHello          ------>
+//!                               ServerHello
+//!                               {EncryptedExtensions}
+//!                               {CertificateRequest*}
+//!                               {Certificate}
+//!                               {CertificateVerify}
+//!                      <------  {Finished}
+//! {Certificate*}
+//! {CertificateVerify*}
+//! {Finished}           ------>
+//!                      <------  [ACK]
+//! ```
+//!
+//! | message | next state |
+//! | --- | --- |
+//! | ClientHello | [`ExpectFinished`], or [`ExpectCertificate`] if clients should show one, after our flight |
+//! | Certificate | [`ExpectCertificateVerify`]; [`ExpectFinished`] if it is empty and may be |
+//! | CertificateVerify | [`ExpectFinished`] |
+//! | Finished | connected |
+//!
+//! Before our CertificateVerify a slow signer is waited for in [`ExpectSignature`], before the
+//! client's a slow verifier in [`ExpectVerdict`].
+
+mod certificate;
+mod finished;
+mod flight;
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use certificate::{ExpectCertificate, ExpectCertificateVerify, ExpectVerdict};
+use finished::ExpectFinished;
+use flight::ExpectSignature;
+pub(super) use flight::start;
+
+use super::compose::OutgoingSeq;
+use super::transcript::Transcript13;
+use super::{Action, Negotiated, Outcome, State as AnyState, unexpected};
+use crate::config::ServerConfig;
+use crate::error::Error;
+use crate::message::Message;
+use crate::suite::Suite13;
+
+/// Which message is awaited.
+pub(crate) enum State {
+    Signature(ExpectSignature),
+    Certificate(ExpectCertificate),
+    Verdict(ExpectVerdict),
+    CertificateVerify(ExpectCertificateVerify),
+    Finished(ExpectFinished),
+}
+
+impl State {
+    pub(crate) fn handle(self: Box<Self>, message: &Message, out: &mut Vec<Action>) -> Result<AnyState, Error> {
+        let next = match *self {
+            Self::Certificate(state) => state.handle(message, out)?,
+            Self::CertificateVerify(state) => state.handle(message)?,
+            Self::Finished(state) => return state.handle(message, out),
+            // Messages wait as long as the state does.
+            Self::Signature(_) | Self::Verdict(_) => return Err(unexpected(message)),
+        };
+        Ok(AnyState::Server13(Box::new(next)))
+    }
+
+    pub(crate) fn is_waiting(&self) -> bool {
+        matches!(self, Self::Signature(_) | Self::Verdict(_))
+    }
+
+    pub(crate) fn settle(self: Box<Self>, outcome: Outcome, out: &mut Vec<Action>) -> Result<AnyState, Error> {
+        let next = match (*self, outcome) {
+            (Self::Signature(state), Outcome::Signature(signed)) => state.settle(signed, out)?,
+            (Self::Verdict(state), Outcome::Verdict(verdict)) => state.settle(verdict)?,
+            // The outcome of other work than what this state waits for.
+            (state, _) => state,
+        };
+        Ok(AnyState::Server13(Box::new(next)))
+    }
+}
+
+/// What every state carries on.
+struct Context {
+    config: Arc<ServerConfig>,
+    seq: OutgoingSeq,
+    suite: &'static Suite13,
+    transcript: Transcript13,
+    negotiated: Negotiated,
+}
+
+impl Context {
+    fn send(&mut self, message: Message, out: &mut Vec<Action>) {
+        self.transcript.add(&message);
+        out.push(Action::Send(message));
+    }
+}
