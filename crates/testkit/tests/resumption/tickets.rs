@@ -119,3 +119,18 @@ fn a_hello_that_a_ticket_would_make_too_long_goes_without_it() {
     let pair = connect(&mut sim, &narrow, &server);
     assert!(!is_resumed(&sim, pair));
 }
+
+#[test]
+fn a_ticket_that_no_hello_can_carry_takes_no_place_in_the_store() {
+    for (mtu, kept) in [(1200, 1), (300, 0)] {
+        let stores = Stores::new(Some(Resumption::Ticket));
+        let (_, server) = with_certificate(&stores, 400, false);
+        let identity = null::identity(ToyKind::EcdsaP256, null::CLIENT_NAME, 400);
+        let transport = gramseal_proto::config::Transport { mtu, ..Default::default() };
+        let client = stores.client(null::client_config(1)).with_identity(identity).with_transport(transport);
+        let mut sim = Sim::new(1);
+        let pair = connect(&mut sim, &Arc::new(client.build().expect("a client")), &server);
+        assert!(issued(&sim, pair));
+        assert_eq!(stores.client.len(), kept, "{mtu}");
+    }
+}
