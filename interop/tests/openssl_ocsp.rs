@@ -57,7 +57,7 @@ fn a_response_is_stapled_as_server() {
     let response = pki.ocsp(&Ocsp::good(ours.end_entity()));
     for stapled in [true, false] {
         let shown = identity(&ours);
-        let shown = if stapled { shown.with_ocsp(Arc::new(response.clone())) } else { shown };
+        let shown = if stapled { shown.with_ocsp_source(Arc::new(response.clone())) } else { shown };
         let config = ServerConfig::builder(provider(), shown);
         let mut node = Node::server(config, CookiePolicy::Required, Weather::default());
         let mut peer = openssl::s_client(node.local_addr()).trust(&pki).arg("-status").start();

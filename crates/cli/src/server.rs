@@ -62,7 +62,7 @@ fn own_identity(args: &ServerArgs) -> Result<Option<Own>, Failure> {
     if let Some(key) = &args.identity.key {
         let mut own = identity::from_files(&provider, args.identity.cert.as_deref(), key)?;
         if let Some(file) = &args.ocsp {
-            own.identity = own.identity.with_ocsp(Arc::new(OcspFile::new(file)?));
+            own.identity = own.identity.with_ocsp_source(Arc::new(OcspFile::new(file)?));
         }
         return Ok(Some(own));
     }

@@ -64,7 +64,7 @@
 //! | raw public keys (RFC 7250) | [`raw_public_key_from_pem`], [`trust::raw_public_keys`] |
 //! | fingerprints, as in WebRTC | [`trust::fingerprints`] |
 //! | revocation lists | [`trust::chain`], [`trust::crls_from_pem`] |
-//! | OCSP | to staple a response: [`Identity::with_ocsp`]; to check one: [`webpki::ChainVerifierBuilder::with_ocsp`] |
+//! | OCSP | to staple a response: [`Identity::with_ocsp_source`]; to check one: [`webpki::ChainVerifierBuilder::with_ocsp`] |
 //! | SRTP keys | `with_srtp` on the configuration, then [`Connection::srtp_keys`] |
 //! | resumption | [`sessions`]; example `resumption` |
 //! | keys in hardware modules | [`identity_with_key`], [`proto::crypto::SigningKey`]; example `remote_key` |

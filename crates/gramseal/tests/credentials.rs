@@ -148,7 +148,7 @@ async fn stapled_responses_decide() {
         ("unknown", pki.ocsp(&Ocsp::new(own, OcspStatus::Unknown)), bad(OcspFault::Unknown)),
         ("revoked", pki.ocsp(&Ocsp::new(own, OcspStatus::Revoked)), revoked),
     ] {
-        let identity = identity(&shown).with_ocsp(Arc::new(response));
+        let identity = identity(&shown).with_ocsp_source(Arc::new(response));
         let server = ServerConfig::builder(provider(), identity).build().unwrap();
         let client = ClientConfig::builder(provider(), with_ocsp(&pki)).build().unwrap();
         let (ours, theirs) = handshake(client, server).await;
@@ -165,7 +165,7 @@ async fn stapled_responses_decide() {
 #[tokio::test]
 async fn clients_that_do_not_ask_are_not_bothered_by_what_could_be_stapled() {
     let pki = TestPki::new();
-    let identity = identity(&pki.server(NAME)).with_ocsp(Arc::new(b"damaged".to_vec()));
+    let identity = identity(&pki.server(NAME)).with_ocsp_source(Arc::new(b"damaged".to_vec()));
     let server = ServerConfig::builder(provider(), identity).build().unwrap();
     let (ours, _) = handshake(client_builder(&pki).build().unwrap(), server).await;
     assert!(ours.is_ok(), "{ours:?}");

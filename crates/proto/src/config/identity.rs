@@ -88,7 +88,7 @@ impl Identity {
 
     /// Staples what `source` has to the certificate, for clients that ask (RFC 6066 §8).
     #[must_use]
-    pub fn with_ocsp(mut self, source: Arc<dyn OcspSource>) -> Self {
+    pub fn with_ocsp_source(mut self, source: Arc<dyn OcspSource>) -> Self {
         self.ocsp = Some(source);
         self
     }

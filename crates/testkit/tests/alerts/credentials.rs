@@ -213,7 +213,7 @@ fn a_server_tells_forms_only_to_who_lists_them() {
 
 #[test] // RFC 6066 §8
 fn only_who_asks_for_a_status_gets_one() {
-    let stapling = || server(certificate_identity().with_ocsp(Arc::new(STAPLE.to_vec())), ClientAuth::None);
+    let stapling = || server(certificate_identity().with_ocsp_source(Arc::new(STAPLE.to_vec())), ClientAuth::None);
     let asks = |content: &[u8]| {
         let mut scene = Scene::server(stapling(), 1);
         let mut fields = ClientFields::of(&scene.peer.body_of(HandshakeType::CLIENT_HELLO));

@@ -170,7 +170,7 @@ impl Kind {
         let key = if self.legacy { ToyKind::Rsa } else { ToyKind::EcdsaP256 };
         let mut identity = self.identity(key, null::SERVER_NAME);
         if self.staple {
-            identity = identity.with_ocsp(Arc::new(STAPLE.to_vec()));
+            identity = identity.with_ocsp_source(Arc::new(STAPLE.to_vec()));
         }
         let mut builder = match self.psk {
             None => null::server_config(!seed, identity),
