@@ -1,9 +1,14 @@
 //! Building our own messages: number, header, body.
 
-use gramseal_wire::{Epoch, HandshakeHeader, HandshakeMessage, HandshakeType, MessageSeq};
+use alloc::vec::Vec;
+
+use gramseal_wire::{Epoch, HandshakeHeader, HandshakeMessage, MessageSeq, Writer};
 
 use crate::error::{Error, LocalFault};
 use crate::message::Message;
+
+/// Bytes that most messages stay below.
+const USUAL_LEN: usize = 256;
 
 /// The number of our next message (RFC 6347 §4.2.2).
 #[derive(Debug, Clone, Copy)]
@@ -16,13 +21,19 @@ impl OutgoingSeq {
 
     /// Encodes `body` as our next message.
     pub(super) fn message<'a, B: HandshakeMessage<'a>>(&mut self, epoch: Epoch, body: &B) -> Result<Message, Error> {
-        self.next(epoch, B::TYPE, &body.to_vec()?)
-    }
-
-    fn next(&mut self, epoch: Epoch, msg_type: HandshakeType, body: &[u8]) -> Result<Message, Error> {
-        let length = u32::try_from(body.len()).map_err(|_| LocalFault::MessageTooLong)?;
-        let header = HandshakeHeader::whole(msg_type, length, self.0);
-        let bytes = [&header.to_bytes(), body].concat();
+        // The header is filled in when the length of the body behind it is known: nothing is copied,
+        // and most messages fit without growing.
+        let mut bytes = Vec::with_capacity(USUAL_LEN);
+        bytes.extend_from_slice(&[0; HandshakeHeader::LEN]);
+        let mut writer = Writer::new(&mut bytes);
+        body.write(&mut writer);
+        writer.finish()?;
+        let length = bytes.len().saturating_sub(HandshakeHeader::LEN);
+        let length = u32::try_from(length).map_err(|_| LocalFault::MessageTooLong)?;
+        let header = HandshakeHeader::whole(B::TYPE, length, self.0).to_bytes();
+        for (to, from) in bytes.iter_mut().zip(header) {
+            *to = from;
+        }
         self.0 = self.0.next().ok_or(LocalFault::MessageTooLong)?;
         Message::new(epoch, bytes).map_err(|_| LocalFault::MessageTooLong.into())
     }
