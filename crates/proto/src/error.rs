@@ -120,6 +120,10 @@ pub enum PeerFault {
     MisplacedExtension,
     /// The server asked for a cookie in the way of 1.2 and then chose 1.3 (RFC 9147 §5.1).
     VersionAfterCookie,
+    /// A HelloRetryRequest that asks for nothing new (RFC 9846 §4.1.4).
+    RetryWithoutChange,
+    /// After a HelloRetryRequest something is not as it was (RFC 9846 §4.1.2, §4.1.4).
+    ChangedAfterRetry,
     /// A 1.3 server repeats a session id (RFC 9147 §5.3).
     SessionIdEchoed,
     /// A 1.3 hello with a cookie in the way of 1.2 (RFC 9147 §5.3).
@@ -299,6 +303,8 @@ impl PeerFault {
             | Self::UncompressedPointsMissing
             | Self::MisplacedExtension
             | Self::VersionAfterCookie
+            | Self::RetryWithoutChange
+            | Self::ChangedAfterRetry
             | Self::SessionIdEchoed
             | Self::LegacyCookie
             | Self::CompressionOffered
@@ -438,6 +444,8 @@ impl fmt::Display for PeerFault {
             Self::ResumedWithOtherCipherSuite => "the server resumes a session with another cipher suite",
             Self::MisplacedExtension => "the peer put an extension into a message that must not have it",
             Self::VersionAfterCookie => "the server asked for a cookie as 1.2 does and then chose 1.3",
+            Self::RetryWithoutChange => "the server asks for another hello without anything new in it",
+            Self::ChangedAfterRetry => "the peer changed its mind after a HelloRetryRequest",
             Self::SessionIdEchoed => "the server repeats a session id, which 1.3 does not",
             Self::LegacyCookie => "the client shows a cookie as 1.2 does and wants 1.3",
             Self::CompressionOffered => "the client offers compression, which 1.3 does not have",

@@ -7,7 +7,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use gramseal_wire::HandshakeHeader;
+use gramseal_wire::{HandshakeHeader, HandshakeType};
 
 use crate::crypto::{Digest, Hash, HashContext};
 use crate::message::Message;
@@ -69,6 +69,20 @@ impl Transcript13 {
 
     pub(super) fn new(hash: &dyn Hash) -> Self {
         Self(hash.start())
+    }
+
+    /// Begins with a HelloRetryRequest and, in place of the hello that it answers, a message with its
+    /// hash (RFC 9846 §4.4.1).
+    pub(super) fn after_retry(hash: &dyn Hash, first_hello: &[u8], request: &Message) -> Self {
+        let mut first = Self::new(hash);
+        first.add_bytes(first_hello);
+        let digest = first.digest();
+        let mut transcript = Self::new(hash);
+        let len = u8::try_from(digest.as_ref().len()).unwrap_or(u8::MAX);
+        transcript.0.update(&[HandshakeType::MESSAGE_HASH.0, 0, 0, len]);
+        transcript.0.update(digest.as_ref());
+        transcript.add(request);
+        transcript
     }
 
     pub(super) fn add(&mut self, message: &Message) {

@@ -11,6 +11,7 @@
 //! | --- | --- |
 //! | HelloVerifyRequest | [`ExpectServerHello`], after a new ClientHello |
 //! | ServerHello, 1.2 | `client12::ExpectCertificate`; a state of `client12::resume` if it resumes our session |
+//! | HelloRetryRequest, once | [`ExpectServerHello`], after a new ClientHello |
 //! | ServerHello, 1.3 | `client13::ExpectEncryptedExtensions` |
 
 use alloc::boxed::Box;
@@ -25,8 +26,10 @@ use pki_types::ServerName;
 use crate::config::ClientConfig;
 use crate::error::{Error, Incompatible, LocalFault, PeerFault};
 use crate::handshake::auth12::PLAINTEXT;
+use crate::handshake::client13::Retried;
 use crate::handshake::compose::OutgoingSeq;
 use crate::handshake::offer::Offer;
+use crate::handshake::transcript::Transcript13;
 use crate::handshake::{Action, Protection, State, client12, client13, expect, unexpected};
 use crate::message::Message;
 
@@ -41,8 +44,16 @@ pub(crate) fn start(config: Arc<ClientConfig>, name: ServerName<'static>) -> Res
     let mut seq = OutgoingSeq::new(MessageSeq(0));
     let mut out = Vec::new();
     let hello = send_hello(&offer, &[], &mut seq, &mut out)?;
-    let state =
-        ExpectServerHello { offer, seq, hello, without_cookie: None, sent: MessageSeq(0), cookie: None, rounds: 0 };
+    let state = ExpectServerHello {
+        offer,
+        seq,
+        hello,
+        without_cookie: None,
+        sent: MessageSeq(0),
+        cookie: None,
+        rounds: 0,
+        retried: None,
+    };
     Ok((State::ClientHello(Box::new(state)), out))
 }
 
@@ -59,6 +70,8 @@ pub(crate) struct ExpectServerHello {
     /// The one in `hello`, if a server asked for any: it may be empty (RFC 6347 §4.2.1).
     cookie: Option<Vec<u8>>,
     rounds: u8,
+    /// After a HelloRetryRequest.
+    retried: Option<Retried>,
 }
 
 impl ExpectServerHello {
@@ -84,7 +97,9 @@ impl ExpectServerHello {
         let request = HelloVerifyRequest::from_bytes(message.body())?;
         // The version in it says nothing about the version to come. A repeated request is the
         // answer to a hello that we sent twice.
-        if self.cookie.as_deref() == Some(request.cookie) || self.rounds == MAX_COOKIE_ROUNDS {
+        // Nor is there another cookie to ask for in a handshake of 1.3.
+        let again = self.cookie.as_deref() == Some(request.cookie) || self.rounds == MAX_COOKIE_ROUNDS;
+        if again || self.retried.is_some() {
             return Ok(State::ClientHello(self));
         }
         self.cookie = Some(request.cookie.to_vec());
@@ -127,21 +142,61 @@ impl ExpectServerHello {
         }
     }
 
-    fn server_hello13(self, hello: &ServerHello<'_>, message: &Message, out: &mut Vec<Action>) -> Result<State, Error> {
+    fn server_hello13(
+        mut self,
+        hello: &ServerHello<'_>,
+        message: &Message,
+        out: &mut Vec<Action>,
+    ) -> Result<State, Error> {
         // RFC 9147 §5.3: 1.3 has another way to ask for a cookie, and takes none that was asked for in
         // the way of 1.2.
         if self.cookie.is_some() && message.message_seq() != MessageSeq(0) {
             return Err(PeerFault::VersionAfterCookie.into());
         }
-        // Another hello with another share is not among what we can say yet.
-        if hello.is_hello_retry_request() {
-            return Err(Incompatible::NoCommonGroup.into());
+        // Whatever answers our first hello is late: we have said another since.
+        if self.retried.is_some() && message.message_seq() < self.sent {
+            return Ok(State::ClientHello(Box::new(self)));
         }
+        if hello.is_hello_retry_request() {
+            return self.hello_retry_request(hello, message, out);
+        }
+        let retried = self.retried.take();
         let (offer, seq, client_hello) = self.answered_by(message);
-        client13::start(offer, seq, &client_hello, hello, message, out)
+        client13::start(offer, seq, &client_hello, retried, hello, message, out)
+    }
+
+    /// RFC 9846 §4.1.4: another hello, with what the server asks for. Once.
+    fn hello_retry_request(
+        mut self,
+        request: &ServerHello<'_>,
+        message: &Message,
+        out: &mut Vec<Action>,
+    ) -> Result<State, Error> {
+        if self.retried.is_some() {
+            return Err(unexpected(message));
+        }
+        // Somebody made us show a cookie that this server did not ask for.
+        if let Some(first) = self.without_cookie.take() {
+            self.hello = first;
+            self.seq = OutgoingSeq::new(MessageSeq(1));
+            self.sent = MessageSeq(0);
+            self.cookie = None;
+        }
+        let suite = self.offer.retry13(request)?;
+        let hash = self.offer.config.common.provider.hash(suite.hash).ok_or(LocalFault::MissingAlgorithm)?;
+        let transcript = Transcript13::after_retry(hash, &self.hello, message);
+        self.retried = Some(Retried { suite, transcript });
+        out.push(Action::Version(ProtocolVersion::DTLS1_3));
+        self.sent = self.sent.next().ok_or(LocalFault::MessageTooLong)?;
+        self.hello = send_hello(&self.offer, &[], &mut self.seq, out)?;
+        Ok(State::ClientHello(Box::new(self)))
     }
 
     fn server_hello12(self, hello: &ServerHello<'_>, message: &Message, out: &mut Vec<Action>) -> Result<State, Error> {
+        // RFC 9846 §4.1.4: the version is chosen once.
+        if self.retried.is_some() {
+            return Err(PeerFault::ChangedAfterRetry.into());
+        }
         let agreed = self.offer.check12(hello)?;
         out.push(Action::Version(ProtocolVersion::DTLS1_2));
         let (mut offer, seq, client_hello) = self.answered_by(message);

@@ -1,7 +1,7 @@
 //! The client's side of a full DTLS 1.3 handshake (RFC 9147 §5.7, RFC 9846 §2).
 //!
 //! ```text
-//!                      <------  ServerHello
+//!                      <------  ServerHello            (after a HelloRetryRequest or without one)
 //!                               {EncryptedExtensions}
 //!                               {CertificateRequest*}
 //!                               {Certificate}
@@ -45,7 +45,7 @@ use super::offer::{AgreedCertificates, Offer};
 use super::schedule13::{EarlySecret, HandshakeSecret, TrafficSecrets};
 use super::transcript::Transcript13;
 use super::{Action, Negotiated, Outcome, State as AnyState, unexpected};
-use crate::error::{Error, LocalFault};
+use crate::error::{Error, LocalFault, PeerFault};
 use crate::message::Message;
 use crate::suite::Suite13;
 
@@ -99,11 +99,18 @@ struct Context {
     traffic: TrafficSecrets,
 }
 
+/// What a HelloRetryRequest said, and the transcript up to it.
+pub(super) struct Retried {
+    pub(super) suite: &'static Suite13,
+    pub(super) transcript: Transcript13,
+}
+
 /// From a ServerHello that chose 1.3.
 pub(super) fn start(
     mut offer: Offer,
     seq: OutgoingSeq,
     client_hello: &[u8],
+    retried: Option<Retried>,
     hello: &ServerHello<'_>,
     message: &Message,
     out: &mut Vec<Action>,
@@ -112,7 +119,12 @@ pub(super) fn start(
     let suite = agreed.suite;
     let provider = &offer.config.common.provider;
     let hash = provider.hash(suite.hash).ok_or(LocalFault::MissingAlgorithm)?;
-    let mut transcript = Transcript13::new(hash);
+    let mut transcript = match retried {
+        None => Transcript13::new(hash),
+        // RFC 9846 §4.1.4: the suite is chosen once.
+        Some(retried) if retried.suite == suite => retried.transcript,
+        Some(_) => return Err(PeerFault::ChangedAfterRetry.into()),
+    };
     transcript.add_bytes(client_hello);
     transcript.add(message);
     let handshake = EarlySecret::without_psk(hash).into_handshake(agreed.shared.as_ref());

@@ -2,12 +2,16 @@
 
 use alloc::vec::Vec;
 
-use gramseal_wire::extension::{Alpn, Extensions, KeyShareClientHello, KeyShareServerHello, ServerNameAck};
+use gramseal_wire::extension::{
+    Alpn, Cookie, Extensions, ExtensionsBuf, KeyShareClientHello, KeyShareHelloRetryRequest, KeyShareServerHello,
+    ServerNameAck,
+};
 use gramseal_wire::handshake::{EncryptedExtensions, ServerHello};
 use gramseal_wire::{CompressionMethod, ExtensionType, NamedGroup, ProtocolVersion};
 
-use super::Offer;
 use super::certificates::{self, AgreedCertificates};
+use super::{Offer, push_share};
+use crate::config::is_finite_field;
 use crate::crypto::SharedSecret;
 use crate::error::{Error, Incompatible, PeerFault};
 use crate::handshake::limits::{self, RecordLimits};
@@ -44,20 +48,8 @@ const ENCRYPTED: [ExtensionType; 8] = [
 impl Offer {
     /// Checks a ServerHello that chose 1.3, and completes the key agreement.
     pub(in crate::handshake) fn check13(&mut self, hello: &ServerHello<'_>) -> Result<Agreed13, Error> {
-        let common = &self.config.common;
-        if !common.allows(ProtocolVersion::DTLS1_3) {
-            return Err(Incompatible::NoCommonVersion.into());
-        }
-        // RFC 9147 §5.3: ours, if there is one, is for servers of 1.2.
-        if !hello.session_id.is_empty() {
-            return Err(PeerFault::SessionIdEchoed.into());
-        }
-        if hello.compression_method != CompressionMethod::NULL {
-            return Err(PeerFault::UnofferedCompression.into());
-        }
         self.only(&hello.extensions, &[ExtensionType::SUPPORTED_VERSIONS, ExtensionType::KEY_SHARE])?;
-        let suite =
-            common.suites13().find(|suite| suite.id == hello.cipher_suite).ok_or(PeerFault::UnofferedCipherSuite)?;
+        let suite = self.check_choice13(hello)?;
         let answer = hello
             .extensions
             .find::<KeyShareServerHello<'_>>()?
@@ -69,6 +61,61 @@ impl Offer {
         let kx = self.share.take().filter(|_| offered.is_some_and(has_share)).ok_or(PeerFault::UnofferedGroup)?;
         let shared = kx.complete(share.key_exchange).map_err(|_| PeerFault::BadKeyShare)?;
         Ok(Agreed13 { suite, group: share.group, shared })
+    }
+
+    /// What every ServerHello of 1.3 has, a HelloRetryRequest too.
+    fn check_choice13(&self, hello: &ServerHello<'_>) -> Result<&'static Suite13, Error> {
+        let common = &self.config.common;
+        if !common.allows(ProtocolVersion::DTLS1_3) {
+            return Err(Incompatible::NoCommonVersion.into());
+        }
+        // RFC 9147 §5.3: ours, if there is one, is for servers of 1.2.
+        if !hello.session_id.is_empty() {
+            return Err(PeerFault::SessionIdEchoed.into());
+        }
+        if hello.compression_method != CompressionMethod::NULL {
+            return Err(PeerFault::UnofferedCompression.into());
+        }
+        let mut suites = common.suites13();
+        Ok(suites.find(|suite| suite.id == hello.cipher_suite).ok_or(PeerFault::UnofferedCipherSuite)?)
+    }
+
+    /// Does what a HelloRetryRequest asks for: the offer has its cookie, and a share of its group in
+    /// place of the one before (RFC 9846 §4.1.2, §4.1.4).
+    pub(in crate::handshake) fn retry13(&mut self, request: &ServerHello<'_>) -> Result<&'static Suite13, Error> {
+        let suite = self.check_choice13(request)?;
+        let answers = &request.extensions;
+        // RFC 9846 §4.2: the cookie is the one extension that nobody has to ask for.
+        let allowed = [ExtensionType::SUPPORTED_VERSIONS, ExtensionType::KEY_SHARE, ExtensionType::COOKIE];
+        if answers.iter().any(|(answer, _)| !allowed.contains(&answer)) {
+            return Err(PeerFault::UnofferedExtension.into());
+        }
+        let group = answers.find::<KeyShareHelloRetryRequest>()?.map(|share| share.selected_group);
+        let cookie = answers.find::<Cookie<'_>>()?;
+        if group.is_none() && cookie.is_none() {
+            return Err(PeerFault::RetryWithoutChange.into());
+        }
+        let old = self.extensions.as_extensions();
+        let mut extensions = ExtensionsBuf::new();
+        for (extension, content) in old.iter() {
+            match group {
+                Some(group) if extension == ExtensionType::KEY_SHARE => {
+                    // RFC 9846 §4.2.8: one that we offer, and have not sent a share of.
+                    let shares = old.find::<KeyShareClientHello<'_>>()?.map(|offer| offer.client_shares);
+                    let sent = shares.unwrap_or_default().iter().any(|share| share.group == group);
+                    if sent || !self.offers_group(group) || is_finite_field(group) {
+                        return Err(PeerFault::UnofferedGroup.into());
+                    }
+                    self.share = Some(push_share(&self.config, group, &mut extensions)?);
+                }
+                _ => extensions.push_raw(extension, content),
+            }
+        }
+        if let Some(cookie) = cookie {
+            extensions.push(&cookie);
+        }
+        self.extensions = extensions;
+        Ok(suite)
     }
 
     /// Checks EncryptedExtensions.

@@ -131,10 +131,16 @@ fn extensions(config: &ClientConfig, name: &ServerName<'_>) -> Result<Extensions
 /// Adds what makes a hello one of 1.3 too: the versions, most preferred first, and a share of our most
 /// preferred group, whose private half is given back.
 fn push_version13(config: &ClientConfig, buf: &mut ExtensionsBuf) -> Result<Box<dyn ActiveKx>, Error> {
-    let Common { versions, groups, provider, .. } = &config.common;
+    let Common { versions, groups, .. } = &config.common;
     let versions: OwnedList<ProtocolVersion> = versions.iter().copied().collect();
     buf.push(&SupportedVersionsClientHello { versions: versions.as_list() });
     let group = groups.iter().copied().find(|group| !is_finite_field(*group)).ok_or(LocalFault::MissingAlgorithm)?;
+    push_share(config, group, buf)
+}
+
+/// Adds a share of `group`, whose private half is given back.
+fn push_share(config: &ClientConfig, group: NamedGroup, buf: &mut ExtensionsBuf) -> Result<Box<dyn ActiveKx>, Error> {
+    let provider = &config.common.provider;
     let kx = provider.group(group).ok_or(LocalFault::MissingAlgorithm)?.start(&*provider.random)?;
     let share = KeyShareEntry { group, key_exchange: kx.public_key() };
     let shares = Sequence::<KeyShareEntry<'_>>::encode([share])?;
