@@ -48,8 +48,8 @@ const ENCRYPTED: [ExtensionType; 8] = [
 impl Offer {
     /// Checks a ServerHello that chose 1.3, and completes the key agreement.
     pub(in crate::handshake) fn check13(&mut self, hello: &ServerHello<'_>) -> Result<Agreed13, Error> {
-        self.only(&hello.extensions, &[ExtensionType::SUPPORTED_VERSIONS, ExtensionType::KEY_SHARE])?;
         let suite = self.check_choice13(hello)?;
+        self.only(&hello.extensions, &[ExtensionType::SUPPORTED_VERSIONS, ExtensionType::KEY_SHARE])?;
         let answer = hello
             .extensions
             .find::<KeyShareServerHello<'_>>()?
