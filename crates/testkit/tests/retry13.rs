@@ -1,13 +1,14 @@
-//! HelloRetryRequest as a client meets it (RFC 9846 §4.1.4, RFC 9147 §5.1).
+//! HelloRetryRequest as a client meets it, and second hellos as a server does (RFC 9846 §4.1.4,
+//! RFC 9147 §5.1).
 
 use gramseal_proto::wire::{
     CipherSuite, ClientHello, Codec, CompressionMethod, ContentType, Cookie, ExtensionType, ExtensionsBuf,
-    HandshakeType, KeyShareClientHello, KeyShareHelloRetryRequest, NamedGroup, ProtocolVersion, Random, ServerHello,
-    SupportedVersionsServerHello,
+    HandshakeType, KeyShareClientHello, KeyShareHelloRetryRequest, NamedGroup, OwnedList, ProtocolVersion, Random,
+    ServerHello, SupportedVersionsServerHello,
 };
 use gramseal_proto::{CloseReason, Error, Incompatible, PeerFault};
 use gramseal_testkit::decode::{fragments, records};
-use gramseal_testkit::null;
+use gramseal_testkit::null::{self, ToyKind};
 use gramseal_testkit::peer::{Outcome, Scene};
 
 const SUITE: CipherSuite = CipherSuite::TLS_AES_128_GCM_SHA256;
@@ -183,4 +184,61 @@ fn a_cookie_as_1_2_has_it_is_not_followed_by_1_3() {
     let request = scene.peer.message_of(HandshakeType::HELLO_VERIFY_REQUEST, &body);
     again(&mut scene, &request);
     assert_eq!((scene.outcome(), hellos(&mut scene).len()), (Outcome::Waiting, 0));
+}
+
+/// A server that has asked for a share of P-256, and the bodies of its client's two hellos.
+fn asked() -> (Scene, Vec<u8>, Vec<u8>) {
+    let mut client = client();
+    let first = hellos(&mut client).remove(0);
+    let identity = null::identity(ToyKind::EcdsaP256, null::SERVER_NAME, 0);
+    let server = null::server_config(3, identity)
+        .with_versions(&[ProtocolVersion::DTLS1_3, ProtocolVersion::DTLS1_2])
+        .with_groups(&[NamedGroup::SECP256R1]);
+    let mut server = Scene::server(server.build().expect("a configuration"), 1);
+    say_hello(&mut server, &first);
+    let request = hellos(&mut server).remove(0);
+    let message = client.peer.message_of(HandshakeType::SERVER_HELLO, &request);
+    again(&mut client, &message);
+    let second = hellos(&mut client).remove(0);
+    (server, first, second)
+}
+
+fn say_hello(server: &mut Scene, body: &[u8]) {
+    let message = server.peer.message_of(HandshakeType::CLIENT_HELLO, body);
+    again(server, &message);
+}
+
+#[test] // RFC 9846 §4.1.4
+fn a_server_asks_for_a_share_of_its_group_and_goes_on() {
+    let (mut server, _, second) = asked();
+    say_hello(&mut server, &second);
+    assert_eq!(server.outcome(), Outcome::Waiting);
+    let answer = hellos(&mut server).remove(0);
+    let answer = ServerHello::from_bytes(&answer).expect("a hello");
+    assert!(!answer.is_hello_retry_request());
+}
+
+#[test] // RFC 9846 §4.1.2
+fn a_second_hello_that_changes_more_than_it_may_is_refused() {
+    let hello = |bytes| ClientHello::from_bytes(bytes).expect("a hello");
+    let (mut server, first, _) = asked();
+    say_hello(&mut server, &first);
+    failed(&server, PeerFault::ChangedAfterRetry);
+
+    let (_, _, second) = asked();
+    let second = hello(&second);
+    let (random, suites): (_, OwnedList<CipherSuite>) = (Random([6; 32]), [SUITE].into_iter().collect());
+    let mut extensions = ExtensionsBuf::new();
+    second.extensions.iter().for_each(|(extension, content)| extensions.push_raw(extension, content));
+    extensions.push_raw(ExtensionType(0xFFEE), &[1]);
+    for changed in [
+        ClientHello { random, ..second },
+        ClientHello { session_id: &[1], ..second },
+        ClientHello { cipher_suites: suites.as_list(), ..second },
+        ClientHello { extensions: extensions.as_extensions(), ..second },
+    ] {
+        let (mut server, ..) = asked();
+        say_hello(&mut server, &changed.to_vec().expect("short"));
+        failed(&server, PeerFault::ChangedAfterRetry);
+    }
 }

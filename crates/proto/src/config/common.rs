@@ -223,8 +223,8 @@ pub(crate) fn is_finite_field(group: NamedGroup) -> bool {
 macro_rules! common_setters {
     () => {
         /// The versions to allow, most preferred first. Default: DTLS 1.2 alone. DTLS 1.3 is young here: it
-        /// knows neither resumption nor pre-shared keys; as a server it asks for no cookie, and agrees only
-        /// on a group that the client sent a share of. A version for which no suite is allowed is not offered.
+        /// knows neither resumption nor pre-shared keys, and a server of it must not ask for cookies. A version
+        /// for which no suite is allowed is not offered.
         pub fn with_versions(mut self, versions: &[gramseal_wire::ProtocolVersion]) -> Self {
             self.common.versions = versions.to_vec();
             self

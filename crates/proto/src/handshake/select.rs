@@ -108,18 +108,30 @@ pub(super) struct Selected13<'h> {
     pub(super) server_name: Option<String>,
 }
 
+/// What a server makes of a 1.3 hello.
+#[derive(Debug)]
+pub(super) enum Selection13<'h> {
+    /// Everything is there.
+    Chosen(Selected13<'h>),
+    /// The client has to send a share of this group first (RFC 9846 §4.1.4).
+    Retry { suite: &'static Suite13, group: NamedGroup },
+}
+
 /// Everything about a 1.3 handshake, or why there is none.
-pub(super) fn select13<'h>(hello: &ClientHello<'h>, config: &ServerConfig) -> Result<Selected13<'h>, Error> {
+pub(super) fn select13<'h>(hello: &ClientHello<'h>, config: &ServerConfig) -> Result<Selection13<'h>, Error> {
     check13(hello)?;
     let common = &config.common;
     let suite = common
         .suites13()
         .find(|suite| hello.cipher_suites.contains(&suite.id))
         .ok_or(Incompatible::NoCommonCipherSuite)?;
-    let (group, share) = share13(hello, common)?;
+    let (group, share) = match share13(hello, common)? {
+        (group, Some(share)) => (group, share),
+        (group, None) => return Ok(Selection13::Retry { suite, group }),
+    };
     let candidates = credential::candidates(hello, config)?;
     let chosen = candidates.choose13().ok_or_else(|| candidates.nothing_in_common13())?;
-    Ok(Selected13 {
+    Ok(Selection13::Chosen(Selected13 {
         suite,
         group,
         share,
@@ -128,7 +140,7 @@ pub(super) fn select13<'h>(hello: &ClientHello<'h>, config: &ServerConfig) -> Re
         srtp: srtp::select(hello, common)?,
         limits: limits::select(hello, common)?.with_content_type(),
         server_name: server_name(hello)?,
-    })
+    }))
 }
 
 /// The form of a 1.3 hello (RFC 9147 §5.3, RFC 9846 §4.1.2 and §9.2).
@@ -146,14 +158,34 @@ fn check13(hello: &ClientHello<'_>) -> Result<(), Error> {
     }
 }
 
-/// Our most preferred group of which the client sends a share.
-fn share13<'h>(hello: &ClientHello<'h>, common: &Common) -> Result<(NamedGroup, &'h [u8]), Error> {
+/// Our most preferred group of which the client sends a share, with the share; if there is none, the
+/// most preferred that both know: a round trip costs more than our order is worth.
+fn share13<'h>(hello: &ClientHello<'h>, common: &Common) -> Result<(NamedGroup, Option<&'h [u8]>), Error> {
     let shares = hello.extensions.find::<KeyShareClientHello<'h>>()?.map(|extension| extension.client_shares);
     let shares = shares.unwrap_or_default();
-    let ours = common.groups.iter().filter(|group| !is_finite_field(**group));
-    let share = ours.filter_map(|group| shares.iter().find(|share| share.group == *group)).next();
-    let share = share.ok_or(Incompatible::NoCommonGroup)?;
-    Ok((share.group, share.key_exchange))
+    let ours = || common.groups.iter().copied().filter(|group| !is_finite_field(*group));
+    if let Some(share) = ours().find_map(|group| shares.iter().find(|share| share.group == group)) {
+        return Ok((share.group, Some(share.key_exchange)));
+    }
+    let offered = hello.extensions.find::<SupportedGroups<'_>>()?.map(|extension| extension.groups).unwrap_or_default();
+    let group = ours().find(|group| offered.contains(group)).ok_or(Incompatible::NoCommonGroup)?;
+    Ok((group, None))
+}
+
+/// Whether a client that was asked for another hello changed nothing but what it may (RFC 9846 §4.1.2).
+pub(super) fn is_same_hello(first: &ClientHello<'_>, second: &ClientHello<'_>) -> bool {
+    fn kept<'h>(hello: &ClientHello<'h>) -> impl Iterator<Item = (ExtensionType, &'h [u8])> + use<'h> {
+        let changing = [
+            ExtensionType::KEY_SHARE,
+            ExtensionType::COOKIE,
+            ExtensionType::EARLY_DATA,
+            ExtensionType::PRE_SHARED_KEY,
+            ExtensionType::PADDING,
+        ];
+        hello.extensions.iter().filter(move |(extension, _)| !changing.contains(extension))
+    }
+    let rest = ClientHello { extensions: first.extensions, ..*second };
+    rest == *first && kept(first).eq(kept(second))
 }
 
 /// The extensions without which we do not talk.

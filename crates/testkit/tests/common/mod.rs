@@ -7,7 +7,7 @@ use gramseal_proto::config::{
     ClientAuth, ClientConfig, Identity, LegacySuites, PeerVerifier, Psk, ServerConfig, Transport,
 };
 use gramseal_proto::crypto::SigningKey;
-use gramseal_proto::wire::{CertificateType, CipherSuite, ProtocolVersion, SrtpProfile};
+use gramseal_proto::wire::{CertificateType, CipherSuite, NamedGroup, ProtocolVersion, SrtpProfile};
 use gramseal_testkit::null::{self, NullKey, NullVerifier, Slow, ToyKind};
 use gramseal_testkit::sessions::{Resumption, Stores};
 use gramseal_testkit::sim::{Pair, Side, Sim};
@@ -18,6 +18,8 @@ pub(crate) struct Kind {
     pub(crate) name: &'static str,
     /// DTLS 1.3 alone.
     pub(crate) dtls13: bool,
+    /// The client's first share is of a group that the server does not allow.
+    pub(crate) retry: bool,
     pub(crate) client_auth: bool,
     pub(crate) legacy: bool,
     /// The one suite to use, with a pre-shared key instead of certificates.
@@ -50,6 +52,7 @@ pub(crate) enum Extensions {
 const PLAIN: Kind = Kind {
     name: "ECDHE",
     dtls13: false,
+    retry: false,
     client_auth: false,
     legacy: false,
     psk: None,
@@ -66,7 +69,7 @@ const PLAIN: Kind = Kind {
 /// 1.3 knows no cookies yet.
 const PLAIN_13: Kind = Kind { name: "1.3", dtls13: true, cookies: false, ..PLAIN };
 
-pub(crate) const KINDS: [Kind; 33] = [
+pub(crate) const KINDS: [Kind; 35] = [
     PLAIN,
     Kind { name: "ECDHE with client certificate", client_auth: true, ..PLAIN },
     Kind { name: "DHE_RSA", legacy: true, ..PLAIN },
@@ -114,6 +117,8 @@ pub(crate) const KINDS: [Kind; 33] = [
         ..PLAIN
     },
     PLAIN_13,
+    Kind { name: "1.3 after a retry", retry: true, ..PLAIN_13 },
+    Kind { name: "1.3 after a retry with small MTU", retry: true, client_auth: true, mtu: 300, ..PLAIN_13 },
     Kind { name: "1.3 with client certificate", client_auth: true, ..PLAIN_13 },
     Kind { name: "1.3, use_srtp and record_size_limit", extensions: Extensions::RecordSizeLimit, ..PLAIN_13 },
     Kind { name: "1.3, raw public keys", client_auth: true, raw: true, ..PLAIN_13 },
@@ -179,6 +184,9 @@ impl Kind {
             }
         };
         builder = builder.with_transport(self.transport(timeout));
+        if self.retry {
+            builder = builder.with_groups(&[NamedGroup::SECP256R1]);
+        }
         if self.dtls13 {
             builder = builder.with_versions(&[ProtocolVersion::DTLS1_3]);
         }
@@ -236,6 +244,7 @@ impl Kind {
             let negotiated = sim.connection(pair, side).and_then(|connection| connection.negotiated());
             let negotiated = negotiated.expect("connected");
             let version = if self.dtls13 { ProtocolVersion::DTLS1_3 } else { ProtocolVersion::DTLS1_2 };
+            assert!(!self.retry || negotiated.group == Some(NamedGroup::SECP256R1), "{}", self.name);
             assert_eq!((negotiated.version, negotiated.resumed), (version, resumes), "{}", self.name);
             assert_eq!(negotiated.srtp.is_some(), self.extensions != Extensions::None, "{}", self.name);
             let most = self.extensions.max_payload(side);

@@ -4,30 +4,46 @@
 //! | message | next state |
 //! | --- | --- |
 //! | ClientHello, 1.2 | `server12`, after our flight: a full or, with a session, an abbreviated one |
-//! | ClientHello, 1.3 | `server13`, after our flight |
+//! | ClientHello, 1.3 | `server13`, after our flight; [`ExpectClientHello`] once more, after a HelloRetryRequest |
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use gramseal_wire::handshake::ClientHello;
-use gramseal_wire::{Codec, HandshakeType, MessageSeq, ProtocolVersion};
+use gramseal_wire::extension::{ExtensionsBuf, KeyShareHelloRetryRequest, SupportedVersionsServerHello};
+use gramseal_wire::handshake::{ClientHello, ServerHello};
+use gramseal_wire::{Codec, CompressionMethod, HandshakeType, MessageSeq, NamedGroup, ProtocolVersion, Random};
 
 use crate::config::ServerConfig;
-use crate::error::Error;
+use crate::error::{Error, LocalFault, PeerFault};
+use crate::handshake::auth12::PLAINTEXT;
 use crate::handshake::compose::OutgoingSeq;
+use crate::handshake::select::Selection13;
+use crate::handshake::transcript::Transcript13;
 use crate::handshake::{Action, Protection, State, expect, resume, select, server12, server13};
 use crate::message::Message;
+use crate::suite::Suite13;
 
 /// A server that waits for its client; its first message will have the number `first`.
 pub(crate) fn start(config: Arc<ServerConfig>, first: MessageSeq) -> State {
-    State::ServerHello(Box::new(ExpectClientHello { config, seq: OutgoingSeq::new(first) }))
+    State::ServerHello(Box::new(ExpectClientHello { config, seq: OutgoingSeq::new(first), retried: None }))
 }
 
 /// Waits for the ClientHello that begins the handshake.
 pub(crate) struct ExpectClientHello {
     config: Arc<ServerConfig>,
     seq: OutgoingSeq,
+    /// After a HelloRetryRequest.
+    retried: Option<Retried>,
+}
+
+/// What a HelloRetryRequest of ours said, and to what.
+struct Retried {
+    suite: &'static Suite13,
+    group: NamedGroup,
+    /// The body of the hello that it answered.
+    first: Vec<u8>,
+    transcript: Transcript13,
 }
 
 impl ExpectClientHello {
@@ -37,8 +53,11 @@ impl ExpectClientHello {
         let version = select::version(&hello, &self.config.common.versions)?;
         out.push(Action::Version(version));
         if version == ProtocolVersion::DTLS1_3 {
-            let selected = select::select13(&hello, &self.config)?;
-            return server13::start(self.config, self.seq, &hello, message, selected, out);
+            return self.hello13(&hello, message, out);
+        }
+        // RFC 9846 §4.1.4: the version is chosen once.
+        if self.retried.is_some() {
+            return Err(PeerFault::ChangedAfterRetry.into());
         }
         select::check12(&hello)?;
         if let Some(found) = resume::find(&hello, &self.config)? {
@@ -46,5 +65,56 @@ impl ExpectClientHello {
         }
         let selected = select::select12(&hello, &self.config)?;
         server12::start(self.config, self.seq, &hello, message, selected, out)
+    }
+
+    fn hello13(self, hello: &ClientHello<'_>, message: &Message, out: &mut Vec<Action>) -> Result<State, Error> {
+        if let Some(retried) = &self.retried {
+            if !select::is_same_hello(&ClientHello::from_bytes(&retried.first)?, hello) {
+                return Err(PeerFault::ChangedAfterRetry.into());
+            }
+        }
+        let selected = match select::select13(hello, &self.config)? {
+            Selection13::Chosen(selected) => selected,
+            Selection13::Retry { suite, group } => return self.ask_again(suite, group, message, out),
+        };
+        let transcript = match self.retried {
+            None => None,
+            Some(retried) if (retried.suite, retried.group) == (selected.suite, selected.group) => {
+                Some(retried.transcript)
+            }
+            Some(_) => return Err(PeerFault::ChangedAfterRetry.into()),
+        };
+        server13::start(self.config, self.seq, hello, message, selected, transcript, out)
+    }
+
+    /// RFC 9846 §4.1.4: asks for a share of `group`. Once.
+    fn ask_again(
+        mut self,
+        suite: &'static Suite13,
+        group: NamedGroup,
+        message: &Message,
+        out: &mut Vec<Action>,
+    ) -> Result<State, Error> {
+        if self.retried.is_some() {
+            return Err(PeerFault::ChangedAfterRetry.into());
+        }
+        let hash = self.config.common.provider.hash(suite.hash).ok_or(LocalFault::MissingAlgorithm)?;
+        let mut extensions = ExtensionsBuf::new();
+        extensions.push(&SupportedVersionsServerHello { selected_version: ProtocolVersion::DTLS1_3 });
+        extensions.push(&KeyShareHelloRetryRequest { selected_group: group });
+        let request = ServerHello {
+            legacy_version: ProtocolVersion::DTLS1_2,
+            random: Random::HELLO_RETRY_REQUEST,
+            session_id: &[],
+            cipher_suite: suite.id,
+            compression_method: CompressionMethod::NULL,
+            extensions: extensions.as_extensions(),
+        };
+        let request = self.seq.message(PLAINTEXT, &request)?;
+        let transcript = Transcript13::after_retry(hash, message.bytes(), &request);
+        self.retried = Some(Retried { suite, group, first: message.body().to_vec(), transcript });
+        out.push(Action::Send(request));
+        out.push(Action::EndFlight);
+        Ok(State::ServerHello(Box::new(self)))
     }
 }

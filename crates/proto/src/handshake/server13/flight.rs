@@ -31,13 +31,15 @@ use crate::handshake::transcript::Transcript13;
 use crate::handshake::{Action, Negotiated, Signed, Work, limits, srtp};
 use crate::message::Message;
 
-/// Answers a hello that 1.3 can serve.
+/// Answers a hello that 1.3 can serve. `retried` is the transcript up to a HelloRetryRequest, if there was
+/// one.
 pub(in crate::handshake) fn start(
     config: Arc<ServerConfig>,
     mut seq: OutgoingSeq,
     hello: &ClientHello<'_>,
     message: &Message,
     selected: Selected13<'_>,
+    retried: Option<Transcript13>,
     out: &mut Vec<Action>,
 ) -> Result<AnyState, Error> {
     let provider = config.common.provider.clone();
@@ -66,7 +68,7 @@ pub(in crate::handshake) fn start(
     negotiated.alpn = alpn;
     negotiated.srtp = srtp;
     negotiated.server_name = server_name;
-    let mut transcript = Transcript13::new(hash);
+    let mut transcript = retried.unwrap_or_else(|| Transcript13::new(hash));
     transcript.add(message);
     let mut context = Context { config, seq, suite, transcript, negotiated };
     context.send(answer, out);
