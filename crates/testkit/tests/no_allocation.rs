@@ -2,17 +2,19 @@
 
 use std::time::Duration;
 
-use gramseal_proto::wire::CipherSuite;
+use gramseal_proto::wire::{CipherSuite, ProtocolVersion};
 use gramseal_testkit::alloc_counter::allocations;
 use gramseal_testkit::null::{self, ToyKind};
 use gramseal_testkit::sim::{Pair, Side, Sim};
 
 fn connected(suite: CipherSuite) -> (Sim, Pair) {
     let identity = null::identity(ToyKind::EcdsaP256, null::SERVER_NAME, 500);
-    let client = null::client_config(1).with_cipher_suites(&[suite]).build().expect("a client configuration");
-    let server = null::server_config(2, identity).with_cipher_suites(&[suite]).build().expect("a server configuration");
-    let mut sim = Sim::new(1);
-    let pair = sim.connect(client, server);
+    // A version that does not have the suite falls away.
+    let versions = [ProtocolVersion::DTLS1_3, ProtocolVersion::DTLS1_2];
+    let client = null::client_config(1).with_versions(&versions).with_cipher_suites(&[suite]);
+    let server = null::server_config(2, identity).with_versions(&versions).with_cipher_suites(&[suite]);
+    let mut sim = Sim::new(1).without_cookies();
+    let pair = sim.connect(client.build().expect("a configuration"), server.build().expect("a configuration"));
     sim.run_until(|sim| sim.connected(pair), Duration::from_secs(10)).expect("both sides connect");
     sim.exchange(pair, b"warm up");
     (sim, pair)
@@ -24,6 +26,10 @@ fn sealing_and_opening_records_allocates_nothing() {
         CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
         CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
         CipherSuite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+        CipherSuite::TLS_AES_128_GCM_SHA256,
+        CipherSuite::TLS_AES_256_GCM_SHA384,
+        CipherSuite::TLS_CHACHA20_POLY1305_SHA256,
+        CipherSuite::TLS_AES_128_CCM_8_SHA256,
     ] {
         let (mut sim, pair) = connected(suite);
         let now = sim.now();
@@ -51,22 +57,24 @@ fn sealing_and_opening_records_allocates_nothing() {
 
 #[test]
 fn datagrams_that_are_dropped_allocate_nothing() {
-    let (mut sim, pair) = connected(CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256);
-    let now = sim.now();
-    let mut datagram = [0; 1200];
-    let sender = sim.connection_mut(pair, Side::Client).expect("a connection");
-    let len = sender.seal(b"payload", &mut datagram).expect("room for a record");
-    let receiver = sim.connection_mut(pair, Side::Server).expect("a connection");
-    let mut payloads = 0;
-    let count = allocations(|| {
-        for bit in 0..len * 8 {
-            let mut damaged = datagram;
-            damaged[bit / 8] ^= 1 << (bit % 8);
-            payloads += receiver.handle_datagram(now, &mut damaged[..len]).count();
-        }
-        for first in 0..=255 {
-            payloads += receiver.handle_datagram(now, &mut [first; 40]).count();
-        }
-    });
-    assert_eq!((payloads, count), (0, 0), "payloads and allocations");
+    for suite in [CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, CipherSuite::TLS_AES_128_GCM_SHA256] {
+        let (mut sim, pair) = connected(suite);
+        let now = sim.now();
+        let mut datagram = [0; 1200];
+        let sender = sim.connection_mut(pair, Side::Client).expect("a connection");
+        let len = sender.seal(b"payload", &mut datagram).expect("room for a record");
+        let receiver = sim.connection_mut(pair, Side::Server).expect("a connection");
+        let mut payloads = 0;
+        let count = allocations(|| {
+            for bit in 0..len * 8 {
+                let mut damaged = datagram;
+                damaged[bit / 8] ^= 1 << (bit % 8);
+                payloads += receiver.handle_datagram(now, &mut damaged[..len]).count();
+            }
+            for first in 0..=255 {
+                payloads += receiver.handle_datagram(now, &mut [first; 40]).count();
+            }
+        });
+        assert_eq!((payloads, count), (0, 0), "payloads and allocations, {suite}");
+    }
 }
