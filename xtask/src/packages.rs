@@ -22,6 +22,8 @@ pub(crate) const INTEROP: &[Needed] = &[
     Needed { file: "c++", package: "g++" },
     Needed { file: "/usr/include/mbedtls/ssl.h", package: "libmbedtls-dev" },
     Needed { file: "/usr/include/botan-2/botan/tls_client.h", package: "libbotan-2-dev" },
+    Needed { file: "cmake", package: "cmake" },
+    Needed { file: "/usr/lib/llvm-14/lib/libclang.so.1", package: "libclang-dev" },
 ];
 
 /// Makes sure that every file is there; as root with `apt-get`, otherwise by telling what to install.
