@@ -1,4 +1,4 @@
-//! Secure datagrams: DTLS 1.2 on tokio and UDP, built so that DTLS 1.3 fits beside it.
+//! Secure datagrams: DTLS 1.2 on tokio and UDP, with DTLS 1.3 begun beside it and off unless asked for.
 //!
 //! An [`Endpoint`] is one UDP socket with any number of peers behind it; a [`Connection`] is an
 //! association with one of them. A server and a client, each in a few lines:
