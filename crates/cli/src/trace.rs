@@ -1,4 +1,4 @@
-//! `--trace`: a line for each handshake message, ChangeCipherSpec and alert, as it moves.
+//! `--trace`: a line for each handshake message, ACK, ChangeCipherSpec and alert, as it moves.
 
 use std::fmt;
 
@@ -34,7 +34,7 @@ pub(crate) struct TraceLine {
     /// Who saw it.
     side: Side,
     direction: &'static str,
-    /// 0 for alerts.
+    /// 0 for ACKs, alerts and whatever comes after the handshake.
     flight: u32,
     message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -43,6 +43,9 @@ pub(crate) struct TraceLine {
     sequence_number: u64,
     #[serde(flatten)]
     fragment: Option<Fragment>,
+    /// Records that an ACK lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    records: Option<usize>,
     pub(crate) retransmission: u32,
 }
 
@@ -64,6 +67,7 @@ impl TraceLine {
                 (msg_type.to_string(), None, Some(fragment))
             }
             Traced::ChangeCipherSpec => ("ChangeCipherSpec".to_owned(), None, None),
+            Traced::Ack { .. } => ("ACK".to_owned(), None, None),
             Traced::Alert(alert) => ("Alert".to_owned(), Some(alert.to_string()), None),
             _ => ("?".to_owned(), None, None),
         };
@@ -79,6 +83,10 @@ impl TraceLine {
             epoch: event.record.epoch.0,
             sequence_number: event.record.sequence_number.0,
             fragment,
+            records: match event.traced {
+                Traced::Ack { records } => Some(records),
+                _ => None,
+            },
             retransmission: event.retransmission,
         }
     }
@@ -105,6 +113,9 @@ impl fmt::Display for TraceLine {
             if fragment_offset > 0 {
                 write!(f, " from {fragment_offset}")?;
             }
+        }
+        if let Some(records) = self.records {
+            write!(f, "  for {records} {}", if records == 1 { "record" } else { "records" })?;
         }
         if self.retransmission > 0 {
             write!(f, "  retransmission {}", self.retransmission)?;

@@ -132,6 +132,8 @@ pub enum PeerFault {
     CompressionOffered,
     /// A context in a certificate message within a handshake of 1.3 (RFC 9846 §4.3.2, §4.4.2).
     CertificateContextMismatch,
+    /// A KeyUpdate that asks for something that does not exist (RFC 9846 §4.7.3).
+    BadKeyUpdateRequest,
     /// A 1.3 server showed no certificate (RFC 9846 §4.4.2.4).
     EmptyCertificate,
     /// `FALLBACK_SCSV` from a client that could speak a newer version with this server
@@ -309,6 +311,7 @@ impl PeerFault {
             | Self::LegacyCookie
             | Self::CompressionOffered
             | Self::CertificateContextMismatch
+            | Self::BadKeyUpdateRequest
             | Self::WrongKeyForCipherSuite
             | Self::ResumedWithOtherCipherSuite => AlertDescription::ILLEGAL_PARAMETER,
         }
@@ -452,6 +455,7 @@ impl fmt::Display for PeerFault {
             Self::CertificateContextMismatch => "a certificate message has a context that it must not have",
             Self::EmptyCertificate => "the server showed no certificate",
             Self::MissingExtension(extension) => return write!(f, "the peer did not send the extension {extension}"),
+            Self::BadKeyUpdateRequest => "a KeyUpdate asks for something that does not exist",
             Self::InappropriateFallback => "the client fell back to an older version for no good reason",
         })
     }

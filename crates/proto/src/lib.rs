@@ -42,6 +42,7 @@ mod trace;
 
 pub use connection::{
     CloseReason, Connection, Event, ExportError, FirstHello, Received, SrtpKeys, SrtpMasterKey, Stats, Timer,
+    UpdateKeysError,
 };
 pub use discard::{Discard, DiscardCounts};
 pub use error::{

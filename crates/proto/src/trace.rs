@@ -1,4 +1,4 @@
-//! Watching handshakes: one value per handshake message, alert or ChangeCipherSpec that moves.
+//! Watching handshakes: one value per handshake message, ACK, alert or ChangeCipherSpec that moves.
 
 use core::fmt;
 
@@ -35,6 +35,11 @@ pub enum Traced {
     ChangeCipherSpec,
     /// An alert, of 2 bytes.
     Alert(AlertDescription),
+    /// An ACK of 1.3.
+    Ack {
+        /// How many records it says have arrived.
+        records: usize,
+    },
 }
 
 /// One line of a trace.
@@ -47,7 +52,8 @@ pub struct TraceEvent {
     pub traced: Traced,
     /// The record that carried it.
     pub record: RecordNumber,
-    /// The flight it belongs to, counted from 1 over both sides; 0 for alerts.
+    /// The flight it belongs to, counted from 1 over both sides; 0 for ACKs and alerts, and after the
+    /// handshake.
     pub flight: u32,
     /// 0 when it is sent for the first time, then the number of the retransmission; always 0 for
     /// what was received.

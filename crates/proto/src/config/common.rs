@@ -44,6 +44,9 @@ pub struct Transport {
     /// (RFC 6347 §4.2.4: twice the maximum segment lifetime). Default 240 s; it ends as soon as
     /// the peer's application data shows that the flight arrived.
     pub last_flight_kept: Duration,
+    /// How long the peer's previous keys of 1.3 are kept after it has begun to use new ones, for records
+    /// that are late (RFC 9147 §4.2.1: at most the maximum segment lifetime, 120 s). Default 60 s.
+    pub previous_keys_kept: Duration,
 }
 
 impl Default for Transport {
@@ -56,6 +59,7 @@ impl Default for Transport {
             replay_window: 64,
             max_message_len: 65_536,
             last_flight_kept: Duration::from_secs(240),
+            previous_keys_kept: Duration::from_secs(60),
         }
     }
 }

@@ -11,6 +11,7 @@ use super::handshaking::LastFlight;
 use crate::discard::Discard;
 use crate::flight::{Acknowledged, Acks, Resend};
 use crate::time::Instant;
+use crate::trace::{Direction, TraceEvent, Traced};
 
 impl Connection {
     /// Whether the peer is known to understand ACKs (RFC 9147 §7, and what rfc9147bis makes of it: no
@@ -65,8 +66,16 @@ impl Connection {
         let room = room.min(self.records.max_content(epoch));
         let mut content = Vec::new();
         if self.acks_mut().is_some_and(|acks| acks.take(room, &mut content)) {
-            self.put_record(epoch, ContentType::ACK, &content, datagram);
+            let number = self.put_record(epoch, ContentType::ACK, &content, datagram);
             self.stats.acks_sent += 1;
+            if let (Some(number), Ok(ack)) = (number, Ack::from_bytes(&content)) {
+                let records = ack.record_numbers.iter().count();
+                self.trace_sent(TraceEvent::new(Direction::Sent, Traced::Ack { records }, number));
+            }
+            // RFC 9147 §7: after the handshake each record is acknowledged once, each time it comes.
+            if let Some(post) = &mut self.post {
+                post.acks.clear();
+            }
         }
     }
 
@@ -79,7 +88,13 @@ impl Connection {
         }
         let Ok(ack) = Ack::from_bytes(content) else { return self.discard(Discard::Malformed) };
         self.stats.acks_received += 1;
-        let Some(handshake) = &mut self.handshake else { return };
+        let records = ack.record_numbers.iter().count();
+        self.trace_received(Traced::Ack { records }, number);
+        let Some(handshake) = &mut self.handshake else {
+            // One side may have updated its keys and the other not, so that its ACKs, in the highest epoch
+            // that it writes in, speak of higher ones. rfc9147bis §7.2 leaves that open.
+            return self.post_acknowledged(ack.record_numbers.iter(), now);
+        };
         // rfc9147bis §7.2: an ACK cannot speak of epochs that come after its own.
         let numbers = ack.record_numbers.iter().filter(|told| told.epoch <= number.epoch);
         let latest = numbers.clone().max();

@@ -3,13 +3,13 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use gramseal_wire::{Epoch, ProtocolVersion};
+use gramseal_wire::Epoch;
 
 use super::deferred::Deferral;
 use super::handshaking::LastFlight;
 use super::post::{APPLICATION, Post};
 use super::{Agreed, Connection, Phase, Role};
-use crate::handshake::{Action, Established, FinishedVerified, LoggedSecret, RecordLimits, Work};
+use crate::handshake::{Action, Established, FinishedVerified, LoggedSecret, PostHandshake, RecordLimits, Work};
 use crate::message::Message;
 use crate::record::{ContentLimits, ReadEpoch, WriteEpoch};
 use crate::time::Instant;
@@ -118,21 +118,20 @@ impl Connection {
         }
     }
 
-    fn log_secret(&self, secret: &LoggedSecret) {
+    pub(super) fn log_secret(&self, secret: &LoggedSecret) {
         if let Some(key_log) = &self.role.common().key_log {
-            key_log.log(secret.label, &secret.client_random, &secret.secret);
+            key_log.log(&secret.label, &secret.client_random, &secret.secret);
         }
     }
 
     fn complete(&mut self, established: Established, now: Instant) {
-        let Established { proof, negotiated, mut keying, remember } = established;
+        let Established { proof, negotiated, mut keying, remember, post } = established;
         keying.settle();
         let remembered = remember.and_then(|remember| self.remember(remember));
-        let version = negotiated.version;
         self.agreed = Some(Box::new(Agreed { negotiated, keying, remembered }));
         self.open_to_application_data(proof);
-        if version == ProtocolVersion::DTLS1_3 {
-            return self.complete13(now);
+        if let Some(post) = post {
+            return self.complete13(*post, now);
         }
         self.records.retire_read_before(PROTECTED);
         // RFC 6347 §4.2.4: the server speaks last in a full handshake, the client in a resumed one. To the
@@ -145,12 +144,12 @@ impl Connection {
 
     /// In 1.3 the client speaks last, and the server acknowledges what it said, as often as it says it
     /// (RFC 9147 §5.8.1).
-    fn complete13(&mut self, now: Instant) {
+    fn complete13(&mut self, after: PostHandshake, now: Instant) {
         let transport = &self.role.common().transport;
         let kept = now + transport.last_flight_kept;
         let Some(handshake) = &mut self.handshake else { return };
         let Some(next) = handshake.inbound.next_seq() else { return };
-        let mut post = Post::new(next, core::mem::take(&mut handshake.acks), transport);
+        let mut post = Post::new(next, after, core::mem::take(&mut handshake.acks), transport);
         let confirmed = handshake.last_flight == LastFlight::Theirs;
         if confirmed {
             post.acks.hurry();

@@ -36,4 +36,7 @@ pub enum Timer {
     Handshake,
     /// The peer to ask for our last flight, or our last ACK, again; then it is forgotten.
     LastFlight,
+    /// Records of the peer's that are late after it has changed its keys; then the old keys are
+    /// forgotten (1.3).
+    PreviousKeys,
 }

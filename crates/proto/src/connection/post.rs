@@ -1,16 +1,21 @@
-//! After a handshake of 1.3: messages that may still come, each of them acknowledged.
+//! After a handshake of 1.3: messages that may still come or go, each of them acknowledged.
 //!
-//! RFC 9147 §5.8.4, RFC 9846 §4.6. Nothing of it exists in 1.2, where renegotiation is refused.
+//! RFC 9147 §5.8.4, RFC 9846 §4.7. Nothing of it exists in 1.2, where renegotiation is refused. What
+//! a KeyUpdate does is in `key_update`.
+
+use alloc::vec::Vec;
 
 use gramseal_wire::handshake::NewSessionTicket13;
-use gramseal_wire::{Codec, Epoch, Fragment, HandshakeType, MessageSeq, RecordNumber};
+use gramseal_wire::{Codec, Epoch, Fragment, HandshakeMessage, HandshakeType, MessageSeq, RecordNumber};
 
 use super::acks::Hurry;
-use super::{Connection, Role};
+use super::key_update::KeyUpdates;
+use super::{Connection, Phase, Role};
 use crate::config::Transport;
 use crate::discard::Discard;
 use crate::error::PeerFault;
-use crate::flight::{Acks, Inbound, InboundLimits, Inserted};
+use crate::flight::{Acks, Behind, Fresh, Inbound, InboundLimits, Inserted, Piece, PostFlights, Waits};
+use crate::handshake::PostHandshake;
 use crate::message::Message;
 use crate::time::Instant;
 
@@ -23,13 +28,28 @@ pub(super) const APPLICATION: Epoch = Epoch(3);
 pub(super) struct Post {
     inbound: Inbound,
     pub(super) acks: Acks,
+    /// What of ours the peer is not known to have.
+    pub(super) flights: PostFlights,
+    pub(super) after: PostHandshake,
+    pub(super) updates: KeyUpdates,
     /// Until when the peer's last flight is acknowledged again when it repeats it.
     pub(super) last_flight_kept: Option<Instant>,
 }
 
+/// Why a message was not taken. Nothing changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NotSent {
+    /// The handshake is not over, or was one of 1.2.
+    NoPostHandshake,
+    /// As many wait as may, see [`PostFlights::MAX_MESSAGES`].
+    TooManyMessages,
+    /// Messages cannot be numbered any more (rfc9147bis §5.2: the numbers must not wrap).
+    NumbersUsedUp,
+}
+
 impl Post {
     /// With what came last in the handshake, if the peer must still hear of it.
-    pub(super) fn new(next: MessageSeq, acks: Acks, transport: &Transport) -> Self {
+    pub(super) fn new(next: MessageSeq, after: PostHandshake, acks: Acks, transport: &Transport) -> Self {
         let limits = InboundLimits {
             max_message_len: transport.max_message_len,
             max_buffered: transport.max_message_len as usize,
@@ -37,7 +57,8 @@ impl Post {
         };
         let mut inbound = Inbound::new(next, limits);
         inbound.expect_epoch(APPLICATION);
-        Self { inbound, acks, last_flight_kept: None }
+        let (flights, updates) = (PostFlights::default(), KeyUpdates::default());
+        Self { inbound, acks, flights, after, updates, last_flight_kept: None }
     }
 }
 
@@ -58,21 +79,85 @@ impl Connection {
         // RFC 9147 §7: each record once, also when what is in it came before.
         self.note_record(number, Hurry::Yes, now);
         while let Some(message) = self.post.as_mut().and_then(|post| post.inbound.next()) {
-            self.post_message(&message);
+            self.post_message(&message, number);
         }
     }
 
-    fn post_message(&mut self, message: &Message) {
-        let ticket = message.msg_type() == HandshakeType::NEW_SESSION_TICKET;
-        match &self.role {
-            Role::Client(_) if ticket => {
+    fn post_message(&mut self, message: &Message, number: RecordNumber) {
+        self.trace_message(message, number);
+        match (&self.role, message.msg_type()) {
+            (_, HandshakeType::KEY_UPDATE) => self.key_update_received(message),
+            (Role::Client(_), HandshakeType::NEW_SESSION_TICKET) => {
                 // Well formed it must be, although no session of 1.3 is resumed yet.
                 if let Err(error) = NewSessionTicket13::from_bytes(message.body()) {
                     self.fail(error.into());
                 }
             }
-            Role::Client(_) | Role::Server(_) => self.fail(PeerFault::UnexpectedMessage(message.msg_type()).into()),
+            (Role::Client(_) | Role::Server(_), other) => self.fail(PeerFault::UnexpectedMessage(other).into()),
         }
+    }
+
+    /// An authentic record of `epoch` came from the peer.
+    pub(super) fn heard_in(&mut self, epoch: Epoch, now: Instant) {
+        let Some(post) = &mut self.post else { return };
+        if !post.flights.is_empty() {
+            self.stats.retransmissions += post.flights.heard(now);
+        }
+        if post.updates.unused {
+            self.note_read_epoch(epoch, now);
+        }
+    }
+
+    /// Sends `body` as our next message after the handshake, until the peer has acknowledged it. It waits
+    /// for [`poll_transmit`](Self::poll_transmit), and for what must arrive before it. The association goes
+    /// on if the peer never acknowledges it, see [`PostFlights`].
+    pub(super) fn send_post<'a, B: HandshakeMessage<'a>>(&mut self, body: &B, behind: Behind) -> Result<(), NotSent> {
+        let post = self.post.as_mut().ok_or(NotSent::NoPostHandshake)?;
+        if !post.flights.has_room() {
+            return Err(NotSent::TooManyMessages);
+        }
+        let message = post.after.message(body).map_err(|_| NotSent::NumbersUsedUp)?;
+        post.flights.push(message, behind);
+        Ok(())
+    }
+
+    /// What the peer's ACK says of messages after the handshake.
+    pub(super) fn post_acknowledged(&mut self, numbers: impl Iterator<Item = RecordNumber> + Clone, now: Instant) {
+        let Some(post) = &mut self.post else { return };
+        let told = post.flights.acknowledge(numbers, now);
+        self.stats.retransmissions += told.resent;
+        if told.turned {
+            self.key_update_arrived();
+        }
+    }
+
+    /// Records of messages after the handshake, as many as fit.
+    pub(super) fn put_post(&mut self, datagram: &mut Vec<u8>, now: Instant) {
+        // Before the peer has our last flight nothing comes behind it.
+        if self.handshake.is_some() || self.phase == Phase::Closed {
+            return;
+        }
+        let transport = &self.role.common().transport;
+        let waits = Waits { initial: transport.initial_timeout, max: transport.max_timeout };
+        match &mut self.post {
+            Some(post) if !post.flights.is_empty() => post.flights.advance(self.records.write_epoch(), waits),
+            Some(_) | None => return,
+        }
+        let mut payload = Vec::new();
+        while let Some(piece) = self.next_post_piece(datagram.len(), &mut payload) {
+            let Some(number) = self.put_record(piece.epoch, piece.content_type, &payload, datagram) else { return };
+            let Some(post) = &mut self.post else { return };
+            let repeated = post.flights.sent(&piece, number, now);
+            self.trace_piece(&piece, number, 0, repeated);
+        }
+    }
+
+    fn next_post_piece(&mut self, used: usize, payload: &mut Vec<u8>) -> Option<Piece> {
+        let flights = &mut self.post.as_mut()?.flights;
+        let epoch = flights.pending_epoch()?;
+        let room = self.mtu.for_flights().checked_sub(used + self.records.overhead(epoch))?;
+        let room = room.min(self.records.max_content(epoch));
+        flights.next_piece(room, if used == 0 { Fresh::Yes } else { Fresh::No }, payload)
     }
 
     /// A fragment of the handshake that is over: the peer has not heard that it is.

@@ -90,6 +90,9 @@ impl Connection {
                 return None;
             }
         };
+        if self.post.is_some() {
+            self.heard_in(opened.number.epoch, now);
+        }
         match opened.content_type {
             ContentType::APPLICATION_DATA => return self.application_data(opened.number, opened.content),
             ContentType::HANDSHAKE => self.handshake_record(opened.number, opened.content, now),
@@ -288,16 +291,8 @@ impl Connection {
     pub(super) fn handle_message(&mut self, message: &Message, number: RecordNumber, now: Instant) {
         let Some(handshake) = &mut self.handshake else { return };
         handshake.flights.number(Direction::Received);
-        let length = message.body_len();
-        let traced = Traced::Handshake {
-            msg_type: message.msg_type(),
-            message_seq: message.message_seq(),
-            fragment_offset: 0,
-            fragment_length: length,
-            message_length: length,
-        };
         let state = core::mem::replace(&mut handshake.state, State::Connected);
-        self.trace_received(traced, number);
+        self.trace_message(message, number);
         let mut actions = Vec::new();
         let handled = state.handle(message, &mut actions);
         self.stepped(handled, actions, now);
@@ -357,7 +352,19 @@ impl Connection {
         }
     }
 
-    fn trace_received(&self, traced: Traced, number: RecordNumber) {
+    pub(super) fn trace_message(&self, message: &Message, number: RecordNumber) {
+        let length = message.body_len();
+        let traced = Traced::Handshake {
+            msg_type: message.msg_type(),
+            message_seq: message.message_seq(),
+            fragment_offset: 0,
+            fragment_length: length,
+            message_length: length,
+        };
+        self.trace_received(traced, number);
+    }
+
+    pub(super) fn trace_received(&self, traced: Traced, number: RecordNumber) {
         let Some(trace) = &self.role.common().trace else { return };
         let flight = self.handshake.as_ref().map_or(0, |handshake| handshake.flights.current());
         trace.trace(&TraceEvent::new(Direction::Received, traced, number).in_flight(flight, 0));

@@ -22,6 +22,10 @@ pub struct Stats {
     pub acks_sent: u32,
     /// ACKs of 1.3 that came and could be read.
     pub acks_received: u32,
+    /// KeyUpdates of ours that arrived: how often our keys have changed (1.3).
+    pub key_updates_sent: u32,
+    /// KeyUpdates of the peer's: how often its keys have changed (1.3).
+    pub key_updates_received: u32,
     /// What was dropped, by reason.
     pub discards: DiscardCounts,
 }

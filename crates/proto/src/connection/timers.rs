@@ -20,7 +20,10 @@ impl Connection {
         }
         let ack = self.acks().filter(|_| self.speaks_acks()).and_then(Acks::deadline).map(|at| (at, Timer::Ack));
         let kept = self.post.as_ref().and_then(|post| post.last_flight_kept).map(|at| (at, Timer::LastFlight));
-        let timers = [self.flight_timer(), ack, kept];
+        let post = self.post.as_ref();
+        let repeat = post.and_then(|post| post.flights.deadline()).map(|at| (at, Timer::Retransmit));
+        let previous = post.and_then(|post| post.updates.previous_until).map(|at| (at, Timer::PreviousKeys));
+        let timers = [self.flight_timer(), ack, kept, repeat, previous];
         timers.into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
@@ -44,6 +47,10 @@ impl Connection {
             return;
         }
         self.forget_last_flight(now);
+        self.forget_previous_keys(now);
+        if let Some(post) = &mut self.post {
+            self.stats.retransmissions += post.flights.handle_timeout(now);
+        }
         if self.speaks_acks() {
             if let Some(acks) = self.acks_mut() {
                 acks.handle_timeout(now);

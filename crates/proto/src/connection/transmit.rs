@@ -14,10 +14,11 @@ use crate::trace::{Direction, TraceEvent, Traced};
 impl Connection {
     /// Clears `datagram` and fills it with the next datagram that the protocol has to send;
     /// `false` if there is none. Call it until then.
-    pub fn poll_transmit(&mut self, _now: Instant, datagram: &mut Vec<u8>) -> bool {
+    pub fn poll_transmit(&mut self, now: Instant, datagram: &mut Vec<u8>) -> bool {
         datagram.clear();
         self.put_ack(datagram);
         self.put_flight(datagram);
+        self.put_post(datagram, now);
         self.put_alert(datagram);
         if datagram.is_empty() {
             return false;
@@ -30,14 +31,12 @@ impl Connection {
     fn put_flight(&mut self, datagram: &mut Vec<u8>) {
         while let Some((piece, payload)) = self.next_piece(datagram.len()) {
             let sealed = self.put_record(piece.epoch, piece.content_type, &payload, datagram);
+            let Some(handshake) = &mut self.handshake else { return };
+            handshake.payload = payload;
             if let Some(number) = sealed {
-                self.trace_piece(&piece, number);
-            }
-            if let Some(handshake) = &mut self.handshake {
-                handshake.payload = payload;
-                if let Some(number) = sealed {
-                    handshake.outbound.sent(&piece, number);
-                }
+                handshake.outbound.sent(&piece, number);
+                let (flight, repeated) = (handshake.flights.current(), handshake.outbound.transmission());
+                self.trace_piece(&piece, number, flight, repeated);
             }
         }
     }
@@ -90,8 +89,7 @@ impl Connection {
         sealed.is_ok().then_some(number)
     }
 
-    fn trace_piece(&self, piece: &Piece, number: RecordNumber) {
-        let Some(handshake) = &self.handshake else { return };
+    pub(super) fn trace_piece(&self, piece: &Piece, number: RecordNumber, flight: u32, repeated: u32) {
         let traced = match piece.msg_type {
             None => Traced::ChangeCipherSpec,
             Some(msg_type) => Traced::Handshake {
@@ -102,11 +100,10 @@ impl Connection {
                 message_length: piece.message_length,
             },
         };
-        let event = TraceEvent::new(Direction::Sent, traced, number);
-        self.trace_sent(event.in_flight(handshake.flights.current(), handshake.outbound.transmission()));
+        self.trace_sent(TraceEvent::new(Direction::Sent, traced, number).in_flight(flight, repeated));
     }
 
-    fn trace_sent(&self, event: TraceEvent) {
+    pub(super) fn trace_sent(&self, event: TraceEvent) {
         if let Some(trace) = &self.role.common().trace {
             trace.trace(&event);
         }

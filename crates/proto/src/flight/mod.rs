@@ -10,10 +10,12 @@ mod ack;
 mod inbound;
 mod outbound;
 mod partial;
+mod post;
 mod ranges;
 mod retransmit;
 
 pub(crate) use ack::Acks;
 pub(crate) use inbound::{Inbound, InboundLimits, Inserted};
 pub(crate) use outbound::{Acknowledged, Fresh, Outbound, Piece, Resend};
+pub(crate) use post::{Behind, PostFlights, Waits};
 pub(crate) use retransmit::Retransmit;

@@ -201,7 +201,6 @@ impl Outbound {
     }
 
     /// Whether something is to be sent.
-    #[cfg(test)]
     pub(crate) fn has_pending(&self) -> bool {
         self.pending_epoch().is_some()
     }

@@ -13,6 +13,7 @@ mod credential;
 mod deferred;
 mod limits;
 mod offer;
+mod post;
 mod psk;
 mod resume;
 mod schedule12;
@@ -24,6 +25,7 @@ mod server13;
 mod srtp;
 mod transcript;
 
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -36,6 +38,7 @@ pub(crate) use client::start as start_client;
 pub use deferred::{Deferred, Settled};
 pub(crate) use deferred::{Outcome, Receipt, Signed, Work};
 pub(crate) use limits::RecordLimits;
+pub(crate) use post::{PostHandshake, Updated, read_key_update};
 use schedule12::Session12;
 use schedule13::Session13;
 pub(crate) use server::start as start_server;
@@ -80,7 +83,7 @@ pub(crate) enum Action {
 
 /// A line for the key log.
 pub(crate) struct LoggedSecret {
-    pub(crate) label: &'static str,
+    pub(crate) label: Cow<'static, str>,
     pub(crate) client_random: [u8; 32],
     pub(crate) secret: Zeroizing<Vec<u8>>,
 }
@@ -95,6 +98,8 @@ pub(crate) struct Established {
     pub(crate) negotiated: Negotiated,
     pub(crate) keying: Keying,
     pub(crate) remember: Option<Remember>,
+    /// What the two sides go on with in 1.3; nothing comes after a handshake of 1.2.
+    pub(crate) post: Option<Box<PostHandshake>>,
 }
 
 /// The secrets that outlive the handshake.

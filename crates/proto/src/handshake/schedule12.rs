@@ -100,7 +100,7 @@ impl Session12 {
     pub(super) fn logged(&self, common: &Common) -> Option<Action> {
         common.key_log.as_ref().map(|_| {
             Action::LogSecret(LoggedSecret {
-                label: "CLIENT_RANDOM",
+                label: "CLIENT_RANDOM".into(),
                 client_random: self.randoms.client.0,
                 secret: self.master_secret(),
             })

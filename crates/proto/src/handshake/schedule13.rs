@@ -9,7 +9,9 @@
 //! Labels begin with "dtls13" (RFC 9147 §5.9). Nothing here allocates but the boxes that secrets lie
 //! in, so that a move leaves no copy behind that nobody wipes.
 
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
+use alloc::string::String;
 
 use gramseal_wire::Random;
 use zeroize::{Zeroize, Zeroizing};
@@ -52,9 +54,9 @@ impl Secret {
         self.expand_digest(b"derived", nothing.as_ref())
     }
 
-    fn logged(&self, label: &'static str, client_random: &Random) -> LoggedSecret {
+    fn logged(&self, label: impl Into<Cow<'static, str>>, client_random: &Random) -> LoggedSecret {
         let secret = Zeroizing::new((*self.bytes).as_ref().to_vec());
-        LoggedSecret { label, client_random: client_random.0, secret }
+        LoggedSecret { label: label.into(), client_random: client_random.0, secret }
     }
 }
 
@@ -183,6 +185,16 @@ impl TrafficSecret {
         let keys = RecordKeys13 { algorithm, key, iv, mask };
         iv.zeroize();
         Ok(keys)
+    }
+
+    /// The secret of the same side's next epoch (RFC 9846 §7.2).
+    pub(super) fn next(&self) -> Self {
+        Self(self.0.expand_digest(b"traffic upd", &[]))
+    }
+
+    /// The key log's line for it.
+    pub(super) fn logged(&self, label: String, random: &Random) -> LoggedSecret {
+        self.0.logged(label, random)
     }
 
     /// What the side must put into its Finished after messages that hash to `transcript`

@@ -24,7 +24,8 @@ use std::time::Duration;
 
 use gramseal_proto::config::{ClientConfig, ServerConfig};
 use gramseal_proto::endpoint::CookiePolicy;
-use gramseal_proto::{CloseReason, Connection, Event, Instant, SendError};
+use gramseal_proto::wire::handshake::KeyUpdateRequest;
+use gramseal_proto::{CloseReason, Connection, Event, Instant, SendError, UpdateKeysError};
 use pki_types::ServerName;
 
 use self::host::Host;
@@ -228,6 +229,17 @@ impl Sim {
             connection.close();
         }
         self.after_input(pair, side);
+    }
+
+    /// Begins to update the keys of `side` (1.3); its KeyUpdate is sent at once.
+    ///
+    /// # Errors
+    /// Those of [`Connection::update_keys`].
+    pub fn update_keys(&mut self, pair: Pair, side: Side, peer: KeyUpdateRequest) -> Result<(), UpdateKeysError> {
+        let connection = self.host_mut(pair, side).connection.as_mut().ok_or(UpdateKeysError::NotConnected)?;
+        connection.update_keys(peer)?;
+        self.after_input(pair, side);
+        Ok(())
     }
 
     /// Hands `datagram` to `to` at once, as if the peer had sent it.

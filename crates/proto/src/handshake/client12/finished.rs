@@ -30,7 +30,7 @@ impl ExpectFinished {
         let proof = auth12::verify_finished(message, &self.session, Side::Server, &self.context.transcript)?;
         let Context { offer, negotiated, issued, .. } = *self.context;
         let remember = issued.remember(&offer, &negotiated, &self.session).map(Remember::Client);
-        let established = Established { proof, negotiated, keying: Keying::V12(self.session), remember };
+        let established = Established { proof, negotiated, keying: Keying::V12(self.session), remember, post: None };
         out.push(Action::Complete(Box::new(established)));
         Ok(AnyState::Connected)
     }

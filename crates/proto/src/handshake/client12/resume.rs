@@ -89,7 +89,7 @@ impl ExpectResumedFinished {
         out.push(Action::Send(auth12::finished(&mut seq, &secrets, Side::Client, &transcript)?));
         out.push(Action::EndLastFlight);
         let remember = issued.renew(&offer, session).map(Remember::Client);
-        let established = Established { proof, negotiated, keying: Keying::V12(secrets), remember };
+        let established = Established { proof, negotiated, keying: Keying::V12(secrets), remember, post: None };
         out.push(Action::Complete(Box::new(established)));
         Ok(AnyState::Connected)
     }

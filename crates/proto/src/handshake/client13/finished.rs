@@ -7,17 +7,17 @@ use gramseal_wire::SignatureScheme;
 
 use super::certificate::RequestAnswer;
 use super::{AnyState, Context, State};
-use crate::crypto::RecordKeys13;
 use crate::error::Error;
 use crate::handshake::auth13::{self, APPLICATION, Signer, signed_content};
 use crate::handshake::compose::OutgoingSeq;
 use crate::handshake::credential::Chosen;
 use crate::handshake::deferred::now_or_defer;
 use crate::handshake::offer::Offer;
-use crate::handshake::schedule13::{Session13, TrafficSecret};
+use crate::handshake::schedule13::{Session13, TrafficSecret, TrafficSecrets};
 use crate::handshake::transcript::Transcript13;
-use crate::handshake::{Action, Established, FinishedVerified, Keying, Negotiated, Signed, Work};
+use crate::handshake::{Action, Established, FinishedVerified, Keying, Negotiated, PostHandshake, Signed, Work};
 use crate::message::Message;
+use crate::suite::Suite13;
 
 /// Waits for the server's Finished.
 pub(crate) struct ExpectFinished {
@@ -39,9 +39,8 @@ impl ExpectFinished {
         out.push(Action::LogSecret(session.logged(&offer.random)));
         let provider = &offer.config.common.provider;
         out.push(Action::InstallRead13(APPLICATION, application.server.record_keys(suite.aead, provider)?));
-        let write_keys = application.client.record_keys(suite.aead, provider)?;
         let finished = traffic.client;
-        let mut flight = Flight { offer, seq, transcript, negotiated, finished, write_keys, session, proof };
+        let mut flight = Flight { offer, seq, suite, transcript, negotiated, finished, application, session, proof };
 
         let Some(answer) = request else { return flight.finish(out) };
         let certificate = auth13::certificate(&mut flight.seq, answer.as_ref().map(|chosen| &*chosen.identity), None)?;
@@ -58,11 +57,12 @@ impl ExpectFinished {
 struct Flight {
     offer: Offer,
     seq: OutgoingSeq,
+    suite: &'static Suite13,
     transcript: Transcript13,
     negotiated: Negotiated,
     /// What our Finished is made with.
     finished: TrafficSecret,
-    write_keys: RecordKeys13,
+    application: TrafficSecrets,
     session: Session13,
     proof: FinishedVerified,
 }
@@ -87,10 +87,13 @@ impl Flight {
     fn finish(mut self, out: &mut Vec<Action>) -> Result<AnyState, Error> {
         let finished = auth13::finished(&mut self.seq, &self.finished, &self.transcript)?;
         out.push(Action::Send(finished));
-        let Self { negotiated, write_keys, session, proof, .. } = self;
+        let Self { offer, seq, suite, negotiated, application, session, proof, .. } = self;
+        let write_keys = application.client.record_keys(suite.aead, &offer.config.common.provider)?;
         out.push(Action::InstallWrite13(APPLICATION, write_keys));
         out.push(Action::EndAcknowledgedFlight);
-        let established = Established { proof, negotiated, keying: Keying::V13(session), remember: None };
+        let post = PostHandshake::new(Signer::Client, seq, application, suite.aead, offer.random);
+        let established =
+            Established { proof, negotiated, keying: Keying::V13(session), remember: None, post: Some(Box::new(post)) };
         out.push(Action::Complete(Box::new(established)));
         Ok(AnyState::Connected)
     }

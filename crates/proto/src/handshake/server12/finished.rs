@@ -27,7 +27,8 @@ impl ExpectFinished {
         let finished = auth12::finished(&mut context.seq, &session, Side::Server, &context.transcript)?;
         context.send(finished, out);
         out.push(Action::EndLastFlight);
-        let established = Established { proof, negotiated: context.negotiated, keying: Keying::V12(session), remember };
+        let established =
+            Established { proof, negotiated: context.negotiated, keying: Keying::V12(session), remember, post: None };
         out.push(Action::Complete(Box::new(established)));
         Ok(State::Connected)
     }

@@ -128,7 +128,8 @@ impl ExpectResumedFinished {
     pub(super) fn handle(self, message: &Message, out: &mut Vec<Action>) -> Result<AnyState, Error> {
         let Self { context, session, remember } = self;
         let proof = auth12::verify_finished(message, &session, Side::Client, &context.transcript)?;
-        let established = Established { proof, negotiated: context.negotiated, keying: Keying::V12(session), remember };
+        let established =
+            Established { proof, negotiated: context.negotiated, keying: Keying::V12(session), remember, post: None };
         out.push(Action::Complete(Box::new(established)));
         Ok(AnyState::Connected)
     }

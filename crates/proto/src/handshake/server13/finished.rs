@@ -3,20 +3,22 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use gramseal_wire::Random;
+
 use super::{AnyState, Context};
-use crate::crypto::RecordKeys13;
 use crate::error::Error;
-use crate::handshake::auth13::{self, APPLICATION};
-use crate::handshake::schedule13::{Session13, TrafficSecret};
-use crate::handshake::{Action, Established, Keying};
+use crate::handshake::auth13::{self, APPLICATION, Signer};
+use crate::handshake::schedule13::{Session13, TrafficSecret, TrafficSecrets};
+use crate::handshake::{Action, Established, Keying, PostHandshake};
 use crate::message::Message;
 
 /// What is known before the client's Finished and used after it.
 pub(super) struct Secrets {
     /// What the client's Finished is made with.
     pub(super) finished: TrafficSecret,
-    pub(super) read_keys: RecordKeys13,
+    pub(super) application: TrafficSecrets,
     pub(super) session: Session13,
+    pub(super) client_random: Random,
 }
 
 /// Waits for the client's Finished.
@@ -28,11 +30,14 @@ pub(crate) struct ExpectFinished {
 impl ExpectFinished {
     pub(super) fn handle(self, message: &Message, out: &mut Vec<Action>) -> Result<AnyState, Error> {
         let Self { context, secrets } = self;
-        let Secrets { finished, read_keys, session } = secrets;
-        let proof = auth13::verify_finished(message, &finished, &context.transcript)?;
+        let Context { config, seq, suite, transcript, negotiated } = context;
+        let Secrets { finished, application, session, client_random } = secrets;
+        let proof = auth13::verify_finished(message, &finished, &transcript)?;
+        let read_keys = application.client.record_keys(suite.aead, &config.common.provider)?;
         out.push(Action::InstallRead13(APPLICATION, read_keys));
+        let post = PostHandshake::new(Signer::Server, seq, application, suite.aead, client_random);
         let established =
-            Established { proof, negotiated: context.negotiated, keying: Keying::V13(session), remember: None };
+            Established { proof, negotiated, keying: Keying::V13(session), remember: None, post: Some(Box::new(post)) };
         out.push(Action::Complete(Box::new(established)));
         Ok(AnyState::Connected)
     }

@@ -175,8 +175,7 @@ impl ExpectSignature {
         let provider = &context.config.common.provider;
         out.push(Action::InstallWrite13(APPLICATION, application.server.record_keys(context.suite.aead, provider)?));
         out.push(Action::EndFlight);
-        let read_keys = application.client.record_keys(context.suite.aead, provider)?;
-        let secrets = Secrets { finished: traffic.client, read_keys, session };
+        let secrets = Secrets { finished: traffic.client, application, session, client_random };
         let verifier = context.config.client_auth.verifier().cloned();
         Ok(match ask.zip(verifier) {
             Some((form, verifier)) => State::Certificate(ExpectCertificate { context, secrets, verifier, form }),

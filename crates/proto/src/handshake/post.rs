@@ -1,0 +1,105 @@
+//! What comes after a handshake of 1.3: numbering our messages, and the secrets that updated keys are
+//! made of.
+//!
+//! Of the traffic secrets only the latest of each side is kept (RFC 9846 §7.2). When keys change,
+//! and how messages arrive, is not known here. RFC 9846 §4.7, RFC 9147 §8.
+
+use alloc::format;
+
+use gramseal_wire::handshake::{KeyUpdate, KeyUpdateRequest};
+use gramseal_wire::{Codec, DecodeError, Epoch, HandshakeMessage, Random};
+
+use super::LoggedSecret;
+use super::auth13::{APPLICATION, Signer};
+use super::compose::OutgoingSeq;
+use super::schedule13::{TrafficSecret, TrafficSecrets};
+use crate::crypto::{AeadAlgorithm, CryptoProvider, RecordKeys13};
+use crate::error::{Error, PeerFault};
+use crate::message::Message;
+
+/// What one side goes on with after the handshake. Wiped when dropped.
+pub(crate) struct PostHandshake {
+    seq: OutgoingSeq,
+    /// Which side this is.
+    side: Signer,
+    secrets: TrafficSecrets,
+    algorithm: AeadAlgorithm,
+    client_random: Random,
+}
+
+/// The keys of a new epoch.
+pub(crate) struct Updated {
+    pub(crate) keys: RecordKeys13,
+    pub(crate) logged: LoggedSecret,
+}
+
+impl PostHandshake {
+    /// With the secrets of epoch 3; our next message is the one that `seq` says.
+    pub(super) fn new(
+        side: Signer,
+        seq: OutgoingSeq,
+        secrets: TrafficSecrets,
+        algorithm: AeadAlgorithm,
+        client_random: Random,
+    ) -> Self {
+        Self { seq, side, secrets, algorithm, client_random }
+    }
+
+    /// Encodes `body` as our next message. In which epoch it goes out is decided when it does.
+    ///
+    /// # Errors
+    /// If the numbers are used up, which must not wrap (rfc9147bis §5.2), or `body` does not encode.
+    pub(crate) fn message<'a, B: HandshakeMessage<'a>>(&mut self, body: &B) -> Result<Message, Error> {
+        self.seq.message(APPLICATION, body)
+    }
+
+    /// What the peer writes with from `epoch` on.
+    pub(crate) fn update_read(&mut self, epoch: Epoch, provider: &CryptoProvider) -> Result<Updated, Error> {
+        let secret = match self.side {
+            Signer::Client => &mut self.secrets.server,
+            Signer::Server => &mut self.secrets.client,
+        };
+        let other = match self.side {
+            Signer::Client => "SERVER",
+            Signer::Server => "CLIENT",
+        };
+        update(secret, other, epoch, self.algorithm, &self.client_random, provider)
+    }
+
+    /// What we write with from `epoch` on.
+    pub(crate) fn update_write(&mut self, epoch: Epoch, provider: &CryptoProvider) -> Result<Updated, Error> {
+        let (secret, own) = match self.side {
+            Signer::Client => (&mut self.secrets.client, "CLIENT"),
+            Signer::Server => (&mut self.secrets.server, "SERVER"),
+        };
+        update(secret, own, epoch, self.algorithm, &self.client_random, provider)
+    }
+}
+
+/// Replaces `secret` by the one that follows (RFC 9846 §7.2).
+fn update(
+    secret: &mut TrafficSecret,
+    side: &str,
+    epoch: Epoch,
+    algorithm: AeadAlgorithm,
+    client_random: &Random,
+    provider: &CryptoProvider,
+) -> Result<Updated, Error> {
+    let next = secret.next();
+    let keys = next.record_keys(algorithm, provider)?;
+    // RFC 9147 §6.1: epoch 3 is that of the secret with number 0.
+    let number = epoch.0.saturating_sub(APPLICATION.0);
+    let logged = next.logged(format!("{side}_TRAFFIC_SECRET_{number}"), client_random);
+    *secret = next;
+    Ok(Updated { keys, logged })
+}
+
+/// Whether the peer asks us, with a KeyUpdate, to update our keys too.
+pub(crate) fn read_key_update(message: &Message) -> Result<KeyUpdateRequest, Error> {
+    match KeyUpdate::from_bytes(message.body()) {
+        Ok(update) => Ok(update.request_update),
+        // RFC 9846 §4.7.3
+        Err(DecodeError::IllegalValue) => Err(PeerFault::BadKeyUpdateRequest.into()),
+        Err(error) => Err(error.into()),
+    }
+}
