@@ -32,6 +32,20 @@ pub(super) fn whole(msg_type: HandshakeType, message_seq: MessageSeq, body: &[u8
     [&HandshakeHeader::whole(msg_type, length, message_seq).to_bytes()[..], body].concat()
 }
 
+/// Cuts `message` (header and body) into fragments of at most `len` bytes of body; one without a body stays whole.
+pub(super) fn fragment(message: &[u8], len: usize) -> Vec<Vec<u8>> {
+    let (header, body) = message.split_at(HandshakeHeader::LEN);
+    if body.is_empty() {
+        return vec![message.to_vec()];
+    }
+    let cut = |(index, part): (usize, &[u8])| {
+        let number = |value: usize| u32::try_from(value).expect("24 bits").to_be_bytes();
+        let (offset, length) = (number(index * len), number(part.len()));
+        [&header[..6], &offset[1..], &length[1..], part].concat()
+    };
+    body.chunks(len.max(1)).enumerate().map(cut).collect()
+}
+
 /// Collects fragments and gives out messages once each, in order.
 #[derive(Debug, Default)]
 pub(super) struct Inbox {

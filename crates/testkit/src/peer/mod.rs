@@ -7,12 +7,14 @@
 //! `gramseal-wire` and the null primitives with the code under test. It knows one suite,
 //! `TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256` with x25519. It never retransmits or times out.
 //!
-//! [`Scene`] puts one before a [`Connection`](gramseal_proto::Connection).
+//! [`Peer13`] does the same in DTLS 1.3. [`Scene`] puts one of them before a
+//! [`Connection`](gramseal_proto::Connection).
 
 mod inbox;
 mod keys;
 mod messages;
 mod scene;
+mod v13;
 
 use std::sync::Arc;
 
@@ -30,7 +32,8 @@ use crate::null;
 use crate::sim::Side;
 
 pub use self::inbox::Received;
-pub use self::scene::{Outcome, Scene};
+pub use self::scene::{Outcome, Scene, Scene13, Scripted};
+pub use self::v13::{Form, Peer13, Seen, ack};
 
 /// One thing a scripted peer does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -219,29 +222,7 @@ impl Peer {
     /// If `message` has no header.
     #[must_use]
     pub fn fragment(message: &[u8], len: usize) -> Vec<Vec<u8>> {
-        let (header, body) = message.split_at(gramseal_wire::HandshakeHeader::LEN);
-        let cut = |(index, part): (usize, &[u8])| {
-            let number = |value: usize| u32::try_from(value).expect("24 bits").to_be_bytes();
-            let (offset, length) = (number(index * len), number(part.len()));
-            [&header[..6], &offset[1..], &length[1..], part].concat()
-        };
-        body.chunks(len.max(1)).enumerate().map(cut).collect()
-    }
-
-    /// Takes in a datagram of the side under test.
-    ///
-    /// # Panics
-    /// If a protected record of an honest peer does not open.
-    pub fn receive(&mut self, datagram: &[u8]) {
-        for Record { header, body } in records(datagram) {
-            if header.epoch == Epoch::UNPROTECTED {
-                self.receive_content(&header, body);
-            } else if self.keys.is_some() || self.can_compute_keys() {
-                self.receive_sealed(&header, body);
-            } else {
-                self.early.push((header, body.to_vec()));
-            }
-        }
+        inbox::fragment(message, len)
     }
 
     fn receive_sealed(&mut self, header: &PlaintextHeader, body: &[u8]) {
@@ -364,6 +345,20 @@ impl Peer {
     fn receive_early(&mut self) {
         for (header, body) in std::mem::take(&mut self.early) {
             self.receive_sealed(&header, &body);
+        }
+    }
+}
+
+impl Scripted for Peer {
+    fn receive(&mut self, datagram: &[u8]) {
+        for Record { header, body } in records(datagram) {
+            if header.epoch == Epoch::UNPROTECTED {
+                self.receive_content(&header, body);
+            } else if self.keys.is_some() || self.can_compute_keys() {
+                self.receive_sealed(&header, body);
+            } else {
+                self.early.push((header, body.to_vec()));
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ use gramseal_proto::{CloseReason, Connection, Event, FirstHello, Instant, Settle
 use gramseal_wire::{HandshakeType, MessageSeq, SequenceNumber};
 use pki_types::ServerName;
 
-use super::{Peer, Step};
+use super::{Peer, Peer13, Step};
 use crate::null::SERVER_NAME;
 use crate::sim::Side;
 
@@ -24,11 +24,20 @@ pub enum Outcome {
     Closed(CloseReason),
 }
 
+/// What plays the other side of a [`Scene`].
+pub trait Scripted {
+    /// Takes in a datagram of the side under test.
+    ///
+    /// # Panics
+    /// If it holds what nobody who follows the rules sends.
+    fn receive(&mut self, datagram: &[u8]);
+}
+
 /// The connection under test and its peer. Datagrams between them arrive at once.
 #[derive(Debug)]
-pub struct Scene {
+pub struct Scene<P = Peer> {
     /// The peer.
-    pub peer: Peer,
+    pub peer: P,
     connection: Connection,
     now: Instant,
     sent: Vec<Vec<u8>>,
@@ -37,6 +46,9 @@ pub struct Scene {
     was_connected: bool,
 }
 
+/// A scene with a peer of 1.3.
+pub type Scene13 = Scene<Peer13>;
+
 impl Scene {
     /// A client under test, before a scripted server that has its ClientHello.
     ///
@@ -44,26 +56,13 @@ impl Scene {
     /// If the client cannot begin.
     #[must_use]
     pub fn client(config: impl Into<Arc<ClientConfig>>, seed: u64) -> Self {
-        let name = ServerName::try_from(SERVER_NAME).expect("a DNS name");
-        let now = Instant::from_micros(1_000_000);
-        let connection = Connection::client(config.into(), name, now).expect("a client begins");
-        Self::new(Peer::new(Side::Server, seed), connection, now)
+        Self::of_client(config.into(), Peer::new(Side::Server, seed))
     }
 
     /// A server under test that needs no cookie, before a scripted client that has sent nothing.
     #[must_use]
     pub fn server(config: impl Into<Arc<ServerConfig>>, seed: u64) -> Self {
-        let now = Instant::from_micros(1_000_000);
-        let first = FirstHello { message_seq: MessageSeq(0), sequence_number: SequenceNumber(0) };
-        let connection = Connection::server(config.into(), first, now);
-        Self::new(Peer::new(Side::Client, seed), connection, now)
-    }
-
-    fn new(peer: Peer, connection: Connection, now: Instant) -> Self {
-        let (sent, received) = (Vec::new(), Vec::new());
-        let mut scene = Self { peer, connection, now, sent, received, closed: None, was_connected: false };
-        scene.drain();
-        scene
+        Self::of_server(config.into(), Peer::new(Side::Client, seed))
     }
 
     /// Lets the peer do `steps` and hands over what it sends, one by one.
@@ -83,6 +82,122 @@ impl Scene {
             self.play(&flight);
         }
         assert_eq!(self.outcome(), Outcome::Connected);
+    }
+
+    /// The first flight of the peer: a ClientHello, or everything up to ServerHelloDone.
+    #[must_use]
+    pub fn first_flight(&self, client_auth: bool) -> Vec<Step> {
+        if self.peer.side() == Side::Client {
+            return vec![Step::Message(HandshakeType::CLIENT_HELLO)];
+        }
+        let mut types = vec![
+            HandshakeType::SERVER_HELLO,
+            HandshakeType::CERTIFICATE,
+            HandshakeType::SERVER_KEY_EXCHANGE,
+            HandshakeType::CERTIFICATE_REQUEST,
+            HandshakeType::SERVER_HELLO_DONE,
+        ];
+        types.retain(|msg_type| client_auth || *msg_type != HandshakeType::CERTIFICATE_REQUEST);
+        types.into_iter().map(Step::Message).collect()
+    }
+
+    /// The flight of the peer that ends in its Finished.
+    #[must_use]
+    pub fn last_flight(&self, client_auth: bool) -> Vec<Step> {
+        let mut steps = Vec::new();
+        if self.peer.side() == Side::Client {
+            steps.push(Step::Message(HandshakeType::CERTIFICATE));
+            steps.push(Step::Message(HandshakeType::CLIENT_KEY_EXCHANGE));
+            steps.push(Step::Message(HandshakeType::CERTIFICATE_VERIFY));
+            steps.retain(|step| client_auth || *step == Step::Message(HandshakeType::CLIENT_KEY_EXCHANGE));
+        }
+        steps.push(Step::ChangeCipherSpec);
+        steps.push(Step::Message(HandshakeType::FINISHED));
+        steps
+    }
+}
+
+impl Scene13 {
+    /// A client under test, before a scripted server that has its ClientHello.
+    ///
+    /// # Panics
+    /// If the client cannot begin.
+    #[must_use]
+    pub fn client13(config: impl Into<Arc<ClientConfig>>, seed: u64) -> Self {
+        Self::of_client(config.into(), Peer13::new(Side::Server, seed))
+    }
+
+    /// A server under test that needs no cookie, before a scripted client that has sent nothing.
+    #[must_use]
+    pub fn server13(config: impl Into<Arc<ServerConfig>>, seed: u64) -> Self {
+        Self::of_server(config.into(), Peer13::new(Side::Client, seed))
+    }
+
+    /// Lets the peer send messages of these types, each in a datagram.
+    pub fn say(&mut self, types: &[HandshakeType]) {
+        for msg_type in types {
+            let datagram = self.peer.datagram(*msg_type);
+            self.deliver([datagram]);
+        }
+    }
+
+    /// The same with one message, whose body the test chooses.
+    pub fn say_of(&mut self, msg_type: HandshakeType, body: &[u8]) {
+        let datagram = self.peer.datagram_of(msg_type, body);
+        self.deliver([datagram]);
+    }
+
+    /// What the peer says in a handshake; with or without a certificate of the client.
+    #[must_use]
+    pub fn handshake(&self, client_auth: bool) -> Vec<HandshakeType> {
+        let (asked, answered) = match self.peer.side() {
+            Side::Client => (&[HandshakeType::CLIENT_HELLO][..], client_auth),
+            Side::Server => (&[HandshakeType::SERVER_HELLO, HandshakeType::ENCRYPTED_EXTENSIONS][..], true),
+        };
+        let mut types = asked.to_vec();
+        if self.peer.side() == Side::Server && client_auth {
+            types.push(HandshakeType::CERTIFICATE_REQUEST);
+        }
+        if answered {
+            types.extend([HandshakeType::CERTIFICATE, HandshakeType::CERTIFICATE_VERIFY]);
+        }
+        types.push(HandshakeType::FINISHED);
+        types
+    }
+
+    /// Plays an honest handshake without client certificate; of a client under test its last flight is acknowledged.
+    ///
+    /// # Panics
+    /// If the connection under test does not connect.
+    pub fn connect13(&mut self) {
+        self.say(&self.handshake(false));
+        assert_eq!(self.outcome(), Outcome::Connected);
+        if self.peer.side() == Side::Server {
+            let ack = self.peer.ack([(2, 0)]);
+            self.deliver([ack]);
+        }
+    }
+}
+
+impl<P: Scripted> Scene<P> {
+    fn of_client(config: Arc<ClientConfig>, peer: P) -> Self {
+        let name = ServerName::try_from(SERVER_NAME).expect("a DNS name");
+        let now = Instant::from_micros(1_000_000);
+        let connection = Connection::client(config, name, now).expect("a client begins");
+        Self::new(peer, connection, now)
+    }
+
+    fn of_server(config: Arc<ServerConfig>, peer: P) -> Self {
+        let now = Instant::from_micros(1_000_000);
+        let first = FirstHello { message_seq: MessageSeq(0), sequence_number: SequenceNumber(0) };
+        Self::new(peer, Connection::server(config, first, now), now)
+    }
+
+    fn new(peer: P, connection: Connection, now: Instant) -> Self {
+        let (sent, received) = (Vec::new(), Vec::new());
+        let mut scene = Self { peer, connection, now, sent, received, closed: None, was_connected: false };
+        scene.drain();
+        scene
     }
 
     /// Hands datagrams to the connection under test, and its answers to the peer.
@@ -173,37 +288,5 @@ impl Scene {
     /// The connection under test.
     pub const fn connection(&mut self) -> &mut Connection {
         &mut self.connection
-    }
-
-    /// The first flight of the peer: a ClientHello, or everything up to ServerHelloDone.
-    #[must_use]
-    pub fn first_flight(&self, client_auth: bool) -> Vec<Step> {
-        if self.peer.side() == Side::Client {
-            return vec![Step::Message(HandshakeType::CLIENT_HELLO)];
-        }
-        let mut types = vec![
-            HandshakeType::SERVER_HELLO,
-            HandshakeType::CERTIFICATE,
-            HandshakeType::SERVER_KEY_EXCHANGE,
-            HandshakeType::CERTIFICATE_REQUEST,
-            HandshakeType::SERVER_HELLO_DONE,
-        ];
-        types.retain(|msg_type| client_auth || *msg_type != HandshakeType::CERTIFICATE_REQUEST);
-        types.into_iter().map(Step::Message).collect()
-    }
-
-    /// The flight of the peer that ends in its Finished.
-    #[must_use]
-    pub fn last_flight(&self, client_auth: bool) -> Vec<Step> {
-        let mut steps = Vec::new();
-        if self.peer.side() == Side::Client {
-            steps.push(Step::Message(HandshakeType::CERTIFICATE));
-            steps.push(Step::Message(HandshakeType::CLIENT_KEY_EXCHANGE));
-            steps.push(Step::Message(HandshakeType::CERTIFICATE_VERIFY));
-            steps.retain(|step| client_auth || *step == Step::Message(HandshakeType::CLIENT_KEY_EXCHANGE));
-        }
-        steps.push(Step::ChangeCipherSpec);
-        steps.push(Step::Message(HandshakeType::FINISHED));
-        steps
     }
 }
