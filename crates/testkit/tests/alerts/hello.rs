@@ -61,10 +61,11 @@ pub(crate) fn list16<T: CodePoint>(elements: impl IntoIterator<Item = T>) -> Vec
 pub(crate) struct ClientFields {
     pub(crate) version: ProtocolVersion,
     pub(crate) session_id: Vec<u8>,
+    pub(crate) cookie: Vec<u8>,
     pub(crate) suites: Vec<CipherSuite>,
     pub(crate) compression: Vec<u8>,
     pub(crate) extensions: Fields,
-    random: [u8; 32],
+    pub(crate) random: [u8; 32],
 }
 
 impl ClientFields {
@@ -73,6 +74,7 @@ impl ClientFields {
         Self {
             version: hello.legacy_version,
             session_id: hello.session_id.to_vec(),
+            cookie: hello.cookie.to_vec(),
             suites: hello.cipher_suites.iter().collect(),
             compression: hello.compression_methods.as_bytes().to_vec(),
             extensions: Fields(hello.extensions.iter().map(|(ty, content)| (ty, content.to_vec())).collect()),
@@ -85,7 +87,7 @@ impl ClientFields {
             w.u16(self.version.0);
             w.bytes(&self.random);
             w.vec8(|w| w.bytes(&self.session_id));
-            w.vec8(|_| ());
+            w.vec8(|w| w.bytes(&self.cookie));
             w.bytes(&list16(self.suites.iter().copied()));
             w.vec8(|w| w.bytes(&self.compression));
             self.extensions.write(w);

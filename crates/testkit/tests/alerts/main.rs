@@ -10,6 +10,7 @@ mod local;
 mod order;
 mod request;
 mod server;
+mod v13;
 
 use gramseal_proto::wire::{AlertDescription, AlertLevel, ContentType, HandshakeType};
 use gramseal_proto::{CertificateFault, CloseReason, Error};
