@@ -80,6 +80,9 @@ pub enum PeerFault {
     UnofferedCompression,
     /// An answer to an extension that was not asked for.
     UnofferedExtension,
+    /// The server selected a version that was not offered, or one that is not selected in this way
+    /// (RFC 9846 §4.2.1).
+    UnofferedVersion,
     /// A group that was not offered.
     UnofferedGroup,
     /// A signature scheme that was not offered.
@@ -290,6 +293,7 @@ impl PeerFault {
             Self::InappropriateFallback => AlertDescription::INAPPROPRIATE_FALLBACK,
             Self::UnofferedCipherSuite
             | Self::UnofferedCompression
+            | Self::UnofferedVersion
             | Self::UnofferedGroup
             | Self::UnofferedSignatureScheme
             | Self::UnofferedApplicationProtocol
@@ -428,6 +432,7 @@ impl fmt::Display for PeerFault {
             Self::UnofferedCipherSuite => "the server chose a cipher suite that was not offered",
             Self::UnofferedCompression => "the server chose a compression method that was not offered",
             Self::UnofferedExtension => "the peer answered an extension that was not offered",
+            Self::UnofferedVersion => "the server selected a version that was not offered",
             Self::UnofferedGroup => "the peer chose a group that was not offered",
             Self::UnofferedSignatureScheme => "the peer chose a signature scheme that was not offered",
             Self::UnofferedApplicationProtocol => "the server chose an application protocol that was not offered",

@@ -6,7 +6,7 @@ use gramseal_proto::wire::{
     HandshakeType, KeyShareClientHello, KeyShareHelloRetryRequest, NamedGroup, OwnedList, ProtocolVersion, Random,
     ServerHello, SupportedVersionsServerHello,
 };
-use gramseal_proto::{CloseReason, Error, Incompatible, PeerFault};
+use gramseal_proto::{CloseReason, Error, PeerFault};
 use gramseal_testkit::decode::{fragments, records};
 use gramseal_testkit::null::{self, ToyKind};
 use gramseal_testkit::peer::{Outcome, Scene};
@@ -149,7 +149,7 @@ fn a_request_that_asks_for_nothing_new_or_for_what_was_not_offered_is_refused() 
         (Request { group: Some(NamedGroup::X448), ..COOKIE }, Error::Peer(PeerFault::UnofferedGroup)),
         (Request { suite: unknown, ..COOKIE }, Error::Peer(PeerFault::UnofferedCipherSuite)),
         (Request { other: Some(ExtensionType::SERVER_NAME), ..COOKIE }, Error::Peer(PeerFault::UnofferedExtension)),
-        (Request { version: ProtocolVersion(0xFEFB), ..COOKIE }, Error::Incompatible(Incompatible::NoCommonVersion)),
+        (Request { version: ProtocolVersion(0xFEFB), ..COOKIE }, Error::Peer(PeerFault::UnofferedVersion)),
     ] {
         let mut scene = client();
         deliver(&mut scene, request);

@@ -115,14 +115,18 @@ impl ExpectServerHello {
     fn server_hello(self, message: &Message, out: &mut Vec<Action>) -> Result<State, Error> {
         expect(message, HandshakeType::SERVER_HELLO, Protection::None)?;
         let hello = ServerHello::from_bytes(message.body())?;
-        let version = match hello.extensions.find::<SupportedVersionsServerHello>()? {
-            Some(selected) => selected.selected_version,
-            None => hello.legacy_version,
-        };
-        // RFC 8996 §4: 1.0 is recognised and refused.
+        let selected =
+            hello.extensions.find::<SupportedVersionsServerHello>()?.map(|selected| selected.selected_version);
+        // RFC 8996 §4: 1.0 is recognised and refused. RFC 9846 §4.1.3: in 1.3 the field says 1.2.
         if hello.legacy_version != ProtocolVersion::DTLS1_2 {
             return Err(Incompatible::NoCommonVersion.into());
         }
+        // RFC 9846 §4.2.1: who knows the extension selects with it what came with it, never what is older.
+        let speaks13 = self.offer.config.common.allows(ProtocolVersion::DTLS1_3);
+        if speaks13 && selected.is_some_and(|selected| selected != ProtocolVersion::DTLS1_3) {
+            return Err(PeerFault::UnofferedVersion.into());
+        }
+        let version = selected.unwrap_or(hello.legacy_version);
         match version {
             ProtocolVersion::DTLS1_2 => self.server_hello12(&hello, message, out),
             ProtocolVersion::DTLS1_3 => self.server_hello13(&hello, message, out),

@@ -40,6 +40,22 @@ fn a_version_field_other_than_that_of_1_2() {
     }
 }
 
+#[test] // RFC 9846 §4.2.1
+fn an_extension_that_selects_a_version_other_than_1_3() {
+    for version in
+        [ProtocolVersion::DTLS1_2, ProtocolVersion::DTLS1_0, ProtocolVersion(0xFEFB), ProtocolVersion(0x0304)]
+    {
+        let version = version.0.to_be_bytes();
+        let scene = answer(|hello| hello.extensions.replace(Ext::SUPPORTED_VERSIONS, &version));
+        refused(scene, PeerFault::UnofferedVersion, Alert::ILLEGAL_PARAMETER);
+    }
+    let list = answer(|hello| hello.extensions.replace(Ext::SUPPORTED_VERSIONS, &[2, 0xFE, 0xFC]));
+    refused(list, DecodeError::TrailingBytes, Alert::DECODE_ERROR);
+    // Without the extension it is a hello of 1.2, which has none of the suites of 1.3.
+    let older = answer(|hello| hello.extensions.remove(Ext::SUPPORTED_VERSIONS));
+    refused(older, PeerFault::UnofferedCipherSuite, Alert::ILLEGAL_PARAMETER);
+}
+
 #[test] // RFC 9846 §4.1.3
 fn a_downgrade_that_the_server_marks() {
     for sentinel in [DOWNGRADE_TLS12, DOWNGRADE_TLS11] {

@@ -51,6 +51,10 @@ fn requests_that_a_client_refuses() {
     refused(compression, PeerFault::UnofferedCompression, Alert::ILLEGAL_PARAMETER);
     let version = ask(|request| request.version = ProtocolVersion::DTLS1_3);
     refused(version, Incompatible::NoCommonVersion, Alert::PROTOCOL_VERSION);
+    for version in [[0xFE, 0xFD], [0xFE, 0xFB]] {
+        let scene = ask(|request| request.extensions.replace(Ext::SUPPORTED_VERSIONS, &version));
+        refused(scene, PeerFault::UnofferedVersion, Alert::ILLEGAL_PARAMETER);
+    }
     let nothing = ask(|request| request.extensions.remove(Ext::KEY_SHARE));
     refused(nothing, PeerFault::RetryWithoutChange, Alert::ILLEGAL_PARAMETER);
     for group in [NamedGroup::X25519, NamedGroup::X448, NamedGroup(0x5A5A), NamedGroup::FFDHE2048] {
