@@ -105,6 +105,9 @@ pub enum PeerFault {
     Downgrade,
     /// A key share that is no valid element of its group.
     BadKeyShare,
+    /// A client's list of key shares has two of one group, or one of a group that it does not list as
+    /// supported (RFC 9846 §4.2.8).
+    BadKeyShareList,
     /// `renegotiation_info` is not what an initial handshake must carry (RFC 5746 §3.4, §3.6).
     RenegotiationInfoMismatch,
     /// The client does not offer the null compression method (RFC 5246 §7.4.1.2).
@@ -305,6 +308,7 @@ impl PeerFault {
             | Self::TwoRecordLimits
             | Self::Downgrade
             | Self::BadKeyShare
+            | Self::BadKeyShareList
             | Self::NullCompressionMissing
             | Self::UncompressedPointsMissing
             | Self::MisplacedExtension
@@ -444,6 +448,7 @@ impl fmt::Display for PeerFault {
             Self::TwoRecordLimits => "the server answered both extensions about the size of records",
             Self::Downgrade => "somebody downgraded the version of this handshake",
             Self::BadKeyShare => "the peer's key share is not valid",
+            Self::BadKeyShareList => "the client's list of key shares does not fit its groups",
             Self::RenegotiationInfoMismatch => "the peer's renegotiation_info does not fit an initial handshake",
             Self::NullCompressionMissing => "the client does not offer the null compression method",
             Self::UncompressedPointsMissing => "the peer does not list uncompressed points",

@@ -1,5 +1,6 @@
 //! The server's choices: pure functions of the client's hello and our configuration.
 
+use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -163,13 +164,26 @@ fn check13(hello: &ClientHello<'_>) -> Result<(), Error> {
 fn share13<'h>(hello: &ClientHello<'h>, common: &Common) -> Result<(NamedGroup, Option<&'h [u8]>), Error> {
     let shares = hello.extensions.find::<KeyShareClientHello<'h>>()?.map(|extension| extension.client_shares);
     let shares = shares.unwrap_or_default();
+    let offered = hello.extensions.find::<SupportedGroups<'_>>()?.map(|extension| extension.groups).unwrap_or_default();
+    check_shares(shares.iter().map(|share| share.group), &offered)?;
     let ours = || common.groups.iter().copied().filter(|group| !is_finite_field(*group));
     if let Some(share) = ours().find_map(|group| shares.iter().find(|share| share.group == group)) {
         return Ok((share.group, Some(share.key_exchange)));
     }
-    let offered = hello.extensions.find::<SupportedGroups<'_>>()?.map(|extension| extension.groups).unwrap_or_default();
     let group = ours().find(|group| offered.contains(group)).ok_or(Incompatible::NoCommonGroup)?;
     Ok((group, None))
+}
+
+/// RFC 9846 §4.2.8: one share of a group, and of listed groups alone. Sets, because a hostile hello has
+/// thousands of either.
+fn check_shares(shares: impl Iterator<Item = NamedGroup>, listed: &List<'_, NamedGroup>) -> Result<(), Error> {
+    let mut left: BTreeSet<NamedGroup> = listed.iter().collect();
+    for group in shares {
+        if !left.remove(&group) {
+            return Err(PeerFault::BadKeyShareList.into());
+        }
+    }
+    Ok(())
 }
 
 /// Whether a client that was asked for another hello changed nothing but what it may (RFC 9846 §4.1.2).

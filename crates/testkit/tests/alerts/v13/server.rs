@@ -124,6 +124,18 @@ fn shares_that_are_none() {
     refused(single, DecodeError::Truncated, Alert::DECODE_ERROR);
 }
 
+#[test] // RFC 9846 §4.2.8: a server may check it, and we do
+fn shares_that_no_client_may_offer() {
+    let twice = say_hello(|hello| {
+        let own = hello.extensions.get(Ext::KEY_SHARE).expect("in every hello of 1.3");
+        let content = written(|w| w.vec16(|w| w.bytes(&[&own[2..], &own[2..]].concat())));
+        hello.extensions.replace(Ext::KEY_SHARE, &content);
+    });
+    refused(twice, PeerFault::BadKeyShareList, Alert::ILLEGAL_PARAMETER);
+    let unlisted = say_hello(|hello| hello.extensions.replace(Ext::SUPPORTED_GROUPS, &list16([NamedGroup::SECP256R1])));
+    refused(unlisted, PeerFault::BadKeyShareList, Alert::ILLEGAL_PARAMETER);
+}
+
 #[test] // RFC 9846 §6.2
 fn hellos_that_cannot_be_read() {
     let twice = say_hello(|hello| hello.extensions.push(Ext::SUPPORTED_VERSIONS, &[2, 0xFE, 0xFC]));
