@@ -186,12 +186,19 @@ fn check_shares(shares: impl Iterator<Item = NamedGroup>, listed: &List<'_, Name
     Ok(())
 }
 
+/// Whether the shares in a second hello are what was asked for: one of `group`, and no other
+/// (RFC 9846 §4.1.2). A hello without the extension is another matter.
+pub(super) fn has_only_share(hello: &ClientHello<'_>, group: NamedGroup) -> Result<bool, Error> {
+    let Some(offer) = hello.extensions.find::<KeyShareClientHello<'_>>()? else { return Ok(true) };
+    Ok(offer.client_shares.iter().map(|share| share.group).eq([group]))
+}
+
 /// Whether a client that was asked for another hello changed nothing but what it may (RFC 9846 §4.1.2).
+/// It was not asked for a cookie.
 pub(super) fn is_same_hello(first: &ClientHello<'_>, second: &ClientHello<'_>) -> bool {
     fn kept<'h>(hello: &ClientHello<'h>) -> impl Iterator<Item = (ExtensionType, &'h [u8])> + use<'h> {
         let changing = [
             ExtensionType::KEY_SHARE,
-            ExtensionType::COOKIE,
             ExtensionType::EARLY_DATA,
             ExtensionType::PRE_SHARED_KEY,
             ExtensionType::PADDING,

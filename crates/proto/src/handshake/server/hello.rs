@@ -69,7 +69,8 @@ impl ExpectClientHello {
 
     fn hello13(self, hello: &ClientHello<'_>, message: &Message, out: &mut Vec<Action>) -> Result<State, Error> {
         if let Some(retried) = &self.retried {
-            if !select::is_same_hello(&ClientHello::from_bytes(&retried.first)?, hello) {
+            let same = select::is_same_hello(&ClientHello::from_bytes(&retried.first)?, hello);
+            if !same || !select::has_only_share(hello, retried.group)? {
                 return Err(PeerFault::ChangedAfterRetry.into());
             }
         }

@@ -162,3 +162,25 @@ fn second_hellos_that_change_more_than_they_may() {
     let compression = say_again(|hello| hello.compression = vec![0, 1]);
     refused(compression, PeerFault::ChangedAfterRetry, Alert::ILLEGAL_PARAMETER);
 }
+
+#[test] // RFC 9846 §4.2.8
+fn second_hellos_with_shares_that_were_not_asked_for() {
+    let x25519 = [&[0, 29, 0, 32][..], &[9; 32]].concat();
+    let both = say_again(|hello| {
+        let own = hello.extensions.get(Ext::KEY_SHARE).expect("in every hello of 1.3");
+        hello.extensions.replace(Ext::KEY_SHARE, &written(|w| w.vec16(|w| w.bytes(&[&own[2..], &x25519].concat()))));
+    });
+    refused(both, PeerFault::ChangedAfterRetry, Alert::ILLEGAL_PARAMETER);
+    let other = written(|w| w.vec16(|w| w.bytes(&x25519)));
+    let other = say_again(|hello| hello.extensions.replace(Ext::KEY_SHARE, &other));
+    refused(other, PeerFault::ChangedAfterRetry, Alert::ILLEGAL_PARAMETER);
+    let point = written(|w| w.vec16(|w| w.bytes(&[&[0, 23, 0, 65][..], &[4; 65]].concat())));
+    let point = say_again(|hello| hello.extensions.replace(Ext::KEY_SHARE, &point));
+    refused(point, PeerFault::BadKeyShare, Alert::ILLEGAL_PARAMETER);
+}
+
+#[test] // RFC 9846 §4.1.2: who did not ask for a cookie gets none
+fn a_cookie_that_nobody_asked_for() {
+    let scene = say_again(|hello| hello.extensions.push(Ext::COOKIE, &[0, 1, 7]));
+    refused(scene, PeerFault::ChangedAfterRetry, Alert::ILLEGAL_PARAMETER);
+}
