@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use gramseal_wire::extension::{CertificateAuthorities, SignatureAlgorithms};
+use gramseal_wire::extension::{CertificateAuthorities, Extensions, SignatureAlgorithms};
 use gramseal_wire::handshake::CertificateRequest13;
 use gramseal_wire::{Codec, ExtensionType, HandshakeType};
 
@@ -41,6 +41,7 @@ impl ExpectCertificate {
         if !request.context.is_empty() {
             return Err(PeerFault::CertificateContextMismatch.into());
         }
+        check_places(&request.extensions)?;
         let schemes = request.extensions.find::<SignatureAlgorithms<'_>>()?;
         let schemes = schemes.ok_or(PeerFault::MissingExtension(ExtensionType::SIGNATURE_ALGORITHMS))?.schemes;
         let authorities = request.extensions.find::<CertificateAuthorities<'_>>()?;
@@ -71,6 +72,31 @@ impl ExpectCertificate {
             None => Ok(State::Verdict(state)),
         }
     }
+}
+
+/// RFC 9846 §4.2: what we know and what has no place in a CertificateRequest; all else that we do not use is
+/// ignored.
+fn check_places(extensions: &Extensions<'_>) -> Result<(), Error> {
+    let elsewhere = [
+        ExtensionType::SUPPORTED_GROUPS,
+        ExtensionType::USE_SRTP,
+        ExtensionType::APPLICATION_LAYER_PROTOCOL_NEGOTIATION,
+        ExtensionType::CLIENT_CERTIFICATE_TYPE,
+        ExtensionType::SERVER_CERTIFICATE_TYPE,
+        ExtensionType::PADDING,
+        ExtensionType::RECORD_SIZE_LIMIT,
+        ExtensionType::PRE_SHARED_KEY,
+        ExtensionType::EARLY_DATA,
+        ExtensionType::SUPPORTED_VERSIONS,
+        ExtensionType::COOKIE,
+        ExtensionType::PSK_KEY_EXCHANGE_MODES,
+        ExtensionType::POST_HANDSHAKE_AUTH,
+        ExtensionType::KEY_SHARE,
+    ];
+    if extensions.iter().any(|(extension, _)| elsewhere.contains(&extension)) {
+        return Err(PeerFault::MisplacedExtension.into());
+    }
+    Ok(())
 }
 
 /// Waits for a verifier that takes its time.

@@ -125,6 +125,18 @@ fn requests_that_a_client_refuses() {
     let missing = PeerFault::MissingExtension(Ext::SIGNATURE_ALGORITHMS);
     refused(request(&[], &[]), missing, Alert::MISSING_EXTENSION);
     refused(request(&[], &[(Ext(0x5A5A), &[])]), missing, Alert::MISSING_EXTENSION);
+    for misplaced in [
+        Ext::KEY_SHARE,
+        Ext::SUPPORTED_VERSIONS,
+        Ext::SUPPORTED_GROUPS,
+        Ext::PRE_SHARED_KEY,
+        Ext::COOKIE,
+        Ext::EARLY_DATA,
+        ALPN,
+    ] {
+        let scene = request(&[], &[SCHEMES, (misplaced, &[])]);
+        refused(scene, PeerFault::MisplacedExtension, Alert::ILLEGAL_PARAMETER);
+    }
     refused(request(&[], &[SCHEMES, SCHEMES]), DecodeError::DuplicateExtension, Alert::DECODE_ERROR);
     let none = (Ext::SIGNATURE_ALGORITHMS, &[0, 0][..]);
     refused(request(&[], &[none]), DecodeError::EmptyVector, Alert::DECODE_ERROR);
