@@ -148,7 +148,7 @@ fn a_request_that_asks_for_nothing_new_or_for_what_was_not_offered_is_refused() 
         (Request { group: Some(NamedGroup::X25519), ..COOKIE }, Error::Peer(PeerFault::UnofferedGroup)),
         (Request { group: Some(NamedGroup::X448), ..COOKIE }, Error::Peer(PeerFault::UnofferedGroup)),
         (Request { suite: unknown, ..COOKIE }, Error::Peer(PeerFault::UnofferedCipherSuite)),
-        (Request { other: Some(ExtensionType::SERVER_NAME), ..COOKIE }, Error::Peer(PeerFault::UnofferedExtension)),
+        (Request { other: Some(ExtensionType::SERVER_NAME), ..COOKIE }, Error::Peer(PeerFault::MisplacedExtension)),
         (Request { version: ProtocolVersion(0xFEFB), ..COOKIE }, Error::Peer(PeerFault::UnofferedVersion)),
     ] {
         let mut scene = client();

@@ -85,11 +85,7 @@ impl Offer {
     pub(in crate::handshake) fn retry13(&mut self, request: &ServerHello<'_>) -> Result<&'static Suite13, Error> {
         let suite = self.check_choice13(request)?;
         let answers = &request.extensions;
-        // RFC 9846 §4.2: the cookie is the one extension that nobody has to ask for.
-        let allowed = [ExtensionType::SUPPORTED_VERSIONS, ExtensionType::KEY_SHARE, ExtensionType::COOKIE];
-        if answers.iter().any(|(answer, _)| !allowed.contains(&answer)) {
-            return Err(PeerFault::UnofferedExtension.into());
-        }
+        self.only(answers, &[ExtensionType::SUPPORTED_VERSIONS, ExtensionType::KEY_SHARE, ExtensionType::COOKIE])?;
         let group = answers.find::<KeyShareHelloRetryRequest>()?.map(|share| share.selected_group);
         let cookie = answers.find::<Cookie<'_>>()?;
         if group.is_none() && cookie.is_none() {
@@ -142,7 +138,9 @@ impl Offer {
     fn only(&self, answers: &Extensions<'_>, allowed: &[ExtensionType]) -> Result<(), Error> {
         let offered = self.extensions.as_extensions();
         for (answer, _) in answers.iter() {
-            if offered.get(answer).is_none() {
+            // The cookie is the one extension that nobody has to ask for, where it may come at all.
+            let unasked = answer == ExtensionType::COOKIE && allowed.contains(&answer);
+            if offered.get(answer).is_none() && !unasked {
                 return Err(PeerFault::UnofferedExtension.into());
             }
             if !allowed.contains(&answer) {

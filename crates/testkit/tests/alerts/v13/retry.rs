@@ -69,6 +69,10 @@ fn extensions_of_a_request_that_a_client_refuses() {
         let scene = ask(|request| request.extensions.push(unasked, &[]));
         refused(scene, PeerFault::UnofferedExtension, Alert::UNSUPPORTED_EXTENSION);
     }
+    for misplaced in [Ext::SERVER_NAME, Ext::SUPPORTED_GROUPS, Ext::APPLICATION_LAYER_PROTOCOL_NEGOTIATION] {
+        let scene = ask(|request| request.extensions.push(misplaced, &[]));
+        refused(scene, PeerFault::MisplacedExtension, Alert::ILLEGAL_PARAMETER);
+    }
     let share = ask(|request| request.extensions.replace(Ext::KEY_SHARE, &[0, 23, 0, 1, 9]));
     refused(share, DecodeError::TrailingBytes, Alert::DECODE_ERROR);
     let cookie = ask(|request| request.extensions.push(Ext::COOKIE, &[0, 0]));
