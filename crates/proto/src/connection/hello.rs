@@ -7,6 +7,7 @@
 use gramseal_wire::{Codec, Epoch, Fragment, HandshakeType, RecordNumber, SequenceNumber};
 
 use super::Connection;
+use super::post::HANDSHAKE;
 use crate::discard::Discard;
 use crate::handshake::State;
 use crate::message::Message;
@@ -16,7 +17,8 @@ impl Connection {
     /// Deals with hellos to which the order of messages does not apply; `true` if that was all.
     pub(super) fn out_of_order(&mut self, number: RecordNumber, fragment: &Fragment<'_>, now: Instant) -> bool {
         let Some(handshake) = &mut self.handshake else { return false };
-        if handshake.is_done() {
+        // RFC 9846 §4: under keys no hello has a place.
+        if handshake.is_done() || number.epoch >= HANDSHAKE {
             return false;
         }
         match fragment.msg_type {

@@ -216,9 +216,10 @@ impl Connection {
         let Some(handshake) = &mut self.handshake else {
             return self.old_fragment(number, fragment, now);
         };
-        // RFC 5246 §7.4.1.1: meaningless while a handshake goes on. It must not use up the number
-        // of the message that is due.
-        if fragment.msg_type == HandshakeType::HELLO_REQUEST && !handshake.is_done() {
+        // RFC 5246 §7.4.1.1: meaningless while a handshake of 1.2 goes on, or of what may be one. It must
+        // not use up the number of the message that is due.
+        let ignored = fragment.msg_type == HandshakeType::HELLO_REQUEST && number.epoch < HANDSHAKE;
+        if ignored && !handshake.is_done() {
             return self.discard(Discard::UnexpectedContent);
         }
         // Nothing is due any more, so nothing is kept: only a repetition of what came can matter.
