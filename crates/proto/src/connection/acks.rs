@@ -55,6 +55,17 @@ impl Connection {
         }
     }
 
+    /// A part of a record is dropped, so that the record must not count as received.
+    pub(super) fn discard_part(&mut self, number: RecordNumber, reason: Discard) {
+        self.discard(reason);
+        // What nothing protects may be forged, and have the number of a record that came.
+        if number.epoch > Epoch::UNPROTECTED {
+            if let Some(acks) = self.acks_mut() {
+                acks.refuse(number);
+            }
+        }
+    }
+
     /// An ACK that is due, as the first record of a datagram.
     pub(super) fn put_ack(&mut self, datagram: &mut Vec<u8>) {
         if !self.speaks_acks() {

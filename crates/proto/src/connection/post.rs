@@ -74,7 +74,7 @@ impl Connection {
         match post.inbound.insert(number.epoch, fragment) {
             Ok(Inserted::Stored) => {}
             Ok(Inserted::AlreadyHad | Inserted::Old { .. }) => self.discard(Discard::FragmentOld),
-            Err(reason) => return self.discard(reason),
+            Err(reason) => return self.discard_part(number, reason),
         }
         // RFC 9147 §7: each record once, also when what is in it came before.
         self.note_record(number, Hurry::Yes, now);

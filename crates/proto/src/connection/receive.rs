@@ -3,8 +3,8 @@
 use alloc::vec::Vec;
 
 use gramseal_wire::{
-    Alert, AlertDescription, AlertLevel, ChangeCipherSpec, Codec, ContentType, Epoch, Fragment, HandshakeType, Reader,
-    RecordNumber,
+    Alert, AlertDescription, AlertLevel, ChangeCipherSpec, Codec, ContentType, Epoch, Fragment, HandshakeType,
+    ProtocolVersion, Reader, RecordNumber,
 };
 
 use super::acks::Hurry;
@@ -203,7 +203,7 @@ impl Connection {
         while !reader.is_empty() && self.phase != Phase::Closed {
             match Fragment::read(&mut reader) {
                 Ok(fragment) => self.handle_fragment(number, fragment, now),
-                Err(_) => return self.discard(Discard::Malformed),
+                Err(_) => return self.discard_part(number, Discard::Malformed),
             }
         }
         self.handle_early(now);
@@ -255,7 +255,7 @@ impl Connection {
                 self.came_before(number, now);
                 return self.old_fragment(number, fragment, now);
             }
-            Err(reason) => return self.discard(reason),
+            Err(reason) => return self.discard_part(number, reason),
         }
         self.handle_messages(now);
     }

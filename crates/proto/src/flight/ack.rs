@@ -15,6 +15,8 @@ use crate::time::Instant;
 pub(crate) struct Acks {
     /// What came of the peer's present flight, in the order of arrival.
     numbers: Vec<RecordNumber>,
+    /// The latest record of which a part was dropped.
+    refused: Option<RecordNumber>,
     due: Due,
 }
 
@@ -34,12 +36,15 @@ impl Acks {
 
     /// Nothing to acknowledge; allocates nothing.
     pub(crate) const fn new() -> Self {
-        Self { numbers: Vec::new(), due: Due::Never }
+        Self { numbers: Vec::new(), refused: None, due: Due::Never }
     }
 
     /// A record came of which something was kept, or which came before. Unless something else happens
     /// it is acknowledged after `patience`.
     pub(crate) fn note(&mut self, number: RecordNumber, now: Instant, patience: Duration) {
+        if self.refused == Some(number) {
+            return;
+        }
         if !self.numbers.contains(&number) {
             if self.numbers.len() >= Self::MAX_NUMBERS {
                 self.numbers.remove(0);
@@ -48,6 +53,16 @@ impl Acks {
         }
         if self.due == Due::Never {
             self.due = Due::At(now + patience);
+        }
+    }
+
+    /// A part of this record was dropped: whoever believed that it came would never send that part again
+    /// (RFC 9147 §7). Other parts of it come before or after.
+    pub(crate) fn refuse(&mut self, number: RecordNumber) {
+        self.refused = Some(number);
+        self.numbers.retain(|noted| *noted != number);
+        if self.numbers.is_empty() {
+            self.due = Due::Never;
         }
     }
 
@@ -148,6 +163,22 @@ mod tests {
         acks.note(number(2, 4), at(0), PATIENCE);
         acks.hurry();
         assert_eq!(take(&mut acks, ROOM), Some([number(2, 4)].to_vec()));
+    }
+
+    #[test] // RFC 9147 §7
+    fn a_record_of_which_a_part_was_dropped_is_not_acknowledged() {
+        let mut acks = Acks::new();
+        acks.note(number(2, 0), at(0), PATIENCE);
+        acks.hurry();
+        acks.refuse(number(2, 0));
+        acks.note(number(2, 0), at(0), PATIENCE);
+        acks.hurry();
+        assert_eq!((take(&mut acks, ROOM), acks.deadline()), (None, None), "whichever part came first");
+        acks.note(number(2, 1), at(0), PATIENCE);
+        acks.note(number(2, 2), at(0), PATIENCE);
+        acks.refuse(number(2, 1));
+        acks.hurry();
+        assert_eq!(take(&mut acks, ROOM), Some([number(2, 2)].to_vec()));
     }
 
     #[test] // RFC 9147 §7.2
