@@ -178,7 +178,11 @@ impl Connection {
         let Ok(alert) = Alert::from_bytes(content) else { return self.discard(Discard::Malformed) };
         self.trace_received(Traced::Alert(alert.description), number);
         let closes = alert.description == AlertDescription::CLOSE_NOTIFY;
-        let ends = closes || alert.level == AlertLevel::FATAL;
+        let ends = match self.records.version() {
+            // RFC 9846 §6: the level says nothing; all but these two are errors, also those that nobody knows.
+            Some(ProtocolVersion::DTLS1_3) => alert.description != AlertDescription::USER_CANCELED,
+            _ => closes || alert.level == AlertLevel::FATAL,
+        };
         if number.epoch == Epoch::UNPROTECTED {
             self.discard(Discard::UnauthenticatedAlert);
             if let (true, Some(handshake)) = (ends, &mut self.handshake) {
