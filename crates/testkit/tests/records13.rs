@@ -108,6 +108,7 @@ fn forged_by_strangers() -> Vec<(Vec<u8>, Discard)> {
         (stranger.record_numbered(ALERT, 0, 9, &[2]), Discard::Malformed),
         (stranger.record_numbered(DATA, 0, 9, b"data"), Discard::UnexpectedContent),
         (stranger.record_numbered(ContentType(24), 0, 9, b"beats"), Discard::UnknownContentType),
+        (stranger.record_numbered(HANDSHAKE, 0, 9, &[]), Discard::Malformed),
         (stranger.record_numbered(HANDSHAKE, 0, 9, &[11, 0, 0]), Discard::Malformed),
     ]
 }
@@ -221,6 +222,51 @@ fn a_record_of_any_epoch_counts_once() {
             assert!(scene.sent().is_empty());
             assert_eq!(scene.connection().stats().retransmissions, retransmissions);
             assert_goes_on(scene, &honest[at + 1..]);
+        }
+    }
+}
+
+#[test] // RFC 9147 §4.5.1, §4.5.2
+fn what_is_wrong_with_authentic_records_is_counted_by_reason() {
+    for side in Side::BOTH {
+        for (mut scene, rest) in stages(side).into_iter().skip(1) {
+            let connected = rest.is_empty();
+            // The epoch that the peer is in: of the handshake, or of application data.
+            let epoch = if connected { 3 } else { 2 };
+            let mut number = 9;
+            let peer = &mut scene.peer;
+            let mut record = |content_type: ContentType, content: &[u8], padding: usize| {
+                number += 1;
+                peer.record_formed(content_type, epoch, number, content, Form { padding, ..Form::default() })
+            };
+            let far = message(HandshakeType::CERTIFICATE, 60, 0);
+            let mut long = message(HandshakeType::CERTIFICATE, 6, 65_537);
+            long[9..12].fill(0);
+            let mut cases = vec![
+                (record(ContentType(0), &[], 10), Discard::Malformed),
+                (record(ContentType(24), b"beats", 0), Discard::UnknownContentType),
+                (record(ContentType::TLS12_CID, b"beats", 0), Discard::UnknownContentType),
+                (record(ContentType::CHANGE_CIPHER_SPEC, &[1], 0), Discard::UnexpectedContent),
+                (record(ALERT, &[], 0), Discard::Malformed),
+                (record(ALERT, &[2], 0), Discard::Malformed),
+                (record(ALERT, &[2, 40, 2, 40], 5), Discard::Malformed),
+                (record(HANDSHAKE, &[], 0), Discard::Malformed),
+                (record(HANDSHAKE, &[20, 0, 0], 0), Discard::Malformed),
+                (record(HANDSHAKE, &far, 0), Discard::FragmentTooFarAhead),
+                (record(HANDSHAKE, &long, 0), Discard::MessageTooLong),
+                (record(ContentType::ACK, &[], 0), Discard::Malformed),
+                (record(ContentType::ACK, &[0, 15], 0), Discard::Malformed),
+                (record(ContentType::ACK, &[0, 16, 0], 0), Discard::Malformed),
+                (record(ContentType::ACK, &[0, 0, 0], 0), Discard::Malformed),
+                (record(DATA, &[7; (1 << 14) + 1], 0), Discard::Oversized),
+            ];
+            if !connected {
+                cases.push((record(DATA, b"data", 0), Discard::BeforeFinished));
+            }
+            for (datagram, reason) in cases {
+                assert_dropped(&mut scene, datagram, reason);
+            }
+            assert_goes_on(scene, &rest);
         }
     }
 }

@@ -203,6 +203,9 @@ impl Connection {
 
     fn handshake_record(&mut self, number: RecordNumber, content: &[u8], now: Instant) {
         let mut reader = Reader::new(content);
+        if reader.is_empty() {
+            return self.discard(Discard::Malformed);
+        }
         // RFC 6347 §4.2.3: a record may hold several messages.
         while !reader.is_empty() && self.phase != Phase::Closed {
             match Fragment::read(&mut reader) {
