@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use gramseal_proto::KeyLog;
 use gramseal_proto::config::{
     ClientAuth, ClientConfig, Identity, LegacySuites, PeerVerifier, Psk, ServerConfig, Transport,
 };
@@ -146,7 +147,7 @@ impl Kind {
         Transport { mtu: self.mtu, handshake_timeout, ..Transport::default() }
     }
 
-    fn client(&self, seed: u64, timeout: Duration, stores: &Stores) -> ClientConfig {
+    fn client(&self, seed: u64, timeout: Duration, stores: &Stores, key_log: Option<Arc<dyn KeyLog>>) -> ClientConfig {
         let mut builder = match self.psk {
             None => ClientConfig::builder(null::provider(seed), self.verifier(self.verifier_of_servers())),
             Some(suite) => ClientConfig::psk_builder(null::provider(seed), psk()).with_cipher_suites(&[suite]),
@@ -168,6 +169,9 @@ impl Kind {
                 builder.with_srtp(&SRTP).with_srtp_mki([1; 4]).with_max_fragment_length(512)
             }
         };
+        if let Some(key_log) = key_log {
+            builder = builder.with_key_log(key_log);
+        }
         stores.client(builder).build().expect("a client configuration")
     }
 
@@ -224,12 +228,24 @@ impl Kind {
     }
 
     /// Starts a handshake of this kind that may take `timeout`.
-    pub(crate) fn connect(&self, mut sim: Sim, seed: u64, timeout: Duration) -> (Sim, Pair) {
+    pub(crate) fn connect(&self, sim: Sim, seed: u64, timeout: Duration) -> (Sim, Pair) {
+        self.connect_logging(sim, seed, timeout, None)
+    }
+
+    /// The same, with a key log of the client.
+    pub(crate) fn connect_logging(
+        &self,
+        mut sim: Sim,
+        seed: u64,
+        timeout: Duration,
+        key_log: Option<Arc<dyn KeyLog>>,
+    ) -> (Sim, Pair) {
         if !self.cookies {
             sim = sim.without_cookies();
         }
         let stores = Stores::new(self.resumption);
-        let configs = (Arc::new(self.client(seed, timeout, &stores)), Arc::new(self.server(seed, timeout, &stores)));
+        let client = self.client(seed, timeout, &stores, key_log);
+        let configs = (Arc::new(client), Arc::new(self.server(seed, timeout, &stores)));
         if let Some(resumption) = self.resumption {
             resumption.prepare(&configs, &stores);
         }

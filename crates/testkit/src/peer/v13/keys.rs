@@ -72,6 +72,11 @@ impl Suite {
         Keys(labels.map(|label| self.direction(self.expand(secret, label, &digest, DIGEST_LEN))))
     }
 
+    /// The keys that go with the traffic secrets of both sides.
+    pub(super) fn keys_of(&self, secrets: [Vec<u8>; 2]) -> Keys {
+        Keys(secrets.map(|secret| self.direction(secret)))
+    }
+
     /// The keys of the epoch after that of `keys` (RFC 9846 §7.2).
     pub(super) fn next(&self, keys: &Keys) -> Keys {
         let next = |direction: &Direction| self.expand(&direction.secret, "traffic upd", &[], DIGEST_LEN);

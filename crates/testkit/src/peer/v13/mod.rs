@@ -3,6 +3,7 @@
 
 mod keys;
 mod messages;
+mod wiretap;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use crate::null::{self, NullKey};
 use crate::sim::Side;
 
 pub use self::keys::Form;
+pub use self::wiretap::Wiretap;
 
 const HANDSHAKE: u64 = 2;
 const APPLICATION: u64 = 3;

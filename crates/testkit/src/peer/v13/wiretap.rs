@@ -1,0 +1,71 @@
+//! Listening to a handshake of 1.3 with its key log.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use gramseal_proto::KeyLog;
+use gramseal_wire::{Epoch, PlaintextHeader, RecordHeader, RecordNumber, UnifiedHeader};
+
+use super::keys::{Keys, Suite};
+use super::{APPLICATION, HANDSHAKE, Seen};
+use crate::null;
+use crate::sim::Side;
+
+/// A key log that opens what the two sides send: in the null cryptography, with TLS_AES_128_GCM_SHA256, up to the first
+/// epoch of application data.
+#[derive(Debug, Default)]
+pub struct Wiretap(Mutex<BTreeMap<String, Vec<u8>>>);
+
+impl KeyLog for Wiretap {
+    fn log(&self, label: &str, _: &[u8; 32], secret: &[u8]) {
+        self.0.lock().expect("not poisoned").insert(label.to_owned(), secret.to_vec());
+    }
+}
+
+impl Wiretap {
+    /// The records in a datagram that `from` sent.
+    ///
+    /// # Panics
+    /// If a record does not open.
+    #[must_use]
+    pub fn open(&self, from: Side, datagram: &[u8]) -> Vec<Seen> {
+        let mut rest = datagram;
+        let mut seen = Vec::new();
+        while !rest.is_empty() {
+            let header = RecordHeader::read(rest, 0).expect("a record of ours");
+            let len = header.header_len() + header.body_len(rest.len()).expect("a whole record");
+            let (record, following) = rest.split_at(len);
+            seen.push(self.open_record(from, record, header));
+            rest = following;
+        }
+        seen
+    }
+
+    fn open_record(&self, from: Side, record: &[u8], header: RecordHeader) -> Seen {
+        match header {
+            RecordHeader::Plaintext(header) => Seen {
+                number: RecordNumber::new(header.epoch, header.sequence_number),
+                content_type: header.content_type,
+                content: record[PlaintextHeader::LEN..].to_vec(),
+            },
+            RecordHeader::Unified(header) => {
+                let handshake = header.epoch_bits == UnifiedHeader::epoch_bits_of(Epoch(HANDSHAKE));
+                let epoch = if handshake { HANDSHAKE } else { APPLICATION };
+                let opened = self.keys(epoch).open(from, Epoch(epoch), record);
+                let (number, content_type, content) = opened.expect("the keys of the log");
+                Seen { number, content_type, content }
+            }
+            RecordHeader::Cid12(_) => panic!("no connection id was agreed on"),
+        }
+    }
+
+    fn keys(&self, epoch: u64) -> Keys {
+        let labels = match epoch {
+            HANDSHAKE => ["CLIENT_HANDSHAKE_TRAFFIC_SECRET", "SERVER_HANDSHAKE_TRAFFIC_SECRET"],
+            _ => ["CLIENT_TRAFFIC_SECRET_0", "SERVER_TRAFFIC_SECRET_0"],
+        };
+        let secrets = self.0.lock().expect("not poisoned");
+        let secret = |label: &str| secrets.get(label).expect("in the log by now").clone();
+        Suite::new(&null::provider(0)).keys_of(labels.map(secret))
+    }
+}
