@@ -15,6 +15,8 @@ mod limits;
 mod offer;
 mod post;
 mod psk;
+#[cfg(test)]
+mod recorded13;
 mod resume;
 mod schedule12;
 mod schedule13;
