@@ -4,6 +4,7 @@ mod authentication;
 mod client;
 mod encrypted;
 mod order;
+mod post;
 mod retry;
 mod server;
 

@@ -1,0 +1,185 @@
+//! What may not come after the handshake, and KeyUpdates that go wrong.
+
+use std::time::Duration;
+
+use gramseal_proto::config::ClientAuth;
+use gramseal_proto::wire::handshake::KeyUpdateRequest;
+use gramseal_proto::wire::{Alert, AlertDescription, AlertLevel, ContentType, DecodeError, HandshakeType as T};
+use gramseal_proto::{CloseReason, Error, PeerFault};
+use gramseal_testkit::peer::{Outcome, Peer13, Scene13};
+use gramseal_testkit::sim::Side;
+
+use super::{client, server};
+
+const HANDSHAKE: ContentType = ContentType::HANDSHAKE;
+const DATA: ContentType = ContentType::APPLICATION_DATA;
+
+/// A connection that has nothing more to do.
+fn connected(under_test: Side) -> Scene13 {
+    let mut scene = match under_test {
+        Side::Client => Scene13::client13(client(), 1),
+        Side::Server => Scene13::server13(server(ClientAuth::None), 1),
+    };
+    scene.connect13();
+    scene.advance(Duration::from_secs(1));
+    scene.peer.take_seen();
+    scene.take_sent();
+    scene
+}
+
+/// The connection ended with `error`; the last thing that it said was a fatal `alert` in the epoch of its data.
+#[track_caller]
+fn refused(mut scene: Scene13, error: impl Into<Error>, alert: AlertDescription) {
+    let error = error.into();
+    assert_eq!(error.alert(), Some(alert));
+    assert_eq!(scene.outcome(), Outcome::Closed(CloseReason::Failed(error)));
+    let seen = scene.peer.take_seen();
+    let (last, before) = seen.split_last().expect("an alert");
+    assert_eq!((last.number.epoch.0, last.alert()), (3, Some(Alert { level: AlertLevel::FATAL, description: alert })));
+    assert!(before.iter().all(|seen| seen.content_type == ContentType::ACK), "{before:?}");
+    scene.take_sent();
+    let data = scene.peer.record(DATA, b"data");
+    scene.deliver([data]);
+    scene.advance(Duration::from_secs(600));
+    assert!(scene.sent().is_empty() && scene.received().is_empty());
+}
+
+fn says(side: Side, msg_type: T, body: &[u8]) -> Scene13 {
+    let mut scene = connected(side);
+    scene.say_of(msg_type, body);
+    scene
+}
+
+#[test] // RFC 9846 §4.6, §4.6.2
+fn messages_that_are_not_for_after_the_handshake() {
+    for side in Side::BOTH {
+        for msg_type in [
+            T::HELLO_REQUEST,
+            T::CLIENT_HELLO,
+            T::SERVER_HELLO,
+            T::HELLO_VERIFY_REQUEST,
+            T::END_OF_EARLY_DATA,
+            T::ENCRYPTED_EXTENSIONS,
+            T::CERTIFICATE,
+            T::CERTIFICATE_VERIFY,
+            T::FINISHED,
+            // Our client does not offer to be asked later, and nobody asks a server.
+            T::CERTIFICATE_REQUEST,
+            T(99),
+        ] {
+            let body = connected(side).peer.body_of(msg_type);
+            let scene = says(side, msg_type, &body);
+            refused(scene, PeerFault::UnexpectedMessage(msg_type), AlertDescription::UNEXPECTED_MESSAGE);
+        }
+    }
+    let ticket = connected(Side::Server).peer.body_of(T::NEW_SESSION_TICKET);
+    let scene = says(Side::Server, T::NEW_SESSION_TICKET, &ticket);
+    refused(scene, PeerFault::UnexpectedMessage(T::NEW_SESSION_TICKET), AlertDescription::UNEXPECTED_MESSAGE);
+}
+
+#[test] // RFC 9846 §4.6.1
+fn tickets_that_cannot_be_read() {
+    let good = connected(Side::Client).peer.body_of(T::NEW_SESSION_TICKET);
+    assert_eq!(says(Side::Client, T::NEW_SESSION_TICKET, &good).outcome(), Outcome::Connected);
+    let trailing = [&good[..], &[0]].concat();
+    let without_ticket = [&good[..8], &[0, 0, 0, 0, 0]].concat();
+    for (body, error) in [
+        (&trailing[..], DecodeError::TrailingBytes),
+        (&good[..good.len() - 1], DecodeError::Truncated),
+        (&[], DecodeError::Truncated),
+        (&without_ticket, DecodeError::EmptyVector),
+    ] {
+        refused(says(Side::Client, T::NEW_SESSION_TICKET, body), error, AlertDescription::DECODE_ERROR);
+    }
+}
+
+#[test] // RFC 9846 §4.7.3
+fn key_updates_that_cannot_be_read() {
+    for side in Side::BOTH {
+        let update = |body: &[u8]| says(side, T::KEY_UPDATE, body);
+        refused(update(&[]), DecodeError::Truncated, AlertDescription::DECODE_ERROR);
+        refused(update(&[0, 0]), DecodeError::TrailingBytes, AlertDescription::DECODE_ERROR);
+        for request in [2, 255] {
+            refused(update(&[request]), PeerFault::BadKeyUpdateRequest, AlertDescription::ILLEGAL_PARAMETER);
+        }
+    }
+}
+
+#[test] // RFC 9147 §8
+fn a_second_key_update_under_the_keys_that_the_first_gave_up() {
+    for side in Side::BOTH {
+        let mut scene = says(side, T::KEY_UPDATE, &[0]);
+        assert_eq!(scene.outcome(), Outcome::Connected);
+        scene.say_of(T::KEY_UPDATE, &[0]);
+        refused(scene, PeerFault::WrongEpoch(T::KEY_UPDATE), AlertDescription::UNEXPECTED_MESSAGE);
+    }
+}
+
+#[test] // RFC 9147 §8
+fn a_key_update_in_pieces_of_two_epochs_never_becomes_whole() {
+    for side in Side::BOTH {
+        let mut scene = connected(side);
+        // A message of two bytes that no state would take, half of it under each keys.
+        let update = scene.peer.datagram(T::KEY_UPDATE);
+        let message = scene.peer.message_of(T(99), &[1, 2]);
+        let pieces = Peer13::fragment(&message, 1);
+        let first = scene.peer.record_in(3, HANDSHAKE, &pieces[0]);
+        let second = scene.peer.record_in(4, HANDSHAKE, &pieces[1]);
+        scene.deliver([update, first, second]);
+        assert_eq!(scene.outcome(), Outcome::Connected);
+        let data = scene.peer.record_in(4, DATA, b"data");
+        scene.deliver([data]);
+        assert_eq!(scene.received(), [b"data"]);
+    }
+}
+
+#[test] // RFC 9147 §8
+fn a_storm_of_key_updates_is_followed_and_nothing_piles_up() {
+    for side in Side::BOTH {
+        let mut scene = connected(side);
+        for round in 0..600 {
+            // Each asks for ours, which the peer never acknowledges.
+            scene.peer.set_epoch(3 + round);
+            scene.say_of(T::KEY_UPDATE, &[1]);
+            assert_eq!(scene.outcome(), Outcome::Connected, "{side:?}, {round}");
+        }
+        let data = scene.peer.record_in(603, DATA, b"data");
+        scene.deliver([data]);
+        assert_eq!(scene.received(), [b"data"]);
+        let (acks, others): (Vec<_>, Vec<_>) =
+            scene.peer.take_seen().into_iter().partition(|seen| seen.content_type == ContentType::ACK);
+        assert_eq!((acks.len(), others.len()), (600, 1), "each is acknowledged, and one update of ours is on its way");
+        let stats = scene.connection().stats();
+        assert_eq!((stats.key_updates_received, stats.key_updates_sent), (600, 0));
+        // Epochs that are over are not read.
+        let before = scene.connection().stats().discards.total();
+        let old = scene.peer.record_numbered(DATA, 500, 9, b"data");
+        scene.deliver([old]);
+        assert_eq!((scene.connection().stats().discards.total(), scene.received().len()), (before + 1, 1));
+    }
+}
+
+#[test] // RFC 9147 §8, §7.2
+fn new_keys_are_not_used_for_an_ack_that_says_nothing_of_them() {
+    for side in Side::BOTH {
+        let mut scene = connected(side);
+        scene.connection().update_keys(KeyUpdateRequest::NotRequested).expect("nothing is on its way");
+        scene.deliver([]);
+        let data = scene.peer.record(DATA, b"wakes it up");
+        scene.deliver([data]);
+        let seen = scene.peer.take_seen();
+        let update = seen.iter().find(|seen| seen.content_type == HANDSHAKE).expect("a KeyUpdate").number;
+        let own = (update.epoch.0, update.sequence_number.0);
+        for numbers in [vec![], vec![(3, own.1 + 1)], vec![(4, 0)], vec![(2, own.1)], vec![(7, own.1)]] {
+            let ack = scene.peer.ack(numbers);
+            scene.deliver([ack]);
+            assert_eq!(scene.connection().stats().key_updates_sent, 0, "{side:?}");
+        }
+        let plain = scene.peer.record_in(0, ContentType::ACK, &gramseal_testkit::peer::ack([own]));
+        scene.deliver([plain]);
+        assert_eq!(scene.connection().stats().key_updates_sent, 0, "{side:?}");
+        let ack = scene.peer.ack([own]);
+        scene.deliver([ack]);
+        assert_eq!(scene.connection().stats().key_updates_sent, 1, "{side:?}");
+    }
+}
