@@ -24,6 +24,8 @@ pub struct ClientConfig {
     pub(crate) sessions: Option<ClientSessions>,
     pub(crate) srtp_mki: Vec<u8>,
     pub(crate) max_fragment_length: Option<MaxFragmentLength>,
+    /// Whether hellos name the authorities that the verifier trusts.
+    pub(crate) names_authorities: bool,
 }
 
 impl ClientConfig {
@@ -47,6 +49,7 @@ impl ClientConfig {
             session_store: None,
             srtp_mki: Vec::new(),
             max_fragment_length: None,
+            names_authorities: false,
         }
     }
 }
@@ -63,6 +66,7 @@ pub struct ClientConfigBuilder {
     session_store: Option<Arc<dyn ClientSessionStore>>,
     srtp_mki: Vec<u8>,
     max_fragment_length: Option<u16>,
+    names_authorities: bool,
 }
 
 impl ClientConfigBuilder {
@@ -106,18 +110,36 @@ impl ClientConfigBuilder {
         self
     }
 
+    /// Names the authorities that the verifier trusts to servers of 1.3, so that one with several
+    /// certificates can show a fitting one (RFC 9846 §4.2.4). Default: not, because the names of all that a
+    /// system trusts are many kilobytes in every hello.
+    pub fn with_authorities_named(mut self) -> Self {
+        self.names_authorities = true;
+        self
+    }
+
     /// Checks the whole.
     ///
     /// # Errors
     /// What cannot work, see [`ConfigError`].
     pub fn build(self) -> Result<ClientConfig, ConfigError> {
-        let Self { common, allowed, verifier, identities, psks, srtp_mki, session_store, max_fragment_length } = self;
+        let Self { common, allowed, verifier, identities, psks, srtp_mki, session_store, .. } = self;
+        let (max_fragment_length, names_authorities) = (self.max_fragment_length, self.names_authorities);
         let common = common.finish(allowed, Means { certificates: verifier.is_some(), psk: !psks.is_empty() })?;
         srtp::check_mki(&srtp_mki, &common.srtp)?;
         let max_fragment_length = max_fragment_length.map(limits::max_fragment_length).transpose()?;
         let sessions = session_store
             .map(|store| ClientSessions::new(store, &common, verifier.as_deref(), &identities, max_fragment_length));
         let sessions = sessions.transpose()?;
-        Ok(ClientConfig { common, verifier, identities, psks, srtp_mki, sessions, max_fragment_length })
+        Ok(ClientConfig {
+            common,
+            verifier,
+            identities,
+            psks,
+            sessions,
+            srtp_mki,
+            max_fragment_length,
+            names_authorities,
+        })
     }
 }

@@ -121,8 +121,8 @@ pub trait PeerVerifier: Send + Sync + fmt::Debug {
         false
     }
 
-    /// Names of acceptable authorities, DER-encoded, that a server sends in its
-    /// CertificateRequest; may be empty (RFC 5246 §7.4.4).
+    /// Names of acceptable authorities, DER-encoded, that a server sends in its CertificateRequest, and a
+    /// client in its hello if it is told to; may be empty (RFC 5246 §7.4.4, RFC 9846 §4.2.4).
     fn authorities(&self) -> &[Vec<u8>] {
         &[]
     }

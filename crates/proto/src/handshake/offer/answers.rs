@@ -57,7 +57,8 @@ impl Offer {
             return Err(PeerFault::UnofferedExtension.into());
         }
         // RFC 5246 §7.4.1.4.1: these inform the server and have no answer, or none in 1.2.
-        let unanswered = [ExtensionType::SIGNATURE_ALGORITHMS, ExtensionType::KEY_SHARE];
+        let unanswered =
+            [ExtensionType::SIGNATURE_ALGORITHMS, ExtensionType::KEY_SHARE, ExtensionType::CERTIFICATE_AUTHORITIES];
         if unanswered.into_iter().any(|extension| hello.extensions.contains(extension)) {
             return Err(PeerFault::UnofferedExtension.into());
         }

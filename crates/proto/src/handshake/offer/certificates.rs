@@ -4,10 +4,10 @@
 use alloc::vec::Vec;
 
 use gramseal_wire::extension::{
-    ClientCertificateTypeChoice, ClientCertificateTypeOffer, Extensions, ExtensionsBuf, ServerCertificateTypeChoice,
-    ServerCertificateTypeOffer, StatusRequest, StatusRequestAck,
+    CertificateAuthorities, ClientCertificateTypeChoice, ClientCertificateTypeOffer, Extensions, ExtensionsBuf,
+    ServerCertificateTypeChoice, ServerCertificateTypeOffer, StatusRequest, StatusRequestAck,
 };
-use gramseal_wire::{CertificateType, OwnedList};
+use gramseal_wire::{CertificateType, OwnedList, OwnedOpaqueList};
 
 use crate::config::ClientConfig;
 use crate::error::{Error, PeerFault};
@@ -38,6 +38,17 @@ pub(super) fn push(buf: &mut ExtensionsBuf, config: &ClientConfig) {
     if config.verifier.as_ref().is_some_and(|verifier| verifier.wants_ocsp_response()) {
         buf.push(&StatusRequest::ocsp());
     }
+}
+
+/// Adds the names of those that the verifier trusts, if servers shall know them (RFC 9846 §4.2.4).
+pub(super) fn push_authorities(buf: &mut ExtensionsBuf, config: &ClientConfig) -> Result<(), Error> {
+    let verifier = config.verifier.as_ref().filter(|_| config.names_authorities);
+    let names = OwnedOpaqueList::new(verifier.map(|verifier| verifier.authorities()).unwrap_or_default())?;
+    // A list of none is left out.
+    if !names.as_list().is_empty() {
+        buf.push(&CertificateAuthorities { authorities: names.as_list() });
+    }
+    Ok(())
 }
 
 /// Checks the answers.

@@ -120,6 +120,9 @@ fn extensions(config: &ClientConfig, name: &ServerName<'_>) -> Result<Extensions
         buf.push(&SignatureAlgorithms { schemes: schemes.as_list() });
     }
     certificates::push(&mut buf, config);
+    if common.allows(ProtocolVersion::DTLS1_3) {
+        certificates::push_authorities(&mut buf, config)?;
+    }
     if !common.alpn.is_empty() {
         push_alpn(&mut buf, common.alpn.iter().map(Vec::as_slice))?;
     }

@@ -1,6 +1,7 @@
 //! The same of DTLS 1.3, where most of it happens under keys.
 
 mod authentication;
+mod choice;
 mod client;
 mod encrypted;
 mod order;
