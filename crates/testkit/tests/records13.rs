@@ -275,6 +275,40 @@ fn message(msg_type: HandshakeType, message_seq: u16, length: u32) -> Vec<u8> {
     HandshakeHeader::whole(msg_type, length, MessageSeq(message_seq)).to_bytes().to_vec()
 }
 
+#[test] // RFC 9147 §5.5
+fn fragments_that_contradict_each_other_are_dropped() {
+    for side in Side::BOTH {
+        let (mut scene, rest) = stages(side).swap_remove(1);
+        let whole = scene.peer.message(rest[0]);
+        let (header, body) = whole.split_at(HandshakeHeader::LEN);
+        let pieces = Peer13::fragment(&whole, 1);
+        let first = scene.peer.record_in(2, HANDSHAKE, &pieces[0]);
+        scene.deliver([first]);
+        let outcome = scene.outcome();
+        let number = u16::from_be_bytes([header[4], header[5]]);
+        // Another type, and another length, of the same message.
+        let other_type = scene.peer.record_in(2, HANDSHAKE, &Peer13::whole(HandshakeType(99), number, body));
+        assert_dropped(&mut scene, other_type, Discard::FragmentMismatch);
+        let longer = [body, &[0]].concat();
+        let longer = scene.peer.record_in(2, HANDSHAKE, &Peer13::whole(rest[0], number, &longer));
+        assert_dropped(&mut scene, longer, Discard::FragmentMismatch);
+        // A fragment that reaches beyond its message cannot be read.
+        let mut beyond = pieces[0].clone();
+        beyond[8] = beyond[3];
+        let beyond = scene.peer.record_in(2, HANDSHAKE, &beyond);
+        assert_dropped(&mut scene, beyond, Discard::Malformed);
+        assert_eq!(scene.outcome(), outcome);
+        // Of bytes that come twice the first ones count.
+        let mut changed = pieces[0].clone();
+        *changed.last_mut().expect("a byte") ^= 1;
+        let changed = scene.peer.record_in(2, HANDSHAKE, &changed);
+        assert_dropped(&mut scene, changed, Discard::FragmentOld);
+        let again = scene.peer.record_in(2, HANDSHAKE, &whole);
+        scene.deliver([again]);
+        assert_goes_on(scene, &rest[1..]);
+    }
+}
+
 #[test] // RFC 9147 §4.5.1
 fn numbers_left_of_the_window_are_dropped_and_forged_ones_do_not_move_it() {
     for side in Side::BOTH {

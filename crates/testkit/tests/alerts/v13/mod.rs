@@ -4,6 +4,7 @@ mod authentication;
 mod choice;
 mod client;
 mod encrypted;
+mod extensions;
 mod order;
 mod post;
 mod retry;
