@@ -14,21 +14,6 @@ fn scenes() -> [Scene; 2] {
     [Scene::client(null::client(), 1), Scene::server(null::server(), 1)]
 }
 
-/// Delivers `datagram`, which is dropped for `reason` and for nothing else, in silence.
-#[track_caller]
-fn assert_dropped(scene: &mut Scene, datagram: Vec<u8>, reason: Discard) {
-    let outcome = scene.outcome();
-    let (before, payloads) = (scene.connection().stats().discards.clone(), scene.received().len());
-    scene.take_sent();
-    scene.deliver([datagram]);
-    let mut expected = before;
-    expected.count(reason);
-    let after = &scene.connection().stats().discards;
-    let new: Vec<_> = after.iter().filter(|(reason, count)| *count != expected.get(*reason)).collect();
-    assert_eq!(new, [], "counted instead of {reason:?}");
-    assert_eq!((scene.outcome(), scene.received().len(), scene.sent()), (outcome, payloads, &[][..]));
-}
-
 fn with_version(mut record: Vec<u8>, version: u16) -> Vec<u8> {
     record[1..3].copy_from_slice(&version.to_be_bytes());
     record
@@ -66,7 +51,7 @@ fn what_is_dropped_during_a_handshake_is_counted_by_reason() {
         let first = scene.first_flight(false);
         let mut attacker = Peer::new(Side::Client, 99);
         for (datagram, reason) in malformed() {
-            assert_dropped(&mut scene, datagram, reason);
+            scene.assert_dropped(datagram, reason);
         }
         let mut too_long = attacker.record(HANDSHAKE, &message(11, 0, 65_537));
         // A fragment without bytes, so that it can be read.
@@ -81,14 +66,14 @@ fn what_is_dropped_during_a_handshake_is_counted_by_reason() {
             (too_long, Discard::MessageTooLong),
             (attacker.record(HANDSHAKE, &message(0, 0, 0)), Discard::UnexpectedContent),
         ] {
-            assert_dropped(&mut scene, record, reason);
+            scene.assert_dropped(record, reason);
         }
         scene.play(&first);
         let mut last = scene.last_flight(false);
         let finished = last.pop().expect("Finished");
         scene.play(&last);
         let data = scene.peer.play(&[Step::ApplicationData]).remove(0);
-        assert_dropped(&mut scene, data, Discard::BeforeFinished);
+        scene.assert_dropped(data, Discard::BeforeFinished);
         scene.play(&[finished]);
         assert_eq!(scene.outcome(), Outcome::Connected);
     }
@@ -99,12 +84,12 @@ fn what_is_dropped_by_a_connection_is_counted_by_reason() {
     for mut scene in scenes() {
         scene.connect();
         for (datagram, reason) in malformed() {
-            assert_dropped(&mut scene, datagram, reason);
+            scene.assert_dropped(datagram, reason);
         }
         let mut attacker = Peer::new(Side::Client, 99);
-        assert_dropped(&mut scene, attacker.record(HANDSHAKE, &message(0, 0, 0)), Discard::UnknownEpoch);
-        assert_dropped(&mut scene, attacker.record(ContentType::ALERT, &[2, 40]), Discard::UnknownEpoch);
-        assert_dropped(&mut scene, attacker.record_numbered(DATA, 1, 1 << 40, b"forged"), Discard::BadTag);
+        scene.assert_dropped(attacker.record(HANDSHAKE, &message(0, 0, 0)), Discard::UnknownEpoch);
+        scene.assert_dropped(attacker.record(ContentType::ALERT, &[2, 40]), Discard::UnknownEpoch);
+        scene.assert_dropped(attacker.record_numbered(DATA, 1, 1 << 40, b"forged"), Discard::BadTag);
 
         let peer = &mut scene.peer;
         let old_version = with_version(peer.record_numbered(DATA, 1, 50, b"data"), 0xFEFF);
@@ -114,13 +99,13 @@ fn what_is_dropped_by_a_connection_is_counted_by_reason() {
         let two_alerts = peer.record_numbered(ContentType::ALERT, 1, 54, &[2, 40, 2, 40]);
         let old_message = peer.record_numbered(HANDSHAKE, 1, 55, &message(16, 0, 0));
         let half = peer.record_numbered(HANDSHAKE, 1, 56, &[20, 0, 0]);
-        assert_dropped(&mut scene, old_version, Discard::UnknownVersion);
-        assert_dropped(&mut scene, heartbeat, Discard::UnknownContentType);
-        assert_dropped(&mut scene, change, Discard::UnexpectedContent);
-        assert_dropped(&mut scene, short_alert, Discard::Malformed);
-        assert_dropped(&mut scene, two_alerts, Discard::Malformed);
-        assert_dropped(&mut scene, old_message, Discard::FragmentOld);
-        assert_dropped(&mut scene, half, Discard::Malformed);
+        scene.assert_dropped(old_version, Discard::UnknownVersion);
+        scene.assert_dropped(heartbeat, Discard::UnknownContentType);
+        scene.assert_dropped(change, Discard::UnexpectedContent);
+        scene.assert_dropped(short_alert, Discard::Malformed);
+        scene.assert_dropped(two_alerts, Discard::Malformed);
+        scene.assert_dropped(old_message, Discard::FragmentOld);
+        scene.assert_dropped(half, Discard::Malformed);
 
         let record = scene.peer.record_numbered(DATA, 1, 200, b"data");
         scene.deliver([record.clone()]);
@@ -128,13 +113,13 @@ fn what_is_dropped_by_a_connection_is_counted_by_reason() {
         // The window is asked before the key (RFC 6347 §4.1.2.6).
         let mut forged = record.clone();
         *forged.last_mut().expect("a tag") ^= 1;
-        assert_dropped(&mut scene, forged, Discard::Replayed);
-        assert_dropped(&mut scene, record, Discard::Replayed);
+        scene.assert_dropped(forged, Discard::Replayed);
+        scene.assert_dropped(record, Discard::Replayed);
         let late = scene.peer.record_numbered(DATA, 1, 200 - 64, b"data");
-        assert_dropped(&mut scene, late, Discard::TooOld);
+        scene.assert_dropped(late, Discard::TooOld);
         let mut changed = scene.peer.record_numbered(DATA, 1, 201, b"data");
         *changed.last_mut().expect("a tag") ^= 1;
-        assert_dropped(&mut scene, changed, Discard::BadTag);
+        scene.assert_dropped(changed, Discard::BadTag);
         // The number that was forged is still free.
         let genuine = scene.peer.record_numbered(DATA, 1, 201, b"data");
         scene.deliver([genuine]);
@@ -152,7 +137,7 @@ fn early_records_beyond_the_bound_are_counted_and_do_no_harm() {
         }
         assert_eq!(scene.connection().stats().discards.total(), 0);
         let early = attacker.record_numbered(DATA, 1, 16, b"early");
-        assert_dropped(&mut scene, early, Discard::EarlyStoreFull);
+        scene.assert_dropped(early, Discard::EarlyStoreFull);
         scene.connect();
         // They are tried as soon as there are keys: none is authentic.
         assert_eq!(scene.connection().stats().discards.get(Discard::BadTag), 16);

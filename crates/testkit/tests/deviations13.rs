@@ -9,7 +9,7 @@ use gramseal_proto::CloseReason;
 use gramseal_proto::config::{ClientAuth, ClientConfig, ServerConfig};
 use gramseal_proto::wire::{ContentType, HandshakeType as T, ProtocolVersion};
 use gramseal_testkit::null::{self, NullVerifier, ToyKind};
-use gramseal_testkit::peer::{Outcome, Peer13, Scene13};
+use gramseal_testkit::peer::{Outcome, Peer13, Scene13, TYPES13};
 use gramseal_testkit::sim::Side;
 
 /// Who is under test, and whether the client shows a certificate.
@@ -24,23 +24,6 @@ const SETTINGS: [Setting; 4] = [
     Setting { under_test: Side::Client, client_auth: true },
     Setting { under_test: Side::Server, client_auth: false },
     Setting { under_test: Side::Server, client_auth: true },
-];
-
-const TYPES: [T; 14] = [
-    T::HELLO_REQUEST,
-    T::CLIENT_HELLO,
-    T::SERVER_HELLO,
-    T::HELLO_VERIFY_REQUEST,
-    T::NEW_SESSION_TICKET,
-    T::END_OF_EARLY_DATA,
-    T::ENCRYPTED_EXTENSIONS,
-    T::CERTIFICATE,
-    T::SERVER_KEY_EXCHANGE,
-    T::CERTIFICATE_REQUEST,
-    T::CERTIFICATE_VERIFY,
-    T::FINISHED,
-    T::KEY_UPDATE,
-    T(99),
 ];
 
 impl Setting {
@@ -170,7 +153,7 @@ fn an_added_message_never_completes() {
     for setting in SETTINGS {
         let honest = setting.honest();
         for at in 0..honest.len() {
-            for added in TYPES {
+            for added in TYPES13 {
                 let mut types = honest.clone();
                 types.insert(at, added);
                 setting.play(&types, "added");

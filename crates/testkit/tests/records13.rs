@@ -38,21 +38,6 @@ fn stages(under_test: Side) -> Vec<(Scene13, Vec<HandshakeType>)> {
     (0..=honest.len()).map(after).collect()
 }
 
-/// Delivers `datagram`, which is dropped for `reason` and for nothing else, in silence.
-#[track_caller]
-fn assert_dropped(scene: &mut Scene13, datagram: Vec<u8>, reason: Discard) {
-    let outcome = scene.outcome();
-    let (before, payloads) = (scene.connection().stats().discards.clone(), scene.received().len());
-    scene.take_sent();
-    scene.deliver([datagram]);
-    let mut expected = before;
-    expected.count(reason);
-    let after = &scene.connection().stats().discards;
-    let new: Vec<_> = after.iter().filter(|(reason, count)| *count != expected.get(*reason)).collect();
-    assert_eq!(new, [], "counted instead of {reason:?}");
-    assert_eq!((scene.outcome(), scene.received().len(), scene.sent()), (outcome, payloads, &[][..]));
-}
-
 /// The connection under test goes on as if nothing had been.
 #[track_caller]
 fn assert_goes_on(mut scene: Scene13, rest: &[HandshakeType]) {
@@ -131,7 +116,7 @@ fn what_strangers_send_is_counted_by_reason_and_ends_nothing() {
                     }
                     reason => reason,
                 };
-                assert_dropped(&mut scene, datagram, reason);
+                scene.assert_dropped(datagram, reason);
             }
             assert_goes_on(scene, &rest);
         }
@@ -147,14 +132,14 @@ fn forged_records_of_each_epoch_are_not_authentic() {
             if keyed {
                 for first in [0x2E, 0x26, 0x2A, 0x22] {
                     // A client whose flight was not acknowledged still reads the epoch of the handshake.
-                    assert_dropped(&mut scene, unified(first, 40), Discard::BadTag);
-                    assert_dropped(&mut scene, unified(first, 12), Discard::Malformed);
+                    scene.assert_dropped(unified(first, 40), Discard::BadTag);
+                    scene.assert_dropped(unified(first, 12), Discard::Malformed);
                 }
             }
             if rest.is_empty() {
                 for first in [0x2F, 0x27, 0x2B, 0x23] {
-                    assert_dropped(&mut scene, unified(first, 40), Discard::BadTag);
-                    assert_dropped(&mut scene, unified(first, 12), Discard::Malformed);
+                    scene.assert_dropped(unified(first, 40), Discard::BadTag);
+                    scene.assert_dropped(unified(first, 12), Discard::Malformed);
                 }
             }
             assert_goes_on(scene, &rest);
@@ -215,7 +200,7 @@ fn a_record_of_any_epoch_counts_once() {
             scene.deliver([record.clone()]);
             let retransmissions = scene.connection().stats().retransmissions;
             for _ in 0..3 {
-                assert_dropped(&mut scene, record.clone(), Discard::Replayed);
+                scene.assert_dropped(record.clone(), Discard::Replayed);
             }
             // Nor does it make us say again that it came.
             scene.advance(std::time::Duration::from_millis(1));
@@ -264,7 +249,7 @@ fn what_is_wrong_with_authentic_records_is_counted_by_reason() {
                 cases.push((record(DATA, b"data", 0), Discard::BeforeFinished));
             }
             for (datagram, reason) in cases {
-                assert_dropped(&mut scene, datagram, reason);
+                scene.assert_dropped(datagram, reason);
             }
             assert_goes_on(scene, &rest);
         }
@@ -288,21 +273,21 @@ fn fragments_that_contradict_each_other_are_dropped() {
         let number = u16::from_be_bytes([header[4], header[5]]);
         // Another type, and another length, of the same message.
         let other_type = scene.peer.record_in(2, HANDSHAKE, &Peer13::whole(HandshakeType(99), number, body));
-        assert_dropped(&mut scene, other_type, Discard::FragmentMismatch);
+        scene.assert_dropped(other_type, Discard::FragmentMismatch);
         let longer = [body, &[0]].concat();
         let longer = scene.peer.record_in(2, HANDSHAKE, &Peer13::whole(rest[0], number, &longer));
-        assert_dropped(&mut scene, longer, Discard::FragmentMismatch);
+        scene.assert_dropped(longer, Discard::FragmentMismatch);
         // A fragment that reaches beyond its message cannot be read.
         let mut beyond = pieces[0].clone();
         beyond[8] = beyond[3];
         let beyond = scene.peer.record_in(2, HANDSHAKE, &beyond);
-        assert_dropped(&mut scene, beyond, Discard::Malformed);
+        scene.assert_dropped(beyond, Discard::Malformed);
         assert_eq!(scene.outcome(), outcome);
         // Of bytes that come twice the first ones count.
         let mut changed = pieces[0].clone();
         *changed.last_mut().expect("a byte") ^= 1;
         let changed = scene.peer.record_in(2, HANDSHAKE, &changed);
-        assert_dropped(&mut scene, changed, Discard::FragmentOld);
+        scene.assert_dropped(changed, Discard::FragmentOld);
         let again = scene.peer.record_in(2, HANDSHAKE, &whole);
         scene.deliver([again]);
         assert_goes_on(scene, &rest[1..]);
@@ -316,10 +301,10 @@ fn numbers_left_of_the_window_are_dropped_and_forged_ones_do_not_move_it() {
         let record = scene.peer.record_numbered(DATA, 3, 200, b"data");
         scene.deliver([record]);
         let late = scene.peer.record_numbered(DATA, 3, 200 - 64, b"data");
-        assert_dropped(&mut scene, late, Discard::TooOld);
+        scene.assert_dropped(late, Discard::TooOld);
         let mut forged = scene.peer.record_numbered(DATA, 3, 20_000, b"data");
         *forged.last_mut().expect("a tag") ^= 1;
-        assert_dropped(&mut scene, forged, Discard::BadTag);
+        scene.assert_dropped(forged, Discard::BadTag);
         let edge = scene.peer.record_numbered(DATA, 3, 200 - 63, b"data");
         scene.deliver([edge]);
         assert_eq!(scene.received().len(), 2);
@@ -334,16 +319,16 @@ fn epochs_that_are_over_or_not_there_yet_say_nothing() {
         scene.advance(std::time::Duration::from_secs(600));
         // Nobody repeats a handshake any more: what is of its epoch is as good as forged.
         let data = scene.peer.record_numbered(DATA, 2, 500, b"data");
-        assert_dropped(&mut scene, data, Discard::UnknownEpoch);
+        scene.assert_dropped(data, Discard::UnknownEpoch);
         let finished = scene.peer.record_numbered(HANDSHAKE, 2, 501, &message(HandshakeType::FINISHED, 4, 0));
-        assert_dropped(&mut scene, finished, Discard::UnknownEpoch);
+        scene.assert_dropped(finished, Discard::UnknownEpoch);
         for epoch in [4, 5, 6] {
             let next = scene.peer.record_numbered(DATA, epoch, 0, b"data");
-            assert_dropped(&mut scene, next, Discard::UnknownEpoch);
+            scene.assert_dropped(next, Discard::UnknownEpoch);
         }
         // The same bits as those of the present epoch.
         let next = scene.peer.record_numbered(DATA, 7, 0, b"data");
-        assert_dropped(&mut scene, next, Discard::BadTag);
+        scene.assert_dropped(next, Discard::BadTag);
     }
 }
 
@@ -351,7 +336,7 @@ fn epochs_that_are_over_or_not_there_yet_say_nothing() {
 fn data_under_the_keys_of_the_handshake_is_not_given_out() {
     let (mut scene, _) = stages(Side::Server).pop().expect("connected");
     let data = scene.peer.record_numbered(DATA, 2, 500, b"data");
-    assert_dropped(&mut scene, data, Discard::UnexpectedContent);
+    scene.assert_dropped(data, Discard::UnexpectedContent);
 }
 
 #[test] // RFC 9846 §6: the level says nothing

@@ -33,7 +33,7 @@ use crate::sim::Side;
 
 pub use self::inbox::Received;
 pub use self::scene::{Outcome, Scene, Scene13, Scripted};
-pub use self::v13::{Form, Peer13, Seen, Wiretap, ack};
+pub use self::v13::{Form, Peer13, Seen, TYPES13, Wiretap, ack};
 
 /// One thing a scripted peer does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gramseal_proto::config::{ClientConfig, ServerConfig};
-use gramseal_proto::{CloseReason, Connection, Event, FirstHello, Instant, Settled};
+use gramseal_proto::{CloseReason, Connection, Discard, Event, FirstHello, Instant, Settled};
 use gramseal_wire::{HandshakeType, MessageSeq, SequenceNumber};
 use pki_types::ServerName;
 
@@ -283,6 +283,23 @@ impl<P: Scripted> Scene<P> {
     #[must_use]
     pub fn received(&self) -> &[Vec<u8>] {
         &self.received
+    }
+
+    /// Delivers `datagram`, which is dropped for `reason` and for nothing else, in silence.
+    ///
+    /// # Panics
+    /// If anything else comes of it.
+    #[track_caller]
+    pub fn assert_dropped(&mut self, datagram: Vec<u8>, reason: Discard) {
+        let outcome = self.outcome();
+        let (mut expected, payloads) = (self.connection.stats().discards.clone(), self.received.len());
+        self.sent.clear();
+        self.deliver([datagram]);
+        expected.count(reason);
+        let after = &self.connection.stats().discards;
+        let new: Vec<_> = after.iter().filter(|(reason, count)| *count != expected.get(*reason)).collect();
+        assert_eq!(new, [], "counted instead of {reason:?}");
+        assert_eq!((self.outcome(), self.received.len(), &self.sent[..]), (outcome, payloads, &[][..]));
     }
 
     /// The connection under test.

@@ -25,6 +25,24 @@ use crate::sim::Side;
 pub use self::keys::Form;
 pub use self::wiretap::Wiretap;
 
+/// What a peer could say at the wrong time: every type that some version has there, and one that none has.
+pub const TYPES13: [HandshakeType; 14] = [
+    HandshakeType::HELLO_REQUEST,
+    HandshakeType::CLIENT_HELLO,
+    HandshakeType::SERVER_HELLO,
+    HandshakeType::HELLO_VERIFY_REQUEST,
+    HandshakeType::NEW_SESSION_TICKET,
+    HandshakeType::END_OF_EARLY_DATA,
+    HandshakeType::ENCRYPTED_EXTENSIONS,
+    HandshakeType::CERTIFICATE,
+    HandshakeType::SERVER_KEY_EXCHANGE,
+    HandshakeType::CERTIFICATE_REQUEST,
+    HandshakeType::CERTIFICATE_VERIFY,
+    HandshakeType::FINISHED,
+    HandshakeType::KEY_UPDATE,
+    HandshakeType(99),
+];
+
 const HANDSHAKE: u64 = 2;
 const APPLICATION: u64 = 3;
 

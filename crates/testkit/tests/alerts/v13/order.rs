@@ -3,31 +3,14 @@
 
 use gramseal_proto::wire::{AlertDescription as Alert, ContentType, HandshakeType as T};
 use gramseal_proto::{Discard, PeerFault};
-use gramseal_testkit::peer::{Outcome, Peer13, Scene13};
+use gramseal_testkit::peer::{Outcome, Peer13, Scene13, TYPES13};
 use gramseal_testkit::sim::Side;
 
 use super::{assert_refused, client_after, send, server_after};
 
-const TYPES: [T; 14] = [
-    T::HELLO_REQUEST,
-    T::CLIENT_HELLO,
-    T::SERVER_HELLO,
-    T::HELLO_VERIFY_REQUEST,
-    T::NEW_SESSION_TICKET,
-    T::END_OF_EARLY_DATA,
-    T::ENCRYPTED_EXTENSIONS,
-    T::CERTIFICATE,
-    T::SERVER_KEY_EXCHANGE,
-    T::CERTIFICATE_REQUEST,
-    T::CERTIFICATE_VERIFY,
-    T::FINISHED,
-    T::KEY_UPDATE,
-    T(99),
-];
-
 /// Everything but `expected` and `skip` is refused after `count` honest messages.
 fn refused_after(scene: impl Fn() -> Scene13, epoch: u64, expected: &[T], skip: &[T]) {
-    for msg_type in TYPES.into_iter().filter(|msg_type| !expected.contains(msg_type) && !skip.contains(msg_type)) {
+    for msg_type in TYPES13.into_iter().filter(|msg_type| !expected.contains(msg_type) && !skip.contains(msg_type)) {
         let mut scene = scene();
         let body = scene.peer.body_of(msg_type);
         send(&mut scene, msg_type, &body);
