@@ -12,6 +12,8 @@ mod provider;
 mod record_keys;
 mod sign;
 #[cfg(test)]
+pub(crate) mod test_aead;
+#[cfg(test)]
 pub(crate) mod test_hash;
 
 use core::fmt;

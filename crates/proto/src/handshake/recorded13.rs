@@ -10,10 +10,6 @@ use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use aes_gcm::Aes128Gcm;
-use aes_gcm::aead::{AeadInPlace, KeyInit, Nonce};
-use aes_gcm::aes::Aes128;
-use aes_gcm::aes::cipher::BlockEncrypt;
 use gramseal_wire::handshake::ServerHello;
 use gramseal_wire::{CipherSuite, Codec, Epoch, MessageSeq, NamedGroup, ProtocolVersion, SignatureScheme};
 use pki_types::{
@@ -24,11 +20,11 @@ use super::compose::OutgoingSeq;
 use super::offer::Offer;
 use super::{Action, Keying, State, client13};
 use crate::config::{ClientConfig, PeerVerified, PeerVerifier, Presented, Verdict};
+use crate::crypto::test_aead::{Gcm, unhex};
 use crate::crypto::test_hash::SHA256;
 use crate::crypto::{
-    ActiveKx, Aead, AeadAlgorithm, AeadKey, CryptoError, CryptoProvider, Deferrable, KeyLoader, KeyRejected, KxGroup,
-    MASK_SAMPLE_LEN, MaskKey, NONCE_LEN, PublicKey, RecordKeys13, SchemeVerifier, SecureRandom, SharedSecret,
-    SigningKey,
+    ActiveKx, CryptoError, CryptoProvider, Deferrable, KeyLoader, KeyRejected, KxGroup, PublicKey, RecordKeys13,
+    SchemeVerifier, SecureRandom, SharedSecret, SigningKey,
 };
 use crate::error::{Error, PeerFault};
 use crate::message::Message;
@@ -37,61 +33,11 @@ use crate::message::Message;
 fn recorded(name: &str) -> Vec<u8> {
     let lines = include_str!("recorded13.txt").lines().filter_map(|line| line.split_once(' '));
     let (_, hex) = lines.into_iter().find(|(other, _)| *other == name).expect("in the recording");
-    let digits = |at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex");
-    (0..hex.len()).step_by(2).map(digits).collect()
+    unhex(hex)
 }
 
 fn message(epoch: u64, name: &str) -> Message {
     Message::new(Epoch(epoch), recorded(name)).expect("a message")
-}
-
-/// AES-128-GCM and its block cipher as the RustCrypto project has them.
-#[derive(Debug)]
-struct Gcm;
-struct GcmKey(Aes128Gcm);
-struct BlockKey(Aes128);
-
-impl Aead for Gcm {
-    fn algorithm(&self) -> AeadAlgorithm {
-        AeadAlgorithm::Aes128Gcm
-    }
-
-    fn key(&self, key: &[u8]) -> Result<Box<dyn AeadKey>, CryptoError> {
-        Ok(Box::new(GcmKey(Aes128Gcm::new_from_slice(key).map_err(|_| CryptoError)?)))
-    }
-
-    fn mask_key(&self, key: &[u8]) -> Result<Box<dyn MaskKey>, CryptoError> {
-        Ok(Box::new(BlockKey(Aes128::new_from_slice(key).map_err(|_| CryptoError)?)))
-    }
-}
-
-impl AeadKey for GcmKey {
-    fn seal(
-        &self,
-        nonce: [u8; NONCE_LEN],
-        aad: &[u8],
-        plaintext: &[u8],
-        trailer: &[u8],
-        out: &mut [u8],
-    ) -> Result<(), CryptoError> {
-        let mut text = [plaintext, trailer].concat();
-        let nonce = Nonce::<Aes128Gcm>::from_slice(&nonce);
-        let tag = self.0.encrypt_in_place_detached(nonce, aad, &mut text).map_err(|_| CryptoError)?;
-        out.copy_from_slice(&[&text[..], &tag].concat());
-        Ok(())
-    }
-
-    fn open(&self, _: [u8; NONCE_LEN], _: &[u8], _: &mut [u8]) -> Result<usize, CryptoError> {
-        Err(CryptoError)
-    }
-}
-
-impl MaskKey for BlockKey {
-    fn mask(&self, sample: &[u8; MASK_SAMPLE_LEN]) -> Result<[u8; 2], CryptoError> {
-        let mut block = (*sample).into();
-        self.0.encrypt_block(&mut block);
-        Ok([block[0], block[1]])
-    }
 }
 
 /// x25519 with the recorded shares and what comes of them.

@@ -142,14 +142,13 @@ mod tests {
     use aes_gcm::Aes128Gcm;
     use aes_gcm::aead::KeyInit;
     use aes_gcm::aes::Aes128;
-    use aes_gcm::aes::cipher::BlockEncrypt;
     use gramseal_wire::{ContentType, Epoch, Reader, RecordNumber, SequenceNumber, ShortSequenceNumber, UnifiedHeader};
     use proptest::prelude::*;
 
     use super::{Opened13, Protection13, reconstruct};
-    use crate::crypto::{AeadAlgorithm, CryptoError, MASK_SAMPLE_LEN, MaskKey, RecordKeys13};
+    use crate::crypto::{AeadAlgorithm, RecordKeys13};
     use crate::discard::Discard;
-    use crate::record::test_keys::{Real, test_keys13, unhex};
+    use crate::record::test_keys::{Block, Real, test_keys13, unhex};
 
     const DATA: ContentType = ContentType::APPLICATION_DATA;
 
@@ -216,17 +215,6 @@ mod tests {
         },
     ];
 
-    /// AES-128 as the RustCrypto project has it.
-    struct Aes(Aes128);
-
-    impl MaskKey for Aes {
-        fn mask(&self, sample: &[u8; MASK_SAMPLE_LEN]) -> Result<[u8; 2], CryptoError> {
-            let mut block = (*sample).into();
-            self.0.encrypt_block(&mut block);
-            Ok([block[0], block[1]])
-        }
-    }
-
     #[test] // RFC 9147 §4
     fn every_record_of_a_recorded_handshake_comes_out() {
         for recorded in RECORDED {
@@ -235,7 +223,7 @@ mod tests {
                 algorithm: AeadAlgorithm::Aes128Gcm,
                 key: Box::new(Real(Aes128Gcm::new_from_slice(&key).expect("16 bytes"))),
                 iv: iv.try_into().expect("12 bytes"),
-                mask: Box::new(Aes(Aes128::new_from_slice(&mask).expect("16 bytes"))),
+                mask: Box::new(Block(Aes128::new_from_slice(&mask).expect("16 bytes"))),
             });
             let (epoch, sequence_number) = recorded.number;
             let number = RecordNumber::new(Epoch(epoch), SequenceNumber(sequence_number));

@@ -1,10 +1,8 @@
 //! Keys for tests: no cryptography, but every input counts.
 
 use alloc::boxed::Box;
-use alloc::vec::Vec;
 
-use aes_gcm::aead::{AeadInPlace, Nonce};
-
+pub(super) use crate::crypto::test_aead::{Block, Real, unhex};
 use crate::crypto::{
     AeadAlgorithm, AeadKey, CryptoError, MASK_SAMPLE_LEN, MaskKey, NONCE_LEN, RecordKeys12, RecordKeys13,
 };
@@ -81,36 +79,4 @@ fn checksum(parts: &[&[u8]]) -> u64 {
     let lengths = parts.iter().map(|part| part.len() as u64);
     let bytes = parts.iter().flat_map(|part| part.iter().map(|byte| u64::from(*byte)));
     lengths.chain(bytes).fold(0xcbf2_9ce4_8422_2325, |hash, value| (hash ^ value).wrapping_mul(0x0100_0000_01b3))
-}
-
-/// An AEAD from the RustCrypto project.
-pub(super) struct Real<A>(pub(super) A);
-
-impl<A: AeadInPlace + Send + Sync> AeadKey for Real<A> {
-    fn seal(
-        &self,
-        nonce: [u8; NONCE_LEN],
-        aad: &[u8],
-        plaintext: &[u8],
-        trailer: &[u8],
-        out: &mut [u8],
-    ) -> Result<(), CryptoError> {
-        let mut text = [plaintext, trailer].concat();
-        let tag = self.0.encrypt_in_place_detached(Nonce::<A>::from_slice(&nonce), aad, &mut text);
-        out.copy_from_slice(&[&text, &tag.expect("short")[..]].concat());
-        Ok(())
-    }
-
-    fn open(&self, nonce: [u8; NONCE_LEN], aad: &[u8], in_out: &mut [u8]) -> Result<usize, CryptoError> {
-        let mut text = in_out.to_vec();
-        self.0.decrypt_in_place(Nonce::<A>::from_slice(&nonce), aad, &mut text).map_err(|_| CryptoError)?;
-        in_out[..text.len()].copy_from_slice(&text);
-        Ok(text.len())
-    }
-}
-
-/// The bytes that hexadecimal digits stand for.
-pub(super) fn unhex(hex: &str) -> Vec<u8> {
-    let digits = |at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex");
-    (0..hex.len()).step_by(2).map(digits).collect()
 }
