@@ -8,6 +8,7 @@ use dimpl::{Config, Dtls, DtlsCertificate, Output};
 use gramseal_interop::{SERVER_NAME, identity, pki, provider, server};
 use gramseal_proto::config::{ClientAuth, ClientConfig, ClientConfigBuilder, PeerVerifier, ServerConfigBuilder};
 use gramseal_proto::pki_types::{CertificateDer, ServerName};
+use gramseal_proto::wire::handshake::KeyUpdateRequest;
 use gramseal_proto::wire::{CipherSuite, MessageSeq, NamedGroup, ProtocolVersion, SequenceNumber, SrtpProfile};
 use gramseal_proto::{CloseReason, Connection, Event, FirstHello, Instant};
 use gramseal_testkit::pki::TestKeyKind;
@@ -223,4 +224,32 @@ fn any_single_datagram_may_get_lost() {
         let config = config.with_identity(identity(&pki.client("client.example")));
         Talk::new(our_client(config), their(Config::builder(), certificate, false), Some(index)).run();
     }
+}
+
+#[test] // RFC 9147 §8
+fn keys_are_updated_with_dimpl_from_either_side() {
+    let certificate = generate_self_signed_certificate().expect("a certificate");
+    let pki = pki(TestKeyKind::EcdsaP256);
+    let config = ClientConfig::builder(provider(), pinned(&certificate));
+    let config = config.with_identity(identity(&pki.client("client.example")));
+    // So few that dimpl begins by itself.
+    let theirs = Config::builder().aead_encryption_limit(40);
+    let mut talk = Talk::new(our_client(config), their(theirs, certificate, false), None);
+    talk.until("both sides connect", |talk| talk.connected && talk.ours.is_connected());
+    talk.ours.update_keys(KeyUpdateRequest::Requested).expect("nothing is on its way");
+    talk.until("dimpl has our new keys", |talk| talk.ours.stats().key_updates_sent == 1);
+    for _ in 0..100 {
+        // It acts on what it owes when something comes.
+        let mut record = vec![0; 100];
+        let len = talk.ours.seal(b"from us", &mut record).expect("connected");
+        talk.theirs.handle_packet(&record[..len]).expect("dimpl takes what we send");
+        talk.theirs.send_application_data(b"from them").expect("connected");
+        talk.step();
+    }
+    talk.until("dimpl updates its keys by itself", |talk| talk.ours.stats().key_updates_received > 1);
+    assert!(talk.ours.stats().key_updates_sent > 1, "as dimpl asks");
+    assert_eq!(talk.received_by_us, vec![b"from them"; 100]);
+    talk.received_by_us.clear();
+    talk.received.clear();
+    talk.run();
 }

@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use gramseal_proto::{ExportError, Negotiated, SrtpKeys};
+use gramseal_proto::wire::handshake::KeyUpdateRequest;
+use gramseal_proto::{ExportError, Negotiated, SrtpKeys, UpdateKeysError};
 
 use crate::error::{CloseReason, ConnectError, ConnectionError, SendError};
 use crate::shared::{Progress, Shared};
@@ -107,9 +108,22 @@ impl Connection {
         self.shared().ask(|protocol| protocol.max_payload())
     }
 
+    /// Begins to change the keys that this side sends with; with
+    /// [`Requested`](KeyUpdateRequest::Requested) the peer is asked to change its own too. Does not wait:
+    /// the new keys are used as soon as the peer has heard of them, which
+    /// [`Stats::key_updates_sent`](gramseal_proto::Stats::key_updates_sent) counts.
+    ///
+    /// In DTLS 1.3 keys also change by themselves before they are used up; DTLS 1.2 cannot change them.
+    ///
+    /// # Errors
+    /// See [`UpdateKeysError`]; nothing changed then.
+    pub fn update_keys(&self, peer: KeyUpdateRequest) -> Result<(), UpdateKeysError> {
+        self.shared().update_keys(peer)
+    }
+
     /// Whether the keys have protected nearly as many records as they may, or have met so many
-    /// forgeries that they open nothing any more. DTLS 1.2 cannot change keys: it is time for a new
-    /// connection, before [`SendError::KeysExhausted`].
+    /// forgeries that they open nothing any more. In DTLS 1.3 new keys are on their way then. DTLS 1.2
+    /// cannot change keys: it is time for a new connection, before [`SendError::KeysExhausted`].
     #[must_use]
     pub fn is_nearly_exhausted(&self) -> bool {
         self.shared().ask(|protocol| protocol.is_nearly_exhausted())

@@ -109,12 +109,13 @@ pub use endpoint::Endpoint;
 pub use error::{CloseReason, ConnectError, ConnectionError, SendError};
 pub use gramseal_proto as proto;
 pub use gramseal_proto::config::{
-    ClientAuth, ClientConfig, ClientConfigBuilder, ConfigError, Identity, LegacySuites, OcspSource, PeerVerifier, Psk,
-    PskLookup, ServerConfig, ServerConfigBuilder, Transport,
+    ClientAuth, ClientConfig, ClientConfigBuilder, ConfigError, Identity, LegacySuites, OcspSource, Padding,
+    PeerVerifier, Psk, PskLookup, ServerConfig, ServerConfigBuilder, Transport,
 };
 pub use gramseal_proto::endpoint::{CookiePolicy, CookieSecrets};
+pub use gramseal_proto::wire::handshake::KeyUpdateRequest;
 pub use gramseal_proto::wire::{CipherSuite, NamedGroup, ProtocolVersion, SrtpProfile};
-pub use gramseal_proto::{Error, ExportError, KeyLog, Negotiated, Srtp, SrtpKeys, SrtpMasterKey};
+pub use gramseal_proto::{Error, ExportError, KeyLog, Negotiated, Srtp, SrtpKeys, SrtpMasterKey, UpdateKeysError};
 pub use gramseal_webpki as webpki;
 pub use incoming::{Handshake, Incoming};
 pub use keylog::KeyLogFile;

@@ -10,7 +10,8 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gramseal_proto as proto;
-use gramseal_proto::{Deferred, Instant};
+use gramseal_proto::wire::handshake::KeyUpdateRequest;
+use gramseal_proto::{Deferred, Instant, UpdateKeysError};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
@@ -119,6 +120,15 @@ impl Shared {
         self.settle(self.lock(), self.router.clock.now(), &mut Vec::new())
     }
 
+    /// Begins to update our keys.
+    pub(crate) fn update_keys(&self, peer: KeyUpdateRequest) -> Result<(), UpdateKeysError> {
+        let mut state = self.lock();
+        state.protocol.update_keys(peer)?;
+        // Failures to send count as loss on the way: the protocol repeats what matters.
+        let _ = self.settle(state, self.router.clock.now(), &mut Vec::new());
+        Ok(())
+    }
+
     /// Closes the association and tells the peer.
     pub(crate) fn close(&self) {
         let mut state = self.lock();
@@ -207,7 +217,12 @@ impl Shared {
                 buffer.resize(needed, 0);
             }
             let len = protocol.seal(data, buffer)?;
-            drop(state);
+            if protocol.is_nearly_exhausted() {
+                // A KeyUpdate may wait.
+                let _ = self.settle(state, self.router.clock.now(), &mut Vec::new());
+            } else {
+                drop(state);
+            }
             Ok(then(&buffer[..len]))
         })
     }

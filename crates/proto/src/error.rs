@@ -248,6 +248,8 @@ pub enum LocalFault {
     MessageTooLong,
     /// The provider lacks an algorithm that the configuration promised.
     MissingAlgorithm,
+    /// So many records did not open that the peer's keys of 1.3 must not be used any more (RFC 9147 §4.5.3).
+    KeyWornOut,
 }
 
 impl Error {
@@ -538,6 +540,7 @@ impl fmt::Display for LocalFault {
             Self::Crypto => "a cryptographic operation failed",
             Self::MessageTooLong => "a message outgrew its length field",
             Self::MissingAlgorithm => "the cryptography provider lacks a configured algorithm",
+            Self::KeyWornOut => "too many records did not open under the peer's keys",
         })
     }
 }

@@ -34,6 +34,7 @@ mod flight;
 mod handshake;
 mod keylog;
 mod message;
+mod padding;
 mod record;
 pub mod session;
 mod suite;

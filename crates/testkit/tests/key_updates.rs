@@ -3,9 +3,10 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use gramseal_proto::config::Transport;
 use gramseal_proto::wire::ProtocolVersion;
 use gramseal_proto::wire::handshake::KeyUpdateRequest::{NotRequested, Requested};
-use gramseal_proto::{KeyLog, Stats, UpdateKeysError};
+use gramseal_proto::{CloseReason, Error, KeyLog, LocalFault, Stats, UpdateKeysError};
 use gramseal_testkit::null::{self, ToyKind};
 use gramseal_testkit::sim::{Pair, Side, Sim, seeds};
 
@@ -203,6 +204,61 @@ fn updated_secrets_are_logged_alike_on_both_sides() {
     let mut secrets: Vec<_> = ours.iter().map(|(_, secret)| secret).collect();
     secrets.dedup();
     assert_eq!(secrets.len(), ours.len(), "each is another one");
+}
+
+/// A pair whose keys are used for less than they might be.
+fn connect_with(transport: Transport) -> (Sim, Pair) {
+    let mut sim = Sim::new(1).without_cookies();
+    let versions = [ProtocolVersion::DTLS1_3];
+    let client = null::client_config(2).with_versions(&versions).with_transport(transport.clone());
+    let identity = null::identity(ToyKind::EcdsaP256, null::SERVER_NAME, 300);
+    let server = null::server_config(3, identity).with_versions(&versions).with_transport(transport);
+    let pair = sim.connect(client.build().expect("a configuration"), server.build().expect("a configuration"));
+    sim.run_until(|sim| sim.connected(pair), ENOUGH).expect("both sides connect");
+    sim.run_for(Duration::from_secs(1));
+    (sim, pair)
+}
+
+#[test] // RFC 9147 §4.5.3
+fn keys_are_updated_before_they_have_sealed_as_much_as_they_may() {
+    let (mut sim, pair) = connect_with(Transport { records_per_key: 10, ..Transport::default() });
+    for number in 0..100u8 {
+        sim.send(pair, Side::Client, &[number]).expect("connected");
+        sim.run_for(Duration::from_millis(100));
+    }
+    let [(client, heard), server] = updates(&sim, pair);
+    assert!(client >= 9 && client == heard, "{client} updates for 100 records");
+    assert_eq!(server, (0, 0), "the other side has sealed ACKs alone");
+    assert_eq!(sim.received(pair, Side::Server).len(), 100);
+}
+
+#[test] // RFC 9147 §4.5.3
+fn forgeries_make_a_side_ask_for_new_keys_and_at_last_end_it() {
+    let (mut sim, pair) = connect_with(Transport { forgeries_per_key: 100, ..Transport::default() });
+    let forge = |sim: &mut Sim, count: usize| {
+        let mut datagram = [0; 64];
+        let client = sim.connection_mut(pair, Side::Client).expect("connected");
+        let len = client.seal(b"x", &mut datagram).expect("connected");
+        datagram[len - 1] ^= 1;
+        for _ in 0..count {
+            sim.inject(pair, Side::Server, datagram[..len].to_vec());
+        }
+    };
+    forge(&mut sim, 49);
+    sim.exchange(pair, b"old keys");
+    assert_eq!(updates(&sim, pair), [(0, 0); 2]);
+    forge(&mut sim, 1);
+    sim.run_for(Duration::from_secs(1));
+    assert_eq!(updates(&sim, pair), [(1, 1); 2], "the peer was asked, and is told of our own new keys");
+    sim.exchange(pair, b"new keys");
+
+    // The next answer of the peer never comes.
+    sim.drop_if(|sent| sent.from == Side::Client);
+    forge(&mut sim, 100);
+    assert_eq!(sim.closed(pair, Side::Server), None);
+    forge(&mut sim, 1);
+    let worn_out = CloseReason::Failed(Error::Local(LocalFault::KeyWornOut));
+    assert_eq!(sim.closed(pair, Side::Server), Some(&worn_out));
 }
 
 /// Labels and secrets of a key log.

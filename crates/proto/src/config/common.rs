@@ -9,6 +9,7 @@ use gramseal_wire::{CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme, S
 use super::{ConfigError, limits, srtp};
 use crate::crypto::{CryptoProvider, KeyKind};
 use crate::keylog::KeyLog;
+use crate::padding::Padding;
 use crate::suite::{KeyExchange, SUITES_12, SUITES_13, Suite12, Suite13};
 use crate::trace::Trace;
 
@@ -47,6 +48,13 @@ pub struct Transport {
     /// How long the peer's previous keys of 1.3 are kept after it has begun to use new ones, for records
     /// that are late (RFC 9147 §4.2.1: at most the maximum segment lifetime, 120 s). Default 60 s.
     pub previous_keys_kept: Duration,
+    /// How many records a key seals before it counts as nearly used up, which in 1.3 brings a new one. Default
+    /// `u64::MAX`: as many as the standards allow, less a sixteenth.
+    pub records_per_key: u64,
+    /// How many records may fail to open before a key opens nothing any more; in 1.3 the peer is asked for new
+    /// keys after half of them. Default `u64::MAX`: as many as the standards allow, and never more than those:
+    /// 2^36, 2^23.5 with AES-CCM, 2^20 with its short tags, for which RFC 9147 §4.5.3 leaves it to the user.
+    pub forgeries_per_key: u64,
 }
 
 impl Default for Transport {
@@ -60,6 +68,8 @@ impl Default for Transport {
             max_message_len: 65_536,
             last_flight_kept: Duration::from_secs(240),
             previous_keys_kept: Duration::from_secs(60),
+            records_per_key: u64::MAX,
+            forgeries_per_key: u64::MAX,
         }
     }
 }
@@ -92,6 +102,7 @@ pub(crate) struct Common {
     /// Empty: no SRTP.
     pub(crate) srtp: Vec<SrtpProfile>,
     pub(crate) transport: Transport,
+    pub(crate) padding: Padding,
     pub(crate) key_log: Option<Arc<dyn KeyLog>>,
     pub(crate) trace: Option<Arc<dyn Trace>>,
     pub(crate) session_context: Option<Vec<u8>>,
@@ -109,6 +120,7 @@ impl Common {
             record_size_limit: None,
             srtp: Vec::new(),
             transport: Transport::default(),
+            padding: Padding::None,
             key_log: None,
             trace: None,
             session_context: None,
@@ -289,6 +301,12 @@ macro_rules! common_setters {
         /// How connections treat the network.
         pub fn with_transport(mut self, transport: $crate::config::Transport) -> Self {
             self.common.transport = transport;
+            self
+        }
+
+        /// Hides how long the payloads of 1.3 are. Default: [`Padding::None`]($crate::config::Padding::None).
+        pub fn with_padding(mut self, padding: $crate::config::Padding) -> Self {
+            self.common.padding = padding;
             self
         }
 

@@ -18,6 +18,7 @@ use core::fmt;
 
 use gramseal_wire::{CipherSuite, NamedGroup, ProtocolVersion, SrtpProfile};
 
+pub use crate::padding::Padding;
 pub use client::{ClientConfig, ClientConfigBuilder};
 pub(crate) use common::{Common, is_finite_field};
 pub use common::{LegacySuites, Transport};

@@ -30,12 +30,12 @@ impl Connection {
                 Action::EndAcknowledgedFlight => self.end_acknowledged_flight(now),
                 Action::InstallRead(keys) => {
                     let window = self.records.replay_window();
-                    self.records.install_read(ReadEpoch::dtls12(PROTECTED, keys, window));
+                    self.install_read(ReadEpoch::dtls12(PROTECTED, keys, window));
                 }
                 Action::InstallWrite(keys) => self.records.install_write(WriteEpoch::dtls12(PROTECTED, keys)),
                 Action::InstallRead13(epoch, keys) => {
                     let window = self.records.replay_window();
-                    self.records.install_read(ReadEpoch::dtls13(epoch, keys, window));
+                    self.install_read(ReadEpoch::dtls13(epoch, keys, window));
                 }
                 Action::InstallWrite13(epoch, keys) => self.records.install_write(WriteEpoch::dtls13(epoch, keys)),
                 Action::Version(version) => self.records.set_version(version),
@@ -45,6 +45,11 @@ impl Connection {
                 Action::Complete(established) => self.complete(*established, now),
             }
         }
+    }
+
+    /// Makes a newer epoch readable.
+    pub(super) fn install_read(&mut self, epoch: ReadEpoch) {
+        self.records.install_read(epoch.with_forgery_limit(self.role.common().transport.forgeries_per_key));
     }
 
     fn defer(&mut self, work: Work) {

@@ -15,7 +15,9 @@ impl Connection {
         }
     }
 
-    /// RFC 5246 §7.2.1: close_notify is answered in kind.
+    /// RFC 5246 §7.2.1: close_notify is answered in kind. RFC 9846 §6.1 lets a side go on sending, and lets
+    /// it close at once too; we do that in 1.3 as well. A payload is sealed and sent in one step, so that
+    /// none can be cut off by it, and a datagram has no place in a stream that another one could be behind.
     pub(super) fn closed_by_peer(&mut self) {
         self.say_goodbye();
         self.end(CloseReason::Peer);

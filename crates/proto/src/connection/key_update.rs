@@ -15,7 +15,8 @@ use gramseal_wire::handshake::{KeyUpdate, KeyUpdateRequest};
 
 use super::post::{APPLICATION, NotSent};
 use super::{Connection, Phase};
-use crate::error::{Error, PeerFault};
+use crate::discard::Discard;
+use crate::error::{Error, LocalFault, PeerFault};
 use crate::flight::Behind;
 use crate::handshake::{Updated, read_key_update};
 use crate::message::Message;
@@ -145,6 +146,28 @@ impl Connection {
         }
     }
 
+    /// RFC 9147 §4.5.3: our keys are updated before they have sealed as much as they may.
+    pub(super) fn update_in_time(&mut self) {
+        if self.post.as_ref().is_some_and(|post| !post.updates.on_its_way) {
+            // If this fails, sealing will, and says so.
+            let _ = self.send_key_update(KeyUpdateRequest::NotRequested);
+        }
+    }
+
+    /// RFC 9147 §4.5.3: a record did not open. After half of as many as may, the peer is asked for new keys;
+    /// when its keys open nothing any more, nothing of the peer's can be heard, and it is over.
+    pub(super) fn mind_forgeries(&mut self, reason: Discard) {
+        if reason == Discard::KeyWornOut && self.records.forgery_limit_reached() {
+            return self.fail(LocalFault::KeyWornOut.into());
+        }
+        if reason != Discard::BadTag || !self.records.nears_forgery_limit() {
+            return;
+        }
+        if self.post.as_ref().is_some_and(|post| !post.updates.on_its_way && !post.updates.asked) {
+            let _ = self.send_key_update(KeyUpdateRequest::Requested);
+        }
+    }
+
     /// RFC 9846 §4.7.3: the peer wants us to update our keys.
     fn answer_request(&mut self) {
         // RFC 9147 §8: a request that no epoch is left for is ignored; and if messages cannot be numbered
@@ -170,7 +193,7 @@ impl Connection {
         post.updates.asked = false;
         post.updates.unused = true;
         self.log_secret(&logged);
-        self.records.install_read(ReadEpoch::dtls13(epoch, keys, self.records.replay_window()));
+        self.install_read(ReadEpoch::dtls13(epoch, keys, self.records.replay_window()));
         self.stats.key_updates_received += 1;
         if request == KeyUpdateRequest::Requested {
             self.update_requested();

@@ -184,15 +184,19 @@ impl Connection {
 
     fn new(role: Role, first_write: SequenceNumber, handshaking: Handshaking) -> Self {
         let transport = &role.common().transport;
+        let mtu = Mtu::new(transport.mtu);
+        let mut records = RecordLayer::new(first_write, transport.replay_window);
+        records.set_padding(role.common().padding);
+        records.set_largest_record(mtu.bytes());
         Self {
-            records: RecordLayer::new(first_write, transport.replay_window),
+            records,
             phase: Phase::Handshaking,
             handshake: Some(Box::new(handshaking)),
             agreed: None,
             post: None,
             pending_alert: None,
             unread: Unread::default(),
-            mtu: Mtu::new(transport.mtu),
+            mtu,
             stats: Stats::default(),
             role,
         }

@@ -87,6 +87,9 @@ impl Connection {
             Ok(opened) => opened,
             Err(reason) => {
                 self.discard(reason);
+                if self.post.is_some() {
+                    self.mind_forgeries(reason);
+                }
                 return None;
             }
         };

@@ -112,6 +112,9 @@ impl Connection {
     /// Writes one record with `payload` into `out` and returns its length in bytes: one datagram
     /// to send. Nothing is queued or copied elsewhere, nothing is allocated.
     ///
+    /// When [`is_nearly_exhausted`](Self::is_nearly_exhausted) says so afterwards, a KeyUpdate of 1.3 waits for
+    /// [`poll_transmit`](Self::poll_transmit).
+    ///
     /// # Errors
     /// See [`SendError`]; nothing changed then.
     pub fn seal(&mut self, payload: &[u8], out: &mut [u8]) -> Result<usize, SendError> {
@@ -127,6 +130,9 @@ impl Connection {
         match self.records.seal(self.records.write_epoch(), ContentType::APPLICATION_DATA, payload, out) {
             Ok(len) => {
                 self.stats.records_sealed += 1;
+                if self.writes_nearly_exhausted() {
+                    self.update_in_time();
+                }
                 Ok(len)
             }
             Err(SealError::BufferTooSmall) => Err(SendError::BufferTooSmall { needed: self.sealed_len(payload.len()) }),
@@ -135,10 +141,12 @@ impl Connection {
         }
     }
 
-    /// Bytes of the datagram that carries a payload of `payload_len` bytes.
+    /// Bytes of the datagram that carries a payload of `payload_len` bytes, with its
+    /// [padding](crate::config::Padding).
     #[must_use]
     pub fn sealed_len(&self, payload_len: usize) -> usize {
-        self.records.sealed_len(self.records.write_epoch(), payload_len)
+        let epoch = self.records.write_epoch();
+        self.records.sealed_len(epoch, payload_len + self.records.padding(epoch, payload_len))
     }
 
     /// The longest payload that [`seal`](Self::seal) takes, in bytes: what fits into a datagram, and
@@ -150,16 +158,21 @@ impl Connection {
     }
 
     /// Whether the keys have protected nearly as many records as they may, or have met so many
-    /// forgeries that they open nothing any more (RFC 9147 §4.5.3, RFC 9325 §4.4). Keys are not
-    /// changed: it is time for a new association.
+    /// forgeries that they open nothing any more (RFC 9147 §4.5.3, RFC 9325 §4.4). In 1.3 new keys are on
+    /// their way then; in 1.2 keys are not changed: it is time for a new association.
     #[must_use]
     pub fn is_nearly_exhausted(&self) -> bool {
-        self.records.nearly_exhausted() || self.records.forgery_limit_reached()
+        self.writes_nearly_exhausted() || self.records.forgery_limit_reached()
+    }
+
+    fn writes_nearly_exhausted(&self) -> bool {
+        self.records.nearly_exhausted(self.role.common().transport.records_per_key)
     }
 
     /// The largest datagram to send from now on, in bytes of UDP payload; what is outside 256 to
     /// 65,507 is taken as the nearer end.
     pub fn set_mtu(&mut self, bytes: usize) {
         self.mtu = Mtu::new(bytes);
+        self.records.set_largest_record(self.mtu.bytes());
     }
 }

@@ -162,6 +162,10 @@ impl PostFlights {
         if self.in_flight.is_empty() {
             self.in_flight = Vec::new();
             told.turned = core::mem::take(&mut self.closed);
+            if self.waiting.is_empty() {
+                // An idle connection holds no room for messages.
+                self.waiting = VecDeque::new();
+            }
         }
         told
     }

@@ -17,6 +17,9 @@ use super::replay::ReplayWindow;
 use crate::crypto::{RecordKeys12, RecordKeys13};
 use crate::discard::Discard;
 
+/// A sixteenth before the last number.
+const WARN_AT: u64 = SequenceNumber::MAX.0 - SequenceNumber::MAX.0 / 16;
+
 /// How the records of an epoch are protected.
 enum Protection {
     Plaintext,
@@ -107,6 +110,17 @@ impl ReadEpoch {
     /// Whether the key met so many forgeries that it opens nothing any more (RFC 9147 §4.5.3).
     pub(super) fn is_worn_out(&self) -> bool {
         self.failed_opens >= self.limits.failed_opens
+    }
+
+    /// The same, but its key may meet at most so many forgeries, even if its algorithm allows more.
+    pub(crate) fn with_forgery_limit(mut self, forgeries: u64) -> Self {
+        self.limits.failed_opens = self.limits.failed_opens.min(forgeries);
+        self
+    }
+
+    /// Whether half of the forgeries have come that the key may meet.
+    pub(super) fn is_wearing_out(&self) -> bool {
+        self.failed_opens >= self.limits.failed_opens / 2
     }
 
     /// Opens a whole record of 1.3 in place.
@@ -245,24 +259,27 @@ impl WriteEpoch {
         self.protection.sealed_len(content_len)
     }
 
-    /// Whether less than a sixteenth is left of what this epoch may seal.
-    pub(super) fn is_nearly_exhausted(&self) -> bool {
-        let nearly = |used: u64, of: u64| used >= of - of / 16;
-        self.next.is_none_or(|next| nearly(next.0, SequenceNumber::MAX.0))
-            || nearly(self.sealed_blocks, self.limits.sealed_blocks)
+    /// Whether less than a sixteenth is left of what this epoch may seal, or `records_per_key` records are
+    /// sealed.
+    pub(super) fn is_nearly_exhausted(&self, records_per_key: u64) -> bool {
+        let limit = self.limits.sealed_blocks;
+        self.next.is_none_or(|next| next.0 >= WARN_AT.min(records_per_key)) || self.sealed_blocks >= limit - limit / 16
     }
 
-    /// Seals one record into the front of `out` and returns its length.
+    /// Seals one record into the front of `out` and returns its length. Of `padding`, in bytes, only 1.3
+    /// knows, and only for application data.
     pub(super) fn seal(
         &mut self,
         content_type: ContentType,
         version: ProtocolVersion,
         content: &[u8],
+        padding: usize,
         out: &mut [u8],
     ) -> Result<usize, SealError> {
-        let len = self.sealed_len(content.len());
+        let padded = content.len() + padding;
+        let len = self.sealed_len(padded);
         let record = out.get_mut(..len).ok_or(SealError::BufferTooSmall)?;
-        let number = RecordNumber::new(self.epoch, self.take_number(content.len())?);
+        let number = RecordNumber::new(self.epoch, self.take_number(padded)?);
         let covered = Covered { number, content_type, version };
         let sealed = match &self.protection {
             Protection::Plaintext => {
@@ -325,32 +342,34 @@ mod tests {
     fn a_key_seals_up_to_its_limit_and_warns_before() {
         let mut out = [0; 64];
         let mut writer = writer();
-        assert!(!writer.is_nearly_exhausted());
+        assert!(!writer.is_nearly_exhausted(u64::MAX) && writer.is_nearly_exhausted(0));
         writer.sealed_blocks = writer.limits.sealed_blocks - 2 * blocks(1);
-        assert!(writer.is_nearly_exhausted());
+        assert!(writer.is_nearly_exhausted(u64::MAX));
         for _ in 0..2 {
-            assert!(writer.seal(DATA, VERSION, b"x", &mut out).is_ok());
+            assert!(writer.seal(DATA, VERSION, b"x", 0, &mut out).is_ok());
         }
-        assert_eq!(writer.seal(DATA, VERSION, b"x", &mut out), Err(SealError::Exhausted));
+        assert_eq!(writer.seal(DATA, VERSION, b"x", 0, &mut out), Err(SealError::Exhausted));
     }
 
     #[test] // RFC 9147 §4.5.3
     fn a_key_that_met_too_many_forgeries_opens_nothing() {
         let mut record = [0; 64];
-        let len = writer().seal(DATA, VERSION, b"x", &mut record).expect("seals");
+        let len = writer().seal(DATA, VERSION, b"x", 0, &mut record).expect("seals");
         let body = &mut record[13..len];
         let mut reader = ReadEpoch::dtls12(Epoch(1), test_keys(AeadAlgorithm::Aes128Gcm, 1), 64);
+        reader.failed_opens = reader.limits.failed_opens / 2 - 1;
+        assert!(!reader.is_wearing_out());
         reader.failed_opens = reader.limits.failed_opens - 1;
 
         assert_eq!(reader.open(covered(9), &mut body.to_vec()), Err(Discard::BadTag));
-        assert!(reader.is_worn_out());
+        assert!(reader.is_wearing_out() && reader.is_worn_out());
         assert_eq!(reader.open(covered(0), body), Err(Discard::KeyWornOut));
     }
 
     #[test] // RFC 9147 §4.5.3
     fn only_forgeries_count_as_failed() {
         let mut record = [0; 64];
-        let len = writer().seal(DATA, VERSION, b"x", &mut record).expect("seals");
+        let len = writer().seal(DATA, VERSION, b"x", 0, &mut record).expect("seals");
         let body = &mut record[13..len];
         let mut reader = ReadEpoch::dtls12(Epoch(1), test_keys(AeadAlgorithm::Aes128Gcm, 1), 64);
         assert!(reader.open(covered(0), &mut body.to_vec()).is_ok());
@@ -362,6 +381,6 @@ mod tests {
     #[test]
     fn a_first_number_beyond_48_bits_seals_nothing() {
         let mut writer = WriteEpoch::plaintext(SequenceNumber(1 << 48));
-        assert_eq!(writer.seal(DATA, VERSION, b"", &mut [0; 64]), Err(SealError::Exhausted));
+        assert_eq!(writer.seal(DATA, VERSION, b"", 0, &mut [0; 64]), Err(SealError::Exhausted));
     }
 }

@@ -7,6 +7,7 @@ use gramseal_wire::{Epoch, ProtocolVersion, RecordNumber, SequenceNumber};
 
 use super::ContentLimits;
 use super::epoch::{ReadEpoch, WriteEpoch};
+use crate::padding::Padding;
 
 /// The record layer of one association.
 pub(crate) struct RecordLayer {
@@ -16,6 +17,9 @@ pub(crate) struct RecordLayer {
     replay_window: u32,
     pub(super) read_limits: ContentLimits,
     write_limits: ContentLimits,
+    padding: Padding,
+    /// The most bytes that padding may make a record have.
+    largest_record: u32,
 }
 
 impl RecordLayer {
@@ -29,7 +33,28 @@ impl RecordLayer {
             replay_window,
             read_limits: ContentLimits::PROTOCOL,
             write_limits: ContentLimits::PROTOCOL,
+            padding: Padding::None,
+            largest_record: u32::MAX,
         }
+    }
+
+    /// How application data of 1.3 is padded from now on.
+    pub(crate) fn set_padding(&mut self, padding: Padding) {
+        self.padding = padding;
+    }
+
+    /// From now on no padding makes a record longer than this, in bytes.
+    pub(crate) fn set_largest_record(&mut self, bytes: usize) {
+        self.largest_record = u32::try_from(bytes).unwrap_or(u32::MAX);
+    }
+
+    /// Bytes that are added to application data of `content_len` bytes in `epoch`.
+    pub(crate) fn padding(&self, epoch: Epoch, content_len: usize) -> usize {
+        if self.padding == Padding::None || self.version != Some(ProtocolVersion::DTLS1_3) {
+            return 0;
+        }
+        let room = (self.largest_record as usize).saturating_sub(self.overhead(epoch));
+        self.padding.of(content_len, room.min(self.max_content(epoch)))
     }
 
     /// The configured size of the replay windows, in records.
@@ -106,16 +131,23 @@ impl RecordLayer {
         self.write.find(epoch).map_or(0, |epoch| epoch.sealed_len(content_len))
     }
 
-    /// Whether less than a sixteenth is left of what the newest epoch may seal.
+    /// Whether less than a sixteenth is left of what the newest epoch may seal, or it has sealed
+    /// `records_per_key` records.
     /// RFC 9147 §4.5.3, RFC 9325 §4.4: time for new keys, or for the end.
-    pub(crate) fn nearly_exhausted(&self) -> bool {
-        self.write.find(self.write.newest).is_none_or(WriteEpoch::is_nearly_exhausted)
+    pub(crate) fn nearly_exhausted(&self, records_per_key: u64) -> bool {
+        self.write.find(self.write.newest).is_none_or(|epoch| epoch.is_nearly_exhausted(records_per_key))
     }
 
     /// Whether the newest epoch has met so many forgeries that it opens nothing any more.
     /// RFC 9147 §4.5.3: the association should be closed.
     pub(crate) fn forgery_limit_reached(&self) -> bool {
         self.read.find(self.read.newest).is_some_and(ReadEpoch::is_worn_out)
+    }
+
+    /// Whether the newest epoch has met half of the forgeries that it may.
+    /// RFC 9147 §4.5.3: the peer should be asked for new keys.
+    pub(crate) fn nears_forgery_limit(&self) -> bool {
+        self.read.find(self.read.newest).is_some_and(ReadEpoch::is_wearing_out)
     }
 
     /// The version that was agreed on, if one was.

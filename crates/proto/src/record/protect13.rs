@@ -6,6 +6,7 @@
 
 use gramseal_wire::{ContentType, InnerPlaintext, RecordNumber, SequenceNumber, ShortSequenceNumber, UnifiedHeader};
 
+use super::MAX_CONTENT_LEN;
 use crate::crypto::{CryptoError, MASK_SAMPLE_LEN, NONCE_LEN, RecordKeys13};
 use crate::discard::Discard;
 
@@ -16,6 +17,14 @@ const HEADER_LEN: usize = 5;
 const TYPE_LEN: usize = 1;
 /// The most padding that a record ever needs, in bytes: content is empty and the tag has 8.
 const MAX_PADDING: usize = MASK_SAMPLE_LEN - TYPE_LEN - 8;
+
+/// The type of application data, and as many zeros as a record can have behind it.
+static DATA_TRAILER: [u8; TYPE_LEN + MAX_CONTENT_LEN] = {
+    let mut trailer = [0; TYPE_LEN + MAX_CONTENT_LEN];
+    let [first, ..] = &mut trailer;
+    *first = ContentType::APPLICATION_DATA.0;
+    trailer
+};
 
 /// What was in a record.
 #[derive(Debug, PartialEq, Eq)]
@@ -50,7 +59,8 @@ impl Protection13 {
         MASK_SAMPLE_LEN.saturating_sub(content_len + TYPE_LEN + self.keys.algorithm.tag_len())
     }
 
-    /// Seals `content` into `record`, which must have [`Self::sealed_len`] bytes.
+    /// Seals `content` into `record`, which must have [`Self::sealed_len`] bytes; for application data it may
+    /// have more, which become padding.
     pub(super) fn seal(
         &self,
         number: RecordNumber,
@@ -58,10 +68,16 @@ impl Protection13 {
         content: &[u8],
         record: &mut [u8],
     ) -> Result<(), CryptoError> {
-        let mut trailer = [0; TYPE_LEN + MAX_PADDING];
-        let [first, ..] = &mut trailer;
-        *first = content_type.0;
-        let trailer = trailer.get(..TYPE_LEN + self.padding(content.len())).ok_or(CryptoError)?;
+        let trailer_len = record.len().saturating_sub(HEADER_LEN + content.len() + self.keys.algorithm.tag_len());
+        let mut short = [0; TYPE_LEN + MAX_PADDING];
+        let trailer = if content_type == ContentType::APPLICATION_DATA {
+            DATA_TRAILER.get(..trailer_len)
+        } else {
+            let [first, ..] = &mut short;
+            *first = content_type.0;
+            short.get(..trailer_len)
+        };
+        let trailer = trailer.ok_or(CryptoError)?;
 
         let (header, body) = record.split_first_chunk_mut::<HEADER_LEN>().ok_or(CryptoError)?;
         let unified = UnifiedHeader {

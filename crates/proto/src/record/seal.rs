@@ -20,9 +20,11 @@ impl RecordLayer {
         if payload.len() > self.max_content(epoch) {
             return Err(SealError::TooLong);
         }
+        let padding =
+            if content_type == ContentType::APPLICATION_DATA { self.padding(epoch, payload.len()) } else { 0 };
         let version = self.write_version();
         let writer = self.write.find_mut(epoch).ok_or(SealError::NoSuchEpoch)?;
-        writer.seal(content_type, version, payload, out)
+        writer.seal(content_type, version, payload, padding, out)
     }
 }
 
@@ -95,7 +97,7 @@ mod tests {
     fn sequence_numbers_end_instead_of_wrapping() {
         let mut out = [0; 64];
         let mut layer = RecordLayer::new(SequenceNumber::MAX, 64);
-        assert!(layer.nearly_exhausted());
+        assert!(layer.nearly_exhausted(u64::MAX));
         assert!(layer.seal(Epoch(0), DATA, b"", &mut out).is_ok());
         assert_eq!(layer.seal(Epoch(0), DATA, b"", &mut out), Err(SealError::Exhausted));
         assert_eq!(layer.seal(Epoch(0), DATA, b"", &mut out), Err(SealError::Exhausted));

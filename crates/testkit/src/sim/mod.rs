@@ -207,7 +207,12 @@ impl Sim {
         let mut datagram = vec![0; connection.sealed_len(payload.len())];
         let len = connection.seal(payload, &mut datagram)?;
         datagram.truncate(len);
+        let nearly_exhausted = connection.is_nearly_exhausted();
         self.transmit(pair, from, datagram);
+        if nearly_exhausted {
+            // A KeyUpdate may wait.
+            self.after_input(pair, from);
+        }
         Ok(())
     }
 
