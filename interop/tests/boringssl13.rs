@@ -14,7 +14,8 @@ use boring::ssl::{
 use boring::x509::X509;
 use gramseal_interop::{SERVER_NAME, client, identity, pki, server, trust};
 use gramseal_proto::config::ClientAuth;
-use gramseal_proto::pki_types::ServerName;
+use gramseal_proto::pki_types::{ServerName, UnixTime};
+use gramseal_proto::session::ClientSessionCache;
 use gramseal_proto::wire::handshake::KeyUpdateRequest;
 use gramseal_proto::wire::{MessageSeq, NamedGroup, ProtocolVersion, SequenceNumber};
 use gramseal_proto::{CloseReason, Connection, Event, FirstHello, Instant};
@@ -225,6 +226,37 @@ fn boringssl_connects_to_us() {
                 let agreed = ours.negotiated().expect("connected");
                 assert_eq!((agreed.group, agreed.peer_certificates.is_empty()), (Some(group), !asked));
                 assert_eq!(agreed.server_name.as_deref(), Some(SERVER_NAME));
+            }
+        }
+    }
+}
+
+#[test] // RFC 9846 §2.2
+fn we_resume_sessions_of_boringssl_with_its_group_or_after_a_retry() {
+    for (groups, group) in [("X25519", NamedGroup::X25519), ("P-256", NamedGroup::SECP256R1)] {
+        for asked in CLIENT_AUTH {
+            let pki = pki(TestKeyKind::EcdsaP256);
+            let mut theirs = context(&pki.server(SERVER_NAME), groups);
+            theirs.set_session_id_context(b"gramseal").expect("short");
+            if asked {
+                let mode = SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT;
+                theirs.set_verify_callback(mode, |_, _| true);
+            }
+            let theirs = theirs.build();
+            let sessions = Arc::new(ClientSessionCache::new(10, 100_000, UnixTime::now));
+            let config = client(&pki).with_versions(&VERSIONS).with_session_store(sessions.clone());
+            let config = config.with_session_context("test").with_identity(identity(&pki.client("client.example")));
+            let config = Arc::new(config.build().expect("a configuration that works"));
+            for resumed in [false, true, true] {
+                let name = ServerName::try_from(SERVER_NAME).expect("a name");
+                let ours = Connection::client(config.clone(), name, START).expect("random bytes");
+                let pipe = Pipe::default();
+                let ssl = Ssl::new(&theirs).expect("memory");
+                let ours = talk(ours, &pipe, Theirs::of(ssl.accept(pipe.clone())));
+                let agreed = ours.negotiated().expect("connected");
+                assert_eq!((agreed.resumed, agreed.group), (resumed, Some(group)));
+                assert!(!agreed.peer_certificates.is_empty(), "who the server is stays known");
+                assert!(!sessions.is_empty(), "tickets came");
             }
         }
     }

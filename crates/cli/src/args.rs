@@ -162,8 +162,9 @@ pub(crate) struct ServerArgs {
     #[arg(long = "raw-public-key", value_name = "FILE|sha256:HEX")]
     pub(crate) raw_public_keys: Vec<RawPublicKey>,
 
-    /// How many tickets to give each client, to resume its session with (RFC 5077); 0 for none. DTLS 1.2 has one at
-    /// most; clients that know no tickets resume by session id
+    /// How many tickets to give each client, to resume its session with (RFC 5077, RFC 9846); 0 for none. DTLS 1.2 has
+    /// one at most, and clients of it that know no tickets resume by session id. In DTLS 1.3 they come after a full
+    /// handshake, one comes after each that resumes, and clients may ask for another number
     #[arg(long, value_name = "N", default_value = "1")]
     pub(crate) tickets: u8,
 

@@ -52,14 +52,15 @@ pub(crate) async fn run(args: ClientArgs, output: Output) -> Result<(), Failure>
     let peer = connection.peer_addr();
     let counts = Counts::new(&connection.stats());
     output.detail(format_args!("{peer} {counts}"));
-    if result.is_err()
-        && let Some(sessions) = &sessions
-    {
-        // RFC 5246 §7.2.2: the session of a connection that failed is gone by now.
-        sessions.save()?;
+    // In 1.3 tickets come after the handshake. And RFC 5246 §7.2.2: the session of a connection that failed
+    // is gone by now.
+    let saved_again = sessions.as_ref().map(|sessions| sessions.save()).transpose();
+    if result.is_err() {
+        saved_again?;
+        return result.map(drop);
     }
     let reason = result?;
-    saved?;
+    saved.and(saved_again)?;
     if output.is_json() {
         output.status(&Event::Closed { peer, reason, counts }, "");
     }

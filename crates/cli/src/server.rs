@@ -43,7 +43,7 @@ fn start(args: &ServerArgs, output: Output) -> Result<(Endpoint, Option<Own>), F
     if args.common.trace {
         settings.trace = Some(Arc::new(LiveTrace { side: Side::Server, output }));
     }
-    settings.resumption = args.tickets > 0;
+    settings.tickets = args.tickets;
     let own = own_identity(args)?;
     let identity = own.as_ref().map(|own| own.identity.clone());
     let config = settings.server(identity, args.psks.clone(), client_auth(args)?)?;

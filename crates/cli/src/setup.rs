@@ -28,8 +28,8 @@ pub(crate) struct Settings {
     pub(crate) trace: Option<Arc<dyn Trace>>,
     /// Where a client keeps its sessions.
     pub(crate) session_store: Option<Arc<dyn ClientSessionStore>>,
-    /// Whether a server lets clients resume sessions.
-    pub(crate) resumption: bool,
+    /// How many tickets a server gives to clients; without any, no session is resumed.
+    pub(crate) tickets: u8,
 }
 
 /// Calls the setters that both builders have.
@@ -76,7 +76,7 @@ impl Settings {
             key_log: key_log(common.keylog.as_deref())?,
             trace: None,
             session_store: None,
-            resumption: false,
+            tickets: 0,
         })
     }
 
@@ -108,9 +108,10 @@ impl Settings {
             None => ServerConfig::psk_builder(gramseal::provider(), Arc::new(psks)),
         };
         let mut builder = apply!(self, builder);
-        if self.resumption {
-            let tickets = sessions::ticket_keys().map_err(Failure::connection)?;
-            builder = builder.with_ticket_sealer(tickets).with_session_store(sessions::server_cache());
+        if self.tickets > 0 {
+            let keys = sessions::ticket_keys().map_err(Failure::connection)?;
+            builder = builder.with_ticket_sealer(keys).with_ticket_count(self.tickets);
+            builder = builder.with_session_store(sessions::server_cache());
         }
         builder.with_client_auth(client_auth).build().map(Arc::new).map_err(refused)
     }

@@ -1,9 +1,9 @@
 //! Resumption: where sessions are kept, with sizes that suit most programs.
 //!
 //! Nothing is resumed unless a configuration is given one of these. A resumed handshake is short and
-//! cheap, but it has no key exchange: whoever learns a session's secret can read all connections that
-//! resume it, and who watches the network can tell that they belong together. So it is the caller's
-//! choice; it pays where clients come back often.
+//! cheap, but in 1.2 it has no key exchange: whoever learns a session's secret can read all connections
+//! that resume it, and who watches the network can tell that they belong together. In 1.3 it has one, and
+//! a ticket is shown once. So it is the caller's choice; it pays where clients come back often.
 //!
 //! ```no_run
 //! # fn configs(verifier: std::sync::Arc<dyn gramseal::PeerVerifier>, identity: gramseal::Identity)
@@ -27,7 +27,7 @@ pub use gramseal_proto::session::{
 };
 use pki_types::UnixTime;
 
-/// Sessions of a client with up to 256 servers, in at most 1 MiB of memory, for 24 hours.
+/// Sessions of a client with up to 256 servers, tickets of 1.3 up to four for each, in at most 1 MiB of memory, for 24 hours.
 #[must_use]
 pub fn client_cache() -> Arc<ClientSessionCache> {
     Arc::new(ClientSessionCache::new(256, 1 << 20, UnixTime::now))

@@ -142,6 +142,16 @@ pub enum PeerFault {
     BadKeyUpdateRequest,
     /// A 1.3 server showed no certificate (RFC 9846 §4.4.2.4).
     EmptyCertificate,
+    /// `pre_shared_key` in a hello is not its last extension (RFC 9846 §4.3.11).
+    PskNotLast,
+    /// The client does not prove that it has the pre-shared key that it offers (RFC 9846 §4.3.11.2).
+    BinderMismatch,
+    /// The server chose a pre-shared key that was not offered, or one that does not go with its cipher
+    /// suite (RFC 9846 §4.3.11).
+    UnofferedPsk,
+    /// The server uses a pre-shared key in a way that was not offered, with a key exchange or without
+    /// (RFC 9846 §4.3.9).
+    UnofferedPskMode,
     /// `FALLBACK_SCSV` from a client that could speak a newer version with this server
     /// (RFC 7507 §3).
     InappropriateFallback,
@@ -289,7 +299,7 @@ impl PeerFault {
     fn alert(self) -> AlertDescription {
         match self {
             Self::UnexpectedMessage(_) | Self::WrongEpoch(_) => AlertDescription::UNEXPECTED_MESSAGE,
-            Self::FinishedMismatch | Self::BadSignature => AlertDescription::DECRYPT_ERROR,
+            Self::FinishedMismatch | Self::BadSignature | Self::BinderMismatch => AlertDescription::DECRYPT_ERROR,
             Self::UnofferedExtension => AlertDescription::UNSUPPORTED_EXTENSION,
             Self::RenegotiationInfoMismatch => AlertDescription::HANDSHAKE_FAILURE,
             Self::NoCertificate => AlertDescription::BAD_CERTIFICATE,
@@ -322,6 +332,9 @@ impl PeerFault {
             | Self::CompressionOffered
             | Self::CertificateContextMismatch
             | Self::BadKeyUpdateRequest
+            | Self::PskNotLast
+            | Self::UnofferedPsk
+            | Self::UnofferedPskMode
             | Self::WrongKeyForCipherSuite
             | Self::ResumedWithOtherCipherSuite => AlertDescription::ILLEGAL_PARAMETER,
         }
@@ -468,6 +481,10 @@ impl fmt::Display for PeerFault {
             Self::EmptyCertificate => "the server showed no certificate",
             Self::MissingExtension(extension) => return write!(f, "the peer did not send the extension {extension}"),
             Self::BadKeyUpdateRequest => "a KeyUpdate asks for something that does not exist",
+            Self::PskNotLast => "the client's pre_shared_key is not its last extension",
+            Self::BinderMismatch => "the client does not have the pre-shared key that it offers",
+            Self::UnofferedPsk => "the server chose a pre-shared key that was not offered with its cipher suite",
+            Self::UnofferedPskMode => "the server uses a pre-shared key in a way that was not offered",
             Self::InappropriateFallback => "the client fell back to an older version for no good reason",
         })
     }

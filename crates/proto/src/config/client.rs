@@ -26,6 +26,8 @@ pub struct ClientConfig {
     pub(crate) max_fragment_length: Option<MaxFragmentLength>,
     /// Whether hellos name the authorities that the verifier trusts.
     pub(crate) names_authorities: bool,
+    /// How many tickets to ask for, after a full handshake and after a resumed one.
+    pub(crate) ticket_request: Option<(u8, u8)>,
 }
 
 impl ClientConfig {
@@ -50,6 +52,7 @@ impl ClientConfig {
             srtp_mki: Vec::new(),
             max_fragment_length: None,
             names_authorities: false,
+            ticket_request: None,
         }
     }
 }
@@ -67,6 +70,7 @@ pub struct ClientConfigBuilder {
     srtp_mki: Vec<u8>,
     max_fragment_length: Option<u16>,
     names_authorities: bool,
+    ticket_request: Option<(u8, u8)>,
 }
 
 impl ClientConfigBuilder {
@@ -88,8 +92,17 @@ impl ClientConfigBuilder {
 
     /// Resumes sessions by id or ticket, and keeps them in `store`. Default: every handshake is a full
     /// one. Several configurations can share a store; each finds only what fits its settings.
+    ///
+    /// In 1.3 the server sends its tickets after the handshake, and each serves for one connection.
     pub fn with_session_store(mut self, store: Arc<dyn ClientSessionStore>) -> Self {
         self.session_store = Some(store);
+        self
+    }
+
+    /// Asks servers of 1.3 for so many tickets after a full handshake, and so many after one that resumes
+    /// a session (RFC 9149). Default: nothing is said. It is not said without a session store either.
+    pub fn with_ticket_request(mut self, after_full: u8, after_resumed: u8) -> Self {
+        self.ticket_request = Some((after_full, after_resumed));
         self
     }
 
@@ -124,10 +137,10 @@ impl ClientConfigBuilder {
     /// What cannot work, see [`ConfigError`].
     pub fn build(self) -> Result<ClientConfig, ConfigError> {
         let Self { common, allowed, verifier, identities, psks, srtp_mki, session_store, .. } = self;
-        let (max_fragment_length, names_authorities) = (self.max_fragment_length, self.names_authorities);
+        let (names_authorities, ticket_request) = (self.names_authorities, self.ticket_request);
         let common = common.finish(allowed, Means { certificates: verifier.is_some(), psk: !psks.is_empty() })?;
         srtp::check_mki(&srtp_mki, &common.srtp)?;
-        let max_fragment_length = max_fragment_length.map(limits::max_fragment_length).transpose()?;
+        let max_fragment_length = self.max_fragment_length.map(limits::max_fragment_length).transpose()?;
         let sessions = session_store
             .map(|store| ClientSessions::new(store, &common, verifier.as_deref(), &identities, max_fragment_length));
         let sessions = sessions.transpose()?;
@@ -140,6 +153,7 @@ impl ClientConfigBuilder {
             srtp_mki,
             max_fragment_length,
             names_authorities,
+            ticket_request,
         })
     }
 }

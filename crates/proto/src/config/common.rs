@@ -4,7 +4,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use gramseal_wire::{CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme, SrtpProfile};
+use gramseal_wire::{CipherSuite, NamedGroup, ProtocolVersion, PskKeyExchangeMode, SignatureScheme, SrtpProfile};
 
 use super::{ConfigError, limits, srtp};
 use crate::crypto::{CryptoProvider, KeyKind};
@@ -22,6 +22,28 @@ pub enum LegacySuites {
     Refused,
     /// DHE_RSA as the last choice, for peers that have nothing else.
     Allowed,
+}
+
+/// Whether a connection of 1.3 that resumes a session agrees on a new secret beside it (RFC 9846 §2.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(clippy::exhaustive_enums, reason = "a switch has two positions")]
+pub enum ResumedKeyExchange {
+    /// Always (`psk_dhe_ke`): who learns the session's secret later cannot read what was recorded.
+    #[default]
+    Required,
+    /// Not where both sides allow it (`psk_ke`): that saves each the work of a key exchange, and gives
+    /// forward secrecy up.
+    Optional,
+}
+
+impl ResumedKeyExchange {
+    /// The modes that it stands for, the client's favourite first (RFC 9846 §4.3.9).
+    pub(crate) fn modes(self) -> &'static [PskKeyExchangeMode] {
+        match self {
+            Self::Required => &[PskKeyExchangeMode::PSK_DHE_KE],
+            Self::Optional => &[PskKeyExchangeMode::PSK_KE, PskKeyExchangeMode::PSK_DHE_KE],
+        }
+    }
 }
 
 /// How a connection treats the network.
@@ -106,6 +128,7 @@ pub(crate) struct Common {
     pub(crate) key_log: Option<Arc<dyn KeyLog>>,
     pub(crate) trace: Option<Arc<dyn Trace>>,
     pub(crate) session_context: Option<Vec<u8>>,
+    pub(crate) resumed_key_exchange: ResumedKeyExchange,
 }
 
 impl Common {
@@ -124,6 +147,7 @@ impl Common {
             key_log: None,
             trace: None,
             session_context: None,
+            resumed_key_exchange: ResumedKeyExchange::default(),
         }
     }
 
@@ -239,7 +263,7 @@ pub(crate) fn is_finite_field(group: NamedGroup) -> bool {
 macro_rules! common_setters {
     () => {
         /// The versions to allow, most preferred first. Default: DTLS 1.2 alone. DTLS 1.3 is young here: it
-        /// knows neither resumption nor pre-shared keys, and a server of it must not ask for cookies. A version
+        /// knows no pre-shared keys of your own, and a server of it must not ask for cookies. A version
         /// for which no suite is allowed is not offered.
         pub fn with_versions(mut self, versions: &[gramseal_wire::ProtocolVersion]) -> Self {
             self.common.versions = versions.to_vec();
@@ -327,6 +351,13 @@ macro_rules! common_setters {
         /// [`session_context`]($crate::config::PeerVerifier::session_context) that must be the same.
         pub fn with_session_context(mut self, context: impl Into<alloc::vec::Vec<u8>>) -> Self {
             self.common.session_context = Some(context.into());
+            self
+        }
+
+        /// Whether a connection of 1.3 that resumes a session needs a key exchange beside it. Default: it
+        /// does. Without one on both sides there is no forward secrecy.
+        pub fn with_resumed_key_exchange(mut self, exchange: $crate::config::ResumedKeyExchange) -> Self {
+            self.common.resumed_key_exchange = exchange;
             self
         }
     };

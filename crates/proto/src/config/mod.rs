@@ -21,7 +21,7 @@ use gramseal_wire::{CipherSuite, NamedGroup, ProtocolVersion, SrtpProfile};
 pub use crate::padding::Padding;
 pub use client::{ClientConfig, ClientConfigBuilder};
 pub(crate) use common::{Common, is_finite_field};
-pub use common::{LegacySuites, Transport};
+pub use common::{LegacySuites, ResumedKeyExchange, Transport};
 pub use identity::{Identity, OcspSource};
 pub(crate) use limits::RECORD_SIZE_LIMITS;
 pub(crate) use psk::for_hint;

@@ -64,6 +64,7 @@ impl ServerConfig {
             psks: None,
             session_store: None,
             ticket_sealer: None,
+            ticket_count: 2,
         }
     }
 
@@ -85,6 +86,7 @@ pub struct ServerConfigBuilder {
     psks: Option<Arc<dyn PskLookup>>,
     session_store: Option<Arc<dyn ServerSessionStore>>,
     ticket_sealer: Option<Arc<dyn TicketSealer>>,
+    ticket_count: u8,
 }
 
 impl ServerConfigBuilder {
@@ -112,17 +114,26 @@ impl ServerConfigBuilder {
         self
     }
 
-    /// Keeps sessions in `store` and lets clients resume them by id (RFC 5246 §7.3). Default: no
-    /// session is kept.
+    /// Keeps sessions in `store` and lets clients resume them by id (RFC 5246 §7.3); in 1.3 the id is the
+    /// ticket, and good for one connection. Default: no session is kept.
     pub fn with_session_store(mut self, store: Arc<dyn ServerSessionStore>) -> Self {
         self.session_store = Some(store);
         self
     }
 
-    /// Gives sessions to clients as tickets and lets them resume with these (RFC 5077). Default: no
-    /// tickets. Beside a session store, it serves the clients that ask for tickets.
+    /// Gives sessions to clients as tickets and lets them resume with these (RFC 5077, RFC 9846 §4.7.1).
+    /// Default: no tickets. Beside a session store, it serves the clients that ask for tickets, and those
+    /// of 1.3. No host can tell whether a ticket was used before.
     pub fn with_ticket_sealer(mut self, sealer: Arc<dyn TicketSealer>) -> Self {
         self.ticket_sealer = Some(sealer);
+        self
+    }
+
+    /// How many tickets a client of 1.3 gets after a full handshake, 0 for none at all. Default 2; with
+    /// each connection that resumes a session comes one. A client that says how many it wants (RFC 9149)
+    /// gets as many, and at most 8. Without a session store or a ticket sealer there are none.
+    pub fn with_ticket_count(mut self, tickets: u8) -> Self {
+        self.ticket_count = tickets;
         self
     }
 
@@ -151,8 +162,8 @@ impl ServerConfigBuilder {
                 return Err(ConfigError::NothingAllowed("signature scheme"));
             }
         }
-        let Self { identities, client_auth, psks, session_store, ticket_sealer, .. } = self;
-        let sessions = ServerSessions::new(session_store, ticket_sealer, &common, &client_auth)?;
+        let Self { identities, client_auth, psks, session_store, ticket_sealer, ticket_count, .. } = self;
+        let sessions = ServerSessions::new(session_store, ticket_sealer, ticket_count, &common, &client_auth)?;
         Ok(ServerConfig { common, identities, client_auth, psks, sessions })
     }
 }

@@ -45,6 +45,8 @@ pub(crate) struct ServerSessions {
     pub(crate) store: Option<Arc<dyn ServerSessionStore>>,
     /// Sessions in tickets.
     pub(crate) tickets: Option<Arc<dyn TicketSealer>>,
+    /// How many tickets of 1.3 follow a full handshake.
+    pub(crate) ticket_count: u8,
     pub(crate) context: [u8; CONTEXT_LEN],
 }
 
@@ -52,14 +54,15 @@ impl ServerSessions {
     pub(super) fn new(
         store: Option<Arc<dyn ServerSessionStore>>,
         tickets: Option<Arc<dyn TicketSealer>>,
+        ticket_count: u8,
         common: &Common,
         client_auth: &ClientAuth,
     ) -> Result<Self, ConfigError> {
         if store.is_none() && tickets.is_none() {
-            return Ok(Self { store, tickets, context: [0; CONTEXT_LEN] });
+            return Ok(Self { store, tickets, ticket_count: 0, context: [0; CONTEXT_LEN] });
         }
         let trust = trust(common, client_auth.verifier().map(|verifier| &**verifier))?;
-        Ok(Self { store, tickets, context: digest(common, &[b"server", &trust]) })
+        Ok(Self { store, tickets, ticket_count, context: digest(common, &[b"server", &trust]) })
     }
 }
 

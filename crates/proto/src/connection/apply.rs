@@ -41,6 +41,7 @@ impl Connection {
                 Action::Version(version) => self.records.set_version(version),
                 Action::LimitRecords(limits) => self.limit_records(limits),
                 Action::LogSecret(secret) => self.log_secret(&secret),
+                Action::SendAfterwards(message) => self.send_afterwards(message),
                 Action::Defer(work) => self.defer(work),
                 Action::Complete(established) => self.complete(*established, now),
             }

@@ -88,9 +88,9 @@ impl Connection {
         match (&self.role, message.msg_type()) {
             (_, HandshakeType::KEY_UPDATE) => self.key_update_received(message),
             (Role::Client(_), HandshakeType::NEW_SESSION_TICKET) => {
-                // Well formed it must be, although no session of 1.3 is resumed yet.
-                if let Err(error) = NewSessionTicket13::from_bytes(message.body()) {
-                    self.fail(error.into());
+                match NewSessionTicket13::from_bytes(message.body()) {
+                    Ok(ticket) => self.keep_ticket(&ticket),
+                    Err(error) => self.fail(error.into()),
                 }
             }
             (Role::Client(_) | Role::Server(_), other) => self.fail(PeerFault::UnexpectedMessage(other).into()),
@@ -119,6 +119,14 @@ impl Connection {
         let message = post.after.message(body).map_err(|_| NotSent::NumbersUsedUp)?;
         post.flights.push(message, behind);
         Ok(())
+    }
+
+    /// The same with a message that the handshake has numbered already: those it makes are fewer than
+    /// there is room for.
+    pub(super) fn send_afterwards(&mut self, message: Message) {
+        if let Some(post) = &mut self.post {
+            post.flights.push(message, Behind::Others);
+        }
     }
 
     /// What the peer's ACK says of messages after the handshake.

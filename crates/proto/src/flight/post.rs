@@ -27,7 +27,6 @@ use crate::time::Instant;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Behind {
     /// They may.
-    #[cfg_attr(not(test), expect(dead_code, reason = "KeyUpdate is the only message so far"))]
     Others,
     /// They wait (RFC 9147 §8 and rfc9147bis: nothing comes behind a KeyUpdate in its epoch).
     Nothing,

@@ -18,6 +18,7 @@ mod psk;
 #[cfg(test)]
 mod recorded13;
 mod resume;
+mod resume13;
 mod schedule12;
 mod schedule13;
 mod select;
@@ -41,6 +42,7 @@ pub use deferred::{Deferred, Settled};
 pub(crate) use deferred::{Outcome, Receipt, Signed, Work};
 pub(crate) use limits::RecordLimits;
 pub(crate) use post::{PostHandshake, Updated, read_key_update};
+pub(crate) use resume13::TicketTerms;
 use schedule12::Session12;
 use schedule13::Session13;
 pub(crate) use server::start as start_server;
@@ -77,6 +79,8 @@ pub(crate) enum Action {
     LimitRecords(RecordLimits),
     /// For the key log.
     LogSecret(LoggedSecret),
+    /// A message that follows the handshake, and that the peer acknowledges (1.3).
+    SendAfterwards(Message),
     /// The handshake waits for this.
     Defer(Work),
     /// The handshake is done.
@@ -127,6 +131,14 @@ impl Keying {
         }
     }
 
+    /// What tickets of 1.3 are read with.
+    pub(crate) fn v13(&self) -> Option<&Session13> {
+        match self {
+            Self::V12(_) => None,
+            Self::V13(session) => Some(session),
+        }
+    }
+
     /// What a session of 1.2 resumes with.
     pub(crate) fn master_secret(&self) -> Option<Zeroizing<Vec<u8>>> {
         match self {
@@ -144,6 +156,10 @@ pub(crate) enum Remember {
     Server(Vec<u8>, Session),
     /// The server knows the session with this id already.
     Known(Vec<u8>),
+    /// A client of 1.3 waits for tickets.
+    ClientTickets(TicketTerms),
+    /// The tickets of a server of 1.3, those that are ids, with their sessions.
+    ServerTickets(Vec<(Vec<u8>, Session)>),
 }
 
 /// What a handshake agreed on.
@@ -171,8 +187,9 @@ pub struct Negotiated {
     pub psk_identity: Option<Vec<u8>>,
     /// The scheme of the peer's signature over the handshake, if it made one.
     pub peer_signature_scheme: Option<SignatureScheme>,
-    /// Whether this connection goes on with the session of an earlier one (RFC 5246 §7.3). What says
-    /// who the peer is, and how the secret was agreed on, is then from that one.
+    /// Whether this connection goes on with the session of an earlier one (RFC 5246 §7.3, RFC 9846 §2.2).
+    /// What says who the peer is, and how the secret was agreed on, is then from that one; in 1.3 the group
+    /// is of the key exchange of this one, if there was any.
     pub resumed: bool,
 }
 

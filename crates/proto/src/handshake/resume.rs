@@ -1,4 +1,5 @@
 //! Whether a session may be resumed, and what is remembered of a new one (RFC 5246 §7.3, RFC 5077).
+//! What is so in 1.3 alone is in [`resume13`](super::resume13).
 //!
 //! A session that may not be resumed is no fault: a full handshake follows.
 
@@ -13,9 +14,10 @@ use gramseal_wire::handshake::ClientHello;
 use gramseal_wire::{CipherSuite, ProtocolVersion};
 use pki_types::{IpAddr, ServerName, UnixTime};
 use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
 
-use super::schedule12::{Session12, psk_binding};
-use super::{Negotiated, RecordLimits, limits, select};
+use super::schedule12::psk_binding;
+use super::{Negotiated, limits, select};
 use crate::config::{ClientAuth, ClientConfig, ServerConfig};
 use crate::crypto::CryptoProvider;
 use crate::error::Error;
@@ -49,12 +51,25 @@ pub(super) fn find(hello: &ClientHello<'_>, config: &ServerConfig) -> Result<Opt
     let Some((session, by, now)) = look_up(hello, config)? else { return Ok(None) };
     // A hello without a protocol in common fails in a full handshake as it would here.
     let Ok(alpn) = select::alpn(hello, &config.common) else { return Ok(None) };
-    let limits = limits::select(hello, &config.common)?;
-    let asks = Asks { now, server_name: select::server_name(hello)?, alpn: alpn.as_deref(), limits };
+    let asks = Asks {
+        version: ProtocolVersion::DTLS1_2,
+        now,
+        server_name: select::server_name(hello)?,
+        alpn: alpn.as_deref(),
+    };
     // RFC 5246 §7.4.1.3: a session keeps its suite.
     let suite = config.common.suites12().find(|suite| suite.id == session.cipher_suite);
     let suite = suite.filter(|suite| hello.cipher_suites.contains(&suite.id));
-    let suite = suite.filter(|suite| fits_server(&session, suite, &asks, config));
+    let limits = limits::select(hello, &config.common)?;
+    let same_psk = |suite: &Suite12, identity: &Vec<u8>| {
+        let key = config.psks.as_ref().and_then(|psks| psks.key(identity));
+        key.is_some_and(|key| is_bound_to(&session, suite, &key, &config.common.provider))
+    };
+    let suite = suite.filter(|suite| {
+        fits_server(&session, &asks, config)
+            && limits.fit(&session)
+            && session.psk_identity.as_ref().is_none_or(|identity| same_psk(suite, identity))
+    });
     Ok(suite.map(|suite| Found { session, suite, alpn, by }))
 }
 
@@ -80,15 +95,15 @@ fn open(sealer: &dyn TicketSealer, ticket: &[u8]) -> Option<(Arc<Session>, By, U
 }
 
 /// What the new connection wants to be.
-struct Asks<'a> {
-    now: UnixTime,
-    server_name: Option<String>,
-    alpn: Option<&'a [u8]>,
-    limits: RecordLimits,
+pub(super) struct Asks<'a> {
+    pub(super) version: ProtocolVersion,
+    pub(super) now: UnixTime,
+    pub(super) server_name: Option<String>,
+    pub(super) alpn: Option<&'a [u8]>,
 }
 
 /// Whether our settings and the client's wishes are those of the session.
-fn fits_server(session: &Session, suite: &Suite12, asks: &Asks<'_>, config: &ServerConfig) -> bool {
+pub(super) fn fits_server(session: &Session, asks: &Asks<'_>, config: &ServerConfig) -> bool {
     let same_name = match (&session.server_name, &asks.server_name) {
         // RFC 6066 §3: never under another name.
         (Some(then), Some(now)) => then.eq_ignore_ascii_case(now),
@@ -98,19 +113,13 @@ fn fits_server(session: &Session, suite: &Suite12, asks: &Asks<'_>, config: &Ser
     let certified = !session.peer_certificates.is_empty() || session.peer_raw_public_key.is_some();
     let authenticated = certified || session.psk_identity.is_some();
     let enough = authenticated || !matches!(config.client_auth, ClientAuth::Required(_));
-    let same_psk = |identity: &Vec<u8>| {
-        let key = config.psks.as_ref().and_then(|psks| psks.key(identity));
-        key.is_some_and(|key| is_bound_to(session, suite, &key, &config.common.provider))
-    };
-    session.version == ProtocolVersion::DTLS1_2
+    session.version == asks.version
         && config.common.versions.contains(&session.version)
         && !session.is_expired(asks.now)
         && session.context == config.sessions.context
         && same_name
         && session.alpn.as_deref() == asks.alpn
         && enough
-        && asks.limits.fit(session)
-        && session.psk_identity.as_ref().is_none_or(same_psk)
 }
 
 /// Whether `key` is the pre-shared key that authenticated both sides of `session`. One that was
@@ -177,11 +186,11 @@ impl Life {
     }
 }
 
-/// What to remember of a full handshake, before it has an id or a ticket and before it is tied to a
+/// What to remember of a handshake, before it has an id or a ticket and before it is tied to a
 /// pre-shared key.
 pub(super) fn remembered(
     negotiated: &Negotiated,
-    secrets: &Session12,
+    secret: Zeroizing<Vec<u8>>,
     context: [u8; CONTEXT_LEN],
     max_fragment_length: Option<u16>,
     life: Life,
@@ -189,7 +198,7 @@ pub(super) fn remembered(
     Session {
         version: negotiated.version,
         cipher_suite: negotiated.cipher_suite,
-        secret: secrets.master_secret(),
+        secret,
         context,
         server_name: negotiated.server_name.clone(),
         alpn: negotiated.alpn.clone(),
@@ -202,6 +211,8 @@ pub(super) fn remembered(
         max_fragment_length,
         established: life.established,
         expires: life.expires,
+        issued: life.established,
+        age_add: 0,
         id: Vec::new(),
         ticket: Vec::new(),
     }

@@ -1,9 +1,10 @@
 //! The key schedule of DTLS 1.3: HKDF stages, each made of the one before (RFC 9846 §7).
 //!
 //! ```text
-//!        0 or PSK -> Extract = EarlySecret
-//! (EC)DHE shared  -> Extract = HandshakeSecret -> handshake traffic secrets
-//!               0 -> Extract = MainSecret      -> application traffic secrets, exporter secret
+//!             0 or PSK -> Extract = EarlySecret     -> binder key
+//! (EC)DHE shared, or 0 -> Extract = HandshakeSecret -> handshake traffic secrets
+//!                    0 -> Extract = MainSecret      -> application traffic secrets, exporter secret,
+//!                                                      resumption secret -> PSK of each ticket
 //! ```
 //!
 //! Labels begin with "dtls13" (RFC 9147 §5.9). Nothing here allocates but the boxes that secrets lie
@@ -12,6 +13,7 @@
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use gramseal_wire::Random;
 use zeroize::{Zeroize, Zeroizing};
@@ -81,21 +83,39 @@ fn expand_label(key: &dyn HmacKey, label: &[u8], context: &[u8], out: &mut [u8])
     }
 }
 
-/// The first stage, of a handshake without a pre-shared key.
+/// As many zeros as a digest has bytes: what stands for a secret that there is not.
+fn zeros(hash: &'static dyn Hash) -> &'static [u8] {
+    static ZEROS: [u8; Digest::MAX_LEN] = [0; Digest::MAX_LEN];
+    ZEROS.get(..hash.algorithm().output_len()).unwrap_or(&ZEROS)
+}
+
+/// The first stage.
 pub(super) struct EarlySecret(Secret);
 
 impl EarlySecret {
+    /// Of a handshake without a pre-shared key.
     pub(super) fn without_psk(hash: &'static dyn Hash) -> Self {
-        let zeros = [0; Digest::MAX_LEN];
-        let (zeros, _) = zeros.split_at(hash.algorithm().output_len());
-        Self(Secret::extract(hash, zeros, zeros))
+        Self::with_psk(hash, zeros(hash))
     }
 
-    /// Takes in what the key shares gave.
-    pub(super) fn into_handshake(self, shared: &[u8]) -> HandshakeSecret {
+    /// Of a handshake that a pre-shared key authenticates.
+    pub(super) fn with_psk(hash: &'static dyn Hash, psk: &[u8]) -> Self {
+        Self(Secret::extract(hash, zeros(hash), psk))
+    }
+
+    /// The binder of a key from a ticket, in a hello that hashes to `transcript` up to its binders
+    /// (RFC 9846 §4.3.11.2).
+    pub(super) fn resumption_binder(&self, transcript: &Digest) -> Digest {
+        let nothing = self.0.hash.start().current();
+        // Made as the content of a Finished is.
+        TrafficSecret(self.0.expand_digest(b"res binder", nothing.as_ref())).verify_data(transcript)
+    }
+
+    /// Takes in what the key shares gave, if there were any.
+    pub(super) fn into_handshake(self, shared: Option<&[u8]>) -> HandshakeSecret {
         let hash = self.0.hash;
         let salt = self.0.into_salt();
-        HandshakeSecret(Secret::extract(hash, (*salt.bytes).as_ref(), shared))
+        HandshakeSecret(Secret::extract(hash, (*salt.bytes).as_ref(), shared.unwrap_or_else(|| zeros(hash))))
     }
 }
 
@@ -114,9 +134,7 @@ impl HandshakeSecret {
     pub(super) fn into_main(self) -> MainSecret {
         let hash = self.0.hash;
         let salt = self.0.into_salt();
-        let zeros = [0; Digest::MAX_LEN];
-        let (zeros, _) = zeros.split_at(hash.algorithm().output_len());
-        MainSecret(Secret::extract(hash, (*salt.bytes).as_ref(), zeros))
+        MainSecret(Secret::extract(hash, (*salt.bytes).as_ref(), zeros(hash)))
     }
 }
 
@@ -135,7 +153,25 @@ impl MainSecret {
 
     /// What exporters begin with, after the same.
     pub(super) fn exporter(&self, transcript: &Digest) -> Session13 {
-        Session13 { exporter: self.0.expand_digest(b"exp master", transcript.as_ref()) }
+        Session13 { exporter: self.0.expand_digest(b"exp master", transcript.as_ref()), resumption: None }
+    }
+
+    /// What tickets are made of, after a handshake that hashes to `transcript` up to the client's
+    /// Finished.
+    pub(super) fn into_resumption(self, transcript: &Digest) -> ResumptionSecret {
+        ResumptionSecret(self.0.expand_digest(b"res master", transcript.as_ref()))
+    }
+}
+
+/// What the keys of tickets come from.
+pub(super) struct ResumptionSecret(Secret);
+
+impl ResumptionSecret {
+    /// The key that goes with the ticket of this nonce (RFC 9846 §4.7.1).
+    pub(super) fn psk(&self, nonce: &[u8]) -> Zeroizing<Vec<u8>> {
+        let mut psk = Zeroizing::new(zeros(self.0.hash).to_vec());
+        self.0.expand(b"resumption", nonce, &mut psk);
+        psk
     }
 }
 
@@ -208,9 +244,21 @@ impl TrafficSecret {
 /// What is left of the schedule when the handshake is done. Wiped when dropped.
 pub(crate) struct Session13 {
     exporter: Secret,
+    /// On a client that keeps tickets.
+    resumption: Option<ResumptionSecret>,
 }
 
 impl Session13 {
+    /// The same, of a client that keeps the tickets to come.
+    pub(super) fn with_resumption(self, resumption: ResumptionSecret) -> Self {
+        Self { resumption: Some(resumption), ..self }
+    }
+
+    /// The key that goes with a ticket, if it is to be kept.
+    pub(super) fn ticket_psk(&self, nonce: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        self.resumption.as_ref().map(|secret| secret.psk(nonce))
+    }
+
     /// Keying material for the application (RFC 9846 §7.5). No context and an empty one are the same.
     pub(crate) fn export(&self, label: &[u8], context: &[u8], out: &mut [u8]) {
         let hash = self.exporter.hash;
@@ -259,7 +307,8 @@ mod tests {
     fn every_secret_of_a_recorded_handshake_comes_out() {
         let early = EarlySecret::without_psk(&SHA256);
         assert!(is(&early.0, "33ad0a1c607ec03b09e6cd9893680ce210adf300aa1f2660e1b22e10f170f92a"));
-        let handshake = early.into_handshake(&hex("df4a291baa1eb7cfa6934b29b474baad2697e29f1f920dcc77c8a0a088447624"));
+        let handshake =
+            early.into_handshake(Some(&hex("df4a291baa1eb7cfa6934b29b474baad2697e29f1f920dcc77c8a0a088447624")));
         assert!(is(&handshake.0, "d0d1397bb3c445d37f26f7ed00c83b73d2f67540de3761465ffe524f8f944e12"));
         let hellos = digest("aee8eba0d2ee87052fbbc6864c1514c5a927d6f0ffb4f7954c7f379d95f1b1d7");
         let traffic = handshake.traffic(&hellos);
@@ -285,6 +334,36 @@ mod tests {
         assert!(verify_data.ct_eq(&hex("6f2801396b0e90ebb4a3ba384abcfc6b24201abd81b316b2391da378377facf5")));
     }
 
+    /// The secrets of the resumed handshake in RFC 8448 §3 and §4, as far as no label is in them. What has
+    /// one was computed with a program that, with the labels of TLS, gives what stands there.
+    #[test] // RFC 9846 §4.3.11.2, §4.7.1, §7.1
+    fn the_secrets_of_a_recorded_resumption_come_out() {
+        let main = MainSecret(Secret {
+            hash: &SHA256,
+            bytes: Box::new(digest("18df06843d13a08bf2a449844c5f8a478001bc4d4c627984d5a41da8d0402919")),
+        });
+        let finished = digest("209145a96ee8e2a122ff810047cc952684658d6049e86429426db87c54ad143d");
+        let resumption = main.into_resumption(&finished);
+        assert!(is(&resumption.0, "30e061dae61db7f70706f53fa852e52a5672bf51b96d77c16dc132bab68e2922"));
+        assert_eq!(**resumption.psk(&[0, 0]), hex("9837f255184c7f21ef1044bf4e411eff93a6f681c629321dc414131a77523a9b"));
+        assert_eq!(**resumption.psk(&[1]), hex("2918ff55f28b59677a62e519b0b0fc6ef96375c4351d9410329ad8f59de09c3e"));
+
+        let psk = hex("4ecd0eb6ec3b4d87f5d6028f922ca4c5851a277fd41311c9e62d2c9492e1c4f3");
+        let early = EarlySecret::with_psk(&SHA256, &psk);
+        assert!(is(&early.0, "9b2188e9b2fc6d64d71dc329900e20bb41915000f678aa839cbb797cb7d8332c"));
+        let hello = digest("63224b2e4573f2d3454ca84b9d009a04f6be9e05711a8396473aefa01e924a14");
+        let binder = early.resumption_binder(&hello);
+        assert!(binder.ct_eq(&hex("092405d833f5a2ba553e00f695e7cda7c6acaf4b11b4e6a834a1b2c28e3a5922")));
+        // RFC 8448 §4: with the share of its server.
+        let shared = hex("f44194756ff9ec9d25180635d66ea6824c6ab3bf179977be37f723570e7ccb2e");
+        let salted = early.into_handshake(Some(&shared));
+        let zeros = [0; 32];
+        let alone = EarlySecret::with_psk(&SHA256, &psk).into_handshake(None);
+        let of_zeros = EarlySecret::with_psk(&SHA256, &psk).into_handshake(Some(&zeros));
+        assert!(alone.0.bytes.ct_eq((*of_zeros.0.bytes).as_ref()), "without an exchange there are zeros");
+        assert!(!salted.0.bytes.ct_eq((*of_zeros.0.bytes).as_ref()));
+    }
+
     #[test] // RFC 5869 §2.3
     fn output_longer_than_a_digest_goes_on_and_is_another_for_each_length() {
         let secret = Secret::extract(&SHA384, b"salt", b"input");
@@ -298,7 +377,7 @@ mod tests {
 
     #[test] // RFC 9846 §7.5
     fn label_and_context_make_exported_keys_differ() {
-        let session = Session13 { exporter: Secret::extract(&SHA256, b"salt", b"input") };
+        let session = Session13 { exporter: Secret::extract(&SHA256, b"salt", b"input"), resumption: None };
         let export = |label: &[u8], context: &[u8]| {
             let mut out = [0; 20];
             session.export(label, context, &mut out);

@@ -16,6 +16,7 @@ use pki_types::DnsName;
 use super::credential::{self, Chosen, Plan};
 use super::limits::{self, RecordLimits};
 use super::offer::check_point_formats;
+use super::resume13::{self, Resumed13};
 use super::srtp::{self, Srtp};
 use crate::config::{Common, ServerConfig, is_finite_field};
 use crate::error::{Error, Incompatible, PeerFault};
@@ -99,49 +100,66 @@ pub(super) fn select12(hello: &ClientHello<'_>, config: &ServerConfig) -> Result
 #[derive(Debug)]
 pub(super) struct Selected13<'h> {
     pub(super) suite: &'static Suite13,
-    pub(super) group: NamedGroup,
-    /// The client's share of `group`.
-    pub(super) share: &'h [u8],
-    pub(super) plan: Plan,
+    /// The group and the client's share of it; `None` where a session is resumed without.
+    pub(super) share: Option<(NamedGroup, &'h [u8])>,
+    pub(super) auth: Auth13,
     pub(super) alpn: Option<Vec<u8>>,
     pub(super) srtp: Option<Srtp>,
     pub(super) limits: RecordLimits,
     pub(super) server_name: Option<String>,
 }
 
-/// What a server makes of a 1.3 hello.
+/// How the sides of a 1.3 handshake know each other.
 #[derive(Debug)]
-pub(super) enum Selection13<'h> {
-    /// Everything is there.
-    Chosen(Selected13<'h>),
-    /// The client has to send a share of this group first (RFC 9846 §4.1.4).
-    Retry { suite: &'static Suite13, group: NamedGroup },
+pub(super) enum Auth13 {
+    /// We show a certificate.
+    Certificate(Plan),
+    /// Both know the secret of a session.
+    Session(Resumed13),
 }
 
-/// Everything about a 1.3 handshake, or why there is none.
-pub(super) fn select13<'h>(hello: &ClientHello<'h>, config: &ServerConfig) -> Result<Selection13<'h>, Error> {
+impl Auth13 {
+    pub(super) fn resumed(&self) -> Option<&Resumed13> {
+        match self {
+            Self::Certificate(_) => None,
+            Self::Session(resumed) => Some(resumed),
+        }
+    }
+}
+
+/// The suite for a 1.3 handshake with a hello whose form is checked here.
+pub(super) fn suite13(hello: &ClientHello<'_>, common: &Common) -> Result<&'static Suite13, Error> {
     check13(hello)?;
-    let common = &config.common;
-    let suite = common
-        .suites13()
-        .find(|suite| hello.cipher_suites.contains(&suite.id))
-        .ok_or(Incompatible::NoCommonCipherSuite)?;
-    let (group, share) = match share13(hello, common)? {
-        (group, Some(share)) => (group, share),
-        (group, None) => return Ok(Selection13::Retry { suite, group }),
-    };
+    let suite = common.suites13().find(|suite| hello.cipher_suites.contains(&suite.id));
+    Ok(suite.ok_or(Incompatible::NoCommonCipherSuite)?)
+}
+
+/// Our credential for a 1.3 handshake that resumes nothing.
+pub(super) fn plan13(hello: &ClientHello<'_>, config: &ServerConfig) -> Result<Plan, Error> {
+    check_full13(hello)?;
     let candidates = credential::candidates(hello, config)?;
     let chosen = candidates.choose13().ok_or_else(|| candidates.nothing_in_common13())?;
-    Ok(Selection13::Chosen(Selected13 {
+    credential::plan(hello, config, chosen)
+}
+
+/// Everything else about a 1.3 handshake.
+pub(super) fn select13<'h>(
+    hello: &ClientHello<'h>,
+    config: &ServerConfig,
+    suite: &'static Suite13,
+    share: Option<(NamedGroup, &'h [u8])>,
+    auth: Auth13,
+) -> Result<Selected13<'h>, Error> {
+    let common = &config.common;
+    Ok(Selected13 {
         suite,
-        group,
         share,
-        plan: credential::plan(hello, config, chosen)?,
+        auth,
         alpn: alpn(hello, common)?,
         srtp: srtp::select(hello, common)?,
         limits: limits::select(hello, common)?.with_content_type(),
         server_name: server_name(hello)?,
-    }))
+    })
 }
 
 /// The form of a 1.3 hello (RFC 9147 §5.3, RFC 9846 §4.1.2 and §9.2).
@@ -152,6 +170,18 @@ fn check13(hello: &ClientHello<'_>) -> Result<(), Error> {
     if hello.compression_methods.as_bytes() != [CompressionMethod::NULL.0] {
         return Err(PeerFault::CompressionOffered.into());
     }
+    resume13::check_form(hello)?;
+    let (groups, shares) = (ExtensionType::SUPPORTED_GROUPS, ExtensionType::KEY_SHARE);
+    match [groups, shares].map(|extension| hello.extensions.contains(extension)) {
+        [true, false] => Err(PeerFault::MissingExtension(shares).into()),
+        [false, true] => Err(PeerFault::MissingExtension(groups).into()),
+        _ if hello.extensions.contains(ExtensionType::PRE_SHARED_KEY) => Ok(()),
+        _ => check_full13(hello),
+    }
+}
+
+/// What a hello of 1.3 must have beyond that, unless it resumes a session (RFC 9846 §9.2).
+pub(super) fn check_full13(hello: &ClientHello<'_>) -> Result<(), Error> {
     let needed = [ExtensionType::SIGNATURE_ALGORITHMS, ExtensionType::SUPPORTED_GROUPS, ExtensionType::KEY_SHARE];
     match needed.into_iter().find(|extension| !hello.extensions.contains(*extension)) {
         Some(missing) => Err(PeerFault::MissingExtension(missing).into()),
@@ -161,7 +191,7 @@ fn check13(hello: &ClientHello<'_>) -> Result<(), Error> {
 
 /// Our most preferred group of which the client sends a share, with the share; if there is none, the
 /// most preferred that both know: a round trip costs more than our order is worth.
-fn share13<'h>(hello: &ClientHello<'h>, common: &Common) -> Result<(NamedGroup, Option<&'h [u8]>), Error> {
+pub(super) fn share13<'h>(hello: &ClientHello<'h>, common: &Common) -> Result<(NamedGroup, Option<&'h [u8]>), Error> {
     let shares = hello.extensions.find::<KeyShareClientHello<'h>>()?.map(|extension| extension.client_shares);
     let shares = shares.unwrap_or_default();
     let offered = hello.extensions.find::<SupportedGroups<'_>>()?.map(|extension| extension.groups).unwrap_or_default();

@@ -100,6 +100,14 @@ impl Transcript13 {
     pub(super) fn digest(&self) -> Digest {
         self.0.current()
     }
+
+    /// The hash of what came `before`, if anything, and of one more encoded message without its last
+    /// `cut` bytes (RFC 9846 §4.3.11.2).
+    pub(super) fn digest_of_cut(hash: &dyn Hash, before: Option<&Self>, bytes: &[u8], cut: usize) -> Digest {
+        let mut transcript = before.map_or_else(|| Self::new(hash), |before| Self(before.0.fork()));
+        transcript.add_bytes(bytes.get(..bytes.len().saturating_sub(cut)).unwrap_or_default());
+        transcript.digest()
+    }
 }
 
 #[cfg(test)]
@@ -141,5 +149,33 @@ mod tests {
         let expected = "aee8eba0d2ee87052fbbc6864c1514c5a927d6f0ffb4f7954c7f379d95f1b1d7";
         let digest: String = transcript.digest().as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(digest, expected);
+    }
+
+    /// The hello of RFC 8448 §4 up to its binders, with what DTLS adds to the header.
+    const RESUMING: &str = "\
+        010001fc00000000000001fc03031bc3ceb6bbe39cff938355b5a50adb6db21b7a6af649d7b4bc419d7876487d9500000613\
+        0113031302010001cd0000000b0009000006736572766572ff01000100000a00140012001d00170018001901000101010201\
+        030104003300260024001d0020e4ffb68ac05f8d96c99da26698346c6be16482badddafe051a66b4f18d668f0b002a000000\
+        2b0003020304000d0020001e040305030603020308040805080604010501060102010402050206020202002d00020101001c\
+        0002400100150057000000000000000000000000000000000000000000000000000000000000000000000000000000000000\
+        000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000002900dd00\
+        b800b22c035d829359ee5ff7af4ec900000000262a6494dc486d2c8a34cb33fa90bf1b0070ad3c498883c9367c09a2be785a\
+        bc55cd226097a3a982117283f82a03a143efd3ff5dd36d64e861be7fd61d2827db279cce145077d454a3664d4e6da4d29ee0\
+        3725a6a4dafcd0fc67d2aea70529513e3da2677fa5906c5b3f7d8f92f228bda40dda721470f9fbf297b5aea617646fac5c03\
+        272e970727c621a79141ef5f7de6505e5bfbc388e93343694093934ae4d357fad6aacb";
+
+    #[test] // RFC 9846 §4.3.11.2
+    fn a_binder_covers_the_hello_without_the_binders() {
+        let cut = 35;
+        let hello = [RESUMING, &"5a".repeat(cut)].concat();
+        let hello = message(&hello);
+        let digest = |before: Option<&Transcript13>| -> String {
+            let digest = Transcript13::digest_of_cut(&SHA256, before, hello.bytes(), cut);
+            digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+        };
+        assert_eq!(digest(None), "63224b2e4573f2d3454ca84b9d009a04f6be9e05711a8396473aefa01e924a14");
+        let before = Transcript13::after_retry(&SHA256, message(HELLOS[0]).bytes(), &message(HELLOS[1]));
+        assert_ne!(digest(Some(&before)), digest(None));
+        assert_eq!(digest(Some(&before)), digest(Some(&before)), "the transcript stays as it is");
     }
 }

@@ -3,10 +3,12 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use gramseal_wire::ProtocolVersion;
 use pki_types::UnixTime;
 
 use super::lru::{Bounds, Lru};
@@ -14,19 +16,24 @@ use super::{CONTEXT_LEN, ClientSessionStore, Clock, ServerSessionStore, Session}
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Sessions of a client, in memory: one for each server and each kind of settings. What was used
-/// least recently is forgotten when it is full.
+/// Sessions of a client, in memory: for each server and each kind of settings the latest of 1.2, and
+/// the latest four tickets of 1.3, each of which is good for one connection. The servers that were
+/// used least recently are forgotten when it is full.
 pub struct ClientSessionCache {
     clock: Clock,
     lifetime: Duration,
-    sessions: Mutex<Lru<ClientKey, Session>>,
+    /// The latest session of each comes last.
+    sessions: Mutex<Lru<ClientKey, Vec<Session>>>,
 }
+
+/// Tickets of 1.3 that are kept for each server.
+const MAX_TICKETS: usize = 4;
 
 type ClientKey = (String, [u8; CONTEXT_LEN]);
 
 impl ClientSessionCache {
-    /// A store for at most `servers` sessions of together at most `bytes` bytes. `clock` gives the time
-    /// of day, usually `UnixTime::now`.
+    /// A store for the sessions with at most `servers` servers, of together at most `bytes` bytes.
+    /// `clock` gives the time of day, usually `UnixTime::now`.
     pub fn new(servers: usize, bytes: usize, clock: impl Fn() -> UnixTime + Send + Sync + 'static) -> Self {
         let sessions = Mutex::new(Lru::new(Bounds { entries: servers, bytes }));
         Self { clock: Arc::new(clock), lifetime: DAY, sessions }
@@ -42,7 +49,7 @@ impl ClientSessionCache {
     /// How many sessions it holds.
     #[must_use]
     pub fn len(&self) -> usize {
-        lock(&self.sessions).len()
+        lock(&self.sessions).values().map(Vec::len).sum()
     }
 
     /// Whether it holds none.
@@ -62,13 +69,36 @@ impl ClientSessionStore for ClientSessionCache {
     }
 
     fn take(&self, server_name: &str, context: &[u8; CONTEXT_LEN]) -> Option<Session> {
-        lock(&self.sessions).remove(&(server_name.into(), *context))
+        let key = (server_name.into(), *context);
+        let mut lru = lock(&self.sessions);
+        let mut sessions = lru.remove(&key)?;
+        let latest = sessions.pop();
+        keep(&mut lru, key, sessions);
+        latest
     }
 
     fn put(&self, session: Session) {
         let key = (session.server_name().unwrap_or_default().into(), *session.context());
-        let size = session.size();
-        lock(&self.sessions).insert(key, session, size);
+        let mut lru = lock(&self.sessions);
+        let mut sessions = lru.remove(&key).unwrap_or_default();
+        let version = session.version();
+        let most = if version == ProtocolVersion::DTLS1_3 { MAX_TICKETS } else { 1 };
+        // The oldest of the same version makes room.
+        if sessions.iter().filter(|other| other.version() == version).count() >= most {
+            if let Some(oldest) = sessions.iter().position(|other| other.version() == version) {
+                sessions.remove(oldest);
+            }
+        }
+        sessions.push(session);
+        keep(&mut lru, key, sessions);
+    }
+}
+
+/// Puts what is left for a server back in its place.
+fn keep(lru: &mut Lru<ClientKey, Vec<Session>>, key: ClientKey, sessions: Vec<Session>) {
+    if !sessions.is_empty() {
+        let size = sessions.iter().map(Session::size).sum();
+        lru.insert(key, sessions, size);
     }
 }
 
@@ -142,6 +172,10 @@ impl ServerSessionStore for ServerSessionCache {
     fn remove(&self, id: &[u8]) {
         lock(&self.sessions).remove(&id.into());
     }
+
+    fn take(&self, id: &[u8]) -> Option<Arc<Session>> {
+        lock(&self.sessions).remove(&id.into()).filter(|session| !session.is_expired(self.now()))
+    }
 }
 
 impl fmt::Debug for ServerSessionCache {
@@ -161,7 +195,8 @@ mod tests {
     use alloc::vec;
 
     use super::*;
-    use crate::session::remembered::tests::session;
+    use crate::session::forget_tickets;
+    use crate::session::remembered::tests::{session, session13};
 
     fn clock() -> UnixTime {
         session().established()
@@ -191,6 +226,51 @@ mod tests {
         cache.put(newer.clone());
         assert_eq!(cache.len(), 1);
         assert_eq!(cache.take("1.example", session().context()), Some(newer));
+    }
+
+    #[test] // RFC 9846 §C.4
+    fn each_ticket_of_1_3_is_taken_once_the_latest_first() {
+        let cache = ClientSessionCache::new(10, 100_000, clock);
+        let ticket = |number: u8| Session { ticket: vec![number; 50], ..session13() };
+        cache.put(session());
+        (0..7).for_each(|number| cache.put(ticket(number)));
+        assert_eq!(cache.len(), 1 + MAX_TICKETS, "the latest, and the session of 1.2 beside them");
+        let context = *session13().context();
+        let take = || cache.take("server.example", &context);
+        for number in (3..7).rev() {
+            assert_eq!(take(), Some(ticket(number)));
+        }
+        assert_eq!(take(), Some(session()));
+        assert_eq!(take(), None);
+        assert!(cache.is_empty());
+    }
+
+    #[test] // RFC 9149 §3, RFC 9846 §6
+    fn tickets_of_one_session_are_forgotten_together() {
+        let cache = ClientSessionCache::new(10, 100_000, clock);
+        let ticket = |number: u8, established| Session { ticket: vec![number; 50], established, ..session13() };
+        let (one, other) = (1_000_000, 1_000_005);
+        cache.put(session());
+        for (number, when) in [(1, one), (2, other), (3, one), (4, other)] {
+            cache.put(ticket(number, when));
+        }
+        let context = *session13().context();
+        forget_tickets(&cache, "server.example", &context, one);
+        assert_eq!(
+            [(); 4].map(|()| cache.take("server.example", &context)),
+            [Some(ticket(4, other)), Some(ticket(2, other)), Some(session()), None]
+        );
+    }
+
+    #[test] // RFC 9846 §C.4
+    fn a_server_takes_a_session_once() {
+        let server = ServerSessionCache::new(10, usize::MAX, clock);
+        server.put(b"id", session13());
+        assert_eq!(server.take(b"id").as_deref(), Some(&session13()));
+        assert_eq!((server.take(b"id"), server.len()), (None, 0));
+        let late = ServerSessionCache::new(10, usize::MAX, || session13().expires());
+        late.put(b"id", session13());
+        assert_eq!(late.take(b"id"), None);
     }
 
     #[test]

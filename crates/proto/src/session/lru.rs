@@ -72,6 +72,11 @@ impl<K: Ord + Clone, V> Lru<K, V> {
         self.entries.len()
     }
 
+    /// All values, in the order of their keys.
+    pub(super) fn values(&self) -> impl Iterator<Item = &V> {
+        self.entries.values().map(|entry| &entry.value)
+    }
+
     fn forget_oldest(&mut self) -> bool {
         let Some((_, key)) = self.by_use.pop_first() else { return false };
         if let Some(entry) = self.entries.remove(&key) {

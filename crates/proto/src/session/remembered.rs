@@ -20,8 +20,11 @@ pub(crate) const MAX_SESSION_ID_LEN: usize = 32;
 /// Bytes in the master secret of 1.2 (RFC 5246 §8.1).
 const MASTER_SECRET_LEN: usize = 48;
 
+/// Bytes in the secrets of 1.3: in a digest of each hash that its suites have.
+const PSK_LENS: [usize; 2] = [32, 48];
+
 /// The first byte of an encoded session. Any change of what follows takes another number.
-const FORMAT: u8 = 2;
+const FORMAT: u8 = 3;
 
 /// Bytes in what ties a session to a pre-shared key. Who does not know the key cannot aim at what
 /// fits it, so few are enough, and every byte makes tickets longer.
@@ -52,16 +55,21 @@ pub struct Session {
     pub(crate) peer_signature_scheme: Option<SignatureScheme>,
     /// RFC 6066 §4: it stays with the session. In bytes.
     pub(crate) max_fragment_length: Option<u16>,
-    /// Seconds since 1970, as is `expires`.
+    /// Seconds since 1970, as are `expires` and `issued`.
     pub(crate) established: u64,
     pub(crate) expires: u64,
+    /// In 1.3, when the ticket left the server or reached the client; in 1.2 it means nothing.
+    pub(crate) issued: u64,
+    /// In 1.3, what hides the age of the ticket (RFC 9846 §4.7.1), in milliseconds; in 1.2 0.
+    pub(crate) age_add: u32,
     /// How the client names it; both are empty on a server.
     pub(crate) id: Vec<u8>,
     pub(crate) ticket: Vec<u8>,
 }
 
 impl Session {
-    /// The version that it was made with.
+    /// The version that it was made with, and that it can be resumed with. One of 1.2 stands for a
+    /// connection, one of 1.3 for a ticket of a connection, and has a secret of its own.
     #[must_use]
     pub fn version(&self) -> ProtocolVersion {
         self.version
@@ -87,7 +95,7 @@ impl Session {
         &self.context
     }
 
-    /// When the full handshake took place.
+    /// When the full handshake took place, however often it was resumed since.
     #[must_use]
     pub fn established(&self) -> UnixTime {
         UnixTime::since_unix_epoch(Duration::from_secs(self.established))
@@ -135,6 +143,10 @@ impl Session {
         w.u16(self.cipher_suite.0);
         w.u64(self.established);
         w.u64(self.expires);
+        if self.version == ProtocolVersion::DTLS1_3 {
+            w.u64(self.issued);
+            w.u32(self.age_add);
+        }
         w.u16(self.group.map_or(0, |group| group.0));
         w.u16(self.peer_signature_scheme.map_or(0, |scheme| scheme.0));
         w.u16(self.max_fragment_length.unwrap_or(0));
@@ -169,11 +181,20 @@ impl Session {
         if r.u8()? != FORMAT {
             return Err(BadSession::UnknownFormat);
         }
+        let version = ProtocolVersion(r.u16()?);
+        let cipher_suite = CipherSuite(r.u16()?);
+        let (established, expires) = (r.u64()?, r.u64()?);
+        let (issued, age_add) = match version {
+            ProtocolVersion::DTLS1_3 => (r.u64()?, r.u32()?),
+            _ => (established, 0),
+        };
         let session = Self {
-            version: ProtocolVersion(r.u16()?),
-            cipher_suite: CipherSuite(r.u16()?),
-            established: r.u64()?,
-            expires: r.u64()?,
+            version,
+            cipher_suite,
+            established,
+            expires,
+            issued,
+            age_add,
             group: Some(NamedGroup(r.u16()?)).filter(|group| group.0 != 0),
             peer_signature_scheme: Some(SignatureScheme(r.u16()?)).filter(|scheme| scheme.0 != 0),
             max_fragment_length: Some(r.u16()?).filter(|limit| *limit != 0),
@@ -195,7 +216,11 @@ impl Session {
             ticket: r.vec16()?.to_vec(),
         };
         r.finish()?;
-        let secret_fits = session.version != ProtocolVersion::DTLS1_2 || session.secret.len() == MASTER_SECRET_LEN;
+        let secret_fits = match version {
+            ProtocolVersion::DTLS1_2 => session.secret.len() == MASTER_SECRET_LEN,
+            ProtocolVersion::DTLS1_3 => PSK_LENS.contains(&session.secret.len()),
+            _ => false,
+        };
         if secret_fits && session.id.len() <= MAX_SESSION_ID_LEN { Ok(session) } else { Err(BadSession::Malformed) }
     }
 }
@@ -301,8 +326,26 @@ pub(super) mod tests {
             max_fragment_length: Some(1024),
             established: 1_000_000,
             expires: 1_000_600,
+            issued: 1_000_000,
+            age_add: 0,
             id: vec![4; 32],
             ticket: vec![5; 100],
+        }
+    }
+
+    /// What a client keeps of a ticket of 1.3.
+    pub(in crate::session) fn session13() -> Session {
+        Session {
+            version: ProtocolVersion::DTLS1_3,
+            cipher_suite: CipherSuite::TLS_AES_128_GCM_SHA256,
+            secret: Zeroizing::new(vec![0xAB; 32]),
+            psk_identity: None,
+            psk_binding: None,
+            max_fragment_length: None,
+            issued: 1_000_100,
+            age_add: 0xDEAD_BEEF,
+            id: Vec::new(),
+            ..session()
         }
     }
 
@@ -325,7 +368,7 @@ pub(super) mod tests {
 
     #[test]
     fn a_session_comes_back_from_its_bytes() {
-        for session in [session(), bare(), Session { psk_identity: Some(Vec::new()), ..bare() }] {
+        for session in [session(), bare(), Session { psk_identity: Some(Vec::new()), ..bare() }, session13()] {
             let bytes = session.to_bytes();
             assert!(bytes.capacity() >= bytes.len() && bytes.len() <= 64 + session.size(), "it never had to grow");
             assert_eq!(Session::from_bytes(&bytes), Ok(session));
@@ -344,6 +387,10 @@ pub(super) mod tests {
         assert_eq!(Session::from_bytes(&other), Err(BadSession::UnknownFormat));
         let short = Session { secret: Zeroizing::new(vec![1; 47]), ..session() };
         assert_eq!(Session::from_bytes(&short.to_bytes()), Err(BadSession::Malformed));
+        let short = Session { secret: Zeroizing::new(vec![1; 47]), ..session13() };
+        assert_eq!(Session::from_bytes(&short.to_bytes()), Err(BadSession::Malformed));
+        let older = Session { version: ProtocolVersion::DTLS1_0, ..session() };
+        assert_eq!(Session::from_bytes(&older.to_bytes()), Err(BadSession::Malformed));
         let long = Session { id: vec![1; 33], ..session() };
         assert_eq!(Session::from_bytes(&long.to_bytes()), Err(BadSession::Malformed));
     }

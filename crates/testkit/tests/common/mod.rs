@@ -70,7 +70,7 @@ const PLAIN: Kind = Kind {
 /// 1.3 knows no cookies yet.
 const PLAIN_13: Kind = Kind { name: "1.3", dtls13: true, cookies: false, ..PLAIN };
 
-pub(crate) const KINDS: [Kind; 35] = [
+pub(crate) const KINDS: [Kind; 41] = [
     PLAIN,
     Kind { name: "ECDHE with client certificate", client_auth: true, ..PLAIN },
     Kind { name: "DHE_RSA", legacy: true, ..PLAIN },
@@ -128,6 +128,19 @@ pub(crate) const KINDS: [Kind; 35] = [
     Kind { name: "1.3, slow, stapled, small MTU", client_auth: true, slow: true, staple: true, mtu: 300, ..PLAIN_13 },
     Kind { name: "1.3, big certificates", client_auth: true, certificate_len: 6000, ..PLAIN_13 },
     Kind { name: "1.3, small MTU", client_auth: true, certificate_len: 1500, mtu: 300, ..PLAIN_13 },
+    Kind { name: "1.3, first tickets", resumption: Some(Resumption::FirstTicket), ..PLAIN_13 },
+    Kind { name: "1.3, resumed by id", resumption: Some(Resumption::Id), ..PLAIN_13 },
+    Kind { name: "1.3, resumed by ticket", client_auth: true, resumption: Some(Resumption::Ticket), ..PLAIN_13 },
+    Kind { name: "1.3, resumed after a retry", retry: true, resumption: Some(Resumption::Ticket), ..PLAIN_13 },
+    Kind { name: "1.3, resumed by id after a retry", retry: true, resumption: Some(Resumption::Id), ..PLAIN_13 },
+    Kind {
+        name: "1.3, resumed with small MTU, use_srtp and record_size_limit",
+        extensions: Extensions::RecordSizeLimit,
+        resumption: Some(Resumption::NewTicket),
+        slow: true,
+        mtu: 600,
+        ..PLAIN_13
+    },
 ];
 
 impl Extensions {
@@ -247,7 +260,7 @@ impl Kind {
         let client = self.client(seed, timeout, &stores, key_log);
         let configs = (Arc::new(client), Arc::new(self.server(seed, timeout, &stores)));
         if let Some(resumption) = self.resumption {
-            resumption.prepare(&configs, &stores);
+            resumption.prepare(&configs, &stores, self.cookies);
         }
         let pair = sim.connect(configs.0, configs.1);
         (sim, pair)

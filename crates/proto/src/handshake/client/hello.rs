@@ -189,6 +189,7 @@ impl ExpectServerHello {
         let suite = self.offer.retry13(request)?;
         let hash = self.offer.config.common.provider.hash(suite.hash).ok_or(LocalFault::MissingAlgorithm)?;
         let transcript = Transcript13::after_retry(hash, &self.hello, message);
+        self.offer.push_psks(Some(&transcript))?;
         self.retried = Some(Retried { suite, transcript });
         out.push(Action::Version(ProtocolVersion::DTLS1_3));
         self.sent = self.sent.next().ok_or(LocalFault::MessageTooLong)?;

@@ -81,7 +81,7 @@ impl Issued {
         let session = Session {
             server_name: Some(resume::store_name(&offer.name)),
             psk_binding: self.psk_binding,
-            ..resume::remembered(negotiated, secrets, sessions.context, self.max_fragment_length, life)
+            ..resume::remembered(negotiated, secrets.master_secret(), sessions.context, self.max_fragment_length, life)
         };
         self.name(session, offer)
     }

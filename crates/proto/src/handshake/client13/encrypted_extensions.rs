@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use gramseal_wire::handshake::EncryptedExtensions;
 use gramseal_wire::{Codec, HandshakeType};
 
-use super::{Context, ExpectCertificate, State};
+use super::{Context, ExpectCertificate, ExpectFinished, State};
 use crate::error::Error;
 use crate::handshake::Action;
 use crate::handshake::auth13::expect13;
@@ -27,6 +27,10 @@ impl ExpectEncryptedExtensions {
         context.negotiated.alpn = alpn;
         context.negotiated.srtp = srtp;
         out.push(Action::LimitRecords(limits));
+        // RFC 9846 §2.2: the session says who the server is.
+        if context.resumed.is_some() {
+            return Ok(State::Finished(ExpectFinished { context, request: None }));
+        }
         Ok(State::Certificate(ExpectCertificate { context, certificates, request: None }))
     }
 }

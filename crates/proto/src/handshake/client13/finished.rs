@@ -13,9 +13,11 @@ use crate::handshake::compose::OutgoingSeq;
 use crate::handshake::credential::Chosen;
 use crate::handshake::deferred::now_or_defer;
 use crate::handshake::offer::Offer;
-use crate::handshake::schedule13::{Session13, TrafficSecret, TrafficSecrets};
+use crate::handshake::schedule13::{MainSecret, Session13, TrafficSecret, TrafficSecrets};
 use crate::handshake::transcript::Transcript13;
-use crate::handshake::{Action, Established, FinishedVerified, Keying, Negotiated, PostHandshake, Signed, Work};
+use crate::handshake::{
+    Action, Established, FinishedVerified, Keying, Negotiated, PostHandshake, Remember, Signed, TicketTerms, Work,
+};
 use crate::message::Message;
 use crate::suite::Suite13;
 
@@ -28,9 +30,11 @@ pub(crate) struct ExpectFinished {
 impl ExpectFinished {
     pub(super) fn handle(self, message: &Message, out: &mut Vec<Action>) -> Result<AnyState, Error> {
         let Self { context, request } = self;
-        let Context { offer, seq, suite, mut transcript, negotiated, handshake, traffic } = context;
+        let Context { mut offer, seq, suite, mut transcript, negotiated, handshake, traffic, resumed } = context;
         let proof = auth13::verify_finished(message, &traffic.server, &transcript)?;
         transcript.add(message);
+        offer.forget_declined(suite.hash);
+        let tickets = TicketTerms::new(&offer.name, resumed.as_ref(), &offer.config);
 
         let main = handshake.into_main();
         let application = main.traffic(&transcript.digest());
@@ -40,7 +44,8 @@ impl ExpectFinished {
         let provider = &offer.config.common.provider;
         out.push(Action::InstallRead13(APPLICATION, application.server.record_keys(suite.aead, provider)?));
         let finished = traffic.client;
-        let mut flight = Flight { offer, seq, suite, transcript, negotiated, finished, application, session, proof };
+        let mut flight =
+            Flight { offer, seq, suite, transcript, negotiated, finished, application, main, session, tickets, proof };
 
         let Some(answer) = request else { return flight.finish(out) };
         let certificate = auth13::certificate(&mut flight.seq, answer.as_ref().map(|chosen| &*chosen.identity), None)?;
@@ -63,7 +68,10 @@ struct Flight {
     /// What our Finished is made with.
     finished: TrafficSecret,
     application: TrafficSecrets,
+    main: MainSecret,
     session: Session13,
+    /// What the tickets to come are kept with, if they are.
+    tickets: Option<TicketTerms>,
     proof: FinishedVerified,
 }
 
@@ -86,14 +94,19 @@ impl Flight {
 
     fn finish(mut self, out: &mut Vec<Action>) -> Result<AnyState, Error> {
         let finished = auth13::finished(&mut self.seq, &self.finished, &self.transcript)?;
-        out.push(Action::Send(finished));
-        let Self { offer, seq, suite, negotiated, application, session, proof, .. } = self;
+        self.send(finished, out);
+        let Self { offer, seq, suite, transcript, negotiated, application, main, mut session, tickets, proof, .. } =
+            self;
+        if tickets.is_some() {
+            session = session.with_resumption(main.into_resumption(&transcript.digest()));
+        }
         let write_keys = application.client.record_keys(suite.aead, &offer.config.common.provider)?;
         out.push(Action::InstallWrite13(APPLICATION, write_keys));
         out.push(Action::EndAcknowledgedFlight);
+        let remember = tickets.map(Remember::ClientTickets);
         let post = PostHandshake::new(Signer::Client, seq, application, suite.aead, offer.random);
         let established =
-            Established { proof, negotiated, keying: Keying::V13(session), remember: None, post: Some(Box::new(post)) };
+            Established { proof, negotiated, keying: Keying::V13(session), remember, post: Some(Box::new(post)) };
         out.push(Action::Complete(Box::new(established)));
         Ok(AnyState::Connected)
     }

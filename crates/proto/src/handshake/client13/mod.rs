@@ -1,4 +1,4 @@
-//! The client's side of a full DTLS 1.3 handshake (RFC 9147 §5.7, RFC 9846 §2).
+//! The client's side of a DTLS 1.3 handshake (RFC 9147 §5.7, RFC 9846 §2).
 //!
 //! ```text
 //!                      <------  ServerHello            (after a HelloRetryRequest or without one)
@@ -15,11 +15,14 @@
 //!
 //! | message | next state |
 //! | --- | --- |
-//! | EncryptedExtensions | [`ExpectCertificate`] |
+//! | EncryptedExtensions | [`ExpectCertificate`], [`ExpectFinished`] if a session is resumed |
 //! | CertificateRequest (once) | [`ExpectCertificate`] |
 //! | Certificate | [`ExpectCertificateVerify`] |
 //! | CertificateVerify | [`ExpectFinished`] |
 //! | Finished | connected, after our flight |
+//!
+//! If the ServerHello resumes a session, Finished follows EncryptedExtensions, and our flight is Finished
+//! alone (RFC 9846 §2.2).
 //!
 //! Before CertificateVerify a slow verifier is waited for in [`ExpectVerdict`], before our own a slow
 //! signer in [`ExpectSignature`].
@@ -41,12 +44,13 @@ use gramseal_wire::handshake::ServerHello;
 
 use super::auth13::HANDSHAKE;
 use super::compose::OutgoingSeq;
-use super::offer::{AgreedCertificates, Offer};
+use super::offer::{Agreed13, AgreedCertificates, Offer};
 use super::schedule13::{EarlySecret, HandshakeSecret, TrafficSecrets};
 use super::transcript::Transcript13;
-use super::{Action, Negotiated, Outcome, State as AnyState, unexpected};
+use super::{Action, Negotiated, Outcome, State as AnyState, resume, unexpected};
 use crate::error::{Error, LocalFault, PeerFault};
 use crate::message::Message;
+use crate::session::Session;
 use crate::suite::Suite13;
 
 /// Which message is awaited.
@@ -97,6 +101,8 @@ struct Context {
     negotiated: Negotiated,
     handshake: HandshakeSecret,
     traffic: TrafficSecrets,
+    /// The session that is resumed.
+    resumed: Option<Session>,
 }
 
 /// What a HelloRetryRequest said, and the transcript up to it.
@@ -127,17 +133,25 @@ pub(super) fn start(
     };
     transcript.add_bytes(client_hello);
     transcript.add(message);
-    let handshake = EarlySecret::without_psk(hash).into_handshake(agreed.shared.as_ref());
+    let Agreed13 { shared, resumed, .. } = agreed;
+    let early = match &resumed {
+        Some(session) => EarlySecret::with_psk(hash, &session.secret),
+        None => EarlySecret::without_psk(hash),
+    };
+    let handshake = early.into_handshake(shared.as_ref().map(|(_, secret)| secret.as_ref()));
     let traffic = handshake.traffic(&transcript.digest());
     out.push(Action::Version(ProtocolVersion::DTLS1_3));
     out.extend(traffic.logged_handshake(&offer.random).map(Action::LogSecret));
     out.push(Action::InstallRead13(HANDSHAKE, traffic.server.record_keys(suite.aead, provider)?));
     out.push(Action::InstallWrite13(HANDSHAKE, traffic.client.record_keys(suite.aead, provider)?));
 
-    let mut negotiated = Negotiated::new(ProtocolVersion::DTLS1_3, suite.id);
-    negotiated.group = Some(agreed.group);
+    let mut negotiated = match &resumed {
+        Some(session) => resume::negotiated(session, suite.id, None),
+        None => Negotiated::new(ProtocolVersion::DTLS1_3, suite.id),
+    };
+    negotiated.group = shared.map(|(group, _)| group);
     negotiated.server_name = offer.host_name();
-    let context = Context { offer, seq, suite, transcript, negotiated, handshake, traffic };
+    let context = Context { offer, seq, suite, transcript, negotiated, handshake, traffic, resumed };
     let next = ExpectEncryptedExtensions { context };
     Ok(AnyState::Client13(Box::new(State::EncryptedExtensions(next))))
 }

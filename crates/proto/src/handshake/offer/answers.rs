@@ -57,8 +57,14 @@ impl Offer {
             return Err(PeerFault::UnofferedExtension.into());
         }
         // RFC 5246 §7.4.1.4.1: these inform the server and have no answer, or none in 1.2.
-        let unanswered =
-            [ExtensionType::SIGNATURE_ALGORITHMS, ExtensionType::KEY_SHARE, ExtensionType::CERTIFICATE_AUTHORITIES];
+        let unanswered = [
+            ExtensionType::SIGNATURE_ALGORITHMS,
+            ExtensionType::KEY_SHARE,
+            ExtensionType::CERTIFICATE_AUTHORITIES,
+            ExtensionType::PSK_KEY_EXCHANGE_MODES,
+            ExtensionType::TICKET_REQUEST,
+            ExtensionType::PRE_SHARED_KEY,
+        ];
         if unanswered.into_iter().any(|extension| hello.extensions.contains(extension)) {
             return Err(PeerFault::UnofferedExtension.into());
         }

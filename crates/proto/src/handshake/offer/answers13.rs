@@ -3,11 +3,11 @@
 use alloc::vec::Vec;
 
 use gramseal_wire::extension::{
-    Alpn, Cookie, Extensions, ExtensionsBuf, KeyShareClientHello, KeyShareHelloRetryRequest, KeyShareServerHello,
-    ServerNameAck,
+    Alpn, Cookie, Extensions, ExtensionsBuf, KeyShareClientHello, KeyShareEntry, KeyShareHelloRetryRequest,
+    KeyShareServerHello, ServerNameAck, TicketRequestEncryptedExtensions,
 };
 use gramseal_wire::handshake::{EncryptedExtensions, ServerHello};
-use gramseal_wire::{CompressionMethod, ExtensionType, NamedGroup, ProtocolVersion};
+use gramseal_wire::{CompressionMethod, ExtensionType, NamedGroup, ProtocolVersion, PskKeyExchangeMode};
 
 use super::certificates::{self, AgreedCertificates};
 use super::{Offer, push_share};
@@ -16,13 +16,16 @@ use crate::crypto::SharedSecret;
 use crate::error::{Error, Incompatible, PeerFault};
 use crate::handshake::limits::{self, RecordLimits};
 use crate::handshake::srtp::{self, Srtp};
+use crate::session::Session;
 use crate::suite::Suite13;
 
 /// What a 1.3 ServerHello agrees to.
 pub(in crate::handshake) struct Agreed13 {
     pub(in crate::handshake) suite: &'static Suite13,
-    pub(in crate::handshake) group: NamedGroup,
-    pub(in crate::handshake) shared: SharedSecret,
+    /// `None` where a session is resumed without a key exchange.
+    pub(in crate::handshake) shared: Option<(NamedGroup, SharedSecret)>,
+    /// The session that is resumed.
+    pub(in crate::handshake) resumed: Option<Session>,
 }
 
 /// What EncryptedExtensions agree to.
@@ -34,7 +37,7 @@ pub(in crate::handshake) struct AgreedEncrypted {
 }
 
 /// Extensions that may come with EncryptedExtensions (RFC 9846 §4.2).
-const ENCRYPTED: [ExtensionType; 8] = [
+const ENCRYPTED: [ExtensionType; 9] = [
     ExtensionType::SERVER_NAME,
     ExtensionType::MAX_FRAGMENT_LENGTH,
     ExtensionType::SUPPORTED_GROUPS,
@@ -43,24 +46,39 @@ const ENCRYPTED: [ExtensionType; 8] = [
     ExtensionType::CLIENT_CERTIFICATE_TYPE,
     ExtensionType::SERVER_CERTIFICATE_TYPE,
     ExtensionType::RECORD_SIZE_LIMIT,
+    ExtensionType::TICKET_REQUEST,
 ];
+
+/// The same of a ServerHello.
+const HELLO: [ExtensionType; 3] =
+    [ExtensionType::SUPPORTED_VERSIONS, ExtensionType::KEY_SHARE, ExtensionType::PRE_SHARED_KEY];
 
 impl Offer {
     /// Checks a ServerHello that chose 1.3, and completes the key agreement.
     pub(in crate::handshake) fn check13(&mut self, hello: &ServerHello<'_>) -> Result<Agreed13, Error> {
         let suite = self.check_choice13(hello)?;
-        self.only(&hello.extensions, &[ExtensionType::SUPPORTED_VERSIONS, ExtensionType::KEY_SHARE])?;
-        let answer = hello
-            .extensions
-            .find::<KeyShareServerHello<'_>>()?
-            .ok_or(PeerFault::MissingExtension(ExtensionType::KEY_SHARE))?;
-        let share = answer.server_share;
+        self.only(&hello.extensions, &HELLO)?;
+        let resumed = self.chosen_psk(hello, suite)?;
+        let modes = self.config.common.resumed_key_exchange.modes();
+        let answer = hello.extensions.find::<KeyShareServerHello<'_>>()?;
+        let shared = match (answer, &resumed) {
+            (Some(answer), _) => Some(self.complete(&answer.server_share)?),
+            // RFC 9846 §4.3.11: the server may do without a share only if we said so.
+            (None, Some(_)) if modes.contains(&PskKeyExchangeMode::PSK_KE) => None,
+            (None, Some(_)) => return Err(PeerFault::UnofferedPskMode.into()),
+            (None, None) => return Err(PeerFault::MissingExtension(ExtensionType::KEY_SHARE).into()),
+        };
+        Ok(Agreed13 { suite, shared, resumed })
+    }
+
+    /// Completes the key agreement with the server's share.
+    fn complete(&mut self, share: &KeyShareEntry<'_>) -> Result<(NamedGroup, SharedSecret), Error> {
         // RFC 9846 §4.2.8: of a group that we sent a share of.
         let offered = self.extensions.as_extensions().find::<KeyShareClientHello<'_>>()?;
         let has_share = |offer: KeyShareClientHello<'_>| offer.client_shares.iter().any(|own| own.group == share.group);
         let kx = self.share.take().filter(|_| offered.is_some_and(has_share)).ok_or(PeerFault::UnofferedGroup)?;
         let shared = kx.complete(share.key_exchange).map_err(|_| PeerFault::BadKeyShare)?;
-        Ok(Agreed13 { suite, group: share.group, shared })
+        Ok((share.group, shared))
     }
 
     /// What every ServerHello of 1.3 has, a HelloRetryRequest too.
@@ -81,7 +99,8 @@ impl Offer {
     }
 
     /// Does what a HelloRetryRequest asks for: the offer has its cookie, and a share of its group in
-    /// place of the one before (RFC 9846 §4.1.2, §4.1.4).
+    /// place of the one before (RFC 9846 §4.1.2, §4.1.4). What is left of its pre-shared keys is for
+    /// [`push_psks`](Self::push_psks) to add.
     pub(in crate::handshake) fn retry13(&mut self, request: &ServerHello<'_>) -> Result<&'static Suite13, Error> {
         let suite = self.check_choice13(request)?;
         let answers = &request.extensions;
@@ -104,6 +123,8 @@ impl Offer {
                     }
                     self.share = Some(push_share(&self.config, group, &mut extensions)?);
                 }
+                // It is made anew, and comes last.
+                _ if extension == ExtensionType::PRE_SHARED_KEY => {}
                 _ => extensions.push_raw(extension, content),
             }
         }
@@ -111,6 +132,7 @@ impl Offer {
             extensions.push(&cookie);
         }
         self.extensions = extensions;
+        self.keep_psks_of(suite.hash);
         Ok(suite)
     }
 
@@ -122,6 +144,8 @@ impl Offer {
         let extensions = &message.extensions;
         self.only(extensions, &ENCRYPTED)?;
         extensions.find::<ServerNameAck>()?;
+        // How many tickets it expects to send binds it to nothing (RFC 9149 §3).
+        extensions.find::<TicketRequestEncryptedExtensions>()?;
         let alpn = match extensions.find::<Alpn<'_>>()? {
             Some(answer) => Some(self.check_alpn(&answer)?),
             None => None,

@@ -1,9 +1,10 @@
-//! Our ClientHello, with the session it offers to resume (`session`), and checking every answer against it
-//! (`answers` of 1.2, `answers13`).
+//! Our ClientHello, with the sessions it offers to resume (`session`, `psks`), and checking every answer
+//! against it (`answers` of 1.2, `answers13`).
 
 mod answers;
 mod answers13;
 mod certificates;
+mod psks;
 mod session;
 
 use alloc::boxed::Box;
@@ -12,7 +13,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 pub(super) use answers::{Agreed12, check_point_formats};
-pub(super) use answers13::AgreedEncrypted;
+pub(super) use answers13::{Agreed13, AgreedEncrypted};
 pub(super) use certificates::AgreedCertificates;
 use gramseal_wire::extension::{
     Alpn, EcPointFormats, ExtendedMasterSecret, ExtensionsBuf, KeyShareClientHello, KeyShareEntry, RenegotiationInfo,
@@ -28,6 +29,7 @@ use pki_types::ServerName;
 use crate::config::{ClientConfig, Common, is_finite_field};
 use crate::crypto::ActiveKx;
 use crate::error::{Error, LocalFault};
+use crate::handshake::resume13::Offered;
 use crate::handshake::{limits, srtp};
 use crate::session::Session;
 
@@ -43,6 +45,8 @@ pub(super) struct Offer {
     session: Option<Session>,
     /// What the hello names it, and what a server that resumes it says in turn.
     session_id: Vec<u8>,
+    /// The sessions of 1.3 that it offers, in its order.
+    psks: Offered,
 }
 
 impl Offer {
@@ -54,8 +58,9 @@ impl Offer {
         } else {
             None
         };
-        let offer = Self { config, name, random, extensions, share, session: None, session_id: Vec::new() };
-        offer.with_session()
+        let (session_id, psks) = (Vec::new(), Offered::new());
+        let offer = Self { config, name, random, extensions, share, session: None, session_id, psks };
+        offer.with_sessions()
     }
 
     /// The hello with `cookie`. RFC 6347 §4.2.1: all else stays the same from one to the next.

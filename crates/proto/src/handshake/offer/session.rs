@@ -1,4 +1,5 @@
-//! The session that a hello offers to resume (RFC 5246 §7.4.1.2, RFC 5077 §3.2).
+//! The sessions that a hello offers to resume (RFC 5246 §7.4.1.2, RFC 5077 §3.2): which ones, and what the
+//! hello says of those of 1.2. How it offers those of 1.3 is in [`psks`].
 
 use alloc::vec::Vec;
 
@@ -6,45 +7,93 @@ use gramseal_wire::extension::SessionTicket;
 use gramseal_wire::handshake::ServerHello;
 use gramseal_wire::{HandshakeHeader, PlaintextHeader, ProtocolVersion};
 
-use super::Offer;
+use super::{Offer, psks};
+use crate::crypto::Hash;
 use crate::error::{Error, PeerFault};
-use crate::handshake::resume;
+use crate::handshake::resume13::Offered;
+use crate::handshake::{resume, resume13};
 use crate::session::{MAX_SESSION_ID_LEN, Session};
 use crate::suite::Suite12;
 
+/// How many sessions of a store a client looks at for one hello.
+const MAX_LOOKED_AT: usize = 8;
+
+/// How many tickets of 1.3 a hello offers, each of another hash: the server knows with which suite it goes
+/// on, and every ticket that is shown is used up.
+const MAX_OFFERED: usize = 2;
+
 impl Offer {
-    /// Adds a session to a hello that is complete otherwise, or asks for a ticket, if sessions are kept.
-    pub(super) fn with_session(mut self) -> Result<Self, Error> {
-        let allows12 = self.config.common.allows(ProtocolVersion::DTLS1_2);
-        if self.config.sessions.is_none() || !allows12 {
+    /// Adds sessions to a hello that is complete otherwise, or asks for tickets, if sessions are kept.
+    pub(super) fn with_sessions(mut self) -> Result<Self, Error> {
+        if self.config.sessions.is_none() {
             return Ok(self);
         }
+        let (older, mut psks) = self.take_sessions();
+        if self.config.common.allows(ProtocolVersion::DTLS1_3) {
+            self.push_ticket_wishes();
+        }
+        // Tickets must not make the hello outgrow its datagram: servers without state could not answer it.
+        let mtu = self.config.common.transport.mtu;
+        while !psks.is_empty() && self.datagram_len() + psks::extension_len(&psks) > mtu {
+            psks.pop();
+        }
+        self.psks = psks;
+        if self.config.common.allows(ProtocolVersion::DTLS1_2) {
+            self.push_session12(older)?;
+        }
+        self.push_psks(None)?;
+        Ok(self)
+    }
+
+    /// Adds a session of 1.2, or asks for a ticket.
+    fn push_session12(&mut self, older: Option<Session>) -> Result<(), Error> {
         let plain = self.extensions.clone();
-        if let Some(session) = self.take_session() {
+        if let Some(session) = older {
             self.session_id = self.name_for(&session)?;
             self.extensions.push(&SessionTicket { ticket: &session.ticket });
-            // A ticket must not make the hello outgrow its datagram: servers without state could not
-            // answer it.
-            if session.ticket.is_empty() || self.datagram_len() <= self.config.common.transport.mtu {
+            let len = self.datagram_len() + psks::extension_len(&self.psks);
+            if session.ticket.is_empty() || len <= self.config.common.transport.mtu {
                 self.session = Some(session);
-                return Ok(self);
+                return Ok(());
             }
         }
         self.session_id = Vec::new();
         self.extensions = plain;
         // RFC 5077 §3.2: an empty one asks for a ticket.
         self.extensions.push(&SessionTicket::default());
-        Ok(self)
+        Ok(())
     }
 
-    /// A session with this server that may be offered, taken out of the store: if the handshake fails,
-    /// the session is forgotten.
-    fn take_session(&self) -> Option<Session> {
-        let sessions = self.config.sessions.as_ref()?;
+    /// What may be offered to this server, taken out of the store: the latest session of 1.2, which is
+    /// forgotten if the handshake fails, and tickets of 1.3, which are used up. The rest goes back.
+    fn take_sessions(&self) -> (Option<Session>, Offered) {
+        let (mut older, mut psks, mut spare) = (None, Offered::new(), Vec::new());
+        let Some(sessions) = &self.config.sessions else { return (older, psks) };
         let name = resume::store_name(&self.name);
-        let session = sessions.store.take(&name, &sessions.context)?;
-        let fits = resume::fits_client(&session, &name, &self.config);
-        Some(session).filter(|session| fits && !session.is_expired(sessions.store.now()))
+        for _ in 0..MAX_LOOKED_AT {
+            let Some(session) = sessions.store.take(&name, &sessions.context) else { break };
+            if session.is_expired(sessions.store.now()) {
+                continue;
+            }
+            if !self.config.common.allows(session.version) {
+                spare.push(session);
+            } else if resume::fits_client(&session, &name, &self.config) {
+                match older {
+                    None => older = Some(session),
+                    Some(_) => spare.push(session),
+                }
+            } else if resume13::fits_client(&session, &name, &self.config) {
+                let hash = resume13::hash_of(&session, &self.config);
+                let known = |hash: &&dyn Hash| psks.iter().any(|(_, of)| of.algorithm() == hash.algorithm());
+                match hash.filter(|hash| psks.len() < MAX_OFFERED && !known(hash)) {
+                    Some(hash) => psks.push((session, hash)),
+                    None => spare.push(session),
+                }
+            }
+        }
+        // The latest stays the latest.
+        spare.into_iter().rev().for_each(|session| sessions.store.put(session));
+        (older, psks)
     }
 
     /// The session id for the hello.
@@ -62,9 +111,13 @@ impl Offer {
         /// compression methods and extensions.
         const FIXED: usize = 2 + 32 + 1 + 1 + 1 + 2 + 1 + 2;
         const USUAL_COOKIE: usize = 32;
+        /// In 1.3 it is an extension, and has to carry the hash of the first hello.
+        const USUAL_COOKIE_13: usize = 4 + 2 + 100;
+        let allows13 = self.config.common.allows(ProtocolVersion::DTLS1_3);
+        let cookie = if allows13 { USUAL_COOKIE_13 } else { USUAL_COOKIE };
         let suites = 2 * self.config.common.suites.len();
         let extensions = self.extensions.as_extensions().as_bytes().len();
-        let body = FIXED + self.session_id.len() + USUAL_COOKIE + suites + extensions;
+        let body = FIXED + self.session_id.len() + cookie + suites + extensions;
         PlaintextHeader::LEN + HandshakeHeader::LEN + body
     }
 

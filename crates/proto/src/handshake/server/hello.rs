@@ -18,9 +18,9 @@ use crate::config::ServerConfig;
 use crate::error::{Error, LocalFault, PeerFault};
 use crate::handshake::auth12::PLAINTEXT;
 use crate::handshake::compose::OutgoingSeq;
-use crate::handshake::select::Selection13;
+use crate::handshake::select::Auth13;
 use crate::handshake::transcript::Transcript13;
-use crate::handshake::{Action, Protection, State, expect, resume, select, server12, server13};
+use crate::handshake::{Action, Protection, State, expect, resume, resume13, select, server12, server13};
 use crate::message::Message;
 use crate::suite::Suite13;
 
@@ -74,18 +74,54 @@ impl ExpectClientHello {
                 return Err(PeerFault::ChangedAfterRetry.into());
             }
         }
-        let selected = match select::select13(hello, &self.config)? {
-            Selection13::Chosen(selected) => selected,
-            Selection13::Retry { suite, group } => return self.ask_again(suite, group, message, out),
+        let config = self.config.clone();
+        let suite = select::suite13(hello, &config.common)?;
+        let before = self.retried.as_ref().map(|retried| &retried.transcript);
+        let mut found = resume13::find(hello, suite, &config)?;
+        if let Some(alone) = found.take_if(|found| found.is_alone()) {
+            if let Some(resumed) = alone.claim(message, before, suite, &config)? {
+                return self.start13(hello, message, suite, None, Auth13::Session(resumed), out);
+            }
+        }
+        if found.is_none() {
+            select::check_full13(hello)?;
+        }
+        let share = match select::share13(hello, &config.common)? {
+            (group, Some(share)) => Some((group, share)),
+            (group, None) => return self.ask_again(suite, group, message, out),
         };
-        let transcript = match self.retried {
+        // From here on the hello is answered: a session is used up by that.
+        let resumed = found.map(|found| found.claim(message, before, suite, &config)).transpose()?.flatten();
+        let auth = match resumed {
+            Some(resumed) => Auth13::Session(resumed),
+            None => Auth13::Certificate(select::plan13(hello, &config)?),
+        };
+        self.start13(hello, message, suite, share, auth, out)
+    }
+
+    /// Answers a hello to which nothing is lacking.
+    fn start13<'h>(
+        self,
+        hello: &ClientHello<'h>,
+        message: &Message,
+        suite: &'static Suite13,
+        share: Option<(NamedGroup, &'h [u8])>,
+        auth: Auth13,
+        out: &mut Vec<Action>,
+    ) -> Result<State, Error> {
+        let Self { config, seq, retried } = self;
+        let transcript = match retried {
             None => None,
-            Some(retried) if (retried.suite, retried.group) == (selected.suite, selected.group) => {
+            Some(retried) => {
+                let same_group = share.is_none_or(|(group, _)| group == retried.group);
+                if retried.suite != suite || !same_group {
+                    return Err(PeerFault::ChangedAfterRetry.into());
+                }
                 Some(retried.transcript)
             }
-            Some(_) => return Err(PeerFault::ChangedAfterRetry.into()),
         };
-        server13::start(self.config, self.seq, hello, message, selected, transcript, out)
+        let selected = select::select13(hello, &config, suite, share, auth)?;
+        server13::start(config, seq, hello, message, selected, transcript, out)
     }
 
     /// RFC 9846 §4.1.4: asks for a share of `group`. Once.

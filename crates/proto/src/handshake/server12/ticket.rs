@@ -61,7 +61,7 @@ pub(super) fn keep_promise(
     let Promise { session_id, ticket, max_fragment_length, psk_binding } = core::mem::take(&mut context.promise);
     let new = |negotiated: &Negotiated, life| Session {
         psk_binding,
-        ..resume::remembered(negotiated, secrets, sessions.context, max_fragment_length, life)
+        ..resume::remembered(negotiated, secrets.master_secret(), sessions.context, max_fragment_length, life)
     };
     if let Some(sealer) = sessions.tickets.as_ref().filter(|_| ticket) {
         let session = new(&context.negotiated, Life::beginning(sealer.now(), sealer.lifetime()));

@@ -1,15 +1,16 @@
-//! The client's Finished: the handshake is done, and the client must hear that it is.
+//! The client's Finished: the handshake is done, and the client must hear that it is; tickets follow.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use gramseal_wire::Random;
 
+use super::tickets::{self, Issued};
 use super::{AnyState, Context};
 use crate::error::Error;
 use crate::handshake::auth13::{self, APPLICATION, Signer};
-use crate::handshake::schedule13::{Session13, TrafficSecret, TrafficSecrets};
-use crate::handshake::{Action, Established, Keying, PostHandshake};
+use crate::handshake::schedule13::{MainSecret, Session13, TrafficSecret, TrafficSecrets};
+use crate::handshake::{Action, Established, Keying, PostHandshake, Remember};
 use crate::message::Message;
 
 /// What is known before the client's Finished and used after it.
@@ -17,6 +18,7 @@ pub(super) struct Secrets {
     /// What the client's Finished is made with.
     pub(super) finished: TrafficSecret,
     pub(super) application: TrafficSecrets,
+    pub(super) main: MainSecret,
     pub(super) session: Session13,
     pub(super) client_random: Random,
 }
@@ -29,16 +31,25 @@ pub(crate) struct ExpectFinished {
 
 impl ExpectFinished {
     pub(super) fn handle(self, message: &Message, out: &mut Vec<Action>) -> Result<AnyState, Error> {
-        let Self { context, secrets } = self;
-        let Context { config, seq, suite, transcript, negotiated } = context;
-        let Secrets { finished, application, session, client_random } = secrets;
-        let proof = auth13::verify_finished(message, &finished, &transcript)?;
+        let Self { mut context, secrets } = self;
+        let Secrets { finished, application, main, session, client_random } = secrets;
+        let proof = auth13::verify_finished(message, &finished, &context.transcript)?;
+        context.transcript.add(message);
+        let Issued { messages, kept } = if context.promise.count > 0 {
+            let secret = main.into_resumption(&context.transcript.digest());
+            tickets::issue(&mut context, &secret)?
+        } else {
+            Issued::default()
+        };
+        let remember = Some(kept).filter(|kept| !kept.is_empty()).map(Remember::ServerTickets);
+        let Context { config, seq, suite, negotiated, .. } = context;
         let read_keys = application.client.record_keys(suite.aead, &config.common.provider)?;
         out.push(Action::InstallRead13(APPLICATION, read_keys));
         let post = PostHandshake::new(Signer::Server, seq, application, suite.aead, client_random);
         let established =
-            Established { proof, negotiated, keying: Keying::V13(session), remember: None, post: Some(Box::new(post)) };
+            Established { proof, negotiated, keying: Keying::V13(session), remember, post: Some(Box::new(post)) };
         out.push(Action::Complete(Box::new(established)));
+        out.extend(messages.into_iter().map(Action::SendAfterwards));
         Ok(AnyState::Connected)
     }
 }

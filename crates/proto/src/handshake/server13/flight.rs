@@ -7,17 +7,20 @@ use alloc::vec::Vec;
 
 use gramseal_wire::extension::{
     CertificateAuthorities, ClientCertificateTypeChoice, ExtensionsBuf, KeyShareEntry, KeyShareServerHello,
-    ServerCertificateTypeChoice, ServerNameAck, SignatureAlgorithms, SupportedVersionsServerHello,
+    PreSharedKeyServerHello, ServerCertificateTypeChoice, ServerNameAck, SignatureAlgorithms,
+    SupportedVersionsServerHello, TicketRequestEncryptedExtensions,
 };
 use gramseal_wire::handshake::{CertificateRequest13, ClientHello, EncryptedExtensions, ServerHello};
 use gramseal_wire::{
-    CertificateType, CompressionMethod, OwnedList, OwnedOpaqueList, ProtocolVersion, Random, SignatureScheme,
+    CertificateType, CompressionMethod, NamedGroup, OwnedList, OwnedOpaqueList, ProtocolVersion, Random,
+    SignatureScheme,
 };
 
 use super::certificate::ExpectCertificate;
 use super::finished::{ExpectFinished, Secrets};
-use super::{AnyState, Context, State};
+use super::{AnyState, Context, Promise, State};
 use crate::config::ServerConfig;
+use crate::crypto::{CryptoProvider, SharedSecret};
 use crate::error::{Error, LocalFault, PeerFault};
 use crate::handshake::auth12::PLAINTEXT;
 use crate::handshake::auth13::{self, APPLICATION, HANDSHAKE, Signer, signed_content};
@@ -25,11 +28,13 @@ use crate::handshake::compose::OutgoingSeq;
 use crate::handshake::credential::{Ask, Chosen, Plan};
 use crate::handshake::deferred::now_or_defer;
 use crate::handshake::offer::push_alpn;
+use crate::handshake::resume13::Resumed13;
 use crate::handshake::schedule13::{EarlySecret, HandshakeSecret, TrafficSecrets};
-use crate::handshake::select::{self, Selected13};
+use crate::handshake::select::{self, Auth13, Selected13};
 use crate::handshake::transcript::Transcript13;
-use crate::handshake::{Action, Negotiated, Signed, Work, limits, srtp};
+use crate::handshake::{Action, Negotiated, Signed, Work, limits, resume, srtp};
 use crate::message::Message;
+use crate::suite::Suite13;
 
 /// Answers a hello that 1.3 can serve. `retried` is the transcript up to a HelloRetryRequest, if there was
 /// one.
@@ -43,66 +48,109 @@ pub(in crate::handshake) fn start(
     out: &mut Vec<Action>,
 ) -> Result<AnyState, Error> {
     let provider = config.common.provider.clone();
-    let Selected13 { suite, group, share, plan, alpn, srtp, limits, server_name } = selected;
+    let Selected13 { suite, share, auth, alpn, srtp, limits, server_name } = selected;
     let hash = provider.hash(suite.hash).ok_or(LocalFault::MissingAlgorithm)?;
-    let kx = provider.group(group).ok_or(LocalFault::MissingAlgorithm)?;
-    let (ours, shared) = kx.answer(&*provider.random, share).map_err(|_| PeerFault::BadKeyShare)?;
-    let random = Random(provider.random_array()?);
-    let answer = {
-        let mut extensions = ExtensionsBuf::new();
-        extensions.push(&SupportedVersionsServerHello { selected_version: ProtocolVersion::DTLS1_3 });
-        extensions.push(&KeyShareServerHello { server_share: KeyShareEntry { group, key_exchange: &ours } });
-        let answer = ServerHello {
-            legacy_version: ProtocolVersion::DTLS1_2,
-            random,
-            // RFC 9147 §5.4: the client's is not repeated.
-            session_id: &[],
-            cipher_suite: suite.id,
-            compression_method: CompressionMethod::NULL,
-            extensions: extensions.as_extensions(),
-        };
-        seq.message(PLAINTEXT, &answer)?
+    let exchange = share.map(|(group, share)| exchange(&provider, group, share)).transpose()?;
+    let resumed = auth.resumed();
+    let answer = server_hello(&mut seq, &provider, suite, exchange.as_ref(), resumed)?;
+    let mut negotiated = match resumed {
+        Some(resumed) => resume::negotiated(&resumed.session, suite.id, alpn),
+        None => Negotiated { alpn, ..Negotiated::new(ProtocolVersion::DTLS1_3, suite.id) },
     };
-    let mut negotiated = Negotiated::new(ProtocolVersion::DTLS1_3, suite.id);
-    negotiated.group = Some(group);
-    negotiated.alpn = alpn;
+    negotiated.group = exchange.as_ref().map(|exchange| exchange.group);
     negotiated.srtp = srtp;
     negotiated.server_name = server_name;
     let mut transcript = retried.unwrap_or_else(|| Transcript13::new(hash));
     transcript.add(message);
-    let mut context = Context { config, seq, suite, transcript, negotiated };
+    let promise = Promise::new(hello, resumed.map(|resumed| &*resumed.session), &config)?;
+    let mut context = Context { config, seq, suite, transcript, negotiated, promise };
     context.send(answer, out);
 
-    let handshake = EarlySecret::without_psk(hash).into_handshake(shared.as_ref());
+    let early = match resumed {
+        Some(resumed) => EarlySecret::with_psk(hash, &resumed.session.secret),
+        None => EarlySecret::without_psk(hash),
+    };
+    let handshake = early.into_handshake(exchange.as_ref().map(|exchange| exchange.shared.as_ref()));
     let traffic = handshake.traffic(&context.transcript.digest());
     out.extend(traffic.logged_handshake(&hello.random).map(Action::LogSecret));
     out.push(Action::InstallRead13(HANDSHAKE, traffic.client.record_keys(suite.aead, &provider)?));
     out.push(Action::InstallWrite13(HANDSHAKE, traffic.server.record_keys(suite.aead, &provider)?));
     out.push(Action::LimitRecords(limits));
 
-    let extensions = encrypted_extensions(hello, &context.negotiated, &plan, limits)?;
+    let extensions = encrypted_extensions(hello, &context, &auth, limits)?;
     let message = context.seq.message(HANDSHAKE, &EncryptedExtensions { extensions: extensions.as_extensions() })?;
     context.send(message, out);
     let keys = Keys { handshake, traffic, client_random: hello.random };
-    let state = send_certificate(context, plan, keys, out)?;
+    let state = match auth {
+        Auth13::Certificate(plan) => send_certificate(context, plan, keys, out)?,
+        Auth13::Session(_) => finish(context, keys, None, out)?,
+    };
     Ok(AnyState::Server13(Box::new(state)))
+}
+
+/// What came of the key shares.
+struct Exchange {
+    group: NamedGroup,
+    /// Our share.
+    ours: Vec<u8>,
+    shared: SharedSecret,
+}
+
+fn exchange(provider: &CryptoProvider, group: NamedGroup, share: &[u8]) -> Result<Exchange, Error> {
+    let kx = provider.group(group).ok_or(LocalFault::MissingAlgorithm)?;
+    let (ours, shared) = kx.answer(&*provider.random, share).map_err(|_| PeerFault::BadKeyShare)?;
+    Ok(Exchange { group, ours, shared })
+}
+
+fn server_hello(
+    seq: &mut OutgoingSeq,
+    provider: &CryptoProvider,
+    suite: &Suite13,
+    exchange: Option<&Exchange>,
+    resumed: Option<&Resumed13>,
+) -> Result<Message, Error> {
+    let mut extensions = ExtensionsBuf::new();
+    extensions.push(&SupportedVersionsServerHello { selected_version: ProtocolVersion::DTLS1_3 });
+    if let Some(Exchange { group, ours, .. }) = exchange {
+        extensions.push(&KeyShareServerHello { server_share: KeyShareEntry { group: *group, key_exchange: ours } });
+    }
+    if let Some(resumed) = resumed {
+        extensions.push(&PreSharedKeyServerHello { selected_identity: resumed.index });
+    }
+    let answer = ServerHello {
+        legacy_version: ProtocolVersion::DTLS1_2,
+        random: Random(provider.random_array()?),
+        // RFC 9147 §5.4: the client's is not repeated.
+        session_id: &[],
+        cipher_suite: suite.id,
+        compression_method: CompressionMethod::NULL,
+        extensions: extensions.as_extensions(),
+    };
+    seq.message(PLAINTEXT, &answer)
 }
 
 fn encrypted_extensions(
     hello: &ClientHello<'_>,
-    negotiated: &Negotiated,
-    plan: &Plan,
+    context: &Context,
+    auth: &Auth13,
     limits: limits::RecordLimits,
 ) -> Result<ExtensionsBuf, Error> {
+    let negotiated = &context.negotiated;
     let mut extensions = ExtensionsBuf::new();
-    if select::sent_server_name(hello) {
-        extensions.push(&ServerNameAck);
+    if let Auth13::Certificate(plan) = auth {
+        // RFC 6066 §3: not where a session is resumed.
+        if select::sent_server_name(hello) {
+            extensions.push(&ServerNameAck);
+        }
+        if plan.tells_form {
+            extensions.push(&ServerCertificateTypeChoice(plan.chosen.identity.certificate_type()));
+        }
+        if let Some(Ask { form, tells_form: true }) = plan.ask {
+            extensions.push(&ClientCertificateTypeChoice(form));
+        }
     }
-    if plan.tells_form {
-        extensions.push(&ServerCertificateTypeChoice(plan.chosen.identity.certificate_type()));
-    }
-    if let Some(Ask { form, tells_form: true }) = plan.ask {
-        extensions.push(&ClientCertificateTypeChoice(form));
+    if context.promise.answers {
+        extensions.push(&TicketRequestEncryptedExtensions { expected_count: context.promise.count });
     }
     if let Some(name) = &negotiated.alpn {
         push_alpn(&mut extensions, core::iter::once(name.as_slice()))?;
@@ -161,25 +209,36 @@ impl ExpectSignature {
     /// Goes on with the signature.
     pub(super) fn settle(self, signed: Signed, out: &mut Vec<Action>) -> Result<State, Error> {
         let Self { mut context, keys, scheme, ask } = self;
-        let Keys { handshake, traffic, client_random } = keys;
         let verify = auth13::certificate_verify(&mut context.seq, scheme, &signed?)?;
         context.send(verify, out);
-        let finished = auth13::finished(&mut context.seq, &traffic.server, &context.transcript)?;
-        context.send(finished, out);
-
-        let main = handshake.into_main();
-        let application = main.traffic(&context.transcript.digest());
-        let session = main.exporter(&context.transcript.digest());
-        out.extend(application.logged_application(&client_random).map(Action::LogSecret));
-        out.push(Action::LogSecret(session.logged(&client_random)));
-        let provider = &context.config.common.provider;
-        out.push(Action::InstallWrite13(APPLICATION, application.server.record_keys(context.suite.aead, provider)?));
-        out.push(Action::EndFlight);
-        let secrets = Secrets { finished: traffic.client, application, session, client_random };
-        let verifier = context.config.client_auth.verifier().cloned();
-        Ok(match ask.zip(verifier) {
-            Some((form, verifier)) => State::Certificate(ExpectCertificate { context, secrets, verifier, form }),
-            None => State::Finished(ExpectFinished { context, secrets }),
-        })
+        finish(context, keys, ask, out)
     }
+}
+
+/// Our Finished, after which we may send but not read application data yet. `ask` is the form of
+/// certificate that the client was asked for, if it was.
+fn finish(
+    mut context: Context,
+    keys: Keys,
+    ask: Option<CertificateType>,
+    out: &mut Vec<Action>,
+) -> Result<State, Error> {
+    let Keys { handshake, traffic, client_random } = keys;
+    let finished = auth13::finished(&mut context.seq, &traffic.server, &context.transcript)?;
+    context.send(finished, out);
+
+    let main = handshake.into_main();
+    let application = main.traffic(&context.transcript.digest());
+    let session = main.exporter(&context.transcript.digest());
+    out.extend(application.logged_application(&client_random).map(Action::LogSecret));
+    out.push(Action::LogSecret(session.logged(&client_random)));
+    let provider = &context.config.common.provider;
+    out.push(Action::InstallWrite13(APPLICATION, application.server.record_keys(context.suite.aead, provider)?));
+    out.push(Action::EndFlight);
+    let secrets = Secrets { finished: traffic.client, application, main, session, client_random };
+    let verifier = context.config.client_auth.verifier().cloned();
+    Ok(match ask.zip(verifier) {
+        Some((form, verifier)) => State::Certificate(ExpectCertificate { context, secrets, verifier, form }),
+        None => State::Finished(ExpectFinished { context, secrets }),
+    })
 }

@@ -1,4 +1,4 @@
-//! The server's side of a full DTLS 1.3 handshake (RFC 9147 §5.7, RFC 9846 §2).
+//! The server's side of a DTLS 1.3 handshake (RFC 9147 §5.7, RFC 9846 §2).
 //!
 //! ```text
 //! ClientHello          ------>
@@ -21,12 +21,16 @@
 //! | CertificateVerify | [`ExpectFinished`] |
 //! | Finished | connected |
 //!
+//! If a session is resumed, our flight has no CertificateRequest, Certificate and CertificateVerify, and the
+//! client's is Finished alone (RFC 9846 §2.2). Tickets follow the handshake.
+//!
 //! Before our CertificateVerify a slow signer is waited for in [`ExpectSignature`], before the
 //! client's a slow verifier in [`ExpectVerdict`].
 
 mod certificate;
 mod finished;
 mod flight;
+mod tickets;
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -36,6 +40,7 @@ use certificate::{ExpectCertificate, ExpectCertificateVerify, ExpectVerdict};
 use finished::ExpectFinished;
 use flight::ExpectSignature;
 pub(super) use flight::start;
+use tickets::Promise;
 
 use super::compose::OutgoingSeq;
 use super::transcript::Transcript13;
@@ -88,6 +93,7 @@ struct Context {
     suite: &'static Suite13,
     transcript: Transcript13,
     negotiated: Negotiated,
+    promise: Promise,
 }
 
 impl Context {

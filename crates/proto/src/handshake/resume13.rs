@@ -1,0 +1,292 @@
+//! Resumption in 1.3 by a pre-shared key that came with a ticket: what a server finds in a hello, what a
+//! client makes of a ticket, and what holds for both (RFC 9846 §2.2, §4.3.9, §4.3.11, §4.7.1).
+//!
+//! Never reads a transcript that is not handed in, and knows no keys from elsewhere: those have binders
+//! and hashes of their own, and would join the server's search in [`find`] and the client's offer.
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use gramseal_wire::extension::{PreSharedKeyClientHello, PskKeyExchangeModes};
+use gramseal_wire::handshake::{ClientHello, NewSessionTicket13};
+use gramseal_wire::{ExtensionType, ProtocolVersion, PskKeyExchangeMode};
+use pki_types::{ServerName, UnixTime};
+
+use super::resume::{self, Asks, Life, MAX_TICKET_LEN};
+use super::schedule13::{EarlySecret, Session13};
+use super::transcript::Transcript13;
+use super::{Negotiated, select};
+use crate::config::{ClientConfig, ServerConfig};
+use crate::crypto::Hash;
+use crate::error::{Error, LocalFault, PeerFault};
+use crate::message::Message;
+use crate::session::{MAX_SESSION_ID_LEN, Session};
+use crate::suite::Suite13;
+
+/// RFC 9846 §4.7.1: no ticket is good for longer.
+pub(super) const MAX_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// How many keys of one hello a server looks at: opening a ticket costs it more than the client.
+const MAX_LOOKED_AT: usize = 4;
+
+/// The form of what a hello of 1.3 says of pre-shared keys.
+pub(super) fn check_form(hello: &ClientHello<'_>) -> Result<(), Error> {
+    if !hello.extensions.contains(ExtensionType::PRE_SHARED_KEY) {
+        return Ok(());
+    }
+    // RFC 9846 §4.3.11
+    if hello.extensions.iter().last().is_none_or(|(last, _)| last != ExtensionType::PRE_SHARED_KEY) {
+        return Err(PeerFault::PskNotLast.into());
+    }
+    // RFC 9846 §4.3.9
+    if !hello.extensions.contains(ExtensionType::PSK_KEY_EXCHANGE_MODES) {
+        return Err(PeerFault::MissingExtension(ExtensionType::PSK_KEY_EXCHANGE_MODES).into());
+    }
+    Ok(())
+}
+
+/// How a server would use a pre-shared key with the client that says `hello`, if at all: in the way that
+/// the client prefers of those allowed here (RFC 9846 §4.3.9).
+pub(super) fn mode(hello: &ClientHello<'_>, config: &ServerConfig) -> Result<Option<PskKeyExchangeMode>, Error> {
+    let Some(offered) = hello.extensions.find::<PskKeyExchangeModes<'_>>()? else { return Ok(None) };
+    let ours = config.common.resumed_key_exchange.modes();
+    let exchange = hello.extensions.contains(ExtensionType::KEY_SHARE);
+    let works = |mode: &PskKeyExchangeMode| ours.contains(mode) && (exchange || *mode == PskKeyExchangeMode::PSK_KE);
+    Ok(offered.modes.iter().find(works))
+}
+
+/// A session that the client offers to resume and that may be. Whether the client knows its secret is
+/// still to be seen.
+pub(super) struct Found13<'h> {
+    session: Arc<Session>,
+    /// Its place in the client's list.
+    index: u16,
+    /// What the client named it.
+    identity: &'h [u8],
+    binder: &'h [u8],
+    binders_len: usize,
+    by: By,
+    mode: PskKeyExchangeMode,
+}
+
+/// Where a session was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum By {
+    /// In the store, for one use.
+    Id,
+    /// In the ticket itself.
+    Ticket,
+}
+
+/// A session that the client has shown to know.
+#[derive(Debug)]
+pub(super) struct Resumed13 {
+    pub(super) session: Arc<Session>,
+    /// Its place in the client's list.
+    pub(super) index: u16,
+}
+
+/// The first session in `hello` that can be resumed with `suite`; `None` for a full handshake. The hello
+/// passed [`check_form`].
+pub(super) fn find<'h>(
+    hello: &ClientHello<'h>,
+    suite: &Suite13,
+    config: &ServerConfig,
+) -> Result<Option<Found13<'h>>, Error> {
+    let Some(offer) = hello.extensions.find::<PreSharedKeyClientHello<'h>>()? else { return Ok(None) };
+    let Some(mode) = mode(hello, config)? else { return Ok(None) };
+    // A hello without a protocol in common fails in a full handshake as it would here.
+    let Ok(alpn) = select::alpn(hello, &config.common) else { return Ok(None) };
+    let mut asks = Asks {
+        version: ProtocolVersion::DTLS1_3,
+        now: UnixTime::since_unix_epoch(Duration::ZERO),
+        server_name: select::server_name(hello)?,
+        alpn: alpn.as_deref(),
+    };
+    let offered = offer.identities.iter().zip(offer.binders.iter()).take(MAX_LOOKED_AT);
+    for (index, (named, binder)) in (0..).zip(offered) {
+        let Some((session, by, now)) = look_up(named.identity, config) else { continue };
+        asks.now = now;
+        // RFC 9846 §4.7.1: with the hash of the session, whatever the rest of the suite is.
+        let same_hash = Suite13::find(session.cipher_suite).is_some_and(|then| then.hash == suite.hash);
+        if same_hash && resume::fits_server(&session, &asks, config) {
+            let (identity, binders_len) = (named.identity, offer.binders_len());
+            return Ok(Some(Found13 { session, index, identity, binder, binders_len, by, mode }));
+        }
+    }
+    Ok(None)
+}
+
+fn look_up(identity: &[u8], config: &ServerConfig) -> Option<(Arc<Session>, By, UnixTime)> {
+    let sessions = &config.sessions;
+    let store = sessions.store.as_ref().filter(|_| identity.len() == MAX_SESSION_ID_LEN);
+    if let Some((session, now)) = store.and_then(|store| store.get(identity).map(|session| (session, store.now()))) {
+        return Some((session, By::Id, now));
+    }
+    let sealer = sessions.tickets.as_ref().filter(|_| identity.len() <= MAX_TICKET_LEN)?;
+    let session = Session::from_bytes(&sealer.open(identity)?.session).ok()?;
+    Some((Arc::new(session), By::Ticket, sealer.now()))
+}
+
+impl Found13<'_> {
+    /// Whether no key exchange goes with it.
+    pub(super) fn is_alone(&self) -> bool {
+        self.mode == PskKeyExchangeMode::PSK_KE
+    }
+
+    /// Checks that the client knows the secret, and takes the session out of the store if it was there:
+    /// `None` if another connection was faster. `hello` is the whole message, `before` what the
+    /// transcript has up to it, if anything.
+    pub(super) fn claim(
+        self,
+        hello: &Message,
+        before: Option<&Transcript13>,
+        suite: &Suite13,
+        config: &ServerConfig,
+    ) -> Result<Option<Resumed13>, Error> {
+        let hash = config.common.provider.hash(suite.hash).ok_or(LocalFault::MissingAlgorithm)?;
+        let digest = Transcript13::digest_of_cut(hash, before, hello.bytes(), self.binders_len);
+        let bound = EarlySecret::with_psk(hash, &self.session.secret).resumption_binder(&digest);
+        // RFC 9846 §4.3.11: of this key alone, and a wrong one ends the handshake.
+        if !bound.ct_eq(self.binder) {
+            return Err(PeerFault::BinderMismatch.into());
+        }
+        let session = match (self.by, &config.sessions.store) {
+            // Only now: whoever saw the ticket go by must not be able to use it up.
+            (By::Id, Some(store)) => store.take(self.identity),
+            _ => Some(self.session),
+        };
+        Ok(session.map(|session| Resumed13 { session, index: self.index }))
+    }
+}
+
+/// Whether a client may offer this session to `server_name`.
+pub(super) fn fits_client(session: &Session, server_name: &str, config: &ClientConfig) -> bool {
+    // RFC 9846 §4.7.1: any suite with its hash will do.
+    let hash = Suite13::find(session.cipher_suite).map(|suite| suite.hash);
+    session.version == ProtocolVersion::DTLS1_3
+        && config.common.allows(session.version)
+        && config.common.suites13().any(|suite| Some(suite.hash) == hash)
+        && hash.is_some_and(|hash| hash.output_len() == session.secret.len())
+        && !session.ticket.is_empty()
+        && session.server_name.as_deref() == Some(server_name)
+        && config.sessions.as_ref().is_some_and(|sessions| session.context == sessions.context)
+}
+
+/// What the tickets have in common that a client's connection brings.
+#[derive(Debug)]
+pub(crate) struct TicketTerms {
+    /// By which its store knows the server.
+    pub(crate) server_name: Box<str>,
+    /// When the full handshake took place, and how long it counts here. In seconds since 1970.
+    pub(crate) established: u64,
+    expires: u64,
+}
+
+impl TicketTerms {
+    /// Of a connection with `name`, which may have resumed a session. `None` if no tickets are kept.
+    pub(super) fn new(name: &ServerName<'_>, resumed: Option<&Session>, config: &ClientConfig) -> Option<Self> {
+        let store = &config.sessions.as_ref()?.store;
+        let now = store.now();
+        let begun = resumed.map_or(now, Session::established);
+        // RFC 9846 §4.7.1: what was authenticated once is not believed for ever, however often it is
+        // resumed.
+        let Life { established, expires } = Life::beginning(begun, store.lifetime());
+        Some(Self { server_name: resume::store_name(name).into(), established, expires })
+    }
+
+    /// The session that `ticket` stands for; `None` if it is not worth keeping.
+    pub(crate) fn session(
+        &self,
+        ticket: &NewSessionTicket13<'_>,
+        negotiated: &Negotiated,
+        secrets: &Session13,
+        config: &ClientConfig,
+    ) -> Option<Session> {
+        let sessions = config.sessions.as_ref()?;
+        let now = sessions.store.now().as_secs();
+        let life = self.life(ticket, now, config.common.transport.mtu)?;
+        let secret = secrets.ticket_psk(ticket.nonce)?;
+        Some(Session {
+            server_name: Some(self.server_name.as_ref().into()),
+            issued: now,
+            age_add: ticket.age_add,
+            ticket: ticket.ticket.to_vec(),
+            ..resume::remembered(negotiated, secret, sessions.context, None, life)
+        })
+    }
+
+    /// How long a ticket is worth keeping that came `now`, where datagrams have so many bytes.
+    fn life(&self, ticket: &NewSessionTicket13<'_>, now: u64, mtu: usize) -> Option<Life> {
+        // RFC 9846 §4.7.1: 0 means not at all. And what no hello of ours can carry would only take the place
+        // of others in the store.
+        if ticket.lifetime == 0 || ticket.ticket.len() > mtu {
+            return None;
+        }
+        let lifetime = MAX_LIFETIME.as_secs().min(ticket.lifetime.into());
+        Some(Life { established: self.established, expires: self.expires.min(now.saturating_add(lifetime)) })
+    }
+}
+
+/// What a client says of the age of a ticket (RFC 9846 §4.3.11.1), in milliseconds.
+pub(super) fn obfuscated_age(session: &Session, now: UnixTime) -> u32 {
+    let age = now.as_secs().saturating_sub(session.issued).saturating_mul(1000);
+    // Modulo 2^32, as the rest is.
+    let [.., a, b, c, d] = age.to_be_bytes();
+    u32::from_be_bytes([a, b, c, d]).wrapping_add(session.age_add)
+}
+
+/// The hash that goes with the secret of a session.
+pub(super) fn hash_of(session: &Session, config: &ClientConfig) -> Option<&'static dyn Hash> {
+    config.common.provider.hash(Suite13::find(session.cipher_suite)?.hash)
+}
+
+/// Sessions in the order in which they are offered.
+pub(super) type Offered = Vec<(Session, &'static dyn Hash)>;
+
+#[cfg(test)]
+mod tests {
+    use zeroize::Zeroizing;
+
+    use super::*;
+
+    fn session(issued: u64, age_add: u32) -> Session {
+        let negotiated = Negotiated::new(ProtocolVersion::DTLS1_3, gramseal_wire::CipherSuite::TLS_AES_128_GCM_SHA256);
+        let life = Life { established: 500, expires: 10_000_000 };
+        let secret = Zeroizing::new(alloc::vec![1; 32]);
+        Session { issued, age_add, ..resume::remembered(&negotiated, secret, [0; 32], None, life) }
+    }
+
+    #[test] // RFC 9846 §4.7.1
+    fn a_ticket_is_kept_for_a_week_at_most_and_not_at_all_if_it_is_of_no_use() {
+        let terms = TicketTerms { server_name: "server.example".into(), established: 500, expires: 2_000_000 };
+        let expires = |lifetime: u32, len: usize| {
+            let (ticket, extensions) = (alloc::vec![1; len], gramseal_wire::Extensions::EMPTY);
+            let ticket = NewSessionTicket13 { lifetime, age_add: 0, nonce: &[0], ticket: &ticket, extensions };
+            terms.life(&ticket, 1000, 1200).map(|life| life.expires)
+        };
+        let week = 604_800;
+        assert_eq!(expires(60, 100), Some(1060));
+        assert_eq!((expires(week, 100), expires(week + 1, 100)), (Some(605_800), Some(605_800)));
+        assert_eq!(expires(u32::MAX, 1200), Some(605_800));
+        assert_eq!((expires(0, 100), expires(60, 1201)), (None, None));
+        let terms = TicketTerms { expires: 1010, ..terms };
+        let ticket = [7; 10];
+        let extensions = gramseal_wire::Extensions::EMPTY;
+        let ticket = NewSessionTicket13 { lifetime: 60, age_add: 0, nonce: &[], ticket: &ticket, extensions };
+        assert_eq!(terms.life(&ticket, 1000, 1200).map(|life| life.expires), Some(1010), "our own limit holds too");
+    }
+
+    #[test] // RFC 9846 §4.3.11.1
+    fn the_age_of_a_ticket_is_hidden_modulo_2_to_the_32() {
+        let at = |secs| UnixTime::since_unix_epoch(Duration::from_secs(secs));
+        assert_eq!(obfuscated_age(&session(1000, 0), at(1000)), 0);
+        assert_eq!(obfuscated_age(&session(1000, 7), at(1003)), 3007);
+        assert_eq!(obfuscated_age(&session(1000, u32::MAX), at(1001)), 999);
+        let week = 7 * 24 * 60 * 60;
+        assert_eq!(obfuscated_age(&session(1000, 0), at(1000 + week)), 604_800_000);
+        assert_eq!(obfuscated_age(&session(1000, 5), at(900)), 5, "a clock that was set back makes none older");
+    }
+}
