@@ -110,7 +110,7 @@ pub use error::{CloseReason, ConnectError, ConnectionError, SendError};
 pub use gramseal_proto as proto;
 pub use gramseal_proto::config::{
     ClientAuth, ClientConfig, ClientConfigBuilder, ConfigError, Identity, LegacySuites, OcspSource, Padding,
-    PeerVerifier, Psk, PskLookup, ServerConfig, ServerConfigBuilder, Transport,
+    PeerVerifier, Psk, PskLookup, ResumedKeyExchange, ServerConfig, ServerConfigBuilder, Transport,
 };
 pub use gramseal_proto::endpoint::{CookiePolicy, CookieSecrets};
 pub use gramseal_proto::wire::handshake::KeyUpdateRequest;
