@@ -159,7 +159,8 @@ pub(crate) fn leaf_params(
     purpose: ExtendedKeyUsagePurpose,
 ) -> Result<CertificateParams, Failure> {
     let mut params = named(name, alternatives)?;
-    params.is_ca = IsCa::ExplicitNoCa;
+    // Not `ExplicitNoCa`: that writes the default, which DER forbids (X.690 §11.5), and wolfSSL refuses it.
+    params.is_ca = IsCa::NoCa;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![purpose];
     Ok(params)
@@ -226,6 +227,15 @@ mod tests {
             let authority = Authority::new(*kind).unwrap();
             assert!(authority.issue(&provider, "localhost", ExtendedKeyUsagePurpose::ServerAuth).is_ok());
         }
+    }
+
+    #[test] // X.690 §11.5
+    fn no_default_is_written_out() {
+        let params = leaf_params("a.test", Vec::new(), ExtendedKeyUsagePurpose::ServerAuth).unwrap();
+        let made = params.self_signed(&key_pair(KeyKind::EcdsaP256).unwrap()).unwrap();
+        // basicConstraints with a FALSE.
+        let written = [0x06, 0x03, 0x55, 0x1d, 0x13, 0x01, 0x01, 0xff, 0x04, 0x05, 0x30, 0x03, 0x01, 0x01, 0x00];
+        assert!(!made.der().windows(written.len()).any(|window| window == written));
     }
 
     #[test]

@@ -386,7 +386,8 @@ fn authority_params(name: &str, padding: usize) -> CertificateParams {
 
 fn leaf_params(leaf: &Leaf<'_>, padding: usize) -> CertificateParams {
     let mut params = params(leaf.common_name, leaf.names, leaf.validity, padding);
-    params.is_ca = IsCa::ExplicitNoCa;
+    // Not `ExplicitNoCa`: that writes the default, which DER forbids (X.690 §11.5), and wolfSSL refuses it.
+    params.is_ca = IsCa::NoCa;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = match leaf.purpose {
         Purpose::Server => vec![ExtendedKeyUsagePurpose::ServerAuth],
@@ -457,6 +458,14 @@ mod tests {
             assert!(identity.chain_pem.starts_with("-----BEGIN CERTIFICATE-----"));
             assert!(identity.key_pem.starts_with("-----BEGIN PRIVATE KEY-----"));
         }
+    }
+
+    #[test] // X.690 §11.5
+    fn no_default_is_written_out() {
+        let identity = TestPki::new().server("server.test");
+        // basicConstraints with a FALSE.
+        let written = [0x06, 0x03, 0x55, 0x1d, 0x13, 0x01, 0x01, 0xff, 0x04, 0x05, 0x30, 0x03, 0x01, 0x01, 0x00];
+        assert!(!identity.end_entity().windows(written.len()).any(|window| window == written));
     }
 
     #[test]
