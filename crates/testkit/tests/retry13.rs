@@ -218,6 +218,20 @@ fn a_server_asks_for_a_share_of_its_group_and_goes_on() {
     assert!(!answer.is_hello_retry_request());
 }
 
+#[test] // RFC 9846 §4.2
+fn a_second_hello_may_have_its_extensions_in_another_order() {
+    let (mut server, _, second) = asked();
+    let second = ClientHello::from_bytes(&second).expect("a hello");
+    let mut turned: Vec<_> = second.extensions.iter().collect();
+    turned.reverse();
+    let mut extensions = ExtensionsBuf::new();
+    turned.into_iter().for_each(|(extension, content)| extensions.push_raw(extension, content));
+    let changed = ClientHello { extensions: extensions.as_extensions(), ..second };
+    say_hello(&mut server, &changed.to_vec().expect("short"));
+    assert_eq!(server.outcome(), Outcome::Waiting);
+    assert!(!hellos(&mut server).is_empty(), "it goes on");
+}
+
 #[test] // RFC 9846 §4.1.2
 fn a_second_hello_that_changes_more_than_it_may_is_refused() {
     let hello = |bytes| ClientHello::from_bytes(bytes).expect("a hello");

@@ -224,19 +224,22 @@ pub(super) fn has_only_share(hello: &ClientHello<'_>, group: NamedGroup) -> Resu
 }
 
 /// Whether a client that was asked for another hello changed nothing but what it may (RFC 9846 §4.1.2).
-/// It was not asked for a cookie.
+/// It was not asked for a cookie. The order of extensions has no meaning, and wolfSSL's clients change it.
 pub(super) fn is_same_hello(first: &ClientHello<'_>, second: &ClientHello<'_>) -> bool {
-    fn kept<'h>(hello: &ClientHello<'h>) -> impl Iterator<Item = (ExtensionType, &'h [u8])> + use<'h> {
+    fn kept<'h>(hello: &ClientHello<'h>) -> Vec<(ExtensionType, &'h [u8])> {
         let changing = [
             ExtensionType::KEY_SHARE,
             ExtensionType::EARLY_DATA,
             ExtensionType::PRE_SHARED_KEY,
             ExtensionType::PADDING,
         ];
-        hello.extensions.iter().filter(move |(extension, _)| !changing.contains(extension))
+        let kept = hello.extensions.iter().filter(|(extension, _)| !changing.contains(extension));
+        let mut kept: Vec<_> = kept.collect();
+        kept.sort_unstable();
+        kept
     }
     let rest = ClientHello { extensions: first.extensions, ..*second };
-    rest == *first && kept(first).eq(kept(second))
+    rest == *first && kept(first) == kept(second)
 }
 
 /// The extensions without which we do not talk.
