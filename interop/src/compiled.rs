@@ -20,27 +20,40 @@ pub enum Library {
     MbedTls,
     /// Botan 2.19: pre-shared keys.
     Botan,
+    /// wolfSSL 5.9, which `build.rs` compiles: DTLS 1.3.
+    WolfSsl,
 }
 
 impl Library {
     /// Its program, compiled by now.
     fn program(self) -> &'static PathBuf {
         static MBEDTLS: LazyLock<PathBuf> = LazyLock::new(|| {
-            compile("cc", &["-O1", "peers/mbedtls.c"], &["-lmbedtls", "-lmbedx509", "-lmbedcrypto"], "libmbedtls-dev")
+            compile(
+                "cc",
+                &["-O1", "peers/mbedtls.c"],
+                &["-lmbedtls", "-lmbedx509", "-lmbedcrypto"],
+                "libmbedtls-dev of Debian 12",
+            )
         });
         static BOTAN: LazyLock<PathBuf> = LazyLock::new(|| {
             let source = ["-std=c++14", "-O1", "-I/usr/include/botan-2", "peers/botan.cpp"];
-            compile("c++", &source, &["-lbotan-2"], "libbotan-2-dev")
+            compile("c++", &source, &["-lbotan-2"], "libbotan-2-dev of Debian 12")
+        });
+        static WOLFSSL: LazyLock<PathBuf> = LazyLock::new(|| {
+            let headers = ["-DWOLFSSL_USER_SETTINGS", "-Ipeers/wolfssl", "-isystem", env!("WOLFSSL_SOURCES")];
+            let source = [&["-O1"], &headers[..], &["peers/wolfssl.c"]].concat();
+            compile("cc", &source, &[env!("WOLFSSL_LIBRARY"), "-lm"], "wolfSSL that build.rs compiles")
         });
         match self {
             Self::MbedTls => &MBEDTLS,
             Self::Botan => &BOTAN,
+            Self::WolfSsl => &WOLFSSL,
         }
     }
 }
 
 /// Compiles to a file beside the tests' own programs, named after the source.
-fn compile(compiler: &str, source: &[&str], libraries: &[&str], package: &str) -> PathBuf {
+fn compile(compiler: &str, source: &[&str], libraries: &[&str], needed: &str) -> PathBuf {
     let name = source.last().and_then(|file| file.split(['/', '.']).nth(1)).expect("a source is named last");
     let tests = std::env::current_exe().expect("a running program has a path");
     let folder = tests.parent().expect("a program lies in a folder").join("interop-peers");
@@ -57,7 +70,7 @@ fn compile(compiler: &str, source: &[&str], libraries: &[&str], package: &str) -
         .output()
         .unwrap_or_else(|error| panic!("`{compiler}` did not start ({error}): install a compiler for C and C++"));
     let complaint = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "peers/{name} needs the Debian package {package} of Debian 12:\n{complaint}");
+    assert!(output.status.success(), "peers/{name} needs {needed}:\n{complaint}");
     std::fs::rename(&draft, &program).expect("the folder of the tests is writable");
     program
 }
@@ -103,14 +116,14 @@ impl Compiled {
         self.args(["--psk", psk::KEY_HEX, "--identity", psk::IDENTITY])
     }
 
-    /// Shows this chain; Mbed TLS only.
+    /// Shows this chain; not for Botan.
     #[must_use]
     pub fn identity(self, identity: &TestIdentity) -> Self {
         let line = self.0.file("--cert", "chain.pem", &identity.chain_pem);
         Self(line.file("--key", "key.pem", &identity.key_pem))
     }
 
-    /// Requires a certificate that `pki` issued; Mbed TLS only.
+    /// Requires a certificate that `pki` issued; not for Botan.
     #[must_use]
     pub fn trust(self, pki: &TestPki) -> Self {
         Self(self.0.file("--ca", "root.pem", &pki.root_pem()))
@@ -147,4 +160,12 @@ pub fn check(node: &mut Node, peer: &mut Process) {
     if let Some(theirs) = peer.value("SECRET ") {
         assert_eq!(node.watch().log().secrets, [theirs]);
     }
+}
+
+/// Data both ways once more, named `text`.
+///
+/// # Panics
+/// If it does not arrive.
+pub fn exchange(node: &mut Node, peer: &mut Process, text: &str) {
+    check::exchange(node, peer, text);
 }

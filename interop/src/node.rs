@@ -7,6 +7,7 @@ use std::time::{Duration, Instant as Clock};
 use gramseal_proto::config::{ClientConfig, ClientConfigBuilder, ServerConfig, ServerConfigBuilder};
 use gramseal_proto::endpoint::{CookiePolicy, Endpoint, EndpointConfig, EndpointStats, Route};
 use gramseal_proto::pki_types::ServerName;
+use gramseal_proto::wire::KeyUpdateRequest;
 use gramseal_proto::{CloseReason, Connection, Event, Instant};
 
 use crate::network::{Network, Weather};
@@ -149,6 +150,16 @@ impl Node {
         let length = connection.seal(payload, &mut datagram).expect("a connection that can send");
         let peer = self.peer.expect("a connection has a peer");
         self.network.send(peer, &datagram[..length]);
+    }
+
+    /// Changes our keys and asks for new ones of the peer's (1.3).
+    ///
+    /// # Panics
+    /// If the connection cannot.
+    pub fn update_keys(&mut self) {
+        let connection = self.connection.as_mut().expect("there is a connection");
+        connection.update_keys(KeyUpdateRequest::Requested).expect("connected with 1.3");
+        self.drain();
     }
 
     /// Closes in good order.

@@ -1,0 +1,270 @@
+/* A peer of the interop tests: DTLS 1.3 with wolfSSL 5.9, as server or client.
+ *
+ *   wolfssl server|client PORT [--option value]...
+ *
+ * Prints what README.md lists, sends each line of its input as one payload and prints each payload
+ * that it receives. A server takes one client after another. A client with `--resume on` waits for
+ * a ticket, leaves, and comes again with it. With `--key-update on` either asks for new keys of both
+ * sides before each payload that it sends. */
+
+#include <wolfssl/wolfcrypt/settings.h>
+
+#include <wolfssl/error-ssl.h>
+#include <wolfssl/ssl.h>
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define LABEL "EXPORTER-gramseal-interop"
+#define EXPORTED 32
+#define MOST_GROUPS 4
+
+struct options {
+    int server, cookies, resume, key_update;
+    const char *port, *suite, *groups, *ca, *cert, *key, *name, *mtu, *srtp, *alpn;
+};
+
+static void fail(const char *what, int code) {
+    fprintf(stderr, "%s: %d %s\n", what, code, wolfSSL_ERR_reason_error_string((unsigned long)(code < 0 ? -code : code)));
+    exit(1);
+}
+
+static void check(const char *what, int code) {
+    if (code != WOLFSSL_SUCCESS) fail(what, code);
+}
+
+static struct options parse(int argc, char **argv) {
+    struct options o = {.cookies = 1};
+    if (argc < 3 || argc % 2 == 0) fail("usage: server|client PORT [--option value]...", 0);
+    o.server = strcmp(argv[1], "server") == 0;
+    o.port = argv[2];
+    for (int i = 3; i < argc; i += 2) {
+        const char *option = argv[i], *value = argv[i + 1];
+        if (!strcmp(option, "--suite")) o.suite = value;
+        else if (!strcmp(option, "--groups")) o.groups = value;
+        else if (!strcmp(option, "--ca")) o.ca = value;
+        else if (!strcmp(option, "--cert")) o.cert = value;
+        else if (!strcmp(option, "--key")) o.key = value;
+        else if (!strcmp(option, "--name")) o.name = value;
+        else if (!strcmp(option, "--mtu")) o.mtu = value;
+        else if (!strcmp(option, "--srtp")) o.srtp = value;
+        else if (!strcmp(option, "--alpn")) o.alpn = value;
+        else if (!strcmp(option, "--cookies")) o.cookies = strcmp(value, "off") != 0;
+        else if (!strcmp(option, "--resume")) o.resume = strcmp(value, "on") == 0;
+        else if (!strcmp(option, "--key-update")) o.key_update = strcmp(value, "on") == 0;
+        else fail(option, 0);
+    }
+    return o;
+}
+
+static WOLFSSL_CTX *configure(const struct options *o) {
+    WOLFSSL_CTX *context = wolfSSL_CTX_new(o->server ? wolfDTLSv1_3_server_method() : wolfDTLSv1_3_client_method());
+    if (!context) fail("context", 0);
+    if (o->suite) check("suite", wolfSSL_CTX_set_cipher_list(context, o->suite));
+    if (o->srtp && wolfSSL_CTX_set_tlsext_use_srtp(context, o->srtp) != 0) fail("profile", 0);
+    if (o->ca) check("roots", wolfSSL_CTX_load_verify_locations(context, o->ca, NULL));
+    if (o->cert) {
+        check("chain", wolfSSL_CTX_use_certificate_chain_file(context, o->cert));
+        check("key", wolfSSL_CTX_use_PrivateKey_file(context, o->key, WOLFSSL_FILETYPE_PEM));
+    }
+    int strict = WOLFSSL_VERIFY_PEER | WOLFSSL_VERIFY_FAIL_IF_NO_PEER_CERT;
+    wolfSSL_CTX_set_verify(context, o->ca ? strict : WOLFSSL_VERIFY_NONE, NULL);
+    return context;
+}
+
+/* `--groups 29,23`: numbers of the registry; a client sends a share of the first. */
+static void configure_groups(WOLFSSL *ssl, const struct options *o) {
+    int groups[MOST_GROUPS], count = 0;
+    for (const char *rest = o->groups; rest && count < MOST_GROUPS; rest = strchr(rest, ',') ? strchr(rest, ',') + 1 : NULL)
+        groups[count++] = atoi(rest);
+    if (count == 0) return;
+    if (!o->server) check("share", wolfSSL_UseKeyShare(ssl, (word16)groups[0]));
+    check("groups", wolfSSL_set_groups(ssl, groups, count));
+}
+
+static int on_ticket(WOLFSSL *ssl, const unsigned char *ticket, int length, void *context) {
+    (void)ssl, (void)ticket;
+    if (length > 0) *(int *)context = 1;
+    return 0;
+}
+
+static WOLFSSL *new_connection(WOLFSSL_CTX *context, int descriptor, const struct options *o, int *ticket) {
+    WOLFSSL *ssl = wolfSSL_new(context);
+    if (!ssl) fail("connection", 0);
+    wolfSSL_KeepArrays(ssl); /* for the exporter */
+    wolfSSL_dtls_set_using_nonblock(ssl, 1);
+    check("timeout", wolfSSL_dtls_set_timeout_init(ssl, 1));
+    check("timeout", wolfSSL_dtls_set_timeout_max(ssl, 64));
+    if (o->mtu) check("MTU", wolfSSL_dtls_set_mtu(ssl, (unsigned short)atoi(o->mtu)));
+    if (o->alpn)
+        check("ALPN", wolfSSL_UseALPN(ssl, (char *)o->alpn, (unsigned)strlen(o->alpn), WOLFSSL_ALPN_FAILED_ON_MISMATCH));
+    configure_groups(ssl, o);
+    if (o->server) {
+        check("cookies", o->cookies ? wolfSSL_send_hrr_cookie(ssl, NULL, 0) : wolfSSL_disable_hrr_cookie(ssl));
+        check("fragments", wolfSSL_dtls13_allow_ch_frag(ssl, 1));
+    } else {
+        check("ticket", wolfSSL_set_SessionTicket_cb(ssl, on_ticket, ticket));
+    }
+    if (o->name) {
+        check("name", wolfSSL_UseSNI(ssl, WOLFSSL_SNI_HOST_NAME, o->name, (unsigned short)strlen(o->name)));
+        check("name", wolfSSL_check_domain_name(ssl, o->name));
+    }
+    check("descriptor", wolfSSL_set_fd(ssl, descriptor));
+    return ssl;
+}
+
+static struct sockaddr_in loopback(const char *port) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    return address;
+}
+
+static int bind_and_tell(const struct options *o) {
+    struct sockaddr_in address = loopback(o->server ? o->port : "0");
+    socklen_t length = sizeof address;
+    int descriptor = socket(AF_INET, SOCK_DGRAM, 0);
+    if (descriptor < 0 || bind(descriptor, (struct sockaddr *)&address, length) != 0) fail("bind", errno);
+    if (getsockname(descriptor, (struct sockaddr *)&address, &length) != 0) fail("getsockname", errno);
+    if (fcntl(descriptor, F_SETFL, O_NONBLOCK) != 0) fail("fcntl", errno);
+    if (o->server) printf("LISTENING 127.0.0.1:%u\n", ntohs(address.sin_port));
+    return descriptor;
+}
+
+/* Until something can be read, or the timer of the handshake is due. */
+static void wait_or_repeat(WOLFSSL *ssl, int descriptor) {
+    struct pollfd readable = {.fd = descriptor, .events = POLLIN};
+    int wait = wolfSSL_dtls_get_current_timeout(ssl) * 1000;
+    if (wolfSSL_dtls13_use_quick_timeout(ssl)) wait /= 4;
+    if (poll(&readable, 1, wait) == 0 && wolfSSL_dtls_got_timeout(ssl) != WOLFSSL_SUCCESS)
+        fail("HANDSHAKE FAILED", wolfSSL_get_error(ssl, 0));
+}
+
+static void handshake(WOLFSSL *ssl, int descriptor, const struct options *o) {
+    struct sockaddr_in peer = loopback(o->port);
+    socklen_t length = sizeof peer;
+    if (o->server) {
+        unsigned char first;
+        struct pollfd readable = {.fd = descriptor, .events = POLLIN};
+        poll(&readable, 1, -1);
+        if (recvfrom(descriptor, &first, 1, MSG_PEEK, (struct sockaddr *)&peer, &length) < 0) fail("peek", errno);
+    }
+    check("peer", wolfSSL_dtls_set_peer(ssl, &peer, length));
+    for (;;) {
+        int code = o->server ? wolfSSL_accept(ssl) : wolfSSL_connect(ssl);
+        if (code == WOLFSSL_SUCCESS) return;
+        int error = wolfSSL_get_error(ssl, code);
+        if (error != WOLFSSL_ERROR_WANT_READ && error != WOLFSSL_ERROR_WANT_WRITE) fail("HANDSHAKE FAILED", error);
+        wait_or_repeat(ssl, descriptor);
+    }
+}
+
+static void report(WOLFSSL *ssl, const struct options *o) {
+    unsigned char exported[EXPORTED];
+    if (o->srtp) {
+        const WOLFSSL_SRTP_PROTECTION_PROFILE *profile = wolfSSL_get_selected_srtp_profile(ssl);
+        printf("SRTP %lu \n", profile ? profile->id : 0);
+    }
+    check("export", wolfSSL_export_keying_material(ssl, exported, EXPORTED, LABEL, strlen(LABEL), NULL, 0, 0));
+    printf("EXPORTED ");
+    for (int i = 0; i < EXPORTED; i++) printf("%02x", exported[i]);
+    printf("\nSESSION %s", wolfSSL_session_reused(ssl) ? "resumed" : "new");
+    printf("\nCONNECTED %s %s\n", wolfSSL_get_version(ssl), wolfSSL_get_cipher_name(ssl));
+}
+
+/* Payloads until the peer closes; the return value says whether there is more to expect. */
+static int print_payloads(WOLFSSL *ssl) {
+    char buffer[16384];
+    for (;;) {
+        int length = wolfSSL_read(ssl, buffer, sizeof buffer);
+        if (length > 0) {
+            printf("%.*s", length, buffer);
+            continue;
+        }
+        int error = wolfSSL_get_error(ssl, length);
+        if (error == WOLFSSL_ERROR_WANT_READ || error == WOLFSSL_ERROR_WANT_WRITE) return 1;
+        if (error != WOLFSSL_ERROR_ZERO_RETURN) fail("READING FAILED", error);
+        printf("CLOSED BY PEER\n");
+        return 0;
+    }
+}
+
+static void send_line(WOLFSSL *ssl, const char *line, size_t length, const struct options *o) {
+    if (o->key_update) check("key update", wolfSSL_update_keys(ssl));
+    if (wolfSSL_write(ssl, line, (int)length) != (int)length) fail("WRITING FAILED", wolfSSL_get_error(ssl, 0));
+}
+
+/* Lines and payloads until either side closes; the return value says whether there may be another connection. */
+static int exchange(WOLFSSL *ssl, int descriptor, const struct options *o) {
+    char line[16384];
+    size_t filled = 0;
+    struct pollfd both[2] = {{.fd = descriptor, .events = POLLIN}, {.fd = STDIN_FILENO, .events = POLLIN}};
+    for (;;) {
+        if (!print_payloads(ssl)) {
+            wolfSSL_shutdown(ssl);
+            return 1;
+        }
+        int events = poll(both, 2, 300);
+        /* Its timeouts have an end, whether or not something waits for an ACK. */
+        if (events == 0 && (wolfSSL_dtls13_has_pending_msg(ssl) || wolfSSL_dtls13_use_quick_timeout(ssl)))
+            wolfSSL_dtls_got_timeout(ssl);
+        if (!(both[1].revents & (POLLIN | POLLHUP))) continue;
+        ssize_t length = read(STDIN_FILENO, line + filled, sizeof line - filled);
+        if (length <= 0) {
+            wolfSSL_shutdown(ssl);
+            return 0;
+        }
+        filled += (size_t)length;
+        for (char *end; (end = memchr(line, '\n', filled)) != NULL;) {
+            size_t used = (size_t)(end - line) + 1;
+            send_line(ssl, line, used, o);
+            filled -= used;
+            memmove(line, line + used, filled);
+        }
+    }
+}
+
+/* Waits for a ticket, leaves, and makes another connection that offers it. */
+static WOLFSSL *resume(WOLFSSL *ssl, WOLFSSL_CTX *context, int *descriptor, const struct options *o, int *ticket) {
+    while (!*ticket) {
+        if (!print_payloads(ssl)) fail("closed without a ticket", 0);
+        wait_or_repeat(ssl, *descriptor);
+    }
+    WOLFSSL_SESSION *session = wolfSSL_get1_session(ssl);
+    if (!session) fail("session", 0);
+    wolfSSL_shutdown(ssl);
+    wolfSSL_free(ssl);
+    close(*descriptor);
+    *descriptor = bind_and_tell(o);
+    ssl = new_connection(context, *descriptor, o, ticket);
+    check("session", wolfSSL_set_session(ssl, session));
+    wolfSSL_SESSION_free(session);
+    handshake(ssl, *descriptor, o);
+    return ssl;
+}
+
+int main(int argc, char **argv) {
+    struct options o = parse(argc, argv);
+    int another, ticket = 0;
+
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    check("library", wolfSSL_Init());
+    WOLFSSL_CTX *context = configure(&o);
+    int descriptor = bind_and_tell(&o);
+    do {
+        WOLFSSL *ssl = new_connection(context, descriptor, &o, &ticket);
+        handshake(ssl, descriptor, &o);
+        if (!o.server && o.resume) ssl = resume(ssl, context, &descriptor, &o, &ticket);
+        report(ssl, &o);
+        another = exchange(ssl, descriptor, &o);
+        wolfSSL_free(ssl);
+    } while (o.server && another);
+    return 0;
+}

@@ -1,0 +1,51 @@
+/* wolfSSL as the interop tests build it: DTLS 1.3 with what it has of extensions, and no more of
+ * cryptography than that needs. build.rs has the list of files. */
+
+/* DTLS 1.3, and 1.2 for the choice between them. */
+#define WOLFSSL_DTLS
+#define WOLFSSL_DTLS13
+#define WOLFSSL_DTLS_MTU
+#define WOLFSSL_DTLS_CH_FRAG
+#define WOLFSSL_SEND_HRR_COOKIE
+#define WOLFSSL_TLS13
+#define NO_OLD_TLS
+#define HAVE_TLS_EXTENSIONS
+#define HAVE_SUPPORTED_CURVES
+#define HAVE_EXTENDED_MASTER
+#define HAVE_SNI
+#define HAVE_ALPN
+#define HAVE_SESSION_TICKET
+#define HAVE_KEYING_MATERIAL
+#define HAVE_SECRET_CALLBACK
+#define WOLFSSL_SRTP
+
+/* Suites, groups and signatures. */
+#define HAVE_AESGCM
+#define GCM_TABLE_4BIT
+#define HAVE_AESCCM
+#define HAVE_CHACHA
+#define HAVE_POLY1305
+#define HAVE_HKDF
+#define WOLFSSL_SHA384
+#define WOLFSSL_SHA512
+#define HAVE_ECC
+#define HAVE_ECC384
+#define HAVE_ECC521
+#define ECC_TIMING_RESISTANT
+#define HAVE_CURVE25519
+#define HAVE_ED25519
+#define WC_RSA_PSS
+#define WC_RSA_BLINDING
+#define WOLFSSL_SP_MATH_ALL
+#define TFM_TIMING_RESISTANT
+
+/* Left out. */
+#define NO_DES3
+#define NO_DH
+#define NO_DSA
+#define NO_MD4
+#define NO_MD5
+#define NO_PSK
+#define NO_PWDBASED
+#define NO_RC4
+#define WOLFSSL_IGNORE_FILE_WARN

@@ -1,0 +1,283 @@
+//! DTLS 1.3 in both roles against wolfSSL.
+
+use gramseal_interop::compiled::{self, Compiled, Library};
+use gramseal_interop::{Node, Process, SERVER_NAME, Weather, client, for_each, identity, pieces, pki, server, trust};
+use gramseal_proto::config::{ClientAuth, ClientConfigBuilder, ServerConfigBuilder, Transport};
+use gramseal_proto::endpoint::CookiePolicy;
+use gramseal_proto::wire::{CipherSuite as Suite, HandshakeType, NamedGroup, ProtocolVersion, SrtpProfile};
+use gramseal_proto::{CloseReason, Direction, Error, Incompatible, Negotiated, TraceEvent, Traced};
+use gramseal_testkit::pki::{TestKeyKind, TestPki};
+
+const VERSIONS: [ProtocolVersion; 1] = [ProtocolVersion::DTLS1_3];
+
+const SUITES: [(Suite, &str); 5] = [
+    (Suite::TLS_AES_128_GCM_SHA256, "TLS13-AES128-GCM-SHA256"),
+    (Suite::TLS_AES_256_GCM_SHA384, "TLS13-AES256-GCM-SHA384"),
+    (Suite::TLS_CHACHA20_POLY1305_SHA256, "TLS13-CHACHA20-POLY1305-SHA256"),
+    (Suite::TLS_AES_128_CCM_SHA256, "TLS13-AES128-CCM-SHA256"),
+    (Suite::TLS_AES_128_CCM_8_SHA256, "TLS13-AES128-CCM-8-SHA256"),
+];
+
+/// A group, and its number for wolfSSL.
+const GROUPS: [(NamedGroup, &str); 3] =
+    [(NamedGroup::X25519, "29"), (NamedGroup::SECP256R1, "23"), (NamedGroup::SECP384R1, "24")];
+
+/// With every kind of key that may sign in 1.3.
+const KINDS: [TestKeyKind; 4] =
+    [TestKeyKind::EcdsaP256, TestKeyKind::EcdsaP384, TestKeyKind::Ed25519, TestKeyKind::Rsa2048];
+
+fn wolfssl(pki: &TestPki) -> Compiled {
+    compiled::server(Library::WolfSsl).identity(&pki.server(SERVER_NAME))
+}
+
+/// Our client with wolfSSL's server.
+fn to_wolfssl(config: ClientConfigBuilder, peer: Compiled, weather: Weather) -> (Node, Process) {
+    let (peer, address) = peer.listening();
+    (Node::client(config.with_versions(&VERSIONS), SERVER_NAME, address, weather), peer)
+}
+
+/// wolfSSL's client with our server.
+fn from_wolfssl(
+    config: ServerConfigBuilder,
+    pki: &TestPki,
+    weather: Weather,
+    peer: impl FnOnce(Compiled) -> Compiled,
+) -> (Node, Process) {
+    let node = Node::server(config.with_versions(&VERSIONS), CookiePolicy::Off, weather);
+    let process = compiled::client(Library::WolfSsl, node.local_addr()).trust(pki).args(["--name", SERVER_NAME]);
+    let process = peer(process).start();
+    (node, process)
+}
+
+/// How often the client began anew: once, or twice if it was asked to retry.
+fn hellos(node: &Node) -> usize {
+    let first = |event: &&TraceEvent| {
+        event.retransmission == 0
+            && matches!(event.traced, Traced::Handshake { msg_type: HandshakeType::CLIENT_HELLO, .. })
+    };
+    node.watch().log().events.iter().filter(first).count()
+}
+
+fn agreed(node: &Node) -> &Negotiated {
+    node.connection().negotiated().expect("connected")
+}
+
+#[test] // RFC 9846 §9.1, RFC 9147 §5.1
+fn every_suite_as_client() {
+    for_each(&SUITES, |(suite, name)| {
+        let pki = TestPki::new();
+        let config = client(&pki).with_cipher_suites(&[*suite]);
+        let (mut node, mut peer) = to_wolfssl(config, wolfssl(&pki).suite(name), Weather::default());
+        compiled::check(&mut node, &mut peer);
+        assert_eq!(agreed(&node).cipher_suite, *suite);
+        assert_eq!(hellos(&node), 2, "it asks for its cookie");
+    });
+}
+
+#[test] // RFC 9846 §9.1
+fn every_suite_as_server() {
+    for_each(&SUITES, |(suite, name)| {
+        let pki = TestPki::new();
+        let config = server(&pki).with_cipher_suites(&[*suite]);
+        let (mut node, mut peer) = from_wolfssl(config, &pki, Weather::default(), |peer| peer.suite(name));
+        compiled::check(&mut node, &mut peer);
+        assert_eq!((agreed(&node).cipher_suite, agreed(&node).server_name.as_deref()), (*suite, Some(SERVER_NAME)));
+    });
+}
+
+#[test] // RFC 9846 §4.1.4, RFC 9147 §5.1
+fn every_group_as_client() {
+    for_each(&GROUPS, |(group, number)| {
+        // Our share is of X25519; with a cookie, one retry asks for both.
+        for cookies in ["on", "off"] {
+            let pki = TestPki::new();
+            let peer = wolfssl(&pki).args(["--groups", number, "--cookies", cookies]);
+            let (mut node, mut peer) = to_wolfssl(client(&pki), peer, Weather::default());
+            compiled::check(&mut node, &mut peer);
+            assert_eq!(agreed(&node).group, Some(*group));
+            let retried = cookies == "on" || *group != NamedGroup::X25519;
+            assert_eq!(hellos(&node), 1 + usize::from(retried), "{}", node.state());
+        }
+    });
+}
+
+#[test] // RFC 9846 §4.1.4
+fn every_group_as_server() {
+    for_each(&GROUPS, |(group, number)| {
+        // Once the share is of our group, and once of one that we do not know.
+        for (offered, retried) in [((*number).to_owned(), false), (format!("25,{number}"), true)] {
+            let pki = TestPki::new();
+            let config = server(&pki).with_groups(&[*group]);
+            let (mut node, mut peer) =
+                from_wolfssl(config, &pki, Weather::default(), |peer| peer.args(["--groups", &offered]));
+            compiled::check(&mut node, &mut peer);
+            assert_eq!(agreed(&node).group, Some(*group));
+            assert_eq!(hellos(&node), 1 + usize::from(retried), "{}", node.state());
+        }
+    });
+}
+
+#[test] // RFC 9846 §4.4.2, §4.4.3
+fn every_certificate_of_both_as_client() {
+    for_each(&KINDS, |kind| {
+        let pki = pki(*kind);
+        let config = client(&pki).with_identity(identity(&pki.client("client.example")));
+        let (mut node, mut peer) = to_wolfssl(config, wolfssl(&pki).trust(&pki), Weather::default());
+        compiled::check(&mut node, &mut peer);
+        assert!(node.watch().log().saw(Direction::Sent, HandshakeType::CERTIFICATE_VERIFY));
+    });
+}
+
+#[test] // RFC 9846 §4.4.2, §4.4.3
+fn every_certificate_of_both_as_server() {
+    for_each(&KINDS, |kind| {
+        let pki = pki(*kind);
+        let who = pki.client("client.example");
+        let config = server(&pki).with_client_auth(ClientAuth::Required(trust(&pki)));
+        let (mut node, mut peer) = from_wolfssl(config, &pki, Weather::default(), |peer| peer.identity(&who));
+        compiled::check(&mut node, &mut peer);
+        assert_eq!(agreed(&node).peer_certificates, who.chain);
+    });
+}
+
+#[test] // RFC 9846 §4.4.2.4
+fn a_client_without_a_certificate_is_refused() {
+    let pki = TestPki::new();
+    let config = server(&pki).with_client_auth(ClientAuth::Required(trust(&pki)));
+    let (mut node, peer) = from_wolfssl(config, &pki, Weather::default(), |peer| peer);
+    let end = node.run_to_end(&peer);
+    assert_eq!(end, CloseReason::Failed(Error::Incompatible(Incompatible::NoClientCertificate)));
+    peer.wait_for("received alert fatal error");
+}
+
+/// A client and a server of ours, with a peer that changes keys or does not.
+fn both_roles(pki: &TestPki, key_update: &str) -> [(Node, Process); 2] {
+    let options = ["--key-update", key_update];
+    [
+        to_wolfssl(client(pki), wolfssl(pki).args(options), Weather::default()),
+        from_wolfssl(server(pki), pki, Weather::default(), |peer| peer.args(options)),
+    ]
+}
+
+#[test] // RFC 9147 §8
+fn we_update_the_keys_of_both() {
+    for (mut node, mut peer) in both_roles(&TestPki::new(), "off") {
+        compiled::check(&mut node, &mut peer);
+        for round in 1..=5 {
+            node.update_keys();
+            node.run_until("new keys of both", &peer, |node| {
+                let stats = node.connection().stats();
+                (stats.key_updates_sent, stats.key_updates_received) == (round, round)
+            });
+            compiled::exchange(&mut node, &mut peer, &format!("round {round}"));
+        }
+    }
+}
+
+#[test] // RFC 9147 §8
+fn wolfssl_updates_the_keys_of_both() {
+    for (mut node, mut peer) in both_roles(&TestPki::new(), "on") {
+        compiled::check(&mut node, &mut peer);
+        for round in 2..=5 {
+            // It does with each line that it sends.
+            compiled::exchange(&mut node, &mut peer, &format!("round {round}"));
+            node.run_until("new keys of both", &peer, |node| {
+                let stats = node.connection().stats();
+                stats.key_updates_sent >= round && stats.key_updates_received >= round
+            });
+        }
+    }
+}
+
+#[test]
+fn small_datagrams() {
+    for_each(&[(256, "1400"), (1200, "400"), (256, "300")], |(ours, theirs)| {
+        let pki = TestPki::new().with_padding(2000);
+        let transport = Transport { mtu: *ours, ..Transport::default() };
+        let who = pki.client("client.example");
+        let config = client(&pki).with_transport(transport.clone()).with_identity(identity(&who));
+        // Its cookies need a first hello in one piece.
+        let peer = wolfssl(&pki).trust(&pki).args(["--mtu", theirs, "--cookies", "off"]);
+        let (mut node, mut peer) = to_wolfssl(config, peer, Weather::default());
+        compiled::check(&mut node, &mut peer);
+        assert!(node.watch().log().fragments_sent() > 1, "{}", node.state());
+
+        let config = server(&pki).with_transport(transport).with_client_auth(ClientAuth::Required(trust(&pki)));
+        let mtu = ["--mtu", theirs];
+        let (mut node, mut peer) = from_wolfssl(config, &pki, Weather::default(), |peer| peer.identity(&who).args(mtu));
+        compiled::check(&mut node, &mut peer);
+        assert!(node.watch().log().fragments_sent() > 1, "{}", node.state());
+    });
+}
+
+#[test]
+fn large_datagrams() {
+    let pki = TestPki::new().with_big_chain();
+    let transport = Transport { mtu: 9000, ..Transport::default() };
+    let config = client(&pki).with_transport(transport.clone());
+    let mtu = ["--mtu", "9000"];
+    let (mut node, mut peer) = to_wolfssl(config, wolfssl(&pki).args(mtu), Weather::default());
+    compiled::check(&mut node, &mut peer);
+    let (mut node, mut peer) =
+        from_wolfssl(server(&pki).with_transport(transport), &pki, Weather::default(), |peer| peer.args(mtu));
+    compiled::check(&mut node, &mut peer);
+}
+
+#[test] // RFC 9147 §5.8, §7
+fn lossy_network() {
+    for_each(&[1, 2, 3], |seed| {
+        let pki = TestPki::new().with_padding(1000);
+        let who = pki.client("client.example");
+        let config = client(&pki).with_transport(pieces()).with_identity(identity(&who));
+        let peer = wolfssl(&pki).trust(&pki).args(["--mtu", "700"]);
+        let (mut node, mut peer) = to_wolfssl(config, peer, Weather::storm(*seed));
+        compiled::check(&mut node, &mut peer);
+        assert!(node.lost() > 0);
+
+        let config = server(&pki).with_transport(pieces()).with_client_auth(ClientAuth::Required(trust(&pki)));
+        let mtu = ["--mtu", "700"];
+        let (mut node, mut peer) =
+            from_wolfssl(config, &pki, Weather::storm(*seed), |peer| peer.identity(&who).args(mtu));
+        compiled::check(&mut node, &mut peer);
+        assert!(node.lost() > 0);
+    });
+}
+
+const PROFILES: [(SrtpProfile, &str); 4] = [
+    (SrtpProfile::AES128_CM_HMAC_SHA1_80, "SRTP_AES128_CM_SHA1_80"),
+    (SrtpProfile::AES128_CM_HMAC_SHA1_32, "SRTP_AES128_CM_SHA1_32"),
+    (SrtpProfile::AEAD_AES_128_GCM, "SRTP_AEAD_AES_128_GCM"),
+    (SrtpProfile::AEAD_AES_256_GCM, "SRTP_AEAD_AES_256_GCM"),
+];
+
+#[test] // RFC 5764 §4.1.1, RFC 9846 §4.2
+fn use_srtp_and_alpn_in_both_roles() {
+    let all = PROFILES.map(|(profile, _)| profile);
+    for_each(&PROFILES, |(profile, name)| {
+        let pki = TestPki::new();
+        let options = ["--srtp", name, "--alpn", "webrtc"];
+        let config = client(&pki).with_srtp(&all).with_alpn(["c-webrtc", "webrtc"]);
+        let from_us = to_wolfssl(config, wolfssl(&pki).args(options), Weather::default());
+        let config = server(&pki).with_srtp(&all).with_alpn(["c-webrtc", "webrtc"]);
+        let from_it = from_wolfssl(config, &pki, Weather::default(), |peer| peer.args(options));
+        for (mut node, mut peer) in [from_us, from_it] {
+            compiled::check(&mut node, &mut peer);
+            let srtp = agreed(&node).srtp.as_ref().map(|srtp| srtp.profile);
+            assert_eq!((srtp, agreed(&node).alpn.as_deref()), (Some(*profile), Some(&b"webrtc"[..])));
+            assert_eq!(peer.value("SRTP "), Some(profile.0.to_string()), "{}", peer.transcript());
+        }
+    });
+}
+
+#[test] // RFC 9846 §6.1
+fn close_notify_of_both() {
+    let pki = TestPki::new();
+    let (mut node, mut peer) = from_wolfssl(server(&pki), &pki, Weather::default(), |peer| peer);
+    compiled::check(&mut node, &mut peer);
+    node.close();
+    peer.wait_for("CLOSED BY PEER");
+    let (mut node, mut peer) = to_wolfssl(client(&pki), wolfssl(&pki), Weather::default());
+    compiled::check(&mut node, &mut peer);
+    peer.end_input();
+    assert_eq!(node.run_to_end(&peer), CloseReason::Peer);
+}
