@@ -15,6 +15,7 @@ mod process;
 pub mod psk;
 pub mod sessions;
 mod setup;
+mod storm;
 mod watch;
 
 use std::fmt::Debug;
@@ -25,7 +26,10 @@ use std::time::Duration;
 pub use network::Weather;
 pub use node::Node;
 pub use process::Process;
-pub use setup::{Folder, SERVER_NAME, client, identity, pieces, pki, provider, pure_rust, server, trust};
+pub use setup::{
+    FRAGMENT_LENGTHS, Folder, SERVER_NAME, client, identity, pieces, pki, provider, pure_rust, server, trust, wide,
+};
+pub use storm::{in_storms, stormy_client, stormy_server};
 pub use watch::{Log, Watch};
 
 /// How long anything may take before a test fails.

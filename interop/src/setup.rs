@@ -60,6 +60,15 @@ pub fn pieces() -> Transport {
     Transport { mtu: 600, ..Transport::default() }
 }
 
+/// Every length that max_fragment_length can ask for (RFC 6066 §4).
+pub const FRAGMENT_LENGTHS: [u16; 4] = [512, 1024, 2048, 4096];
+
+/// So that only a record can be too small for a certificate.
+#[must_use]
+pub fn wide() -> Transport {
+    Transport { mtu: 8000, ..Transport::default() }
+}
+
 /// Our client, trusting the root of `pki`.
 pub fn client(pki: &TestPki) -> ClientConfigBuilder {
     ClientConfig::builder(provider(), trust(pki))

@@ -2,9 +2,11 @@
 
 use gramseal_interop::compiled::{self, Library};
 use gramseal_interop::sessions::{Resumption, Sessions, resumed};
-use gramseal_interop::{Node, Process, SERVER_NAME, Weather, client, for_each, identity, pki, server, trust};
+use gramseal_interop::{
+    FRAGMENT_LENGTHS, Node, Process, SERVER_NAME, Weather, client, for_each, identity, pki, server, trust, wide,
+};
 use gramseal_proto::CloseReason;
-use gramseal_proto::config::{ClientAuth, Transport};
+use gramseal_proto::config::ClientAuth;
 use gramseal_proto::endpoint::CookiePolicy;
 use gramseal_proto::wire::SrtpProfile;
 use gramseal_testkit::pki::{TestKeyKind, TestPki};
@@ -101,17 +103,10 @@ fn use_srtp_as_server() {
     });
 }
 
-const LENGTHS: [u16; 4] = [512, 1024, 2048, 4096];
-
-/// So that only the record is too small for a certificate.
-fn wide() -> Transport {
-    Transport { mtu: 8000, ..Transport::default() }
-}
-
 #[test] // RFC 6066 §4
 fn max_fragment_length_as_client() {
     let pki = pki(TestKeyKind::Rsa2048);
-    for_each(&LENGTHS, |length| {
+    for_each(&FRAGMENT_LENGTHS, |length| {
         let peer = compiled::server(Library::MbedTls).identity(&pki.server(SERVER_NAME));
         let (mut peer, address) = peer.listening();
         let config = client(&pki).with_max_fragment_length(*length).with_transport(wide());
@@ -124,7 +119,7 @@ fn max_fragment_length_as_client() {
 #[test] // RFC 6066 §4
 fn max_fragment_length_as_server() {
     let pki = pki(TestKeyKind::Rsa2048);
-    for_each(&LENGTHS, |length| {
+    for_each(&FRAGMENT_LENGTHS, |length| {
         let config = server(&pki).with_transport(wide());
         let mut node = Node::server(config, CookiePolicy::Required, Weather::default());
         let peer = compiled::client(Library::MbedTls, node.local_addr()).trust(&pki);
