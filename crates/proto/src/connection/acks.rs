@@ -120,9 +120,13 @@ impl Connection {
             (Acknowledged::Part, Some(latest)) => {
                 let old = handshake.retransmit.is_quarter_over(now);
                 let what = if old { Resend::Missing } else { Resend::Overtaken };
-                if !handshake.state.is_waiting() && handshake.outbound.resend(what, latest) {
-                    handshake.retransmit.resume(now);
+                let again = !handshake.state.is_waiting() && handshake.outbound.resend(what, latest);
+                if again {
                     self.stats.retransmissions += 1;
+                }
+                // What was held back goes out too.
+                if again || handshake.outbound.has_pending() {
+                    handshake.retransmit.resume(now);
                 }
             }
             // It lacks something and has nothing to tell: as if it repeated its own flight.

@@ -75,7 +75,7 @@ impl Connection {
         if handshake.retransmit.expiries() % TIMEOUTS_PER_MTU_STEP == 0 {
             self.mtu.shrink_flights();
         }
-        handshake.outbound.rewind();
+        handshake.outbound.time_out();
         self.stats.retransmissions += 1;
     }
 

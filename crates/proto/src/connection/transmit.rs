@@ -43,9 +43,14 @@ impl Connection {
 
     /// The next piece that still fits behind `used` bytes.
     fn next_piece(&mut self, used: usize) -> Option<(Piece, Vec<u8>)> {
+        let acknowledged = self.speaks_acks();
         // A flight whose signature is still to come goes out as a whole: in fewer datagrams, and cut at
         // the same places if it is sent again.
         let handshake = self.handshake.as_mut().filter(|handshake| !handshake.state.is_waiting())?;
+        // In 1.2 nobody says what arrived, nor of a ClientHello.
+        if acknowledged && handshake.outbound.is_full() {
+            return None;
+        }
         let epoch = handshake.outbound.pending_epoch()?;
         let room = self.mtu.for_flights().checked_sub(used + self.records.overhead(epoch))?;
         let room = room.min(self.records.max_content(epoch));

@@ -8,6 +8,7 @@ use core::time::Duration;
 
 use gramseal_wire::{Ack, Codec, OwnedList, RecordNumber};
 
+use super::RECORDS_AT_ONCE;
 use crate::time::Instant;
 
 /// The record numbers for the next ACK.
@@ -17,6 +18,8 @@ pub(crate) struct Acks {
     numbers: Vec<RecordNumber>,
     /// The latest record of which a part was dropped.
     refused: Option<RecordNumber>,
+    /// How many came since the last ACK.
+    untold: usize,
     due: Due,
 }
 
@@ -36,11 +39,11 @@ impl Acks {
 
     /// Nothing to acknowledge; allocates nothing.
     pub(crate) const fn new() -> Self {
-        Self { numbers: Vec::new(), refused: None, due: Due::Never }
+        Self { numbers: Vec::new(), refused: None, untold: 0, due: Due::Never }
     }
 
     /// A record came of which something was kept, or which came before. Unless something else happens
-    /// it is acknowledged after `patience`.
+    /// it is acknowledged after `patience`, or when as many came as are sent at once.
     pub(crate) fn note(&mut self, number: RecordNumber, now: Instant, patience: Duration) {
         if self.refused == Some(number) {
             return;
@@ -50,8 +53,12 @@ impl Acks {
                 self.numbers.remove(0);
             }
             self.numbers.push(number);
+            self.untold += 1;
         }
-        if self.due == Due::Never {
+        // RFC 9147 §5.8.3: the peer sends no more before it hears what came.
+        if self.untold >= RECORDS_AT_ONCE {
+            self.due = Due::Now;
+        } else if self.due == Due::Never {
             self.due = Due::At(now + patience);
         }
     }
@@ -101,6 +108,7 @@ impl Acks {
             return false;
         }
         self.due = Due::Never;
+        self.untold = 0;
         let mut latest: Vec<_> = self.numbers.iter().rev().take(fits).copied().collect();
         // RFC 9147 §7: in ascending order.
         latest.sort_unstable();

@@ -2,15 +2,16 @@
 //!
 //! RFC 6347 §4.2.3 and §4.2.4, RFC 9147 §5.5 and §5.8. A flight is kept as its messages and, for
 //! each, the ranges of its body still to be sent in this transmission, and those that the peer has
-//! acknowledged (RFC 9147 §7.2), which are not sent again. Nothing here protects, numbers or counts
+//! acknowledged (RFC 9147 §7.2), which are not sent again. Nothing here protects or numbers
 //! records; every transmission gets new record numbers from the record layer, and is told here
-//! which ones, so that ACKs can be understood.
+//! which ones, so that ACKs can be understood, and so that no more are on their way than should be.
 
 use alloc::vec::Vec;
 use core::ops::Range;
 
 use gramseal_wire::{ContentType, Epoch, HandshakeHeader, HandshakeType, MessageSeq, RecordNumber};
 
+use super::RECORDS_AT_ONCE;
 use super::ranges::Ranges;
 use crate::message::Message;
 
@@ -84,6 +85,8 @@ struct SentPiece {
     number: RecordNumber,
     message_seq: MessageSeq,
     range: Range<u32>,
+    /// Neither acknowledged nor taken for lost.
+    on_its_way: bool,
 }
 
 impl Outbound {
@@ -114,8 +117,35 @@ impl Outbound {
         if self.is_acknowledged() {
             return;
         }
+        self.repeat(|_| true);
+    }
+
+    /// The wait was in vain: what was held back goes out, or everything that was not acknowledged once
+    /// more. A peer that acknowledges no part of a flight gets all of it this way too. Without the
+    /// unprotected messages it can read nothing of the rest, so these go with each part.
+    pub(crate) fn time_out(&mut self) {
+        if self.is_full() && self.has_pending() {
+            self.repeat(|entry| entry.content.epoch() == Epoch::UNPROTECTED);
+        } else {
+            self.rewind();
+        }
+    }
+
+    /// Whether nothing more should be sent before something is known to have arrived, as far as ACKs
+    /// can tell.
+    ///
+    /// RFC 9147 §5.8.3: no more than ten records at once.
+    pub(crate) fn is_full(&self) -> bool {
+        self.sent.iter().filter(|piece| piece.on_its_way).count() >= RECORDS_AT_ONCE
+    }
+
+    /// Begins another transmission, of what is pending and of what was not acknowledged of some messages.
+    fn repeat(&mut self, which: impl Fn(&Entry) -> bool) {
         self.transmission = self.transmission.saturating_add(1);
-        for entry in &mut self.entries {
+        for piece in &mut self.sent {
+            piece.on_its_way = false;
+        }
+        for entry in self.entries.iter_mut().filter(|entry| which(entry)) {
             for gap in entry.acknowledged.missing(entry.content.extent()) {
                 entry.pending.insert(gap);
             }
@@ -130,7 +160,7 @@ impl Outbound {
         }
         let start = piece.fragment_offset;
         let range = start..start + piece.fragment_length.max(u32::from(piece.message_length == 0));
-        self.sent.push(SentPiece { number, message_seq: piece.message_seq, range });
+        self.sent.push(SentPiece { number, message_seq: piece.message_seq, range, on_its_way: true });
     }
 
     /// The peer has these records (RFC 9147 §7.2). Numbers that we know nothing of say nothing.
@@ -168,19 +198,11 @@ impl Outbound {
     /// Sends again what an ACK lacks, of which `latest` is the highest number. `false` if that is
     /// nothing.
     pub(crate) fn resend(&mut self, what: Resend, latest: RecordNumber) -> bool {
+        let lost = self.lost(what, latest);
         let mut any = false;
         let Self { entries, sent, .. } = self;
-        for piece in sent.iter().filter(|piece| what == Resend::Missing || piece.number < latest) {
-            // What was sent once more after that is on its way again.
-            let again = |later: &&SentPiece| {
-                later.number > piece.number
-                    && later.message_seq == piece.message_seq
-                    && later.range.start < piece.range.end
-                    && piece.range.start < later.range.end
-            };
-            if what == Resend::Overtaken && sent.iter().filter(again).any(|later| later.number > latest) {
-                continue;
-            }
+        for piece in sent.iter_mut().filter(|piece| lost.contains(&piece.number)) {
+            piece.on_its_way = false;
             for entry in entries.iter_mut().filter(|entry| entry.content.is(piece.message_seq)) {
                 for gap in entry.acknowledged.missing(piece.range.clone()) {
                     entry.pending.insert(gap);
@@ -192,6 +214,22 @@ impl Outbound {
             self.transmission = self.transmission.saturating_add(1);
         }
         any
+    }
+
+    /// The records that an ACK, of which `latest` is the highest number, shows to be lost.
+    fn lost(&self, what: Resend, latest: RecordNumber) -> Vec<RecordNumber> {
+        let overtaken = |piece: &&SentPiece| {
+            // What was sent once more after that is on its way again.
+            let again = |later: &&SentPiece| {
+                later.number > piece.number
+                    && later.message_seq == piece.message_seq
+                    && later.range.start < piece.range.end
+                    && piece.range.start < later.range.end
+            };
+            piece.number < latest && !self.sent.iter().filter(again).any(|later| later.number > latest)
+        };
+        let lost = self.sent.iter().filter(|piece| what == Resend::Missing || overtaken(piece));
+        lost.map(|piece| piece.number).collect()
     }
 
     /// Whether no flight is kept.

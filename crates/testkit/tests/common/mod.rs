@@ -70,7 +70,7 @@ const PLAIN: Kind = Kind {
 /// 1.3 knows no cookies yet.
 const PLAIN_13: Kind = Kind { name: "1.3", dtls13: true, cookies: false, ..PLAIN };
 
-pub(crate) const KINDS: [Kind; 41] = [
+pub(crate) const KINDS: [Kind; 42] = [
     PLAIN,
     Kind { name: "ECDHE with client certificate", client_auth: true, ..PLAIN },
     Kind { name: "DHE_RSA", legacy: true, ..PLAIN },
@@ -139,6 +139,13 @@ pub(crate) const KINDS: [Kind; 41] = [
         resumption: Some(Resumption::NewTicket),
         slow: true,
         mtu: 600,
+        ..PLAIN_13
+    },
+    Kind {
+        name: "1.3, more records than go out at once",
+        client_auth: true,
+        certificate_len: 3500,
+        mtu: 300,
         ..PLAIN_13
     },
 ];
