@@ -86,7 +86,7 @@ fn forged_by_strangers() -> Vec<(Vec<u8>, Discard)> {
         // ACKs, alerts and data without protection.
         (
             stranger.record_numbered(ContentType::ACK, 0, 9, &[0, 16, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0]),
-            Discard::UnknownContentType,
+            Discard::UnexpectedContent,
         ),
         (stranger.record_numbered(ALERT, 0, 9, &[2, 40]), Discard::UnauthenticatedAlert),
         (stranger.record_numbered(ALERT, 0, 9, &[1, 0]), Discard::UnauthenticatedAlert),

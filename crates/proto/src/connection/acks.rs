@@ -90,13 +90,8 @@ impl Connection {
         }
     }
 
-    /// The peer tells what it has of our flight.
+    /// The peer tells what it has of our flight, in a protected record of 1.3.
     pub(super) fn ack_record(&mut self, number: RecordNumber, content: &[u8], now: Instant) {
-        // Without protection anybody could make us believe that something arrived. Nothing of ours is
-        // ever acknowledged in epoch 0 that a peer who follows the rules does not answer instead.
-        if number.epoch == Epoch::UNPROTECTED {
-            return self.discard(Discard::UnexpectedContent);
-        }
         let Ok(ack) = Ack::from_bytes(content) else { return self.discard(Discard::Malformed) };
         self.stats.acks_received += 1;
         let records = ack.record_numbers.iter().count();

@@ -161,6 +161,10 @@ fn check_form(header: &PlaintextHeader) -> Result<(), Discard> {
         | ContentType::ALERT
         | ContentType::HANDSHAKE
         | ContentType::APPLICATION_DATA => {}
+        // RFC 9147 §7: without protection anybody could make us believe that something arrived. Nothing of
+        // ours is ever acknowledged in epoch 0 that a peer who follows the rules does not answer instead, no
+        // protected record of 1.3 has this header, and 1.2 has no ACKs.
+        ContentType::ACK => return Err(Discard::UnexpectedContent),
         _ => return Err(Discard::UnknownContentType),
     }
     if !header.version.is_dtls() {
@@ -351,6 +355,10 @@ mod tests {
         let mut heartbeat = record.clone();
         heartbeat[0] = 24;
         assert_eq!(open(&mut reader, &heartbeat), Err(Discard::UnknownContentType));
+        for mut ack in [record.clone(), seal(&mut writer, EPOCH_1, b"x")] {
+            ack[0] = ContentType::ACK.0;
+            assert_eq!(open(&mut reader, &ack), Err(Discard::UnexpectedContent));
+        }
 
         for len in [(1 << 14) + 1, (1 << 14) + 2049] {
             let mut long = record.clone();
