@@ -52,7 +52,7 @@ impl Post {
     pub(super) fn new(next: MessageSeq, after: PostHandshake, acks: Acks, transport: &Transport) -> Self {
         let limits = InboundLimits {
             max_message_len: transport.max_message_len,
-            max_buffered: transport.max_message_len as usize,
+            max_ahead: transport.max_message_len as usize,
             ..InboundLimits::default()
         };
         let mut inbound = Inbound::new(next, limits);

@@ -6,9 +6,12 @@
 //!
 //! Bounds against hostile fragments (`n` is the number of bytes received):
 //! - Memory: what is kept follows the bytes that arrived, never the length that a header claims. It
-//!   is charged, bookkeeping included, against [`InboundLimits::max_buffered`]; real memory is at
-//!   most about twice the charge because vectors double. What finds no room is dropped.
-//! - The next message always finds room: it displaces fragments of messages further ahead.
+//!   is charged, bookkeeping included; real memory is at most about twice the charge because vectors
+//!   double. What finds no room is dropped.
+//! - The message that is due always finds room for the greatest length, and messages further ahead
+//!   share [`InboundLimits::max_ahead`]. None of these displaces another, since a peer may have been
+//!   told that they came, and then never sends them again (RFC 9147 §7.2). Only versions of the message
+//!   that is due which exceed its room displace later messages.
 //! - Time: O(n log n) for all fragments together, whatever their pattern. A fragment costs one look
 //!   per gap that it spans, of which there are at most half as many as it has bytes.
 //!
@@ -30,22 +33,23 @@ use crate::message::Message;
 
 /// How many versions of one unprotected message are kept.
 const MAX_VERSIONS: usize = 2;
+/// In so many pieces the longest message fits: 64 KB in datagrams of 256 bytes, in almost any order.
+const MAX_PIECES: usize = 256;
 
 /// What reassembly may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct InboundLimits {
     /// The longest message, in bytes without its header.
     pub(crate) max_message_len: u32,
-    /// The most bytes held, over all messages and with bookkeeping. One message of the greatest
-    /// length, in up to 64 pieces, fits in any case.
-    pub(crate) max_buffered: usize,
+    /// The most bytes held of messages after the one that is due, with bookkeeping.
+    pub(crate) max_ahead: usize,
     /// How many messages are accepted, counted from the next one due.
     pub(crate) ahead: u16,
 }
 
 impl Default for InboundLimits {
     fn default() -> Self {
-        Self { max_message_len: 65_536, max_buffered: 2 * 65_536, ahead: 7 }
+        Self { max_message_len: 65_536, max_ahead: 65_536, ahead: 7 }
     }
 }
 
@@ -83,8 +87,6 @@ pub(crate) struct Inbound {
 impl Inbound {
     /// Waits for message `next`; allocates nothing.
     pub(crate) fn new(next: MessageSeq, limits: InboundLimits) -> Self {
-        let one_message = Partial::max_charge(limits.max_message_len as usize, 64);
-        let limits = InboundLimits { max_buffered: limits.max_buffered.max(one_message), ..limits };
         Self { next: Some(next), limits, lowest_epoch: Epoch::UNPROTECTED, partials: Vec::new(), displaced: Vec::new() }
     }
 
@@ -236,15 +238,27 @@ impl Inbound {
         Ok(())
     }
 
-    /// Makes room for `cost` bytes of message `message_seq`, at the expense of later messages.
+    /// The most bytes held, over all messages and with bookkeeping.
+    fn max_buffered(&self) -> usize {
+        let due = Partial::max_charge(self.limits.max_message_len as usize, MAX_PIECES);
+        due.saturating_add(self.limits.max_ahead)
+    }
+
+    /// Makes room for `cost` bytes of message `message_seq`: what is due may displace later messages.
     fn make_room(&mut self, cost: usize, message_seq: MessageSeq) -> Result<(), Discard> {
-        let later = |partial: &&Partial| partial.version.message_seq > message_seq;
-        let displaceable: usize = self.partials.iter().filter(later).map(Partial::charge).sum();
+        let later = |partial: &&Partial| self.next.is_some_and(|due| partial.version.message_seq > due);
+        let ahead: usize = self.partials.iter().filter(later).map(Partial::charge).sum();
         let mut held = self.buffered();
-        if (held - displaceable).saturating_add(cost) > self.limits.max_buffered {
+        let is_due = self.next == Some(message_seq);
+        let (most, room) = if is_due {
+            (held - ahead, self.max_buffered())
+        } else {
+            (ahead, self.limits.max_ahead.min(self.max_buffered().saturating_sub(held - ahead)))
+        };
+        if most.saturating_add(cost) > room {
             return Err(Discard::ReassemblyFull);
         }
-        while held.saturating_add(cost) > self.limits.max_buffered {
+        while held.saturating_add(cost) > self.max_buffered() {
             let seq = |(_, partial): &(usize, &Partial)| partial.version.message_seq;
             let Some((last, _)) = self.partials.iter().enumerate().max_by_key(seq) else { break };
             held -= self.partials.remove(last).charge();
@@ -441,36 +455,44 @@ mod tests {
         assert!(inbound.partials.iter().all(|partial| partial.bytes.capacity() < 64));
     }
 
-    #[test]
-    fn the_message_that_is_due_displaces_later_ones() {
-        let limits = InboundLimits { max_message_len: 3000, max_buffered: 4000, ahead: 7 };
+    #[test] // RFC 9147 §7.2
+    fn nothing_that_was_kept_is_displaced_by_messages_that_are_not_longer_than_allowed() {
+        let limits = InboundLimits { max_message_len: 3000, max_ahead: 4000, ahead: 7 };
         let mut inbound = Inbound::new(MessageSeq(0), limits);
-        for seq in [1, 5] {
-            inbound.insert(PLAIN, fragment(seq, 3000, 0, &body(2999))).expect("room");
+        inbound.insert(SEALED, fragment(5, 3000, 0, &body(2999))).expect("room");
+        assert_eq!(inbound.insert(SEALED, fragment(6, 1500, 0, &body(1500))), Err(Discard::ReassemblyFull));
+        assert_eq!(inbound.insert(SEALED, fragment(1, 1500, 0, &body(1500))), Err(Discard::ReassemblyFull));
+        for (seq, len) in [(0, 3000), (1, 3000), (2, 3000)] {
+            let whole = body(len);
+            for (offset, part) in (0..).step_by(20).zip(whole.chunks(20)) {
+                let stored = inbound.insert(SEALED, fragment(seq, 3000, offset, part));
+                assert_eq!(stored, Ok(Inserted::Stored), "{seq}, {offset}");
+            }
+            assert_eq!(inbound.next(), Some(message(SEALED, seq, &whole)));
         }
-        assert_eq!(inbound.insert(PLAIN, fragment(6, 1500, 0, &body(1500))), Err(Discard::ReassemblyFull));
-        assert_eq!(inbound.insert(PLAIN, fragment(0, 1200, 0, &body(1200))), Ok(Inserted::Stored));
         let held: Vec<_> = inbound.partials.iter().map(|partial| partial.version.message_seq.0).collect();
-        assert_eq!(held, [1, 0], "the message furthest ahead went");
-        assert_eq!(inbound.next(), Some(message(PLAIN, 0, &body(1200))));
+        assert_eq!((held, inbound.take_displaced()), (vec![5], vec![]));
     }
 
     #[test]
-    fn as_many_later_messages_go_as_it_takes() {
-        let limits = InboundLimits { max_message_len: 3000, max_buffered: 0, ahead: 7 };
+    fn what_comes_in_more_pieces_than_anybody_sends_displaces_the_messages_furthest_ahead() {
+        let limits = InboundLimits { max_message_len: 4000, max_ahead: 6500, ahead: 7 };
         let mut inbound = Inbound::new(MessageSeq(0), limits);
         for seq in 1..=6 {
             inbound.insert(PLAIN, fragment(seq, 700, 0, &body(699))).expect("room");
         }
-        assert_eq!(inbound.insert(PLAIN, fragment(0, 3000, 0, &body(3000))), Ok(Inserted::Stored));
+        for offset in (0..800).step_by(2) {
+            let stored = inbound.insert(PLAIN, fragment(0, 4000, offset, b"x"));
+            assert_eq!(stored, Ok(Inserted::Stored), "{offset}");
+        }
         let held: Vec<_> = inbound.partials.iter().map(|partial| partial.version.message_seq.0).collect();
-        assert_eq!(held, [1, 2, 3, 0]);
-        assert!(inbound.buffered() <= inbound.limits.max_buffered);
+        assert!(held.len() > 1 && held.len() < 7 && held.contains(&1), "{held:?}");
+        assert!(inbound.buffered() <= inbound.max_buffered());
     }
 
     #[test]
     fn the_longest_message_fits_under_any_limit() {
-        let limits = InboundLimits { max_message_len: 20_000, max_buffered: 0, ahead: 1 };
+        let limits = InboundLimits { max_message_len: 20_000, max_ahead: 0, ahead: 1 };
         let mut inbound = Inbound::new(MessageSeq(0), limits);
         let body = body(20_000);
         for (index, part) in body.chunks(1000).enumerate() {
@@ -497,7 +519,7 @@ mod tests {
         let sparse = (0..65_536).step_by(2);
         let stored = sparse.filter(|offset| inbound.insert(PLAIN, fragment(0, 65_536, *offset, b"x")).is_ok()).count();
         assert!(stored > 2000, "{stored}");
-        assert!(inbound.buffered() <= InboundLimits::default().max_buffered);
+        assert!(inbound.buffered() <= inbound.max_buffered());
     }
 
     /// A message's body and fragments of it: several complete sets cut at random places, in random
@@ -548,14 +570,14 @@ mod tests {
         fn hostile_fragments_stay_within_the_bound(
             fragments in prop::collection::vec((0u16..9, 0u64..3, 0u32..3000, 0u32..2500, 0usize..400), 0..200),
         ) {
-            let limits = InboundLimits { max_message_len: 2000, max_buffered: 6000, ahead: 7 };
+            let limits = InboundLimits { max_message_len: 2000, max_ahead: 3000, ahead: 7 };
             let mut inbound = Inbound::new(MessageSeq(0), limits);
             let mut received = 0;
             for (seq, epoch, length, offset, len) in fragments {
                 let body = body(len);
                 let result = inbound.insert(Epoch(epoch), fragment(seq, length, offset, &body));
                 received += usize::from(result.is_ok()) * (HandshakeHeader::LEN + len);
-                prop_assert!(inbound.buffered() <= limits.max_buffered);
+                prop_assert!(inbound.buffered() <= inbound.max_buffered());
                 prop_assert!(inbound.buffered() <= 30 * received, "{} for {}", inbound.buffered(), received);
                 let real: usize = inbound.partials.iter().map(|partial| partial.bytes.capacity()).sum();
                 prop_assert!(real <= 2 * inbound.buffered());
