@@ -98,6 +98,53 @@ fn pre_shared_key_is_the_last_extension() {
     assert_eq!(answer(&forgetful, &body), Ok(false));
 }
 
+#[test] // RFC 9846 §4.3.11
+fn offers_of_keys_that_cannot_be_read() {
+    let stores = Stores::new(Some(Resumption::Ticket));
+    let (client, server) = acquainted(&stores);
+    let body = hello(&client, null::SERVER_NAME);
+    let changed = |change: &dyn Fn(&mut Vec<u8>, &mut Vec<u8>)| {
+        rebuilt(&body, |list| {
+            let (extension, content) = list.last_mut().expect("extensions");
+            assert_eq!(*extension, ExtensionType::PRE_SHARED_KEY);
+            // One identity and one binder of 32 bytes, each list with its length.
+            let (identities, binders) = content.split_at(content.len() - 35);
+            let (mut identities, mut binders) = (identities[2..].to_vec(), binders[2..].to_vec());
+            change(&mut identities, &mut binders);
+            let vector = |bytes: &[u8]| {
+                let len = u16::try_from(bytes.len()).expect("short").to_be_bytes();
+                [&len, bytes].concat()
+            };
+            *content = [vector(&identities), vector(&binders)].concat();
+        })
+    };
+    assert_eq!(answer(&server, &changed(&|_, _| ())), Ok(true), "nothing is wrong before");
+    let longer = changed(&|_, binders| {
+        binders[0] += 1;
+        binders.push(0);
+    });
+    assert_eq!(answer(&server, &longer), Err(PeerFault::BinderMismatch.into()));
+    let shorter = changed(&|_, binders| {
+        binders[0] -= 1;
+        binders.truncate(32);
+    });
+    let one_too_many = changed(&|_, binders| binders.extend_from_within(..));
+    let one_too_few = changed(&|identities, _| identities.extend_from_within(..));
+    let no_binder = changed(&|_, binders| binders.clear());
+    let no_identity = changed(&|identities, _| identities.clear());
+    let cut = changed(&|identities, _| identities.truncate(5));
+    let forgetful = super::server(3, &Stores::new(None), PLAIN.server);
+    for body in [shorter, one_too_many, one_too_few, no_binder, no_identity, cut] {
+        for server in [&server, &forgetful] {
+            match answer(server, &body) {
+                Err(error @ Error::Decode(_)) => assert_eq!(error.alert(), Some(AlertDescription::DECODE_ERROR)),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    assert_eq!(answer(&server, &body), Ok(true), "none of that used the session up");
+}
+
 #[test] // RFC 9846 §4.3.9, §9.2
 fn pre_shared_keys_come_with_their_modes() {
     let stores = Stores::new(Some(Resumption::Ticket));
