@@ -136,8 +136,11 @@ pub enum PeerFault {
     LegacyCookie,
     /// A 1.3 hello that offers compression (RFC 9846 §4.1.2).
     CompressionOffered,
-    /// A context in a certificate message within a handshake of 1.3 (RFC 9846 §4.3.2, §4.4.2).
+    /// A certificate message of 1.3 with a context that is not that of the request, or with one within the
+    /// handshake (RFC 9846 §4.4.2, §4.5.1).
     CertificateContextMismatch,
+    /// More requests for a certificate than we keep until they can be answered (RFC 9846 §4.7.2).
+    TooManyCertificateRequests,
     /// A KeyUpdate that asks for something that does not exist (RFC 9846 §4.7.3).
     BadKeyUpdateRequest,
     /// A 1.3 server showed no certificate (RFC 9846 §4.4.2.4).
@@ -298,7 +301,9 @@ impl Incompatible {
 impl PeerFault {
     fn alert(self) -> AlertDescription {
         match self {
-            Self::UnexpectedMessage(_) | Self::WrongEpoch(_) => AlertDescription::UNEXPECTED_MESSAGE,
+            Self::UnexpectedMessage(_) | Self::WrongEpoch(_) | Self::TooManyCertificateRequests => {
+                AlertDescription::UNEXPECTED_MESSAGE
+            }
             Self::FinishedMismatch | Self::BadSignature | Self::BinderMismatch => AlertDescription::DECRYPT_ERROR,
             Self::UnofferedExtension => AlertDescription::UNSUPPORTED_EXTENSION,
             Self::RenegotiationInfoMismatch => AlertDescription::HANDSHAKE_FAILURE,
@@ -472,6 +477,7 @@ impl fmt::Display for PeerFault {
             Self::ResumedWithOtherCipherSuite => "the server resumes a session with another cipher suite",
             Self::MisplacedExtension => "the peer put an extension into a message that must not have it",
             Self::VersionAfterCookie => "the server asked for a cookie as 1.2 does and then chose 1.3",
+            Self::TooManyCertificateRequests => "the server asks for more certificates than can be answered",
             Self::RetryWithoutChange => "the server asks for another hello without anything new in it",
             Self::ChangedAfterRetry => "the peer changed its mind after a HelloRetryRequest",
             Self::SessionIdEchoed => "the server repeats a session id, which 1.3 does not",

@@ -42,8 +42,8 @@ mod time;
 mod trace;
 
 pub use connection::{
-    CloseReason, Connection, Event, ExportError, FirstHello, Received, SrtpKeys, SrtpMasterKey, Stats, Timer,
-    UpdateKeysError,
+    AuthenticateClientError, ClientAnswer, CloseReason, Connection, Event, ExportError, FirstHello, Received, SrtpKeys,
+    SrtpMasterKey, Stats, Timer, UpdateKeysError,
 };
 pub use discard::{Discard, DiscardCounts};
 pub use error::{

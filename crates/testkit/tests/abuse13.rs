@@ -1,10 +1,11 @@
 //! Peers of 1.3 that have the keys and send anything: nothing panics, nobody connects without a Finished, and what is
 //! sent in turn can be read.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use gramseal_proto::wire::{ContentType, HandshakeHeader, HandshakeType as T, MessageSeq, ProtocolVersion};
-use gramseal_testkit::null::{self, ToyKind};
+use gramseal_testkit::null::{self, NullVerifier, ToyKind};
 use gramseal_testkit::peer::{Form, Outcome, Peer13, Scene13};
 use gramseal_testkit::rng::Rng;
 use gramseal_testkit::sim::Side;
@@ -15,11 +16,14 @@ fn scene(under_test: Side) -> Scene13 {
     let versions = [ProtocolVersion::DTLS1_3, ProtocolVersion::DTLS1_2];
     match under_test {
         Side::Client => {
-            Scene13::client13(null::client_config(2).with_versions(&versions).build().expect("a configuration"), 1)
+            let client = null::client_config(2).with_versions(&versions).with_post_handshake_auth();
+            Scene13::client13(client.build().expect("a configuration"), 1)
         }
         Side::Server => {
             let identity = null::identity(ToyKind::EcdsaP256, null::SERVER_NAME, 0);
-            let server = null::server_config(3, identity).with_versions(&versions).build();
+            let verifier = Arc::new(NullVerifier::default());
+            let server = null::server_config(3, identity).with_versions(&versions);
+            let server = server.with_post_handshake_verifier(verifier).build();
             Scene13::server13(server.expect("a configuration"), 1)
         }
     }
@@ -141,12 +145,15 @@ fn whatever_a_peer_sends_after_the_handshake_nothing_panics() {
     for seed in 0..300_u64 {
         let side = Side::BOTH[usize::from(seed % 2 == 1)];
         let mut scene = scene(side);
+        scene.peer.offer_post_handshake_auth();
         scene.connect13();
         let mut hostile = Hostile { rng: Rng::new(seed), keyed: true };
         for _ in 0..40 {
             let datagram = hostile.datagram(&mut scene.peer);
             scene.deliver([datagram]);
             if hostile.below(10) == 0 {
+                // Clients cannot, and one request at a time is enough.
+                let _ = scene.connection().authenticate_client();
                 scene.advance(Duration::from_secs(hostile.number(100)));
             }
         }

@@ -28,6 +28,8 @@ pub struct ClientConfig {
     pub(crate) names_authorities: bool,
     /// How many tickets to ask for, after a full handshake and after a resumed one.
     pub(crate) ticket_request: Option<(u8, u8)>,
+    /// Whether servers of 1.3 may ask for a certificate after the handshake.
+    pub(crate) post_handshake_auth: bool,
 }
 
 impl ClientConfig {
@@ -53,6 +55,7 @@ impl ClientConfig {
             max_fragment_length: None,
             names_authorities: false,
             ticket_request: None,
+            post_handshake_auth: false,
         }
     }
 }
@@ -71,6 +74,7 @@ pub struct ClientConfigBuilder {
     max_fragment_length: Option<u16>,
     names_authorities: bool,
     ticket_request: Option<(u8, u8)>,
+    post_handshake_auth: bool,
 }
 
 impl ClientConfigBuilder {
@@ -131,6 +135,16 @@ impl ClientConfigBuilder {
         self
     }
 
+    /// Lets servers of 1.3 ask for a certificate at any time after the handshake (RFC 9846 §4.3.6). They see
+    /// what they would have seen in the handshake, see [`with_identity`](Self::with_identity), or learn that
+    /// nothing fits. Default: a server that asks then is refused.
+    ///
+    /// Each connection keeps a running hash for it, a few hundred bytes.
+    pub fn with_post_handshake_auth(mut self) -> Self {
+        self.post_handshake_auth = true;
+        self
+    }
+
     /// Checks the whole.
     ///
     /// # Errors
@@ -138,6 +152,7 @@ impl ClientConfigBuilder {
     pub fn build(self) -> Result<ClientConfig, ConfigError> {
         let Self { common, allowed, verifier, identities, psks, srtp_mki, session_store, .. } = self;
         let (names_authorities, ticket_request) = (self.names_authorities, self.ticket_request);
+        let post_handshake_auth = self.post_handshake_auth;
         let common = common.finish(allowed, Means { certificates: verifier.is_some(), psk: !psks.is_empty() })?;
         srtp::check_mki(&srtp_mki, &common.srtp)?;
         let max_fragment_length = self.max_fragment_length.map(limits::max_fragment_length).transpose()?;
@@ -154,6 +169,7 @@ impl ClientConfigBuilder {
             max_fragment_length,
             names_authorities,
             ticket_request,
+            post_handshake_auth,
         })
     }
 }

@@ -40,6 +40,8 @@ pub struct ServerConfig {
     /// In order of preference; empty: only pre-shared keys authenticate us.
     pub(crate) identities: Vec<Arc<Identity>>,
     pub(crate) client_auth: ClientAuth,
+    /// Where it is another one than in the handshake.
+    pub(crate) post_handshake_verifier: Option<Arc<dyn PeerVerifier>>,
     pub(crate) psks: Option<Arc<dyn PskLookup>>,
     pub(crate) sessions: ServerSessions,
 }
@@ -61,11 +63,17 @@ impl ServerConfig {
             allowed: Allowed::default(),
             identities: Vec::new(),
             client_auth: ClientAuth::None,
+            post_handshake_verifier: None,
             psks: None,
             session_store: None,
             ticket_sealer: None,
             ticket_count: 2,
         }
+    }
+
+    /// Who decides about certificates that clients show after the handshake.
+    pub(crate) fn later_verifier(&self) -> Option<&Arc<dyn PeerVerifier>> {
+        self.post_handshake_verifier.as_ref().or_else(|| self.client_auth.verifier())
     }
 
     /// The cryptography it uses.
@@ -83,6 +91,7 @@ pub struct ServerConfigBuilder {
     allowed: Allowed,
     identities: Vec<Arc<Identity>>,
     client_auth: ClientAuth,
+    post_handshake_verifier: Option<Arc<dyn PeerVerifier>>,
     psks: Option<Arc<dyn PskLookup>>,
     session_store: Option<Arc<dyn ServerSessionStore>>,
     ticket_sealer: Option<Arc<dyn TicketSealer>>,
@@ -111,6 +120,17 @@ impl ServerConfigBuilder {
     /// with a pre-shared key has proved it by that, and is not asked.
     pub fn with_client_auth(mut self, client_auth: ClientAuth) -> Self {
         self.client_auth = client_auth;
+        self
+    }
+
+    /// Who decides about a certificate that a client of 1.3 shows when it is
+    /// [asked after the handshake](crate::Connection::authenticate_client). Default: the verifier of
+    /// [`with_client_auth`](Self::with_client_auth), if it has one. A client that was not asked for a
+    /// certificate in the handshake can show X.509 certificates only (RFC 7250 §4.2).
+    ///
+    /// Each connection with a client that can be asked keeps a running hash for it, a few hundred bytes.
+    pub fn with_post_handshake_verifier(mut self, verifier: Arc<dyn PeerVerifier>) -> Self {
+        self.post_handshake_verifier = Some(verifier);
         self
     }
 
@@ -153,6 +173,9 @@ impl ServerConfigBuilder {
         if !serves13 && !common.suites12().any(serves) {
             return Err(ConfigError::NoCipherSuiteForKey);
         }
+        if self.post_handshake_verifier.is_some() && common.verify_schemes().next().is_none() {
+            return Err(ConfigError::NothingAllowed("signature scheme"));
+        }
         if self.client_auth.verifier().is_some() {
             // RFC 4279 §2: with a pre-shared key clients are not asked.
             if !serves13 && !common.suites12().any(|suite| suite.auth.is_some() && serves(suite)) {
@@ -162,8 +185,8 @@ impl ServerConfigBuilder {
                 return Err(ConfigError::NothingAllowed("signature scheme"));
             }
         }
-        let Self { identities, client_auth, psks, session_store, ticket_sealer, ticket_count, .. } = self;
-        let sessions = ServerSessions::new(session_store, ticket_sealer, ticket_count, &common, &client_auth)?;
-        Ok(ServerConfig { common, identities, client_auth, psks, sessions })
+        let Self { identities, client_auth, post_handshake_verifier, psks, session_store, ticket_sealer, .. } = self;
+        let sessions = ServerSessions::new(session_store, ticket_sealer, self.ticket_count, &common, &client_auth)?;
+        Ok(ServerConfig { common, identities, client_auth, post_handshake_verifier, psks, sessions })
     }
 }

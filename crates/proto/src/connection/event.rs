@@ -1,5 +1,6 @@
 //! What a connection tells its caller.
 
+use super::ClientAnswer;
 use crate::error::Error;
 
 /// Something that the caller should know.
@@ -8,6 +9,8 @@ use crate::error::Error;
 pub enum Event {
     /// The handshake is done: application data can flow.
     Connected,
+    /// The client has answered [`authenticate_client`](crate::Connection::authenticate_client).
+    ClientAnswered(ClientAnswer),
     /// The association has ended.
     Closed(CloseReason),
 }

@@ -41,6 +41,13 @@ pub(super) struct KeyUpdates {
     pub(super) previous_until: Option<Instant>,
 }
 
+impl KeyUpdates {
+    /// Whether a KeyUpdate of ours has not arrived yet.
+    pub(super) fn is_on_its_way(&self) -> bool {
+        self.on_its_way
+    }
+}
+
 /// Keys were not updated. Nothing changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]

@@ -6,6 +6,7 @@
 
 mod acks;
 mod apply;
+mod authenticate;
 mod close;
 mod deferred;
 mod event;
@@ -26,6 +27,7 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::fmt;
 
+pub use authenticate::{AuthenticateClientError, ClientAnswer};
 pub use event::{CloseReason, Event, Timer};
 pub use export::ExportError;
 use gramseal_wire::{Alert, MessageSeq, SequenceNumber};
@@ -149,10 +151,12 @@ struct Agreed {
     remembered: Option<Remembered>,
 }
 
-/// Events that the caller has not polled. There are two in a connection's life.
+/// Events that the caller has not polled: one of each kind at most, for a client is asked again only by
+/// the caller.
 #[derive(Default)]
 struct Unread {
     connected: bool,
+    client_answered: Option<ClientAnswer>,
     closed: Option<CloseReason>,
 }
 
@@ -206,6 +210,9 @@ impl Connection {
     pub fn poll_event(&mut self) -> Option<Event> {
         if core::mem::take(&mut self.unread.connected) {
             return Some(Event::Connected);
+        }
+        if let Some(answer) = self.unread.client_answered.take() {
+            return Some(Event::ClientAnswered(answer));
         }
         self.unread.closed.take().map(Event::Closed)
     }

@@ -1,14 +1,16 @@
 //! After a handshake of 1.3: messages that may still come or go, each of them acknowledged.
 //!
 //! RFC 9147 §5.8.4, RFC 9846 §4.7. Nothing of it exists in 1.2, where renegotiation is refused. What
-//! a KeyUpdate does is in `key_update`.
+//! a KeyUpdate does is in `key_update`; authentication of clients is in `authenticate`.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use gramseal_wire::handshake::NewSessionTicket13;
 use gramseal_wire::{Codec, Epoch, Fragment, HandshakeMessage, HandshakeType, MessageSeq, RecordNumber};
 
 use super::acks::Hurry;
+use super::deferred::Deferral;
 use super::key_update::KeyUpdates;
 use super::{Connection, Phase, Role};
 use crate::config::Transport;
@@ -32,6 +34,8 @@ pub(super) struct Post {
     pub(super) flights: PostFlights,
     pub(super) after: PostHandshake,
     pub(super) updates: KeyUpdates,
+    /// What authenticating the client waits for.
+    pub(super) deferral: Option<Box<Deferral>>,
     /// Until when the peer's last flight is acknowledged again when it repeats it.
     pub(super) last_flight_kept: Option<Instant>,
 }
@@ -58,7 +62,7 @@ impl Post {
         let mut inbound = Inbound::new(next, limits);
         inbound.expect_epoch(APPLICATION);
         let (flights, updates) = (PostFlights::default(), KeyUpdates::default());
-        Self { inbound, acks, flights, after, updates, last_flight_kept: None }
+        Self { inbound, acks, flights, after, updates, deferral: None, last_flight_kept: None }
     }
 }
 
@@ -66,8 +70,9 @@ impl Connection {
     /// A fragment under application keys.
     pub(super) fn post_fragment(&mut self, number: RecordNumber, fragment: Fragment<'_>, now: Instant) {
         let Some(post) = &mut self.post else { return };
-        // RFC 9846 §4.6.1: a server sends tickets only after it has the client's Finished.
-        if fragment.msg_type == HandshakeType::NEW_SESSION_TICKET && self.handshake.is_some() {
+        // RFC 9846 §4.7.1, §4.7.2: a server sends these only after it has the client's Finished.
+        let after = [HandshakeType::NEW_SESSION_TICKET, HandshakeType::CERTIFICATE_REQUEST];
+        if after.contains(&fragment.msg_type) && self.handshake.is_some() {
             self.confirm();
             return self.post_fragment(number, fragment, now);
         }
@@ -85,7 +90,15 @@ impl Connection {
 
     fn post_message(&mut self, message: &Message, number: RecordNumber) {
         self.trace_message(message, number);
+        // RFC 9846 §4.7.2: nothing comes between the messages of an answer.
+        let interrupted = self.post.as_mut().is_some_and(|post| post.after.is_mid_answer());
         match (&self.role, message.msg_type()) {
+            (
+                Role::Server(_),
+                HandshakeType::CERTIFICATE | HandshakeType::CERTIFICATE_VERIFY | HandshakeType::FINISHED,
+            ) => self.client_message(message),
+            (_, other) if interrupted => self.fail(PeerFault::UnexpectedMessage(other).into()),
+            (Role::Client(_), HandshakeType::CERTIFICATE_REQUEST) => self.certificate_requested(message),
             (_, HandshakeType::KEY_UPDATE) => self.key_update_received(message),
             (Role::Client(_), HandshakeType::NEW_SESSION_TICKET) => {
                 match NewSessionTicket13::from_bytes(message.body()) {
@@ -113,7 +126,7 @@ impl Connection {
     /// on if the peer never acknowledges it, see [`PostFlights`].
     pub(super) fn send_post<'a, B: HandshakeMessage<'a>>(&mut self, body: &B, behind: Behind) -> Result<(), NotSent> {
         let post = self.post.as_mut().ok_or(NotSent::NoPostHandshake)?;
-        if !post.flights.has_room() {
+        if !post.flights.has_room(1) {
             return Err(NotSent::TooManyMessages);
         }
         let message = post.after.message(body).map_err(|_| NotSent::NumbersUsedUp)?;
@@ -136,6 +149,9 @@ impl Connection {
         self.stats.retransmissions += told.resent;
         if told.turned {
             self.key_update_arrived();
+        }
+        if self.phase == Phase::Connected {
+            self.answer_requests();
         }
     }
 

@@ -80,15 +80,15 @@ impl PostFlights {
     /// with waits of 400 ms and more, after 102 s.
     pub(crate) const MAX_TIMEOUTS: u32 = 8;
 
-    /// Whether another message may be pushed.
-    pub(crate) fn has_room(&self) -> bool {
-        self.in_flight.len() + self.waiting.len() < Self::MAX_MESSAGES
+    /// Whether so many messages may be pushed.
+    pub(crate) fn has_room(&self, messages: usize) -> bool {
+        self.in_flight.len() + self.waiting.len() + messages <= Self::MAX_MESSAGES
     }
 
     /// Takes a message, to be sent as soon as it may be. There must be room for it, for it has a number
     /// that no other message gets.
     pub(crate) fn push(&mut self, message: Message, behind: Behind) {
-        debug_assert!(self.has_room(), "whoever makes a message asks first");
+        debug_assert!(self.has_room(1), "whoever makes a message asks first");
         self.waiting.push_back((message, behind));
     }
 
@@ -339,7 +339,7 @@ mod tests {
     fn no_more_are_kept_than_there_is_room_for_nor_sent_than_a_peer_takes() {
         let mut sender = Sender::new();
         let mut seq = 0;
-        while sender.flights.has_room() {
+        while sender.flights.has_room(1) {
             sender.flights.push(message(seq, 10), Behind::Others);
             seq += 1;
         }

@@ -39,16 +39,17 @@ pub(super) fn expect13(message: &Message, msg_type: HandshakeType) -> Result<(),
     if message.epoch == HANDSHAKE { Ok(()) } else { Err(PeerFault::WrongEpoch(msg_type).into()) }
 }
 
-/// What a Certificate message shows, with the status stapled to it; `None` if nothing. Of extensions
-/// only those in `offered` may come with it.
+/// What a Certificate message shows, with the status stapled to it; `None` if nothing. It answers the
+/// request with this `context`, and of extensions only those in `offered` may come with it.
 pub(super) fn read_certificate(
     body: &[u8],
+    context: &[u8],
     form: CertificateType,
     offered: impl Fn(ExtensionType) -> bool,
 ) -> Result<Option<(Shown, Vec<u8>)>, Error> {
     let certificate = Certificate13::from_bytes(body)?;
-    // RFC 9846 §4.4.2: within the handshake nothing was asked for with a context.
-    if !certificate.context.is_empty() {
+    // RFC 9846 §4.5.1: that of the request; within the handshake nothing was asked for with a context.
+    if certificate.context != context {
         return Err(PeerFault::CertificateContextMismatch.into());
     }
     let answers = certificate.entries.iter().flat_map(|entry| entry.extensions.iter());
@@ -72,9 +73,10 @@ pub(super) fn read_certificate(
     Ok(Some((shown, status.map(|status| status.response.to_vec()).unwrap_or_default())))
 }
 
-/// Our Certificate message; without an identity it shows nothing.
+/// Our Certificate message, to a request with this `context`; without an identity it shows nothing.
 pub(super) fn certificate(
     seq: &mut OutgoingSeq,
+    context: &[u8],
     identity: Option<&Identity>,
     staple: Option<&[u8]>,
 ) -> Result<Message, Error> {
@@ -89,7 +91,7 @@ pub(super) fn certificate(
         extensions: if index == 0 { first.as_extensions() } else { Extensions::EMPTY },
     });
     let entries = Sequence::<CertificateEntry<'_>>::encode(entries)?;
-    seq.message(HANDSHAKE, &Certificate13 { context: &[], entries: Sequence::new(&entries)? })
+    seq.message(HANDSHAKE, &Certificate13 { context, entries: Sequence::new(&entries)? })
 }
 
 /// What a CertificateVerify signs after messages that hash to `transcript` (RFC 9846 §4.4.3).
@@ -119,11 +121,22 @@ pub(super) fn verify_certificate_verify(
     transcript: &Transcript13,
 ) -> Result<SignatureScheme, Error> {
     expect13(message, HandshakeType::CERTIFICATE_VERIFY)?;
-    let verify = CertificateVerify::from_bytes(message.body())?;
+    check_certificate_verify(message.body(), common, peer, signer, &transcript.digest())
+}
+
+/// Checks the body of a CertificateVerify after messages that hash to `transcript`, and returns its scheme.
+pub(super) fn check_certificate_verify(
+    body: &[u8],
+    common: &Common,
+    peer: &PeerVerified,
+    signer: Signer,
+    transcript: &Digest,
+) -> Result<SignatureScheme, Error> {
+    let verify = CertificateVerify::from_bytes(body)?;
     if !common.verify_schemes().any(|scheme| scheme == verify.scheme) || !signs13(verify.scheme) {
         return Err(PeerFault::UnofferedSignatureScheme.into());
     }
-    let content = signed_content(signer, &transcript.digest());
+    let content = signed_content(signer, transcript);
     common
         .provider
         .verify13(verify.scheme, peer.public_key(), &content, verify.signature)
@@ -148,7 +161,16 @@ pub(super) fn verify_finished(
     transcript: &Transcript13,
 ) -> Result<FinishedVerified, Error> {
     expect13(message, HandshakeType::FINISHED)?;
-    let finished = Finished::from_bytes(message.body())?;
+    check_finished(message.body(), secret, transcript)
+}
+
+/// Checks the body of a Finished.
+pub(super) fn check_finished(
+    body: &[u8],
+    secret: &TrafficSecret,
+    transcript: &Transcript13,
+) -> Result<FinishedVerified, Error> {
+    let finished = Finished::from_bytes(body)?;
     if secret.verify_data(&transcript.digest()).ct_eq(finished.verify_data) {
         Ok(FinishedVerified(()))
     } else {

@@ -1,9 +1,10 @@
 //! What comes after a handshake of 1.3: numbering our messages, and the secrets that updated keys are
-//! made of.
+//! made of. How clients authenticate themselves is in `later`.
 //!
 //! Of the traffic secrets only the latest of each side is kept (RFC 9846 §7.2). When keys change,
 //! and how messages arrive, is not known here. RFC 9846 §4.7, RFC 9147 §8.
 
+use alloc::boxed::Box;
 use alloc::format;
 
 use gramseal_wire::handshake::{KeyUpdate, KeyUpdateRequest};
@@ -12,6 +13,7 @@ use gramseal_wire::{Codec, DecodeError, Epoch, HandshakeMessage, Random};
 use super::LoggedSecret;
 use super::auth13::{APPLICATION, Signer};
 use super::compose::OutgoingSeq;
+use super::later::Later;
 use super::schedule13::{TrafficSecret, TrafficSecrets};
 use crate::crypto::{AeadAlgorithm, CryptoProvider, RecordKeys13};
 use crate::error::{Error, PeerFault};
@@ -19,12 +21,14 @@ use crate::message::Message;
 
 /// What one side goes on with after the handshake. Wiped when dropped.
 pub(crate) struct PostHandshake {
-    seq: OutgoingSeq,
+    pub(super) seq: OutgoingSeq,
     /// Which side this is.
     side: Signer,
-    secrets: TrafficSecrets,
+    pub(super) secrets: TrafficSecrets,
     algorithm: AeadAlgorithm,
     client_random: Random,
+    /// What authenticating the client takes, if it offered that.
+    pub(super) later: Option<Box<Later>>,
 }
 
 /// The keys of a new epoch.
@@ -42,7 +46,12 @@ impl PostHandshake {
         algorithm: AeadAlgorithm,
         client_random: Random,
     ) -> Self {
-        Self { seq, side, secrets, algorithm, client_random }
+        Self { seq, side, secrets, algorithm, client_random, later: None }
+    }
+
+    /// The client can be asked for a certificate.
+    pub(super) fn with_later(self, later: Option<Later>) -> Self {
+        Self { later: later.map(Box::new), ..self }
     }
 
     /// Encodes `body` as our next message. In which epoch it goes out is decided when it does.

@@ -104,9 +104,14 @@ impl Transcript13 {
     /// The hash of what came `before`, if anything, and of one more encoded message without its last
     /// `cut` bytes (RFC 9846 §4.3.11.2).
     pub(super) fn digest_of_cut(hash: &dyn Hash, before: Option<&Self>, bytes: &[u8], cut: usize) -> Digest {
-        let mut transcript = before.map_or_else(|| Self::new(hash), |before| Self(before.0.fork()));
+        let mut transcript = before.map_or_else(|| Self::new(hash), Self::fork);
         transcript.add_bytes(bytes.get(..bytes.len().saturating_sub(cut)).unwrap_or_default());
         transcript.digest()
+    }
+
+    /// A second transcript of the same messages.
+    pub(super) fn fork(&self) -> Self {
+        Self(self.0.fork())
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gramseal_proto::config::{ClientConfig, ServerConfig};
-use gramseal_proto::{CloseReason, Connection, Discard, Event, FirstHello, Instant, Settled};
+use gramseal_proto::{ClientAnswer, CloseReason, Connection, Discard, Event, FirstHello, Instant, Settled};
 use gramseal_wire::{HandshakeType, MessageSeq, SequenceNumber};
 use pki_types::ServerName;
 
@@ -44,6 +44,7 @@ pub struct Scene<P = Peer> {
     received: Vec<Vec<u8>>,
     closed: Option<CloseReason>,
     was_connected: bool,
+    client_answers: Vec<ClientAnswer>,
 }
 
 /// A scene with a peer of 1.3.
@@ -195,7 +196,16 @@ impl<P: Scripted> Scene<P> {
 
     fn new(peer: P, connection: Connection, now: Instant) -> Self {
         let (sent, received) = (Vec::new(), Vec::new());
-        let mut scene = Self { peer, connection, now, sent, received, closed: None, was_connected: false };
+        let mut scene = Self {
+            peer,
+            connection,
+            now,
+            sent,
+            received,
+            closed: None,
+            was_connected: false,
+            client_answers: Vec::new(),
+        };
         scene.drain();
         scene
     }
@@ -246,6 +256,7 @@ impl<P: Scripted> Scene<P> {
         while let Some(event) = self.connection.poll_event() {
             match event {
                 Event::Connected => self.was_connected = true,
+                Event::ClientAnswered(answer) => self.client_answers.push(answer),
                 Event::Closed(reason) => self.closed = Some(reason),
                 _ => {}
             }
@@ -266,6 +277,12 @@ impl<P: Scripted> Scene<P> {
     #[must_use]
     pub const fn was_connected(&self) -> bool {
         self.was_connected
+    }
+
+    /// How the peer has answered requests for a certificate, as the connection says.
+    #[must_use]
+    pub fn client_answers(&self) -> &[ClientAnswer] {
+        &self.client_answers
     }
 
     /// What the connection sent since this was last asked.

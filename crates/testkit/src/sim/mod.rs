@@ -25,7 +25,7 @@ use std::time::Duration;
 use gramseal_proto::config::{ClientConfig, ServerConfig};
 use gramseal_proto::endpoint::CookiePolicy;
 use gramseal_proto::wire::handshake::KeyUpdateRequest;
-use gramseal_proto::{CloseReason, Connection, Event, Instant, SendError, UpdateKeysError};
+use gramseal_proto::{AuthenticateClientError, CloseReason, Connection, Event, Instant, SendError, UpdateKeysError};
 use pki_types::ServerName;
 
 use self::host::Host;
@@ -244,6 +244,17 @@ impl Sim {
         let connection = self.host_mut(pair, side).connection.as_mut().ok_or(UpdateKeysError::NotConnected)?;
         connection.update_keys(peer)?;
         self.after_input(pair, side);
+        Ok(())
+    }
+
+    /// Asks the client for a certificate (1.3); the request is sent at once.
+    ///
+    /// # Errors
+    /// Those of [`Connection::authenticate_client`].
+    pub fn authenticate_client(&mut self, pair: Pair) -> Result<(), AuthenticateClientError> {
+        let server = self.host_mut(pair, Side::Server).connection.as_mut();
+        server.ok_or(AuthenticateClientError::NotConnected)?.authenticate_client()?;
+        self.after_input(pair, Side::Server);
         Ok(())
     }
 

@@ -4,10 +4,10 @@ use alloc::vec::Vec;
 
 use gramseal_wire::extension::{CertificateAuthorities, Extensions, SignatureAlgorithms};
 use gramseal_wire::handshake::CertificateRequest13;
-use gramseal_wire::{Codec, ExtensionType, HandshakeType};
+use gramseal_wire::{CertificateType, Codec, ExtensionType, HandshakeType};
 
 use super::{AgreedCertificates, Context, ExpectCertificateVerify, State};
-use crate::config::{PeerRole, Verdict};
+use crate::config::{ClientConfig, PeerRole, Verdict};
 use crate::error::{Error, Incompatible, PeerFault};
 use crate::handshake::auth13::{expect13, read_certificate};
 use crate::handshake::credential::{self, Chosen};
@@ -16,7 +16,7 @@ use crate::handshake::{Action, Work, unexpected};
 use crate::message::Message;
 
 /// How we answer a CertificateRequest: with a credential, or without any.
-pub(super) type RequestAnswer = Option<Chosen>;
+pub(in crate::handshake) type RequestAnswer = Option<Chosen>;
 
 /// Waits for the server's Certificate; CertificateRequest may come once before it.
 pub(crate) struct ExpectCertificate {
@@ -41,12 +41,8 @@ impl ExpectCertificate {
         if !request.context.is_empty() {
             return Err(PeerFault::CertificateContextMismatch.into());
         }
-        check_places(&request.extensions)?;
-        let schemes = request.extensions.find::<SignatureAlgorithms<'_>>()?;
-        let schemes = schemes.ok_or(PeerFault::MissingExtension(ExtensionType::SIGNATURE_ALGORITHMS))?.schemes;
-        let authorities = request.extensions.find::<CertificateAuthorities<'_>>()?;
         let config = &self.context.offer.config;
-        self.request = Some(credential::for_request13(config, &schemes, authorities, self.certificates.client));
+        self.request = Some(answer_to(&request, config, self.certificates.client)?);
         self.context.transcript.add(message);
         Ok(State::Certificate(self))
     }
@@ -61,7 +57,7 @@ impl ExpectCertificate {
         }
         let wants_status = verifier.wants_ocsp_response();
         let offered = |extension| wants_status && extension == ExtensionType::STATUS_REQUEST;
-        let shown = read_certificate(message.body(), certificates.server, offered)?;
+        let shown = read_certificate(message.body(), &[], certificates.server, offered)?;
         let (shown, ocsp_response) = shown.ok_or(PeerFault::EmptyCertificate)?;
         context.transcript.add(message);
         let verdict = shown.verify(&*verifier, PeerRole::Server(&context.offer.name), &ocsp_response)?;
@@ -72,6 +68,19 @@ impl ExpectCertificate {
             None => Ok(State::Verdict(state)),
         }
     }
+}
+
+/// What we show to a server that asks with `request`, in the handshake or after it.
+pub(in crate::handshake) fn answer_to(
+    request: &CertificateRequest13<'_>,
+    config: &ClientConfig,
+    form: CertificateType,
+) -> Result<RequestAnswer, Error> {
+    check_places(&request.extensions)?;
+    let schemes = request.extensions.find::<SignatureAlgorithms<'_>>()?;
+    let schemes = schemes.ok_or(PeerFault::MissingExtension(ExtensionType::SIGNATURE_ALGORITHMS))?.schemes;
+    let authorities = request.extensions.find::<CertificateAuthorities<'_>>()?;
+    Ok(credential::for_request13(config, &schemes, authorities, form))
 }
 
 /// RFC 9846 §4.2: what we know and what has no place in a CertificateRequest; all else that we do not use is

@@ -26,6 +26,7 @@ impl ExpectEncryptedExtensions {
         context.transcript.add(message);
         context.negotiated.alpn = alpn;
         context.negotiated.srtp = srtp;
+        context.form = certificates.client;
         out.push(Action::LimitRecords(limits));
         // RFC 9846 §2.2: the session says who the server is.
         if context.resumed.is_some() {

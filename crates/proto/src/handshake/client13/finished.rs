@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use gramseal_wire::SignatureScheme;
+use gramseal_wire::{CertificateType, SignatureScheme};
 
 use super::certificate::RequestAnswer;
 use super::{AnyState, Context, State};
@@ -12,6 +12,7 @@ use crate::handshake::auth13::{self, APPLICATION, Signer, signed_content};
 use crate::handshake::compose::OutgoingSeq;
 use crate::handshake::credential::Chosen;
 use crate::handshake::deferred::now_or_defer;
+use crate::handshake::later::Later;
 use crate::handshake::offer::Offer;
 use crate::handshake::schedule13::{MainSecret, Session13, TrafficSecret, TrafficSecrets};
 use crate::handshake::transcript::Transcript13;
@@ -30,7 +31,7 @@ pub(crate) struct ExpectFinished {
 impl ExpectFinished {
     pub(super) fn handle(self, message: &Message, out: &mut Vec<Action>) -> Result<AnyState, Error> {
         let Self { context, request } = self;
-        let Context { mut offer, seq, suite, mut transcript, negotiated, handshake, traffic, resumed } = context;
+        let Context { mut offer, seq, suite, mut transcript, negotiated, handshake, traffic, resumed, form } = context;
         let proof = auth13::verify_finished(message, &traffic.server, &transcript)?;
         transcript.add(message);
         offer.forget_declined(suite.hash);
@@ -44,11 +45,24 @@ impl ExpectFinished {
         let provider = &offer.config.common.provider;
         out.push(Action::InstallRead13(APPLICATION, application.server.record_keys(suite.aead, provider)?));
         let finished = traffic.client;
-        let mut flight =
-            Flight { offer, seq, suite, transcript, negotiated, finished, application, main, session, tickets, proof };
+        let mut flight = Flight {
+            offer,
+            seq,
+            suite,
+            transcript,
+            negotiated,
+            finished,
+            application,
+            main,
+            session,
+            tickets,
+            proof,
+            form,
+        };
 
         let Some(answer) = request else { return flight.finish(out) };
-        let certificate = auth13::certificate(&mut flight.seq, answer.as_ref().map(|chosen| &*chosen.identity), None)?;
+        let certificate =
+            auth13::certificate(&mut flight.seq, &[], answer.as_ref().map(|chosen| &*chosen.identity), None)?;
         flight.send(certificate, out);
         match answer {
             Some(chosen) => flight.sign(&chosen, out),
@@ -73,6 +87,8 @@ struct Flight {
     /// What the tickets to come are kept with, if they are.
     tickets: Option<TicketTerms>,
     proof: FinishedVerified,
+    /// The form of our certificates.
+    form: CertificateType,
 }
 
 impl Flight {
@@ -95,8 +111,20 @@ impl Flight {
     fn finish(mut self, out: &mut Vec<Action>) -> Result<AnyState, Error> {
         let finished = auth13::finished(&mut self.seq, &self.finished, &self.transcript)?;
         self.send(finished, out);
-        let Self { offer, seq, suite, transcript, negotiated, application, main, mut session, tickets, proof, .. } =
-            self;
+        let Self {
+            offer,
+            seq,
+            suite,
+            transcript,
+            negotiated,
+            application,
+            main,
+            mut session,
+            tickets,
+            proof,
+            form,
+            ..
+        } = self;
         if tickets.is_some() {
             session = session.with_resumption(main.into_resumption(&transcript.digest()));
         }
@@ -104,7 +132,8 @@ impl Flight {
         out.push(Action::InstallWrite13(APPLICATION, write_keys));
         out.push(Action::EndAcknowledgedFlight);
         let remember = tickets.map(Remember::ClientTickets);
-        let post = PostHandshake::new(Signer::Client, seq, application, suite.aead, offer.random);
+        let post = PostHandshake::new(Signer::Client, seq, application, suite.aead, offer.random)
+            .with_later(offer.config.post_handshake_auth.then(|| Later::client(transcript, form)));
         let established =
             Established { proof, negotiated, keying: Keying::V13(session), remember, post: Some(Box::new(post)) };
         out.push(Action::Complete(Box::new(established)));

@@ -35,12 +35,13 @@ mod finished;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+pub(super) use certificate::answer_to;
 use certificate::{ExpectCertificate, ExpectVerdict};
 use certificate_verify::ExpectCertificateVerify;
 use encrypted_extensions::ExpectEncryptedExtensions;
 use finished::{ExpectFinished, ExpectSignature};
-use gramseal_wire::ProtocolVersion;
 use gramseal_wire::handshake::ServerHello;
+use gramseal_wire::{CertificateType, ProtocolVersion};
 
 use super::auth13::HANDSHAKE;
 use super::compose::OutgoingSeq;
@@ -103,6 +104,8 @@ struct Context {
     traffic: TrafficSecrets,
     /// The session that is resumed.
     resumed: Option<Session>,
+    /// The form of our certificates, once the server has said.
+    form: CertificateType,
 }
 
 /// What a HelloRetryRequest said, and the transcript up to it.
@@ -151,7 +154,8 @@ pub(super) fn start(
     };
     negotiated.group = shared.map(|(group, _)| group);
     negotiated.server_name = offer.host_name();
-    let context = Context { offer, seq, suite, transcript, negotiated, handshake, traffic, resumed };
+    let form = CertificateType::X509;
+    let context = Context { offer, seq, suite, transcript, negotiated, handshake, traffic, resumed, form };
     let next = ExpectEncryptedExtensions { context };
     Ok(AnyState::Client13(Box::new(State::EncryptedExtensions(next))))
 }

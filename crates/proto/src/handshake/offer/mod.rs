@@ -16,8 +16,9 @@ pub(super) use answers::{Agreed12, check_point_formats};
 pub(super) use answers13::{Agreed13, AgreedEncrypted};
 pub(super) use certificates::AgreedCertificates;
 use gramseal_wire::extension::{
-    Alpn, EcPointFormats, ExtendedMasterSecret, ExtensionsBuf, KeyShareClientHello, KeyShareEntry, RenegotiationInfo,
-    ServerName as ServerNameExtension, SignatureAlgorithms, SupportedGroups, SupportedVersionsClientHello,
+    Alpn, EcPointFormats, ExtendedMasterSecret, ExtensionsBuf, KeyShareClientHello, KeyShareEntry, PostHandshakeAuth,
+    RenegotiationInfo, ServerName as ServerNameExtension, SignatureAlgorithms, SupportedGroups,
+    SupportedVersionsClientHello,
 };
 use gramseal_wire::handshake::ClientHello;
 use gramseal_wire::{
@@ -141,6 +142,10 @@ fn extensions(config: &ClientConfig, name: &ServerName<'_>) -> Result<Extensions
 fn push_version13(config: &ClientConfig, buf: &mut ExtensionsBuf) -> Result<Box<dyn ActiveKx>, Error> {
     let Common { versions, groups, .. } = &config.common;
     let versions: OwnedList<ProtocolVersion> = versions.iter().copied().collect();
+    // RFC 9846 §4.3.6: only where we mean it, for a server may then ask at any time.
+    if config.post_handshake_auth {
+        buf.push(&PostHandshakeAuth);
+    }
     buf.push(&SupportedVersionsClientHello { versions: versions.as_list() });
     let group = groups.iter().copied().find(|group| !is_finite_field(*group)).ok_or(LocalFault::MissingAlgorithm)?;
     push_share(config, group, buf)

@@ -26,7 +26,7 @@ impl ExpectCertificate {
     pub(super) fn handle(self, message: &Message, out: &mut Vec<Action>) -> Result<State, Error> {
         let Self { mut context, secrets, verifier, form } = self;
         expect13(message, HandshakeType::CERTIFICATE)?;
-        let shown = read_certificate(message.body(), form, |_| false)?;
+        let shown = read_certificate(message.body(), &[], form, |_| false)?;
         context.transcript.add(message);
         let Some((shown, _)) = shown else {
             // RFC 9846 §4.4.2.4: who insists answers an empty list with certificate_required.

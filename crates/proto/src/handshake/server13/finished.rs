@@ -9,6 +9,7 @@ use super::tickets::{self, Issued};
 use super::{AnyState, Context};
 use crate::error::Error;
 use crate::handshake::auth13::{self, APPLICATION, Signer};
+use crate::handshake::later::Later;
 use crate::handshake::schedule13::{MainSecret, Session13, TrafficSecret, TrafficSecrets};
 use crate::handshake::{Action, Established, Keying, PostHandshake, Remember};
 use crate::message::Message;
@@ -42,10 +43,11 @@ impl ExpectFinished {
             Issued::default()
         };
         let remember = Some(kept).filter(|kept| !kept.is_empty()).map(Remember::ServerTickets);
-        let Context { config, seq, suite, negotiated, .. } = context;
+        let Context { config, seq, suite, transcript, negotiated, later, .. } = context;
         let read_keys = application.client.record_keys(suite.aead, &config.common.provider)?;
         out.push(Action::InstallRead13(APPLICATION, read_keys));
-        let post = PostHandshake::new(Signer::Server, seq, application, suite.aead, client_random);
+        let post = PostHandshake::new(Signer::Server, seq, application, suite.aead, client_random)
+            .with_later(later.map(|form| Later::server(transcript, form)));
         let established =
             Established { proof, negotiated, keying: Keying::V13(session), remember, post: Some(Box::new(post)) };
         out.push(Action::Complete(Box::new(established)));

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use gramseal_wire::extension::{
     CertificateAuthorities, ClientCertificateTypeChoice, ExtensionsBuf, KeyShareEntry, KeyShareServerHello,
-    PreSharedKeyServerHello, ServerCertificateTypeChoice, ServerNameAck, SignatureAlgorithms,
+    PostHandshakeAuth, PreSharedKeyServerHello, ServerCertificateTypeChoice, ServerNameAck, SignatureAlgorithms,
     SupportedVersionsServerHello, TicketRequestEncryptedExtensions,
 };
 use gramseal_wire::handshake::{CertificateRequest13, ClientHello, EncryptedExtensions, ServerHello};
@@ -19,7 +19,7 @@ use gramseal_wire::{
 use super::certificate::ExpectCertificate;
 use super::finished::{ExpectFinished, Secrets};
 use super::{AnyState, Context, Promise, State};
-use crate::config::ServerConfig;
+use crate::config::{Common, PeerVerifier, ServerConfig};
 use crate::crypto::{CryptoProvider, SharedSecret};
 use crate::error::{Error, LocalFault, PeerFault};
 use crate::handshake::auth12::PLAINTEXT;
@@ -63,7 +63,8 @@ pub(in crate::handshake) fn start(
     let mut transcript = retried.unwrap_or_else(|| Transcript13::new(hash));
     transcript.add(message);
     let promise = Promise::new(hello, resumed.map(|resumed| &*resumed.session), &config)?;
-    let mut context = Context { config, seq, suite, transcript, negotiated, promise };
+    let later = later_form(hello, &config, &auth)?;
+    let mut context = Context { config, seq, suite, transcript, negotiated, promise, later };
     context.send(answer, out);
 
     let early = match resumed {
@@ -167,25 +168,47 @@ struct Keys {
     client_random: Random,
 }
 
+/// The form in which a client that offers it can be asked for a certificate after the handshake
+/// (RFC 9846 §4.3.6), if we have a use for one.
+fn later_form(hello: &ClientHello<'_>, config: &ServerConfig, auth: &Auth13) -> Result<Option<CertificateType>, Error> {
+    let offered = hello.extensions.find::<PostHandshakeAuth>()?.is_some();
+    // RFC 7250 §4.2: X.509 where nothing is said.
+    let asked = match auth {
+        Auth13::Certificate(plan) => plan.ask,
+        Auth13::Session(_) => None,
+    };
+    let form = asked.map_or(CertificateType::X509, |ask| ask.form);
+    Ok(config.later_verifier().filter(|_| offered).map(|_| form))
+}
+
+/// Our CertificateRequest.
+pub(in crate::handshake) fn certificate_request(
+    seq: &mut OutgoingSeq,
+    common: &Common,
+    verifier: &dyn PeerVerifier,
+    context: &[u8],
+) -> Result<Message, Error> {
+    let mut extensions = ExtensionsBuf::new();
+    let schemes: OwnedList<SignatureScheme> = common.verify_schemes().collect();
+    extensions.push(&SignatureAlgorithms { schemes: schemes.as_list() });
+    let authorities = OwnedOpaqueList::new(verifier.authorities())?;
+    // RFC 9846 §4.2.4: a list of none is left out.
+    if !authorities.as_list().is_empty() {
+        extensions.push(&CertificateAuthorities { authorities: authorities.as_list() });
+    }
+    seq.message(HANDSHAKE, &CertificateRequest13 { context, extensions: extensions.as_extensions() })
+}
+
 /// CertificateRequest if clients should prove who they are, our Certificate, and its proof.
 fn send_certificate(mut context: Context, plan: Plan, keys: Keys, out: &mut Vec<Action>) -> Result<State, Error> {
     let Plan { chosen: Chosen { identity, scheme }, staple, ask, .. } = plan;
     let config = context.config.clone();
     let ask = ask.map(|ask| ask.form).filter(|_| config.client_auth.verifier().is_some());
     if let Some(verifier) = config.client_auth.verifier().filter(|_| ask.is_some()) {
-        let mut extensions = ExtensionsBuf::new();
-        let schemes: OwnedList<SignatureScheme> = config.common.verify_schemes().collect();
-        extensions.push(&SignatureAlgorithms { schemes: schemes.as_list() });
-        let authorities = OwnedOpaqueList::new(verifier.authorities())?;
-        // RFC 9846 §4.2.4: a list of none is left out.
-        if !authorities.as_list().is_empty() {
-            extensions.push(&CertificateAuthorities { authorities: authorities.as_list() });
-        }
-        let request = CertificateRequest13 { context: &[], extensions: extensions.as_extensions() };
-        let request = context.seq.message(HANDSHAKE, &request)?;
+        let request = certificate_request(&mut context.seq, &config.common, &**verifier, &[])?;
         context.send(request, out);
     }
-    let certificate = auth13::certificate(&mut context.seq, Some(&identity), staple.as_deref())?;
+    let certificate = auth13::certificate(&mut context.seq, &[], Some(&identity), staple.as_deref())?;
     context.send(certificate, out);
     let content = signed_content(Signer::Server, &context.transcript.digest());
     let signed = identity.key().sign(scheme, &content, &*config.common.provider.random);

@@ -39,7 +39,8 @@ use alloc::vec::Vec;
 use certificate::{ExpectCertificate, ExpectCertificateVerify, ExpectVerdict};
 use finished::ExpectFinished;
 use flight::ExpectSignature;
-pub(super) use flight::start;
+pub(super) use flight::{certificate_request, start};
+use gramseal_wire::CertificateType;
 use tickets::Promise;
 
 use super::compose::OutgoingSeq;
@@ -94,6 +95,8 @@ struct Context {
     transcript: Transcript13,
     negotiated: Negotiated,
     promise: Promise,
+    /// In which form the client can be asked for a certificate after the handshake, if it can.
+    later: Option<CertificateType>,
 }
 
 impl Context {

@@ -59,6 +59,9 @@ impl Peer13 {
                 });
                 extension(w, ExtensionType::SIGNATURE_ALGORITHMS, |w| w.vec16(|w| w.u16(SCHEME.0)));
                 extension(w, ExtensionType::KEY_SHARE, |w| w.vec16(|w| self.share(w)));
+                if self.offers_later {
+                    extension(w, ExtensionType::POST_HANDSHAKE_AUTH, |_| ());
+                }
                 if let Some(cookie) = &self.cookie {
                     extension(w, ExtensionType::COOKIE, |w| w.vec16(|w| w.bytes(cookie)));
                 }

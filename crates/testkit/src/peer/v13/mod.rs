@@ -53,6 +53,7 @@ pub struct Peer13 {
     suite: Suite,
     random: [u8; 32],
     cookie: Option<Vec<u8>>,
+    offers_later: bool,
     group: NamedGroup,
     kx: Option<Box<dyn ActiveKx>>,
     own_share: Vec<u8>,
@@ -97,6 +98,7 @@ impl Peer13 {
             provider,
             random,
             cookie: None,
+            offers_later: false,
             group: NamedGroup::X25519,
             kx: None,
             own_share: Vec::new(),
@@ -123,6 +125,30 @@ impl Peer13 {
         let known = self.provider.group(group).expect("a group of the null provider");
         let kx = known.start(&*self.provider.random).expect("seeded randomness never fails");
         (self.group, self.own_share, self.kx) = (group, kx.public_key().to_vec(), Some(kx));
+    }
+
+    /// Offers, as client, to be asked for a certificate after the handshake.
+    pub const fn offer_post_handshake_auth(&mut self) {
+        self.offers_later = true;
+    }
+
+    /// How long the transcript is.
+    #[must_use]
+    pub const fn transcript_len(&self) -> usize {
+        self.transcript.len()
+    }
+
+    /// Forgets what came since the transcript had this length: after the handshake each exchange goes on from the
+    /// handshake alone (RFC 9846 §4.5).
+    pub fn cut_transcript(&mut self, len: usize) {
+        self.transcript.truncate(len);
+    }
+
+    /// The body of a Finished at this point after the handshake, for a side that writes in `epoch`
+    /// (RFC 9846 §4.5).
+    pub fn finished_afterwards(&mut self, epoch: u64) -> Vec<u8> {
+        self.keys(epoch);
+        self.suite.verify_data(&self.keys[&epoch], self.side, &self.transcript)
     }
 
     /// The epoch of what is sent from now on. It changes by itself with ServerHello and our Finished.

@@ -1,5 +1,6 @@
 //! The same of DTLS 1.3, where most of it happens under keys.
 
+mod asked;
 mod authentication;
 mod choice;
 mod client;

@@ -29,7 +29,7 @@ fn connected(under_test: Side) -> Scene13 {
 
 /// The connection ended with `error`; the last thing that it said was a fatal `alert` in the epoch of its data.
 #[track_caller]
-fn refused(mut scene: Scene13, error: impl Into<Error>, alert: AlertDescription) {
+pub(super) fn refused(mut scene: Scene13, error: impl Into<Error>, alert: AlertDescription) {
     let error = error.into();
     assert_eq!(error.alert(), Some(alert));
     assert_eq!(scene.outcome(), Outcome::Closed(CloseReason::Failed(error)));
