@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use gramseal_proto::wire::handshake::KeyUpdateRequest;
-use gramseal_proto::{ExportError, Negotiated, SrtpKeys, UpdateKeysError};
+use gramseal_proto::{ClientAnswer, ExportError, Negotiated, SrtpKeys, UpdateKeysError};
 
-use crate::error::{CloseReason, ConnectError, ConnectionError, SendError};
+use crate::error::{AuthenticateError, CloseReason, ConnectError, ConnectionError, SendError};
 use crate::shared::{Progress, Shared};
 use crate::stats::ConnectionStats;
 
@@ -119,6 +119,26 @@ impl Connection {
     /// See [`UpdateKeysError`]; nothing changed then.
     pub fn update_keys(&self, peer: KeyUpdateRequest) -> Result<(), UpdateKeysError> {
         self.shared().update_keys(peer)
+    }
+
+    /// Asks the client for a certificate and waits for its answer (servers of 1.3, RFC 9846 §4.7.2):
+    /// [`negotiated`](Self::negotiated) says who it is then. Application data goes on meanwhile. A client
+    /// whose certificate or signature does not pass is refused as in the handshake, and the association ends.
+    ///
+    /// The client must have [offered](crate::ClientConfigBuilder::with_post_handshake_auth) it, and may take its
+    /// time. Whoever stops waiting does not take the request back.
+    ///
+    /// # Errors
+    /// See [`AuthenticateError`].
+    pub async fn authenticate_client(&self) -> Result<ClientAnswer, AuthenticateError> {
+        self.shared().authenticate_client().map_err(AuthenticateError::NotAsked)?;
+        loop {
+            let changed = self.shared().changed.notified();
+            if let Some(answer) = self.shared().client_answer() {
+                return answer.map_err(AuthenticateError::Ended);
+            }
+            changed.await;
+        }
     }
 
     /// Whether the keys have protected nearly as many records as they may, or have met so many

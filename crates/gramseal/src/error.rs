@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::{fmt, io};
 
-use gramseal_proto::{self as proto, Error};
+use gramseal_proto::{self as proto, AuthenticateClientError, Error};
 use pki_types::InvalidDnsNameError;
 
 /// Why an association ended.
@@ -44,6 +44,27 @@ impl fmt::Display for CloseReason {
         }
     }
 }
+
+/// A client did not show who it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AuthenticateError {
+    /// It was not asked; nothing changed.
+    NotAsked(AuthenticateClientError),
+    /// The association has ended: the client was refused, or somebody closed it.
+    Ended(CloseReason),
+}
+
+impl fmt::Display for AuthenticateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAsked(error) => error.fmt(f),
+            Self::Ended(reason) => write!(f, "the association has ended: {reason}"),
+        }
+    }
+}
+
+impl std::error::Error for AuthenticateError {}
 
 /// No connection came about.
 #[derive(Debug)]

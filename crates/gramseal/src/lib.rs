@@ -60,6 +60,7 @@
 //! | pre-shared keys | [`ServerConfig::psk_builder`], [`ClientConfig::psk_builder`], `with_psks` and `with_psk` beside certificates; example `psk` |
 //! | suites by choice: plain PSK, 8-byte tags | `with_cipher_suites`, which takes [`CipherSuite`]s; [`LegacySuites`] for DHE_RSA |
 //! | client certificates | [`ServerConfigBuilder::with_client_auth`], [`ClientConfigBuilder::with_identity`] |
+//! | client certificates after the handshake (1.3) | [`ClientConfigBuilder::with_post_handshake_auth`], [`ServerConfigBuilder::with_post_handshake_verifier`], then [`Connection::authenticate_client`] |
 //! | several certificates or keys | [`ServerConfigBuilder::with_identity`], once for each; [`Identity`] tells which one is shown |
 //! | raw public keys (RFC 7250) | [`raw_public_key_from_pem`], [`trust::raw_public_keys`] |
 //! | fingerprints, as in WebRTC | [`trust::fingerprints`] |
@@ -106,7 +107,7 @@ pub use builder::EndpointBuilder;
 pub use connection::Connection;
 pub use credentials::{IdentityError, identity_from_pem, identity_with_key, provider, raw_public_key_from_pem};
 pub use endpoint::Endpoint;
-pub use error::{CloseReason, ConnectError, ConnectionError, SendError};
+pub use error::{AuthenticateError, CloseReason, ConnectError, ConnectionError, SendError};
 pub use gramseal_proto as proto;
 pub use gramseal_proto::config::{
     ClientAuth, ClientConfig, ClientConfigBuilder, ConfigError, Identity, LegacySuites, OcspSource, Padding,
@@ -115,7 +116,10 @@ pub use gramseal_proto::config::{
 pub use gramseal_proto::endpoint::{CookiePolicy, CookieSecrets};
 pub use gramseal_proto::wire::handshake::KeyUpdateRequest;
 pub use gramseal_proto::wire::{CipherSuite, NamedGroup, ProtocolVersion, SrtpProfile};
-pub use gramseal_proto::{Error, ExportError, KeyLog, Negotiated, Srtp, SrtpKeys, SrtpMasterKey, UpdateKeysError};
+pub use gramseal_proto::{
+    AuthenticateClientError, ClientAnswer, Error, ExportError, KeyLog, Negotiated, Srtp, SrtpKeys, SrtpMasterKey,
+    UpdateKeysError,
+};
 pub use gramseal_webpki as webpki;
 pub use incoming::{Handshake, Incoming};
 pub use keylog::KeyLogFile;

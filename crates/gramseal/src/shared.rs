@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gramseal_proto as proto;
 use gramseal_proto::wire::handshake::KeyUpdateRequest;
-use gramseal_proto::{Deferred, Instant, UpdateKeysError};
+use gramseal_proto::{AuthenticateClientError, ClientAnswer, Deferred, Instant, UpdateKeysError};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
@@ -43,6 +43,8 @@ struct State {
     protocol: proto::Connection,
     received: ReceiveQueue,
     connected: bool,
+    /// How the client has answered the last request for a certificate.
+    client_answer: Option<ClientAnswer>,
     closed: Option<CloseReason>,
     /// The deadline that stands in the router's timers.
     armed: Option<Instant>,
@@ -60,7 +62,15 @@ pub(crate) enum Progress {
 impl Shared {
     pub(crate) fn new(router: Arc<Router>, key: Key, path: Path, protocol: proto::Connection) -> Self {
         let received = ReceiveQueue::new(router.limits);
-        let state = State { protocol, received, connected: false, closed: None, armed: None, deferred: None };
+        let state = State {
+            protocol,
+            received,
+            connected: false,
+            client_answer: None,
+            closed: None,
+            armed: None,
+            deferred: None,
+        };
         Self {
             key,
             path,
@@ -129,6 +139,22 @@ impl Shared {
         Ok(())
     }
 
+    /// Asks the client for a certificate.
+    pub(crate) fn authenticate_client(&self) -> Result<(), AuthenticateClientError> {
+        let mut state = self.lock();
+        state.protocol.authenticate_client()?;
+        state.client_answer = None;
+        // Failures to send count as loss on the way: the protocol repeats what matters.
+        let _ = self.settle(state, self.router.clock.now(), &mut Vec::new());
+        Ok(())
+    }
+
+    /// How the client has answered, or why it does not; `None` as long as it may.
+    pub(crate) fn client_answer(&self) -> Option<Result<ClientAnswer, CloseReason>> {
+        let state = self.lock();
+        state.client_answer.map(Ok).or_else(|| state.closed.clone().map(Err))
+    }
+
     /// Closes the association and tells the peer.
     pub(crate) fn close(&self) {
         let mut state = self.lock();
@@ -163,6 +189,11 @@ impl Shared {
                 proto::Event::Connected => {
                     state.connected = true;
                     tracing::debug!(peer = %self.path.peer, "connected");
+                    self.changed.notify_waiters();
+                }
+                proto::Event::ClientAnswered(answer) => {
+                    state.client_answer = Some(answer);
+                    tracing::debug!(peer = %self.path.peer, ?answer, "client answered");
                     self.changed.notify_waiters();
                 }
                 proto::Event::Closed(reason) => {

@@ -13,8 +13,9 @@ use gramseal::proto::{CertificateFault, CrlFault, Error, Incompatible, OcspFault
 use gramseal::trust::{self, TrustError};
 use gramseal::webpki::{Fingerprint, OcspPolicy};
 use gramseal::{
-    ClientAuth, ClientConfig, ConnectError, Connection, Endpoint, Identity, PeerVerifier, ServerConfig,
-    identity_from_pem, provider, raw_public_key_from_pem,
+    AuthenticateClientError, AuthenticateError, ClientAnswer, ClientAuth, ClientConfig, CloseReason, ConnectError,
+    Connection, CookiePolicy, Endpoint, Identity, PeerVerifier, ProtocolVersion, ServerConfig, identity_from_pem,
+    provider, raw_public_key_from_pem,
 };
 use gramseal_testkit::pki::{
     Crl, Leaf, Ocsp, OcspSigner, OcspStatus, Purpose, TestIdentity, TestKeyKind, TestPki, Validity,
@@ -80,6 +81,45 @@ async fn a_client_revoked_by_a_list_is_refused() {
     let (ours, theirs) = handshake(client, server).await;
     assert!(matches!(theirs, Err(ConnectError::Failed(Error::Certificate(CertificateFault::Revoked)))));
     assert_refused_with(ours, AlertDescription::CERTIFICATE_REVOKED);
+}
+
+/// A connection of 1.3 whose server trusts the clients of `pki` and has not asked for a certificate.
+async fn unasked(pki: &TestPki, shown: &TestIdentity) -> (Connection, Connection) {
+    let versions = [ProtocolVersion::DTLS1_3];
+    let verifier = with_crl(pki, &Crl::new(&[]));
+    let server = server_builder(pki).with_versions(&versions).with_post_handshake_verifier(verifier);
+    let server = Endpoint::builder().with_server(Arc::new(server.build().unwrap()));
+    let (server, addr) = bind(server.with_cookie_policy(CookiePolicy::Off));
+    let client = client_builder(pki).with_versions(&versions).with_identity(identity(shown));
+    let client = Arc::new(client.with_post_handshake_auth().build().unwrap());
+    let endpoint = Endpoint::client(LOOPBACK).unwrap();
+    let accepted = async { server.accept().await.unwrap().await };
+    let (ours, theirs) = soon(async { tokio::join!(endpoint.connect(addr, NAME, client), accepted) }).await;
+    (ours.unwrap(), theirs.unwrap())
+}
+
+#[tokio::test] // RFC 9846 §4.7.2
+async fn a_client_that_is_asked_after_the_handshake_is_known_then() {
+    let pki = TestPki::new();
+    let shown = pki.client("client.test");
+    let (ours, theirs) = unasked(&pki, &shown).await;
+    assert!(theirs.negotiated().peer_certificates.is_empty());
+    for _ in 0..2 {
+        assert_eq!(soon(theirs.authenticate_client()).await, Ok(ClientAnswer::Authenticated));
+        assert_eq!(theirs.negotiated().peer_certificates.first(), Some(shown.end_entity()));
+    }
+    let wrong_side = soon(ours.authenticate_client()).await;
+    assert_eq!(wrong_side, Err(AuthenticateError::NotAsked(AuthenticateClientError::NotServer)));
+}
+
+#[tokio::test] // RFC 9846 §4.7.2
+async fn a_client_with_a_certificate_of_somebody_else_is_refused_after_the_handshake() {
+    let (pki, other) = (TestPki::new(), TestPki::new());
+    let (ours, theirs) = unasked(&pki, &other.client("client.test")).await;
+    let refused = CloseReason::Failed(Error::Certificate(CertificateFault::BadSignature));
+    assert_eq!(soon(theirs.authenticate_client()).await, Err(AuthenticateError::Ended(refused)));
+    let CloseReason::Failed(Error::AlertReceived(heard)) = soon(ours.closed()).await else { panic!("it hears why") };
+    assert_eq!(heard.description, AlertDescription::BAD_CERTIFICATE);
 }
 
 fn assert_refused_with(side: Result<Connection, ConnectError>, alert: AlertDescription) {
