@@ -11,7 +11,7 @@ use gramseal_proto::wire::KeyUpdateRequest;
 use gramseal_proto::{CloseReason, Connection, Event, Instant};
 
 use crate::network::{Network, Weather};
-use crate::{PATIENCE, Process, Watch, provider};
+use crate::{PATIENCE, Process, Watch};
 
 /// How long [`Node::run_for`] waits before the caller tries again.
 const A_WHILE: Duration = Duration::from_millis(1500);
@@ -64,7 +64,7 @@ impl Node {
         let watch = Watch::default();
         let config = config.with_key_log(Arc::new(watch.clone())).with_trace(Arc::new(watch.clone()));
         let config = Arc::new(config.build().expect("a configuration that works"));
-        let endpoint = EndpointConfig::server(provider()).expect("random bytes").with_cookie_policy(cookies);
+        let endpoint = EndpointConfig::server(Arc::clone(&config)).expect("random bytes").with_cookie_policy(cookies);
         Self::new(endpoint, Some(config), watch, weather)
     }
 
@@ -258,7 +258,7 @@ impl Node {
                 self.peer = Some(peer);
             }
             Route::Reply => self.network.send(peer, &reply),
-            Route::Discard(_) => {}
+            Route::Kept | Route::Discard(_) => {}
         }
         self.drain();
     }

@@ -1,5 +1,6 @@
 //! DTLS 1.3 with dimpl as client and as server: both are sans-I/O, so time and network are made up.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant as Clock};
 
@@ -7,6 +8,7 @@ use dimpl::certificate::generate_self_signed_certificate;
 use dimpl::{Config, Dtls, DtlsCertificate, Output};
 use gramseal_interop::{SERVER_NAME, identity, pki, provider, server};
 use gramseal_proto::config::{ClientAuth, ClientConfig, ClientConfigBuilder, PeerVerifier, ServerConfigBuilder};
+use gramseal_proto::endpoint::{Endpoint, EndpointConfig, Route};
 use gramseal_proto::pki_types::{CertificateDer, ServerName};
 use gramseal_proto::wire::handshake::KeyUpdateRequest;
 use gramseal_proto::wire::{CipherSuite, MessageSeq, NamedGroup, ProtocolVersion, SequenceNumber, SrtpProfile};
@@ -60,6 +62,32 @@ impl Talk {
             keys: Vec::new(),
             received: Vec::new(),
             received_by_us: Vec::new(),
+        }
+    }
+
+    /// With a client of dimpl, through our endpoint, which asks it for a cookie.
+    fn through_endpoint(config: ServerConfigBuilder, theirs: impl FnOnce(Clock) -> Dtls) -> Self {
+        let config = config.with_versions(&VERSIONS).with_srtp(&PROFILES).build();
+        let config = Arc::new(config.expect("a configuration that works"));
+        let endpoint = EndpointConfig::server(Arc::clone(&config)).expect("random bytes");
+        let mut endpoint: Endpoint<()> = Endpoint::new(endpoint);
+        let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+        let (start, now) = (Clock::now(), Instant::from_micros(1_000_000));
+        let (mut theirs, mut buffer, mut reply) = (theirs(start), vec![0; 4096], Vec::new());
+        loop {
+            match theirs.poll_output(&mut buffer) {
+                Output::Packet(hello) => match endpoint.route(now, peer, hello, &mut reply) {
+                    Route::Reply => theirs.handle_packet(&reply).expect("dimpl takes what we send"),
+                    Route::Incoming(incoming) => {
+                        assert_eq!((endpoint.stats().cookies_sent, endpoint.stats().cookies_accepted), (1, 1));
+                        let accept = |_| incoming.accept(config, now);
+                        return Self { start, ..Self::new(accept, |_| theirs, None) };
+                    }
+                    other => panic!("{other:?}"),
+                },
+                Output::Timeout(_) => panic!("the cookie was not brought back"),
+                _ => {}
+            }
         }
     }
 
@@ -208,6 +236,26 @@ fn dimpl_connects_to_us_with_every_suite() {
         let mut talk = Talk::new(our_server(config), their(Config::builder(), certificate, true), None);
         talk.run();
         assert_eq!(talk.ours.negotiated().expect("connected").cipher_suite, suite);
+    }
+}
+
+#[test] // RFC 9147 §5.1
+fn dimpl_brings_back_our_cookie() {
+    for suite in SUITES {
+        for (groups, group) in [
+            (&[NamedGroup::X25519, NamedGroup::SECP256R1][..], None),
+            (&[NamedGroup::SECP256R1], Some(NamedGroup::SECP256R1)),
+        ] {
+            let certificate = generate_self_signed_certificate().expect("a certificate");
+            let pki = pki(TestKeyKind::EcdsaP256);
+            let config = server(&pki).with_cipher_suites(&[suite]).with_groups(groups);
+            let config = config.with_client_auth(ClientAuth::Required(pinned(&certificate)));
+            let mut talk = Talk::through_endpoint(config, their(Config::builder(), certificate, true));
+            talk.run();
+            let agreed = talk.ours.negotiated().expect("connected");
+            assert_eq!(agreed.cipher_suite, suite);
+            assert!(group.is_none() || agreed.group == group, "{agreed:?}");
+        }
     }
 }
 

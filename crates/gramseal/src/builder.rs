@@ -95,7 +95,7 @@ impl EndpointBuilder {
     pub fn on_socket(self, socket: UdpSocket) -> io::Result<Endpoint> {
         let runtime = Handle::try_current().map_err(io::Error::other)?;
         let config = match &self.server {
-            Some(server) => EndpointConfig::server(Arc::clone(server.provider())).map_err(io::Error::other)?,
+            Some(server) => EndpointConfig::server(Arc::clone(server)).map_err(io::Error::other)?,
             None => EndpointConfig::client(),
         };
         let mut config = config.with_cookie_policy(self.cookies).with_incoming_limit(self.incoming);

@@ -126,7 +126,7 @@ impl Router {
                 // Lost if the socket is full; the client asks again.
                 let _ = self.socket.send(path, scratch);
             }
-            Route::Discard(_) => {}
+            Route::Kept | Route::Discard(_) => {}
         }
     }
 

@@ -56,9 +56,12 @@ pub enum Discard {
     Closed,
     /// Nothing that begins an association, from an address that has none.
     UnknownPeer,
-    /// A part of a ClientHello, from an address that has no association, without all of the fields
-    /// up to the cookie: it cannot be answered without keeping it.
+    /// A part of a ClientHello, from an address that has no association, without all of the
+    /// fields up to the cookie: it cannot be answered without keeping it.
     HelloFragment,
+    /// A ClientHello of 1.3 shorter than its answer would be: who forges an address must not make us
+    /// send more to it than they do.
+    HelloTooShort,
     /// A ClientHello from an address of which one waits for the application already.
     AlreadyWaiting,
     /// A ClientHello while too many wait for the application.
@@ -67,7 +70,7 @@ pub enum Discard {
 
 impl Discard {
     /// Every reason, in the order in which [`DiscardCounts`] lists them.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::Foreign,
         Self::Malformed,
         Self::UnknownVersion,
@@ -91,6 +94,7 @@ impl Discard {
         Self::Closed,
         Self::UnknownPeer,
         Self::HelloFragment,
+        Self::HelloTooShort,
         Self::AlreadyWaiting,
         Self::IncomingFull,
     ];
@@ -122,6 +126,7 @@ impl Discard {
             Self::Closed => "closed",
             Self::UnknownPeer => "unknown_peer",
             Self::HelloFragment => "hello_fragment",
+            Self::HelloTooShort => "hello_too_short",
             Self::AlreadyWaiting => "already_waiting",
             Self::IncomingFull => "incoming_full",
         }
@@ -153,6 +158,7 @@ impl Discard {
             Self::Closed => "the association has ended",
             Self::UnknownPeer => "nothing that begins an association, from an unknown peer",
             Self::HelloFragment => "part of a ClientHello without its cookie field, from an unknown peer",
+            Self::HelloTooShort => "ClientHello shorter than its answer",
             Self::AlreadyWaiting => "ClientHello from a peer whose handshake waits for the application",
             Self::IncomingFull => "ClientHello while too many wait for the application",
         }

@@ -130,6 +130,8 @@ pub enum PeerFault {
     RetryWithoutChange,
     /// After a HelloRetryRequest something is not as it was (RFC 9846 §4.1.2, §4.1.4).
     ChangedAfterRetry,
+    /// The client shows a cookie that it was not given (RFC 9147 §5.1).
+    InvalidCookie,
     /// A 1.3 server repeats a session id (RFC 9147 §5.3).
     SessionIdEchoed,
     /// A 1.3 hello with a cookie in the way of 1.2 (RFC 9147 §5.3).
@@ -332,6 +334,7 @@ impl PeerFault {
             | Self::VersionAfterCookie
             | Self::RetryWithoutChange
             | Self::ChangedAfterRetry
+            | Self::InvalidCookie
             | Self::SessionIdEchoed
             | Self::LegacyCookie
             | Self::CompressionOffered
@@ -480,6 +483,7 @@ impl fmt::Display for PeerFault {
             Self::TooManyCertificateRequests => "the server asks for more certificates than can be answered",
             Self::RetryWithoutChange => "the server asks for another hello without anything new in it",
             Self::ChangedAfterRetry => "the peer changed its mind after a HelloRetryRequest",
+            Self::InvalidCookie => "the client shows a cookie that it was not given",
             Self::SessionIdEchoed => "the server repeats a session id, which 1.3 does not",
             Self::LegacyCookie => "the client shows a cookie as 1.2 does and wants 1.3",
             Self::CompressionOffered => "the client offers compression, which 1.3 does not have",

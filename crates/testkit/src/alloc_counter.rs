@@ -8,6 +8,22 @@ pub fn allocations(work: impl FnOnce()) -> u64 {
     allocation_counter::measure(work).count_total
 }
 
+/// Memory that some work needed on this thread, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Memory {
+    /// The most at any time.
+    pub most: u64,
+    /// What it has not given back.
+    pub kept: i64,
+}
+
+/// How much memory `work` needs.
+pub fn memory(work: impl FnOnce()) -> Memory {
+    let measured = allocation_counter::measure(work);
+    Memory { most: measured.bytes_max, kept: measured.bytes_current }
+}
+
 #[cfg(test)]
 mod tests {
     use std::hint::black_box;

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::{KINDS, Kind};
-use gramseal_proto::wire::ProtocolVersion;
-use gramseal_proto::{CloseReason, Error, Incompatible, KeyLog};
+use gramseal_proto::config::Transport;
+use gramseal_proto::wire::{AlertDescription, ProtocolVersion};
+use gramseal_proto::{AlertReceived, CloseReason, Error, KeyLog};
 use gramseal_testkit::null::{self, ToyKind};
 use gramseal_testkit::sim::{Pair, Side, Sim};
 
@@ -80,21 +81,51 @@ fn each_pair_of_sides_agrees_on_the_newest_version_of_both() {
             let client = null::client_config(2).with_versions(ours).build().expect("a configuration");
             let identity = null::identity(ToyKind::EcdsaP256, null::SERVER_NAME, 0);
             let server = null::server_config(3, identity).with_versions(theirs).build().expect("a configuration");
-            let mut sim = Sim::new(1).without_cookies();
-            let pair = sim.connect(client, server);
-            let ended = |sim: &Sim| sim.connected(pair) || sim.closed(pair, Side::Server).is_some();
-            sim.run_until(ended, ENOUGH).expect("it works or it does not");
-            match newest {
-                Some(version) => {
-                    let connection = sim.connection(pair, Side::Client).expect("connected");
-                    assert_eq!(connection.negotiated().map(|agreed| agreed.version), Some(*version));
-                    sim.exchange(pair, b"agreed");
-                }
-                None => {
-                    let failed = CloseReason::Failed(Error::Incompatible(Incompatible::NoCommonVersion));
-                    assert_eq!(sim.closed(pair, Side::Server), Some(&failed));
-                }
+            let (client, server) = (Arc::new(client), Arc::new(server));
+            for mut sim in [Sim::new(1), Sim::new(1).without_cookies()] {
+                let pair = sim.connect(client.clone(), server.clone());
+                let ended = |sim: &Sim| sim.connected(pair) || sim.closed(pair, Side::Client).is_some();
+                sim.run_until(ended, ENOUGH * 3).expect("it works or it does not");
+                let Some(version) = newest else {
+                    let refused =
+                        AlertReceived { description: AlertDescription::PROTOCOL_VERSION, authenticated: false };
+                    let failed = CloseReason::Failed(Error::AlertReceived(refused));
+                    assert_eq!(sim.closed(pair, Side::Client), Some(&failed));
+                    continue;
+                };
+                let connection = sim.connection(pair, Side::Client).expect("connected");
+                assert_eq!(connection.negotiated().map(|agreed| agreed.version), Some(*version));
+                sim.exchange(pair, b"agreed");
             }
+        }
+    }
+}
+
+#[test] // RFC 9147 §5.5
+fn hellos_that_need_several_datagrams_are_asked_for_a_cookie_too() {
+    let versions = [ProtocolVersion::DTLS1_3, ProtocolVersion::DTLS1_2];
+    let transport = Transport { mtu: 256, ..Transport::default() };
+    let protocols: Vec<String> =
+        (0..10).map(|number| format!("a protocol with a long name, number {number}")).collect();
+    let client = null::client_config(2).with_versions(&versions).with_alpn(&protocols).with_transport(transport);
+    let client = Arc::new(client.build().expect("a configuration"));
+    for theirs in [&versions[..], &versions[..1], &versions[1..]] {
+        let identity = null::identity(ToyKind::EcdsaP256, null::SERVER_NAME, 0);
+        let server = null::server_config(3, identity).with_versions(theirs).build().expect("a configuration");
+        let server = Arc::new(server);
+        for lost in (0..6).map(Some).chain([None]) {
+            let mut sim = Sim::new(1);
+            if let Some(index) = lost {
+                sim.drop_nth(Side::Client, index);
+            }
+            let pair = sim.connect(client.clone(), server.clone());
+            if let Err(stuck) = sim.run_until(|sim| sim.connected(pair), ENOUGH) {
+                panic!("{theirs:?}, lost {lost:?}: {stuck:?}");
+            }
+            assert!(sim.sent_by(pair, Side::Client).all(|sent| sent.bytes.len() <= 256));
+            let agreed = sim.connection(pair, Side::Client).and_then(|connection| connection.negotiated());
+            assert_eq!(agreed.map(|agreed| agreed.version), theirs.first().copied());
+            sim.exchange(pair, b"agreed");
         }
     }
 }

@@ -256,3 +256,24 @@ fn a_second_hello_that_changes_more_than_it_may_is_refused() {
         failed(&server, PeerFault::ChangedAfterRetry);
     }
 }
+
+#[test] // RFC 9147 §5.1
+fn a_cookie_that_nobody_gave_is_refused() {
+    let with_cookie = |body: &[u8]| {
+        let hello = ClientHello::from_bytes(body).expect("a hello");
+        let mut extensions = ExtensionsBuf::new();
+        hello.extensions.iter().for_each(|(extension, content)| extensions.push_raw(extension, content));
+        extensions.push(&Cookie { cookie: &[7; 54] });
+        ClientHello { extensions: extensions.as_extensions(), ..hello }.to_vec().expect("short")
+    };
+    let (mut server, _, second) = asked();
+    say_hello(&mut server, &with_cookie(&second));
+    failed(&server, PeerFault::ChangedAfterRetry);
+
+    let first = hellos(&mut client()).remove(0);
+    let identity = null::identity(ToyKind::EcdsaP256, null::SERVER_NAME, 0);
+    let server = null::server_config(3, identity).with_versions(&[ProtocolVersion::DTLS1_3]);
+    let mut server = Scene::server(server.build().expect("a configuration"), 0);
+    say_hello(&mut server, &with_cookie(&first));
+    failed(&server, PeerFault::InvalidCookie);
+}

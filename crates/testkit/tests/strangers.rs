@@ -4,16 +4,28 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use gramseal_proto::endpoint::{Endpoint, EndpointConfig, Route};
+use gramseal_proto::wire::ProtocolVersion;
 use gramseal_proto::{Connection, Instant};
-use gramseal_testkit::alloc_counter::allocations;
+use gramseal_testkit::alloc_counter::{allocations, memory};
 use gramseal_testkit::null::{self, ToyKind};
 
 fn server() -> Endpoint<u32> {
-    Endpoint::new(EndpointConfig::server(null::provider(1)).expect("the null provider never fails"))
+    server_of(ProtocolVersion::DTLS1_2)
+}
+
+fn server_of(version: ProtocolVersion) -> Endpoint<u32> {
+    let identity = null::identity(ToyKind::EcdsaP256, null::SERVER_NAME, 0);
+    let config = null::server_config(1, identity).with_versions(&[version]).build().expect("a server configuration");
+    Endpoint::new(EndpointConfig::server(Arc::new(config)).expect("the null provider never fails"))
 }
 
 fn client() -> Connection {
-    let config = Arc::new(null::client_config(2).build().expect("a client configuration"));
+    client_of(ProtocolVersion::DTLS1_2)
+}
+
+fn client_of(version: ProtocolVersion) -> Connection {
+    let config = null::client_config(2).with_versions(&[version]).build().expect("a client configuration");
+    let config = Arc::new(config);
     let name = null::SERVER_NAME.try_into().expect("a DNS name");
     Connection::client(config, name, Instant::default()).expect("the null provider never fails")
 }
@@ -42,6 +54,23 @@ fn hellos_without_a_cookie_allocate_nothing() {
     });
     assert_eq!((count, endpoint.entries()), (0, 0));
     assert_eq!(endpoint.stats().cookies_sent, 100_000);
+}
+
+#[test]
+fn hellos_of_1_3_without_a_cookie_leave_nothing_allocated() {
+    let mut endpoint = server_of(ProtocolVersion::DTLS1_3);
+    let hello = transmit(&mut client_of(ProtocolVersion::DTLS1_3));
+    let mut reply = Vec::with_capacity(hello.len());
+    let memory = memory(|| {
+        for number in 0..10_000 {
+            let route = endpoint.route(Instant::default(), peer(number), &hello, &mut reply);
+            assert!(matches!(route, Route::Reply));
+            assert!(reply.len() <= hello.len());
+        }
+    });
+    assert_eq!((memory.kept, endpoint.entries()), (0, 0));
+    assert!(memory.most < 4096, "at any time: {memory:?}");
+    assert_eq!(endpoint.stats().cookies_sent, 10_000);
 }
 
 #[test]

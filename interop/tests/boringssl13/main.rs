@@ -123,6 +123,18 @@ fn boringssl_connects_to_us_with_every_group_some_after_a_retry() {
     }
 }
 
+#[test] // RFC 9147 §5.1, RFC 9846 §4.2.4: there is no second request, so it asks for the group, too
+fn boringssl_brings_back_our_cookie_with_every_group() {
+    let pki = TestPki::new();
+    for group in [NamedGroup::X25519, NamedGroup::SECP256R1, NamedGroup::SECP384R1] {
+        let config = server(&pki).with_groups(&[group]);
+        let mut talk = Talk::server_with_cookie(config, ssl(their_client(&pki, ALL)));
+        talk.connect();
+        assert_eq!(talk.agreed().group, Some(group));
+        talk.close();
+    }
+}
+
 #[test] // RFC 9846 §9.1
 fn every_suite_in_both_roles() {
     for suite in SUITES {

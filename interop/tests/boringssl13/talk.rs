@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use boring::ssl::{
 use boring::x509::X509;
 use gramseal_interop::SERVER_NAME;
 use gramseal_proto::config::{ClientConfigBuilder, ServerConfigBuilder};
+use gramseal_proto::endpoint::{Endpoint, EndpointConfig, Route};
 use gramseal_proto::pki_types::ServerName;
 use gramseal_proto::wire::{KeyUpdateRequest, MessageSeq, ProtocolVersion, SequenceNumber};
 use gramseal_proto::{CloseReason, Connection, Event, FirstHello, Instant, Negotiated};
@@ -130,6 +132,30 @@ impl Talk {
         Self::new(ours, weather, |pipe| theirs.connect(pipe))
     }
 
+    /// The same through our endpoint, which asks their client for a cookie.
+    pub(crate) fn server_with_cookie(config: ServerConfigBuilder, mut theirs: Ssl) -> Self {
+        let config = Arc::new(config.with_versions(&VERSIONS).build().expect("a configuration that works"));
+        theirs.set_hostname(SERVER_NAME).expect("a name");
+        let pipe = Pipe::default();
+        let mut theirs = Theirs::of(theirs.connect(pipe.clone()));
+        let endpoint = EndpointConfig::server(Arc::clone(&config)).expect("random bytes");
+        let mut endpoint: Endpoint<()> = Endpoint::new(endpoint);
+        let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+        loop {
+            let hello = pipe.from_boring.borrow_mut().pop_front().expect("a hello, with the cookie once there is one");
+            let mut reply = Vec::new();
+            match endpoint.route(START, peer, &hello, &mut reply) {
+                Route::Reply => pipe.to_boring.borrow_mut().push_back(reply),
+                Route::Incoming(incoming) => {
+                    assert_eq!((endpoint.stats().cookies_sent, endpoint.stats().cookies_accepted), (1, 1));
+                    return Self::between(incoming.accept(config, START), theirs, pipe, Weather::Fine);
+                }
+                other => panic!("{other:?}"),
+            }
+            theirs.step();
+        }
+    }
+
     fn new(
         ours: Connection,
         weather: Weather,
@@ -137,6 +163,10 @@ impl Talk {
     ) -> Self {
         let pipe = Pipe::default();
         let theirs = Theirs::of(theirs(pipe.clone()));
+        Self::between(ours, theirs, pipe, weather)
+    }
+
+    fn between(ours: Connection, theirs: Theirs, pipe: Pipe, weather: Weather) -> Self {
         let received = Default::default();
         Self { ours, theirs, pipe, now: START, weather, sent: 0, longest: [0; 2], received }
     }

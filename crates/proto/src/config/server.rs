@@ -4,6 +4,8 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use gramseal_wire::ProtocolVersion;
+#[cfg(test)]
+use gramseal_wire::{CipherSuite, NamedGroup};
 
 use super::common::{Allowed, Means, common_setters};
 use super::{Common, ConfigError, Identity, PeerVerifier, PskLookup, ServerSessions};
@@ -80,6 +82,29 @@ impl ServerConfig {
     #[must_use]
     pub fn provider(&self) -> &Arc<CryptoProvider> {
         &self.common.provider
+    }
+}
+
+#[cfg(test)]
+impl ServerConfig {
+    /// One that chooses among these and can do no more: for tests of choices alone.
+    pub(crate) fn of_choices(
+        provider: Arc<CryptoProvider>,
+        versions: &[ProtocolVersion],
+        suites: &[CipherSuite],
+        groups: &[NamedGroup],
+    ) -> Self {
+        let mut common = Common::new(provider);
+        (common.versions, common.suites, common.groups) = (versions.to_vec(), suites.to_vec(), groups.to_vec());
+        let sessions = ServerSessions::new(None, None, 0, &common, &ClientAuth::None).expect("no session is kept");
+        Self {
+            common,
+            identities: Vec::new(),
+            client_auth: ClientAuth::None,
+            post_handshake_verifier: None,
+            psks: None,
+            sessions,
+        }
     }
 }
 

@@ -43,7 +43,7 @@ pub use stats::Stats;
 
 use crate::config::{ClientConfig, Common, ServerConfig};
 use crate::error::Error;
-use crate::handshake::{self, Keying, Negotiated};
+use crate::handshake::{self, CookieExchange, Keying, Negotiated};
 use crate::record::RecordLayer;
 use crate::time::Instant;
 
@@ -181,7 +181,17 @@ impl Connection {
     /// [`endpoint`](crate::endpoint), or be clear from elsewhere (ICE).
     #[must_use]
     pub fn server(config: Arc<ServerConfig>, first: FirstHello, now: Instant) -> Self {
-        let state = handshake::start_server(config.clone(), first.message_seq);
+        Self::server_after(None, config, first, now)
+    }
+
+    /// The same, where the hello may end a cookie exchange of 1.3 that was checked.
+    pub(crate) fn server_after(
+        cookie: Option<CookieExchange>,
+        config: Arc<ServerConfig>,
+        first: FirstHello,
+        now: Instant,
+    ) -> Self {
+        let state = handshake::start_server(config.clone(), first.message_seq, cookie);
         let handshaking = Handshaking::new(&config.common, state, first.message_seq, now);
         Self::new(Role::Server(config), first.sequence_number, handshaking)
     }

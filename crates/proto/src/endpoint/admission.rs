@@ -1,16 +1,26 @@
 //! What a client has to show before anything is kept for it.
 //!
-//! Owns the decision between believing a hello and asking for a cookie. Never touches the table of
-//! addresses. RFC 6347 §4.2.1 and §4.2.8. (The HelloRetryRequest cookie of 1.3 belongs here, too.)
+//! Owns the decision between believing a hello, asking for a cookie in the way of its version, and
+//! turning it away. Never touches the table of addresses. RFC 6347 §4.2.1 and §4.2.8, RFC 9147 §5.1.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
+
+use gramseal_wire::extension::Cookie;
+use gramseal_wire::handshake::ClientHello;
+use gramseal_wire::{AlertDescription, Codec, ProtocolVersion};
 
 use super::config::CookiePolicy;
 use super::cookie::CookieMaker;
 use super::hello::{self, Hello};
 use super::stats::{EndpointStats, add};
+use super::{cookie12, cookie13};
 use crate::Instant;
+use crate::config::ServerConfig;
+use crate::discard::Discard;
+use crate::error::{Error, PeerFault};
+use crate::handshake::{self, Asked, CookieExchange, chooses13};
 
 /// Whether an address has a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,54 +29,160 @@ pub(super) enum Address {
     Unknown,
 }
 
+/// What comes of a hello.
+#[derive(Debug)]
+pub(super) enum Verdict {
+    /// It may begin a handshake, and ends this exchange if 1.3 asked for a cookie.
+    Admitted(Option<CookieExchange>),
+    /// It is answered; nothing is kept.
+    Answered,
+    Dropped(Discard),
+}
+
+/// Where a hello came from, and when.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Arrival {
+    pub(super) now: Instant,
+    pub(super) peer: SocketAddr,
+    pub(super) address: Address,
+    /// Bytes of its datagram.
+    pub(super) bytes: usize,
+}
+
 #[derive(Debug)]
 pub(super) struct Admission {
     pub(super) policy: CookiePolicy,
     pub(super) cookies: CookieMaker,
+    pub(super) config: Arc<ServerConfig>,
 }
 
 impl Admission {
-    /// Whether the hello shows what the policy asks for.
-    pub(super) fn admits(
+    /// Whether the hello shows what the policy asks for; fills `reply` if it does not and can be answered.
+    pub(super) fn judge(
         &mut self,
-        now: Instant,
-        peer: SocketAddr,
-        hello: &Hello<'_>,
-        address: Address,
-        stats: &mut EndpointStats,
-    ) -> bool {
-        // RFC 6347 §4.2.8: only a client that has proved its address may replace a connection there,
-        // whatever the policy.
-        if self.policy == CookiePolicy::Off && address == Address::Unknown {
-            return true;
-        }
-        if hello.prefix.cookie.is_empty() {
-            return false;
-        }
-        match self.cookies.verify(now, peer, &hello.prefix) {
-            Ok(()) => {
-                add(&mut stats.cookies_accepted, 1);
-                true
-            }
-            // RFC 6347 §4.2.1: as good as none, so the client is asked again.
-            Err(refusal) => {
-                stats.cookies_refused.count(refusal);
-                false
-            }
-        }
-    }
-
-    /// Fills `reply` with the datagram that asks for a cookie.
-    pub(super) fn ask(
-        &mut self,
-        now: Instant,
-        peer: SocketAddr,
+        arrival: Arrival,
         hello: &Hello<'_>,
         stats: &mut EndpointStats,
         reply: &mut Vec<u8>,
-    ) {
-        let cookie = self.cookies.make(now, peer, &hello.prefix);
+    ) -> Verdict {
+        if !self.gathers() {
+            return self.judge12(arrival, hello, stats, reply);
+        }
+        let Some(body) = hello.body else { return self.judge_fragment(arrival, hello, stats, reply) };
+        let read = ClientHello::from_bytes(body).map_err(Error::from);
+        match read.and_then(|whole| Ok(chooses13(&whole, &self.config)?.then_some(whole))) {
+            Ok(Some(whole)) => {
+                let judged = self.judge13(arrival, &whole, body, hello, stats, reply);
+                judged.unwrap_or_else(|error| refuse(hello, &error, stats, reply))
+            }
+            // Who speaks nothing that we do hears of it once its address is proved, in the way of 1.2.
+            Ok(None) => self.judge12(arrival, hello, stats, reply),
+            Err(_) if self.config.common.allows(ProtocolVersion::DTLS1_2) || self.needs_no_cookie(arrival) => {
+                self.judge12(arrival, hello, stats, reply)
+            }
+            Err(error) => refuse(hello, &error, stats, reply),
+        }
+    }
+
+    /// Whether hellos can be judged only when they are whole.
+    pub(super) fn gathers(&self) -> bool {
+        self.config.common.allows(ProtocolVersion::DTLS1_3)
+    }
+
+    fn needs_no_cookie(&self, arrival: Arrival) -> bool {
+        // RFC 6347 §4.2.8, RFC 9147 §5.11: only a client that has proved its address may replace a
+        // connection there, whatever the policy.
+        self.policy == CookiePolicy::Off && arrival.address == Address::Unknown
+    }
+
+    fn judge12(
+        &mut self,
+        arrival: Arrival,
+        hello: &Hello<'_>,
+        stats: &mut EndpointStats,
+        reply: &mut Vec<u8>,
+    ) -> Verdict {
+        let Arrival { now, peer, .. } = arrival;
+        if self.needs_no_cookie(arrival) {
+            return Verdict::Admitted(None);
+        }
+        if !hello.prefix.cookie.is_empty() {
+            match cookie12::verify(&mut self.cookies, now, peer, &hello.prefix) {
+                Ok(()) => {
+                    add(&mut stats.cookies_accepted, 1);
+                    return Verdict::Admitted(None);
+                }
+                // RFC 6347 §4.2.1: as good as none, so the client is asked again.
+                Err(refusal) => stats.cookies_refused.count(refusal),
+            }
+        }
+        let cookie = cookie12::make(&mut self.cookies, now, peer, &hello.prefix);
         hello::write_verify_request(hello, &cookie, reply);
         add(&mut stats.cookies_sent, 1);
+        Verdict::Answered
     }
+
+    /// Of which version it is may stand in another fragment.
+    fn judge_fragment(
+        &mut self,
+        arrival: Arrival,
+        hello: &Hello<'_>,
+        stats: &mut EndpointStats,
+        reply: &mut Vec<u8>,
+    ) -> Verdict {
+        // RFC 9147 §5.3: 1.3 leaves that field empty.
+        if self.needs_no_cookie(arrival) || !hello.prefix.cookie.is_empty() {
+            return self.judge12(arrival, hello, stats, reply);
+        }
+        Verdict::Dropped(Discard::HelloFragment)
+    }
+
+    fn judge13(
+        &mut self,
+        arrival: Arrival,
+        whole: &ClientHello<'_>,
+        body: &[u8],
+        hello: &Hello<'_>,
+        stats: &mut EndpointStats,
+        reply: &mut Vec<u8>,
+    ) -> Result<Verdict, Error> {
+        let Arrival { now, peer, bytes, .. } = arrival;
+        if let Some(Cookie { cookie }) = whole.extensions.find()? {
+            // Its hash stands in no transcript but the one that the cookie continues: where a cookie is,
+            // it has to be good, whatever the policy.
+            return match cookie13::verify(&mut self.cookies, now, peer, whole, cookie) {
+                Ok(exchange) => {
+                    add(&mut stats.cookies_accepted, 1);
+                    Ok(Verdict::Admitted(Some(exchange)))
+                }
+                // RFC 9147 §5.1: a client that was asked twice would give up; this one can begin anew.
+                Err(refusal) => {
+                    stats.cookies_refused.count(refusal);
+                    Err(PeerFault::InvalidCookie.into())
+                }
+            };
+        }
+        if self.needs_no_cookie(arrival) {
+            return Ok(Verdict::Admitted(None));
+        }
+        let asked = Asked::with_cookie(whole, &self.config)?;
+        let exchange = CookieExchange { asked, first_hello: handshake::hash_of_hello(asked, &self.config, body)? };
+        let cookie = cookie13::make(&mut self.cookies, now, peer, whole, &exchange);
+        asked.request(Some(&cookie), |request| hello::write_retry_request(hello, request, reply));
+        // Nobody shall make us send more than they do. Only a hello with next to nothing in it is that short.
+        if reply.len() > bytes {
+            reply.clear();
+            return Ok(Verdict::Dropped(Discard::HelloTooShort));
+        }
+        add(&mut stats.cookies_sent, 1);
+        Ok(Verdict::Answered)
+    }
+}
+
+/// Answers with an alert what no cookie would help.
+fn refuse(hello: &Hello<'_>, error: &Error, stats: &mut EndpointStats, reply: &mut Vec<u8>) -> Verdict {
+    let description = error.alert().unwrap_or(AlertDescription::INTERNAL_ERROR);
+    hello::write_alert(hello, description, reply);
+    add(&mut stats.hellos_refused, 1);
+    Verdict::Answered
 }

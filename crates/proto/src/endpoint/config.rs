@@ -6,13 +6,14 @@ use core::time::Duration;
 use super::admission::Admission;
 use super::cookie::{CookieMaker, CookieSecrets};
 use super::demux::WaitingLimits;
-use crate::crypto::{CryptoError, CryptoProvider, SecureRandom};
+use crate::config::ServerConfig;
+use crate::crypto::CryptoError;
 
 /// When a ClientHello has to bring a cookie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[expect(clippy::exhaustive_enums, reason = "the two policies there are")]
 pub enum CookiePolicy {
-    /// Always (RFC 6347 §4.2.1).
+    /// Always (RFC 6347 §4.2.1, RFC 9147 §5.1).
     #[default]
     Required,
     /// Only from an address that has a connection already, which a forged hello must not end
@@ -37,7 +38,7 @@ pub(super) struct ServerSide {
     lifetime: Duration,
     clock_at_start: Duration,
     rotation: Option<Duration>,
-    random: Arc<dyn SecureRandom>,
+    config: Arc<ServerConfig>,
 }
 
 impl EndpointConfig {
@@ -47,16 +48,19 @@ impl EndpointConfig {
     /// every 10 minutes. At most 1024 handshakes wait for the application, with 2 MiB of datagrams,
     /// for 30 seconds.
     ///
+    /// `config` tells which version a hello is asked for a cookie in, and for 1.3, which asks for all
+    /// that is missing at once, the suites and groups to choose from.
+    ///
     /// # Errors
     /// If the provider's random source fails or it has no SHA-256.
-    pub fn server(provider: Arc<CryptoProvider>) -> Result<Self, CryptoError> {
+    pub fn server(config: Arc<ServerConfig>) -> Result<Self, CryptoError> {
         let server = ServerSide {
             policy: CookiePolicy::default(),
-            secrets: CookieSecrets::random(&provider)?,
+            secrets: CookieSecrets::random(config.provider())?,
             lifetime: Duration::from_secs(60),
             clock_at_start: Duration::ZERO,
             rotation: Some(Duration::from_secs(600)),
-            random: Arc::clone(&provider.random),
+            config,
         };
         Ok(Self { server: Some(server), ..Self::client() })
     }
@@ -120,8 +124,8 @@ impl EndpointConfig {
 
 impl ServerSide {
     pub(super) fn into_admission(self) -> Admission {
-        let rotation = self.rotation.map(|every| (every, self.random));
+        let rotation = self.rotation.map(|every| (every, Arc::clone(&self.config.provider().random)));
         let cookies = CookieMaker::new(self.secrets, self.lifetime, self.clock_at_start, rotation);
-        Admission { policy: self.policy, cookies }
+        Admission { policy: self.policy, cookies, config: self.config }
     }
 }

@@ -1,47 +1,51 @@
-//! Stateless cookies: proof that a peer receives what is sent to its address (RFC 6347 §4.2.1).
+//! Stateless cookies: proof that a peer receives what is sent to its address (RFC 6347 §4.2.1,
+//! RFC 9147 §5.1).
 //!
-//! Owns the secrets and their rotation, the making and the checking of cookies. Never keeps
-//! anything about a peer: a cookie is recomputed from the ClientHello that brings it back.
-//!
-//! A cookie has 18 bytes:
+//! Owns the secrets and their rotation, and the stamp that makes a cookie one. Never keeps anything
+//! about a peer: a stamp is recomputed from the ClientHello that brings it back. What it binds, the
+//! version says (`cookie12`, `cookie13`).
 //!
 //! ```text
 //! struct {
 //!     uint8 key_id;        // which secret, derived from the secret
 //!     uint8 time_step;     // low byte of the step in which the cookie was made
 //!     opaque mac[16];      // first half of HMAC-SHA256
-//! } Cookie;
+//! } Stamp;
 //! ```
 //!
-//! The MAC covers the whole time step, the peer's address and port, and the hello's version and
-//! random. Of the other fields that RFC 6347 §4.2.1 suggests, the lists may lie beyond the first
-//! fragment of a ClientHello, and the session id is not the same in both hellos of every client that
-//! presents a ticket (Mbed TLS 2.28 draws another). The random binds a cookie to one handshake
-//! without them. `key_id` and `time_step` save work: a forged cookie costs at most one HMAC for each
-//! secret that has the id. They may be forged, and then the MAC does not fit.
+//! The MAC covers the whole time step, the peer's address and port, and what is bound. `key_id` and
+//! `time_step` save work: a forged cookie costs at most one HMAC for each secret that has the id. They
+//! may be forged, and then the MAC does not fit.
 
 use alloc::sync::Arc;
 use core::fmt;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
-use gramseal_wire::ClientHelloPrefix;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::Instant;
 use crate::crypto::{CryptoError, CryptoProvider, Hash, HashAlgorithm, HmacKey, SecureRandom};
 
-/// Bytes in a cookie. RFC 4347 allows 32 and HelloVerifyRequest must stay shorter than ClientHello.
-pub(super) const COOKIE_LEN: usize = 2 + MAC_LEN;
+/// Bytes in a stamp.
+pub(super) const STAMP_LEN: usize = 2 + MAC_LEN;
 const MAC_LEN: usize = 16;
 
 /// A lifetime is counted in this many steps; a cookie lives for up to one step longer.
 const STEPS_PER_LIFETIME: u64 = 4;
 
-// The labels keep the two uses of a secret apart.
+/// Keeps the naming of a secret apart from its other uses, which have the labels of [`Bound`].
 const KEY_ID_LABEL: &[u8] = b"gramseal cookie key id";
-const MAC_LABEL: &[u8] = b"gramseal cookie 1.2";
+
+/// What a stamp holds together.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bound<'a> {
+    /// Names the kind of cookie: all have the same length, so that none passes as one of another kind.
+    pub(super) label: &'static [u8; 19],
+    /// The same number of bytes each time, or telling by themselves where they end.
+    pub(super) parts: [&'a [u8]; 4],
+}
 
 /// The secrets that cookies are made and checked with: a current one, and the one before it.
 ///
@@ -111,14 +115,9 @@ impl Secret {
         Self { id, key }
     }
 
-    fn mac(&self, step: u64, peer: SocketAddr, hello: &ClientHelloPrefix<'_>) -> [u8; MAC_LEN] {
-        let digest = self.key.sign(&[
-            MAC_LABEL,
-            &step.to_be_bytes(),
-            &address_bytes(peer),
-            &hello.legacy_version.0.to_be_bytes(),
-            &hello.random.0,
-        ]);
+    fn mac(&self, step: u64, peer: SocketAddr, bound: &Bound<'_>) -> [u8; MAC_LEN] {
+        let [a, b, c, d] = bound.parts;
+        let digest = self.key.sign(&[bound.label, &step.to_be_bytes(), &address_bytes(peer), a, b, c, d]);
         *digest.as_ref().first_chunk().expect("SHA-256 gives 32 bytes")
     }
 }
@@ -188,37 +187,41 @@ impl CookieMaker {
         &mut self.secrets
     }
 
-    /// The cookie that `peer` has to bring back with the same hello.
-    pub(super) fn make(&mut self, now: Instant, peer: SocketAddr, hello: &ClientHelloPrefix<'_>) -> [u8; COOKIE_LEN] {
-        self.rotate_if_due(now);
-        let step = self.step_at(now);
-        let mut cookie = [0; COOKIE_LEN];
-        let [key_id, time_step, mac @ ..] = &mut cookie;
-        *key_id = self.secrets.current.id;
-        *time_step = low_byte(step);
-        *mac = self.secrets.current.mac(step, peer, hello);
-        cookie
+    /// The function that what is bound may be hashed with.
+    pub(super) fn hash(&self) -> &'static dyn Hash {
+        self.secrets.hash
     }
 
-    /// Whether the hello's cookie was made here (or by a host with the same secrets) for this peer
-    /// and this hello, not too long ago.
+    /// The stamp that `peer` has to bring back with what it binds.
+    pub(super) fn make(&mut self, now: Instant, peer: SocketAddr, bound: &Bound<'_>) -> [u8; STAMP_LEN] {
+        self.rotate_if_due(now);
+        let step = self.step_at(now);
+        let mut stamp = [0; STAMP_LEN];
+        let [key_id, time_step, mac @ ..] = &mut stamp;
+        *key_id = self.secrets.current.id;
+        *time_step = low_byte(step);
+        *mac = self.secrets.current.mac(step, peer, bound);
+        stamp
+    }
+
+    /// Whether the stamp was made here (or by a host with the same secrets) for this peer and what it
+    /// binds, not too long ago.
     pub(super) fn verify(
         &mut self,
         now: Instant,
         peer: SocketAddr,
-        hello: &ClientHelloPrefix<'_>,
+        stamp: &[u8; STAMP_LEN],
+        bound: &Bound<'_>,
     ) -> Result<(), Refusal> {
         self.rotate_if_due(now);
-        let Ok([key_id, time_step, mac @ ..]) = <&[u8; COOKIE_LEN]>::try_from(hello.cookie) else {
-            return Err(Refusal::Malformed);
-        };
+        let [key_id, time_step, mac @ ..] = stamp;
         let mut refusal = Refusal::UnknownSecret;
         for secret in [Some(&self.secrets.current), self.secrets.previous.as_ref()].into_iter().flatten() {
             if secret.id != *key_id {
                 continue;
             }
             let step = self.accepted_step(now, *time_step).ok_or(Refusal::Expired)?;
-            if secret.mac(step, peer, hello).ct_eq(mac).into() {
+            if secret.mac(step, peer, bound).ct_eq(mac).into() {
                 return Ok(());
             }
             refusal = Refusal::Mismatch;

@@ -162,7 +162,7 @@ impl<K: Copy + Eq> Demux<K> {
 
 /// The part of a socket address that names the peer: a flow label may change from one datagram to
 /// the next (RFC 6437 §2).
-fn address(peer: SocketAddr) -> SocketAddr {
+pub(super) fn address(peer: SocketAddr) -> SocketAddr {
     match peer {
         SocketAddr::V4(_) => peer,
         SocketAddr::V6(v6) => SocketAddrV6::new(*v6.ip(), v6.port(), 0, v6.scope_id()).into(),

@@ -1,5 +1,6 @@
 //! A handshake that waits for the application.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
@@ -7,6 +8,7 @@ use core::net::SocketAddr;
 use gramseal_wire::Random;
 
 use crate::config::ServerConfig;
+use crate::handshake::CookieExchange;
 use crate::{Connection, FirstHello, Instant};
 
 /// A client whose ClientHello passed what the endpoint asks of it.
@@ -20,6 +22,8 @@ pub struct Incoming {
     pub(super) peer: SocketAddr,
     pub(super) random: Random,
     pub(super) first: FirstHello,
+    /// Boxed: most callers keep these in queues, and 1.2 has none.
+    pub(super) cookie: Option<Box<CookieExchange>>,
     pub(super) datagram: Vec<u8>,
 }
 
@@ -32,11 +36,15 @@ impl Incoming {
 
     /// Begins the server's side of the handshake; the connection has handled the ClientHello.
     ///
+    /// `config` need not be the endpoint's. But in 1.3 the cookie exchange has settled the version, the
+    /// suite and, where it asked for one, the group: if `config` does not allow them, the handshake
+    /// fails.
+    ///
     /// Give its key to [`Endpoint::insert`](super::Endpoint::insert), then drain it as after any
     /// datagram.
     #[must_use]
     pub fn accept(mut self, config: Arc<ServerConfig>, now: Instant) -> Connection {
-        let mut connection = Connection::server(config, self.first, now);
+        let mut connection = Connection::server_after(self.cookie.map(|cookie| *cookie), config, self.first, now);
         // Dropping the iterator processes the datagram; a hello carries no payload.
         drop(connection.handle_datagram(now, &mut self.datagram));
         connection

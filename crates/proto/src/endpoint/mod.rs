@@ -3,7 +3,7 @@
 //! Owns the table from addresses to the caller's keys, the stateless cookie exchange and the bound
 //! on handshakes that the application has not accepted yet. Never owns a connection, opens a
 //! record, or keeps anything for an address that has not proved that it receives what is sent to
-//! it. RFC 6347 §4.2.1 and §4.2.8, RFC 7983, RFC 9443.
+//! it. RFC 6347 §4.2.1 and §4.2.8, RFC 9147 §5.1, RFC 7983, RFC 9443.
 //!
 //! # Contract
 //!
@@ -14,6 +14,7 @@
 //!   hello already; keep it under a key, tell the key with [`Endpoint::insert`], and close the
 //!   connection whose key that returns: its client began anew. Or [`Endpoint::refuse`] it.
 //! - `Reply`: send the reply buffer to the peer.
+//! - `Kept`: nothing. What is kept for all addresses together has a small bound.
 //! - `Discard(reason)`: nothing; it is counted. `Discard::Foreign` may be for another protocol on
 //!   the same socket, which [`DatagramKind::of`](gramseal_wire::DatagramKind::of) tells by the
 //!   first byte.
@@ -57,7 +58,7 @@
 //!                 }
 //!             }
 //!             Route::Reply => return Some(reply),
-//!             Route::Discard(_) => {}
+//!             Route::Kept | Route::Discard(_) => {}
 //!         }
 //!         None
 //!     }
@@ -67,30 +68,36 @@
 mod admission;
 mod config;
 mod cookie;
+mod cookie12;
+mod cookie13;
 mod demux;
+mod gather;
 mod hello;
 mod incoming;
 mod stats;
 #[cfg(test)]
 mod tests;
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use gramseal_wire::DatagramKind;
 
-use admission::{Address, Admission};
+use admission::{Address, Admission, Arrival, Verdict};
 use config::ServerSide;
 pub use config::{CookiePolicy, EndpointConfig};
 pub use cookie::CookieSecrets;
 use demux::{Demux, NoRoom, Standing};
-use hello::Hello;
+use gather::Gathering;
+use hello::{Hello, Part};
 pub use incoming::Incoming;
 use stats::add;
 pub use stats::{CookieRefusals, EndpointStats};
 
 use crate::Instant;
 use crate::discard::Discard;
+use crate::handshake::CookieExchange;
 
 /// What to do with a datagram.
 #[derive(Debug)]
@@ -103,6 +110,8 @@ pub enum Route<K> {
     Incoming(Incoming),
     /// The reply buffer holds the one datagram to send back to the peer.
     Reply,
+    /// It is a part of a ClientHello, kept for a while in which the rest may come.
+    Kept,
     /// It was dropped and counted.
     Discard(Discard),
 }
@@ -115,6 +124,7 @@ pub struct Endpoint<K> {
     demux: Demux<K>,
     /// `None`: no handshakes are accepted.
     admission: Option<Admission>,
+    gathering: Gathering,
     stats: EndpointStats,
 }
 
@@ -123,14 +133,20 @@ impl<K: Copy + Eq> Endpoint<K> {
     #[must_use]
     pub fn new(config: EndpointConfig) -> Self {
         let admission = config.server.map(ServerSide::into_admission);
-        Self { demux: Demux::new(config.limits), admission, stats: EndpointStats::default() }
+        Self {
+            demux: Demux::new(config.limits),
+            admission,
+            gathering: Gathering::default(),
+            stats: EndpointStats::default(),
+        }
     }
 
     /// Says what to do with a datagram from `peer`.
     ///
     /// `reply` is cleared, and filled if the route is [`Route::Reply`]: with one datagram, never
-    /// longer than the one that came. Until a hello brings a valid cookie, nothing is kept and
-    /// nothing but `reply` is allocated (and once per period, a new secret for cookies).
+    /// longer than the one that came. Until a hello brings a valid cookie nothing is kept, except, where
+    /// 1.3 is spoken, parts of hellos that come in several datagrams: of at most 64, each of at most 4096
+    /// bytes, for at most 30 seconds.
     pub fn route(&mut self, now: Instant, peer: SocketAddr, datagram: &[u8], reply: &mut Vec<u8>) -> Route<K> {
         reply.clear();
         self.decide(now, peer, datagram, reply).unwrap_or_else(|reason| {
@@ -145,6 +161,7 @@ impl<K: Copy + Eq> Endpoint<K> {
     /// Returns the key that this one replaces. It gets no more datagrams; its connection is the
     /// caller's to close (RFC 6347 §4.2.8).
     pub fn insert(&mut self, peer: SocketAddr, key: K) -> Option<K> {
+        self.gathering.forget(peer);
         self.demux.insert(peer, key)
     }
 
@@ -199,8 +216,48 @@ impl<K: Copy + Eq> Endpoint<K> {
         let known = self.demux.connection(peer);
         let hello = match Hello::read(datagram) {
             Ok(hello) => hello,
+            Err(Discard::HelloFragment) if known.is_none() || self.gathering.has(peer) => {
+                return self.gather(now, peer, datagram, reply);
+            }
             Err(reason) => return known.map(Route::Connection).ok_or(reason),
         };
+        match self.begin(now, peer, &hello, datagram, datagram.len(), reply) {
+            Err(Discard::HelloFragment) => self.gather(now, peer, datagram, reply),
+            decided => decided,
+        }
+    }
+
+    /// Goes on with a part of a hello, if parts are of use here.
+    fn gather(
+        &mut self,
+        now: Instant,
+        peer: SocketAddr,
+        datagram: &[u8],
+        reply: &mut Vec<u8>,
+    ) -> Result<Route<K>, Discard> {
+        if !self.admission.as_ref().is_some_and(Admission::gathers) {
+            return Err(Discard::HelloFragment);
+        }
+        match self.gathering.add(now, peer, &Part::read(datagram)?, datagram.len())? {
+            None => {
+                add(&mut self.stats.hello_parts, 1);
+                Ok(Route::Kept)
+            }
+            Some(whole) => self.begin(now, peer, &Hello::read(&whole.datagram)?, &whole.datagram, whole.bytes, reply),
+        }
+    }
+
+    /// What comes of a hello, for which `bytes` came.
+    fn begin(
+        &mut self,
+        now: Instant,
+        peer: SocketAddr,
+        hello: &Hello<'_>,
+        datagram: &[u8],
+        bytes: usize,
+        reply: &mut Vec<u8>,
+    ) -> Result<Route<K>, Discard> {
+        let known = self.demux.connection(peer);
         let Some(admission) = &mut self.admission else {
             return known.map(Route::Connection).ok_or(Discard::UnknownPeer);
         };
@@ -209,12 +266,13 @@ impl<K: Copy + Eq> Endpoint<K> {
         match self.demux.standing(peer, &hello.prefix.random) {
             Standing::Began(key) => Ok(Route::Connection(key)),
             Standing::Waits => Err(self.no_room(NoRoom::AddressWaits)),
-            Standing::New if admission.admits(now, peer, &hello, address, &mut self.stats) => {
-                self.offer(now, peer, &hello, datagram)
-            }
             Standing::New => {
-                admission.ask(now, peer, &hello, &mut self.stats, reply);
-                Ok(Route::Reply)
+                let arrival = Arrival { now, peer, address, bytes };
+                match admission.judge(arrival, hello, &mut self.stats, reply) {
+                    Verdict::Admitted(cookie) => self.offer(now, peer, hello, cookie, datagram),
+                    Verdict::Answered => Ok(Route::Reply),
+                    Verdict::Dropped(reason) => Err(reason),
+                }
             }
         }
     }
@@ -224,12 +282,14 @@ impl<K: Copy + Eq> Endpoint<K> {
         now: Instant,
         peer: SocketAddr,
         hello: &Hello<'_>,
+        cookie: Option<CookieExchange>,
         datagram: &[u8],
     ) -> Result<Route<K>, Discard> {
         let random = hello.prefix.random;
         self.demux.wait(now, peer, &random, datagram.len()).map_err(|no_room| self.no_room(no_room))?;
         add(&mut self.stats.incoming, 1);
-        Ok(Route::Incoming(Incoming { peer, random, first: hello.first, datagram: datagram.to_vec() }))
+        let cookie = cookie.map(Box::new);
+        Ok(Route::Incoming(Incoming { peer, random, first: hello.first, cookie, datagram: datagram.to_vec() }))
     }
 
     fn no_room(&mut self, no_room: NoRoom) -> Discard {

@@ -7,12 +7,18 @@ use crate::discard::DiscardCounts;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct EndpointStats {
-    /// Cookies sent: one HelloVerifyRequest each.
+    /// Cookies sent: one HelloVerifyRequest or HelloRetryRequest each.
     pub cookies_sent: u64,
     /// ClientHellos whose cookie was good.
     pub cookies_accepted: u64,
-    /// ClientHellos whose cookie was not, by reason. Each was answered with a new cookie.
+    /// ClientHellos whose cookie was not, by reason. Each was answered with a new cookie, or in 1.3,
+    /// which allows no second one, with an alert.
     pub cookies_refused: CookieRefusals,
+    /// ClientHellos of 1.3 that were answered with an alert: their cookie was refused, or there is
+    /// nothing in common.
+    pub hellos_refused: u64,
+    /// Parts of ClientHellos that were kept for the rest of them.
+    pub hello_parts: u64,
     /// Handshakes offered to the application.
     pub incoming: u64,
     /// ClientHellos that were not offered because one from the same address waits already; most
@@ -30,7 +36,7 @@ pub struct EndpointStats {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct CookieRefusals {
-    /// Not a cookie of ours by its length.
+    /// Not a cookie of ours by its layout.
     pub malformed: u64,
     /// Made with a secret that is not known or not known any more.
     pub unknown_secret: u64,

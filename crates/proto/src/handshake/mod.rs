@@ -47,7 +47,7 @@ pub(crate) use post::{PostHandshake, Updated, read_key_update};
 pub(crate) use resume13::TicketTerms;
 use schedule12::Session12;
 use schedule13::Session13;
-pub(crate) use server::start as start_server;
+pub(crate) use server::{Asked, CookieExchange, chooses13, hash_of_hello, hash_of_kept, start as start_server};
 pub use srtp::Srtp;
 
 use crate::crypto::{RecordKeys12, RecordKeys13};

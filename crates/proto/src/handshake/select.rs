@@ -17,6 +17,7 @@ use super::credential::{self, Chosen, Plan};
 use super::limits::{self, RecordLimits};
 use super::offer::check_point_formats;
 use super::resume13::{self, Resumed13};
+use super::server::Asked;
 use super::srtp::{self, Srtp};
 use crate::config::{Common, ServerConfig, is_finite_field};
 use crate::error::{Error, Incompatible, PeerFault};
@@ -128,9 +129,15 @@ impl Auth13 {
 }
 
 /// The suite for a 1.3 handshake with a hello whose form is checked here.
-pub(super) fn suite13(hello: &ClientHello<'_>, common: &Common) -> Result<&'static Suite13, Error> {
+pub(super) fn suite13(
+    hello: &ClientHello<'_>,
+    common: &Common,
+    asked: Option<Asked>,
+) -> Result<&'static Suite13, Error> {
     check13(hello)?;
-    let suite = common.suites13().find(|suite| hello.cipher_suites.contains(&suite.id));
+    // RFC 9846 §4.2.4: it is chosen once, even if another host of a fleet answers the second hello.
+    let may = |suite: &&Suite13| asked.is_none_or(|asked| asked.suite == *suite);
+    let suite = common.suites13().filter(may).find(|suite| hello.cipher_suites.contains(&suite.id));
     Ok(suite.ok_or(Incompatible::NoCommonCipherSuite)?)
 }
 
@@ -162,8 +169,26 @@ pub(super) fn select13<'h>(
     })
 }
 
+/// What a HelloRetryRequest with a cookie has to ask for (RFC 9147 §5.1).
+pub(super) fn ask13(hello: &ClientHello<'_>, common: &Common) -> Result<Asked, Error> {
+    let suite = suite13(hello, common, None)?;
+    let group = match share13(hello, common, None) {
+        Ok((group, share)) => share.is_none().then_some(group),
+        // Who has a session may need no group.
+        Err(Error::Incompatible(_)) if hello.extensions.contains(ExtensionType::PRE_SHARED_KEY) => None,
+        Err(error) => return Err(error),
+    };
+    // RFC 9846 §4.3.9: a hello without shares wants none, or is refused once its address is proved.
+    let wants_shares = hello.extensions.contains(ExtensionType::KEY_SHARE);
+    Ok(Asked { suite, group: group.filter(|_| wants_shares) })
+}
+
 /// The form of a 1.3 hello (RFC 9147 §5.3, RFC 9846 §4.1.2 and §9.2).
 fn check13(hello: &ClientHello<'_>) -> Result<(), Error> {
+    // RFC 9846 §4.2.2: in 1.3 the field is of no use and always says 1.2.
+    if hello.legacy_version != ProtocolVersion::DTLS1_2 {
+        return Err(Incompatible::NoCommonVersion.into());
+    }
     if !hello.cookie.is_empty() {
         return Err(PeerFault::LegacyCookie.into());
     }
@@ -190,13 +215,19 @@ pub(super) fn check_full13(hello: &ClientHello<'_>) -> Result<(), Error> {
 }
 
 /// Our most preferred group of which the client sends a share, with the share; if there is none, the
-/// most preferred that both know: a round trip costs more than our order is worth.
-pub(super) fn share13<'h>(hello: &ClientHello<'h>, common: &Common) -> Result<(NamedGroup, Option<&'h [u8]>), Error> {
+/// most preferred that both know: a round trip costs more than our order is worth. Only `asked` is
+/// looked at where a share of it was asked for.
+pub(super) fn share13<'h>(
+    hello: &ClientHello<'h>,
+    common: &Common,
+    asked: Option<NamedGroup>,
+) -> Result<(NamedGroup, Option<&'h [u8]>), Error> {
     let shares = hello.extensions.find::<KeyShareClientHello<'h>>()?.map(|extension| extension.client_shares);
     let shares = shares.unwrap_or_default();
     let offered = hello.extensions.find::<SupportedGroups<'_>>()?.map(|extension| extension.groups).unwrap_or_default();
     check_shares(shares.iter().map(|share| share.group), &offered)?;
-    let ours = || common.groups.iter().copied().filter(|group| !is_finite_field(*group));
+    let asked_for = |group: &NamedGroup| asked.is_none_or(|asked| asked == *group);
+    let ours = || common.groups.iter().copied().filter(|group| !is_finite_field(*group)).filter(asked_for);
     if let Some(share) = ours().find_map(|group| shares.iter().find(|share| share.group == group)) {
         return Ok((share.group, Some(share.key_exchange)));
     }
@@ -221,25 +252,6 @@ fn check_shares(shares: impl Iterator<Item = NamedGroup>, listed: &List<'_, Name
 pub(super) fn has_only_share(hello: &ClientHello<'_>, group: NamedGroup) -> Result<bool, Error> {
     let Some(offer) = hello.extensions.find::<KeyShareClientHello<'_>>()? else { return Ok(true) };
     Ok(offer.client_shares.iter().map(|share| share.group).eq([group]))
-}
-
-/// Whether a client that was asked for another hello changed nothing but what it may (RFC 9846 §4.1.2).
-/// It was not asked for a cookie. The order of extensions has no meaning, and wolfSSL's clients change it.
-pub(super) fn is_same_hello(first: &ClientHello<'_>, second: &ClientHello<'_>) -> bool {
-    fn kept<'h>(hello: &ClientHello<'h>) -> Vec<(ExtensionType, &'h [u8])> {
-        let changing = [
-            ExtensionType::KEY_SHARE,
-            ExtensionType::EARLY_DATA,
-            ExtensionType::PRE_SHARED_KEY,
-            ExtensionType::PADDING,
-        ];
-        let kept = hello.extensions.iter().filter(|(extension, _)| !changing.contains(extension));
-        let mut kept: Vec<_> = kept.collect();
-        kept.sort_unstable();
-        kept
-    }
-    let rest = ClientHello { extensions: first.extensions, ..*second };
-    rest == *first && kept(first) == kept(second)
 }
 
 /// The extensions without which we do not talk.

@@ -76,13 +76,27 @@ impl Transcript13 {
     pub(super) fn after_retry(hash: &dyn Hash, first_hello: &[u8], request: &Message) -> Self {
         let mut first = Self::new(hash);
         first.add_bytes(first_hello);
-        let digest = first.digest();
+        Self::after_hashed(hash, &first.digest(), request)
+    }
+
+    /// The same where only the hash of the hello is known.
+    pub(super) fn after_hashed(hash: &dyn Hash, first_hello: &Digest, request: &Message) -> Self {
         let mut transcript = Self::new(hash);
-        let len = u8::try_from(digest.as_ref().len()).unwrap_or(u8::MAX);
+        let len = u8::try_from(first_hello.as_ref().len()).unwrap_or(u8::MAX);
         transcript.0.update(&[HandshakeType::MESSAGE_HASH.0, 0, 0, len]);
-        transcript.0.update(digest.as_ref());
+        transcript.0.update(first_hello.as_ref());
         transcript.add(request);
         transcript
+    }
+
+    /// The hash of a ClientHello alone, from its body.
+    pub(super) fn hash_of_hello(hash: &dyn Hash, body: &[u8]) -> Digest {
+        let mut hello = hash.start();
+        let [_, len @ ..] = u32::try_from(body.len()).unwrap_or(u32::MAX).to_be_bytes();
+        hello.update(&[HandshakeType::CLIENT_HELLO.0]);
+        hello.update(&len);
+        hello.update(body);
+        hello.current()
     }
 
     pub(super) fn add(&mut self, message: &Message) {

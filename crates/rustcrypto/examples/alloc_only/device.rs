@@ -129,11 +129,10 @@ struct Gateway {
 
 impl Gateway {
     fn new(random: RandomBytes) -> Result<Self, Failure> {
-        let provider = provider(random);
-        let config = ServerConfig::psk_builder(Arc::clone(&provider), Arc::new(vec![shared_key()?]));
-        let config = config.with_cipher_suites(&[SUITE]).with_transport(transport()).build()?;
-        let endpoint = Endpoint::new(EndpointConfig::server(provider)?.with_incoming_limit(4));
-        Ok(Self { endpoint, config: Arc::new(config), connection: None, question: None, closed: false })
+        let config = ServerConfig::psk_builder(provider(random), Arc::new(vec![shared_key()?]));
+        let config = Arc::new(config.with_cipher_suites(&[SUITE]).with_transport(transport()).build()?);
+        let endpoint = Endpoint::new(EndpointConfig::server(Arc::clone(&config))?.with_incoming_limit(4));
+        Ok(Self { endpoint, config, connection: None, question: None, closed: false })
     }
 
     fn receive(&mut self, now: Instant, datagram: &mut [u8], to_sensor: &mut VecDeque<Vec<u8>>) -> Result<(), Failure> {

@@ -10,8 +10,6 @@ use gramseal_proto::config::ServerConfig;
 use gramseal_proto::endpoint::{CookiePolicy, Endpoint, EndpointConfig, Route};
 use gramseal_proto::{Connection, Deferred, Event, Instant, Settled};
 
-use crate::null;
-
 /// How long slow signers and verifiers take.
 const SLOWNESS: Duration = Duration::from_millis(150);
 
@@ -36,8 +34,8 @@ impl Host {
         Self { connection: Some(connection), ..Self::idle() }
     }
 
-    pub(super) fn server(seed: u64, config: Arc<ServerConfig>, cookies: CookiePolicy) -> Self {
-        let endpoint = EndpointConfig::server(null::provider(seed)).expect("the null provider has all it takes");
+    pub(super) fn server(config: Arc<ServerConfig>, cookies: CookiePolicy) -> Self {
+        let endpoint = EndpointConfig::server(Arc::clone(&config)).expect("the null provider has all it takes");
         let endpoint = Endpoint::new(endpoint.with_cookie_policy(cookies));
         Self { listener: Some(Listener { endpoint, config }), ..Self::idle() }
     }
@@ -82,7 +80,7 @@ impl Host {
                 endpoint.insert(from, ());
             }
             Route::Reply => self.outgoing.push(reply),
-            Route::Discard(_) => {}
+            Route::Kept | Route::Discard(_) => {}
         }
         false
     }

@@ -166,7 +166,7 @@ impl Sim {
         let name = ServerName::try_from(SERVER_NAME).expect("a DNS name");
         let connection = Connection::client(client.into(), name, self.now).expect("a client begins");
         let pair = Pair(self.hosts.len());
-        let server = Host::server(self.seed, server.into(), self.cookies);
+        let server = Host::server(server.into(), self.cookies);
         self.hosts.push([Host::client(connection), server]);
         self.after_input(pair, Side::Client);
         pair

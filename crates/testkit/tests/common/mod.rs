@@ -67,10 +67,9 @@ const PLAIN: Kind = Kind {
     extensions: Extensions::None,
 };
 
-/// 1.3 knows no cookies yet.
-const PLAIN_13: Kind = Kind { name: "1.3", dtls13: true, cookies: false, ..PLAIN };
+const PLAIN_13: Kind = Kind { name: "1.3", dtls13: true, ..PLAIN };
 
-pub(crate) const KINDS: [Kind; 42] = [
+pub(crate) const KINDS: [Kind; 44] = [
     PLAIN,
     Kind { name: "ECDHE with client certificate", client_auth: true, ..PLAIN },
     Kind { name: "DHE_RSA", legacy: true, ..PLAIN },
@@ -118,7 +117,9 @@ pub(crate) const KINDS: [Kind; 42] = [
         ..PLAIN
     },
     PLAIN_13,
+    Kind { name: "1.3 without cookie", cookies: false, ..PLAIN_13 },
     Kind { name: "1.3 after a retry", retry: true, ..PLAIN_13 },
+    Kind { name: "1.3 after a retry without cookie", retry: true, cookies: false, ..PLAIN_13 },
     Kind { name: "1.3 after a retry with small MTU", retry: true, client_auth: true, mtu: 300, ..PLAIN_13 },
     Kind { name: "1.3 with client certificate", client_auth: true, ..PLAIN_13 },
     Kind { name: "1.3, use_srtp and record_size_limit", extensions: Extensions::RecordSizeLimit, ..PLAIN_13 },
@@ -172,10 +173,7 @@ impl Kind {
             None => ClientConfig::builder(null::provider(seed), self.verifier(self.verifier_of_servers())),
             Some(suite) => ClientConfig::psk_builder(null::provider(seed), psk()).with_cipher_suites(&[suite]),
         };
-        builder = builder.with_transport(self.transport(timeout));
-        if self.dtls13 {
-            builder = builder.with_versions(&[ProtocolVersion::DTLS1_3]);
-        }
+        builder = builder.with_transport(self.transport(timeout)).with_versions(&[self.version()]);
         if self.client_auth {
             builder = builder.with_identity(self.identity(ToyKind::EcdsaP256, null::CLIENT_NAME));
         }
@@ -207,12 +205,9 @@ impl Kind {
                 ServerConfig::psk_builder(null::provider(!seed), Arc::new(vec![psk()])).with_cipher_suites(&[suite])
             }
         };
-        builder = builder.with_transport(self.transport(timeout));
+        builder = builder.with_transport(self.transport(timeout)).with_versions(&[self.version()]);
         if self.retry {
             builder = builder.with_groups(&[NamedGroup::SECP256R1]);
-        }
-        if self.dtls13 {
-            builder = builder.with_versions(&[ProtocolVersion::DTLS1_3]);
         }
         if self.client_auth {
             let verifier = NullVerifier::default().with_client_name(null::CLIENT_NAME);
@@ -225,6 +220,10 @@ impl Kind {
             builder = builder.with_srtp(&SRTP).with_record_size_limit(400);
         }
         stores.server(builder).build().expect("a server configuration")
+    }
+
+    fn version(&self) -> ProtocolVersion {
+        if self.dtls13 { ProtocolVersion::DTLS1_3 } else { ProtocolVersion::DTLS1_2 }
     }
 
     fn identity(&self, kind: ToyKind, name: &str) -> Identity {
@@ -279,7 +278,7 @@ impl Kind {
         for side in Side::BOTH {
             let negotiated = sim.connection(pair, side).and_then(|connection| connection.negotiated());
             let negotiated = negotiated.expect("connected");
-            let version = if self.dtls13 { ProtocolVersion::DTLS1_3 } else { ProtocolVersion::DTLS1_2 };
+            let version = self.version();
             assert!(!self.retry || negotiated.group == Some(NamedGroup::SECP256R1), "{}", self.name);
             assert_eq!((negotiated.version, negotiated.resumed), (version, resumes), "{}", self.name);
             assert_eq!(negotiated.srtp.is_some(), self.extensions != Extensions::None, "{}", self.name);

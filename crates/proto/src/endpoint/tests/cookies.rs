@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use gramseal_wire::ProtocolVersion;
 
-use super::super::{CookieSecrets, EndpointConfig};
+use super::super::CookieSecrets;
 use super::*;
 
 const BITS: [u8; 8] = [1, 2, 4, 8, 16, 32, 64, 128];
@@ -168,9 +168,10 @@ fn a_fleet_accepts_cookies_of_its_members() {
 
 #[test]
 fn strangers_do_not_accept_each_others_cookies() {
-    let provider = provider();
-    let mut one = Endpoint::<u32>::new(EndpointConfig::server(Arc::clone(&provider)).unwrap());
-    let mut two = Endpoint::new(EndpointConfig::server(provider).unwrap());
+    let config = ServerConfig::of_choices(provider(), &[ProtocolVersion::DTLS1_2], &[], &[]);
+    let config = Arc::new(config);
+    let mut one = Endpoint::<u32>::new(EndpointConfig::server(Arc::clone(&config)).unwrap());
+    let mut two = Endpoint::new(EndpointConfig::server(config).unwrap());
     let second = proved(&mut one, seconds(0), peer(1), &hello(7));
     assert_eq!(outcome(&mut two, seconds(0), peer(1), &second), Outcome::Reply);
 }

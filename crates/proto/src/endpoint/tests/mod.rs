@@ -1,11 +1,11 @@
 //! Tests of the endpoint, and what they share: a toy provider and a builder of hellos.
 
 mod cookies;
+mod cookies13;
 mod flood;
 mod routing;
 mod shapes;
 
-use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -14,23 +14,22 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 
 use gramseal_wire::{
-    ClientHelloPrefix, Codec, ContentType, Epoch, HandshakeHeader, HandshakeType, HelloVerifyRequest, MessageSeq,
-    PlaintextHeader, ProtocolVersion, Random, Reader, SequenceNumber,
+    CipherSuite, ClientHelloPrefix, Codec, ContentType, Epoch, HandshakeHeader, HandshakeType, HelloVerifyRequest,
+    MessageSeq, NamedGroup, PlaintextHeader, ProtocolVersion, Random, Reader, SequenceNumber,
 };
 use pki_types::PrivateKeyDer;
 
 use super::{Endpoint, EndpointConfig, Incoming, Route};
-use crate::crypto::{
-    CryptoError, CryptoProvider, Digest, Hash, HashAlgorithm, HashContext, HmacKey, KeyLoader, KeyRejected,
-    SecureRandom, SigningKey,
-};
+use crate::config::ServerConfig;
+use crate::crypto::test_hash::{SHA256, SHA384};
+use crate::crypto::{CryptoError, CryptoProvider, KeyLoader, KeyRejected, SecureRandom, SigningKey};
 use crate::{Discard, FirstHello, Instant};
 
 /// A provider that has what cookies need and no more.
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(CryptoProvider {
         aeads: Vec::new(),
-        hashes: vec![&ToyHash],
+        hashes: vec![&SHA256, &SHA384],
         groups: Vec::new(),
         finite_field: None,
         verifiers: Vec::new(),
@@ -44,7 +43,15 @@ fn server() -> Endpoint<u32> {
 }
 
 fn server_config() -> EndpointConfig {
-    EndpointConfig::server(provider()).expect("the toy provider never fails")
+    config_for(&[ProtocolVersion::DTLS1_2])
+}
+
+/// For a server of these versions.
+fn config_for(versions: &[ProtocolVersion]) -> EndpointConfig {
+    let suites = [CipherSuite::TLS_AES_128_GCM_SHA256, CipherSuite::TLS_AES_256_GCM_SHA384];
+    let groups = [NamedGroup::X25519, NamedGroup::SECP256R1];
+    let config = ServerConfig::of_choices(provider(), versions, &suites, &groups);
+    EndpointConfig::server(Arc::new(config)).expect("the toy provider never fails")
 }
 
 fn seconds(seconds: u64) -> Instant {
@@ -155,6 +162,7 @@ enum Outcome {
     Connection(u32),
     Incoming,
     Reply,
+    Kept,
     Discard(Discard),
 }
 
@@ -164,6 +172,7 @@ fn route(endpoint: &mut Endpoint<u32>, now: Instant, peer: SocketAddr, datagram:
         Route::Connection(key) => Outcome::Connection(key),
         Route::Incoming(_) => Outcome::Incoming,
         Route::Reply => Outcome::Reply,
+        Route::Kept => Outcome::Kept,
         Route::Discard(reason) => Outcome::Discard(reason),
     };
     assert_eq!(reply.is_empty(), outcome != Outcome::Reply, "the reply belongs to Route::Reply");
@@ -197,38 +206,6 @@ fn incoming(endpoint: &mut Endpoint<u32>, now: Instant, peer: SocketAddr, shape:
 /// As [`incoming`], where the test goes on without it.
 fn offered(endpoint: &mut Endpoint<u32>, now: Instant, peer: SocketAddr, shape: &HelloShape) {
     drop(incoming(endpoint, now, peer, shape));
-}
-
-/// Keyed mixing without any security.
-#[derive(Debug)]
-struct ToyHash;
-
-struct ToyKey(Vec<u8>);
-
-impl Hash for ToyHash {
-    fn algorithm(&self) -> HashAlgorithm {
-        HashAlgorithm::Sha256
-    }
-
-    fn start(&self) -> Box<dyn HashContext> {
-        unreachable!("cookies need no running hash")
-    }
-
-    fn hmac_key(&self, key: &[u8]) -> Box<dyn HmacKey> {
-        Box::new(ToyKey(key.to_vec()))
-    }
-}
-
-impl HmacKey for ToyKey {
-    fn sign(&self, parts: &[&[u8]]) -> Digest {
-        let mut lanes = [1_u64, 2, 3, 4];
-        for lane in &mut lanes {
-            for &byte in self.0.iter().chain(parts.iter().copied().flatten()) {
-                *lane = mix(*lane ^ u64::from(byte));
-            }
-        }
-        Digest::new(&lanes.map(u64::to_be_bytes).concat())
-    }
 }
 
 /// One step of a well-mixing generator.

@@ -10,12 +10,12 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use gramseal_wire::extension::{ExtensionsBuf, KeyShareHelloRetryRequest, SupportedVersionsServerHello};
-use gramseal_wire::handshake::{ClientHello, ServerHello};
-use gramseal_wire::{Codec, CompressionMethod, HandshakeType, MessageSeq, NamedGroup, ProtocolVersion, Random};
+use gramseal_wire::handshake::ClientHello;
+use gramseal_wire::{Codec, ExtensionType, HandshakeType, MessageSeq, NamedGroup, ProtocolVersion};
 
+use super::retry::{Asked, CookieExchange, Retried};
 use crate::config::ServerConfig;
-use crate::error::{Error, LocalFault, PeerFault};
+use crate::error::{Error, PeerFault};
 use crate::handshake::auth12::PLAINTEXT;
 use crate::handshake::compose::OutgoingSeq;
 use crate::handshake::select::Auth13;
@@ -24,9 +24,11 @@ use crate::handshake::{Action, Protection, State, expect, resume, resume13, sele
 use crate::message::Message;
 use crate::suite::Suite13;
 
-/// A server that waits for its client; its first message will have the number `first`.
-pub(crate) fn start(config: Arc<ServerConfig>, first: MessageSeq) -> State {
-    State::ServerHello(Box::new(ExpectClientHello { config, seq: OutgoingSeq::new(first), retried: None }))
+/// A server that waits for its client; its first message will have the number `first`. With `cookie`
+/// the hello to come ends an exchange that the endpoint has checked.
+pub(crate) fn start(config: Arc<ServerConfig>, first: MessageSeq, cookie: Option<CookieExchange>) -> State {
+    let retried = cookie.map(Retried::by_cookie);
+    State::ServerHello(Box::new(ExpectClientHello { config, seq: OutgoingSeq::new(first), retried }))
 }
 
 /// Waits for the ClientHello that begins the handshake.
@@ -35,15 +37,6 @@ pub(crate) struct ExpectClientHello {
     seq: OutgoingSeq,
     /// After a HelloRetryRequest.
     retried: Option<Retried>,
-}
-
-/// What a HelloRetryRequest of ours said, and to what.
-struct Retried {
-    suite: &'static Suite13,
-    group: NamedGroup,
-    /// The body of the hello that it answered.
-    first: Vec<u8>,
-    transcript: Transcript13,
 }
 
 impl ExpectClientHello {
@@ -68,39 +61,54 @@ impl ExpectClientHello {
     }
 
     fn hello13(self, hello: &ClientHello<'_>, message: &Message, out: &mut Vec<Action>) -> Result<State, Error> {
-        if let Some(retried) = &self.retried {
-            let same = select::is_same_hello(&ClientHello::from_bytes(&retried.first)?, hello);
-            if !same || !select::has_only_share(hello, retried.group)? {
-                return Err(PeerFault::ChangedAfterRetry.into());
-            }
-        }
-        let config = self.config.clone();
-        let suite = select::suite13(hello, &config.common)?;
-        let before = self.retried.as_ref().map(|retried| &retried.transcript);
+        let Self { config, seq, retried } = self;
+        let asked = retried.as_ref().map(|retried| retried.asked);
+        let transcript = match retried {
+            Some(retried) => Some(retried.transcript(hello, &config)?),
+            // RFC 9147 §5.1: nobody gave it one.
+            None if hello.extensions.contains(ExtensionType::COOKIE) => return Err(PeerFault::InvalidCookie.into()),
+            None => None,
+        };
+        let answer = Answer { config, seq, transcript };
+        let config = answer.config.clone();
+        let suite = select::suite13(hello, &config.common, asked)?;
         let mut found = resume13::find(hello, suite, &config)?;
         if let Some(alone) = found.take_if(|found| found.is_alone()) {
-            if let Some(resumed) = alone.claim(message, before, suite, &config)? {
-                return self.start13(hello, message, suite, None, Auth13::Session(resumed), out);
+            if let Some(resumed) = alone.claim(message, answer.transcript.as_ref(), suite, &config)? {
+                return answer.start(hello, message, suite, None, Auth13::Session(resumed), out);
             }
         }
         if found.is_none() {
             select::check_full13(hello)?;
         }
-        let share = match select::share13(hello, &config.common)? {
+        let share = match select::share13(hello, &config.common, asked.and_then(|asked| asked.group))? {
             (group, Some(share)) => Some((group, share)),
-            (group, None) => return self.ask_again(suite, group, message, out),
+            // RFC 9846 §4.2.4: asked for once, and then it has to be there.
+            (_, None) if asked.is_some() => return Err(PeerFault::ChangedAfterRetry.into()),
+            (group, None) => return answer.ask_again(Asked { suite, group: Some(group) }, message, out),
         };
         // From here on the hello is answered: a session is used up by that.
+        let before = answer.transcript.as_ref();
         let resumed = found.map(|found| found.claim(message, before, suite, &config)).transpose()?.flatten();
         let auth = match resumed {
             Some(resumed) => Auth13::Session(resumed),
             None => Auth13::Certificate(select::plan13(hello, &config)?),
         };
-        self.start13(hello, message, suite, share, auth, out)
+        answer.start(hello, message, suite, share, auth, out)
     }
+}
 
+/// What the answer to a 1.3 hello goes on from.
+struct Answer {
+    config: Arc<ServerConfig>,
+    seq: OutgoingSeq,
+    /// After a HelloRetryRequest: up to it.
+    transcript: Option<Transcript13>,
+}
+
+impl Answer {
     /// Answers a hello to which nothing is lacking.
-    fn start13<'h>(
+    fn start<'h>(
         self,
         hello: &ClientHello<'h>,
         message: &Message,
@@ -109,49 +117,18 @@ impl ExpectClientHello {
         auth: Auth13,
         out: &mut Vec<Action>,
     ) -> Result<State, Error> {
-        let Self { config, seq, retried } = self;
-        let transcript = match retried {
-            None => None,
-            Some(retried) => {
-                let same_group = share.is_none_or(|(group, _)| group == retried.group);
-                if retried.suite != suite || !same_group {
-                    return Err(PeerFault::ChangedAfterRetry.into());
-                }
-                Some(retried.transcript)
-            }
-        };
+        let Self { config, seq, transcript } = self;
         let selected = select::select13(hello, &config, suite, share, auth)?;
         server13::start(config, seq, hello, message, selected, transcript, out)
     }
 
-    /// RFC 9846 §4.1.4: asks for a share of `group`. Once.
-    fn ask_again(
-        mut self,
-        suite: &'static Suite13,
-        group: NamedGroup,
-        message: &Message,
-        out: &mut Vec<Action>,
-    ) -> Result<State, Error> {
-        if self.retried.is_some() {
-            return Err(PeerFault::ChangedAfterRetry.into());
-        }
-        let hash = self.config.common.provider.hash(suite.hash).ok_or(LocalFault::MissingAlgorithm)?;
-        let mut extensions = ExtensionsBuf::new();
-        extensions.push(&SupportedVersionsServerHello { selected_version: ProtocolVersion::DTLS1_3 });
-        extensions.push(&KeyShareHelloRetryRequest { selected_group: group });
-        let request = ServerHello {
-            legacy_version: ProtocolVersion::DTLS1_2,
-            random: Random::HELLO_RETRY_REQUEST,
-            session_id: &[],
-            cipher_suite: suite.id,
-            compression_method: CompressionMethod::NULL,
-            extensions: extensions.as_extensions(),
-        };
-        let request = self.seq.message(PLAINTEXT, &request)?;
-        let transcript = Transcript13::after_retry(hash, message.bytes(), &request);
-        self.retried = Some(Retried { suite, group, first: message.body().to_vec(), transcript });
+    /// RFC 9846 §4.2.4: asks for a share of a group that the hello has none of.
+    fn ask_again(self, asked: Asked, message: &Message, out: &mut Vec<Action>) -> Result<State, Error> {
+        let Self { config, mut seq, .. } = self;
+        let request = asked.request(None, |request| seq.message(PLAINTEXT, request))?;
+        let retried = Some(Retried::by(asked, message, &request, &config)?);
         out.push(Action::Send(request));
         out.push(Action::EndFlight);
-        Ok(State::ServerHello(Box::new(self)))
+        Ok(State::ServerHello(Box::new(ExpectClientHello { config, seq, retried })))
     }
 }

@@ -174,9 +174,10 @@ fn what_is_unknown_is_ignored_wherever_it_stands() {
 
 /// The version is that of the extension, whatever the old field says.
 #[test] // RFC 9846 §4.2.1
-fn the_field_that_used_to_tell_the_version_does_not_count() {
+fn a_version_field_of_a_hello_other_than_that_of_1_2() {
     for version in [ProtocolVersion::DTLS1_0, ProtocolVersion::DTLS1_3, ProtocolVersion(0x0303)] {
-        connects(say_hello(|hello| hello.version = version));
+        let scene = say_hello(|hello| hello.version = version);
+        refused(scene, Incompatible::NoCommonVersion, Alert::PROTOCOL_VERSION);
     }
 }
 
