@@ -163,7 +163,9 @@ impl Connection {
     /// ChangeCipherSpec says nothing that the epoch of the next record does not say, and nothing
     /// authenticates it: it is checked for its form and otherwise ignored (RFC 6347 §4.2.5).
     fn change_cipher_spec_record(&mut self, number: RecordNumber, content: &[u8]) {
-        if number.epoch != Epoch::UNPROTECTED {
+        // RFC 9147 §5: 1.3 has none.
+        let is_13 = self.records.version() == Some(ProtocolVersion::DTLS1_3);
+        if is_13 || number.epoch != Epoch::UNPROTECTED {
             return self.discard(Discard::UnexpectedContent);
         }
         match ChangeCipherSpec::from_bytes(content) {
