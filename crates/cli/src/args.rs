@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use gramseal::proto::config::Psk;
-use gramseal::proto::wire::{CipherSuite, NamedGroup, SrtpProfile};
+use gramseal::proto::wire::{CipherSuite, NamedGroup, ProtocolVersion, SrtpProfile};
 use gramseal::webpki::{Fingerprint, ParseFingerprintError};
 
 use crate::names;
@@ -51,9 +51,9 @@ pub(crate) enum Command {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Common options")]
 pub(crate) struct CommonArgs {
-    /// Version of DTLS [default: 1.2]
-    #[arg(long, value_name = "VERSION", value_enum, hide_default_value = true, default_value_t = Version::Dtls12)]
-    pub(crate) dtls: Version,
+    /// Version of DTLS to allow; repeat it for several, or separate them by commas [default: 1.3,1.2]
+    #[arg(long, value_name = "VERSION", value_enum, value_delimiter = ',')]
+    pub(crate) dtls: Vec<Version>,
 
     /// Cipher suite to allow, by its IANA name; repeat it for several, most preferred first [default: all safe ones]
     #[arg(long = "suite", value_name = "NAME", value_parser = names::suite)]
@@ -91,8 +91,8 @@ pub(crate) struct CommonArgs {
     #[arg(long, value_name = "LABEL:LENGTH", value_parser = parse_export)]
     pub(crate) export: Option<Export>,
 
-    /// Print one line per handshake message sent or received: name, flight, epoch, sequence number, sizes,
-    /// retransmissions
+    /// Print one line per handshake message, acknowledgement and alert sent or received: name, flight, epoch, sequence
+    /// number, sizes, retransmissions
     #[arg(long)]
     pub(crate) trace: bool,
 
@@ -293,9 +293,18 @@ pub(crate) enum Version {
     /// DTLS 1.2 (RFC 6347)
     #[value(name = "1.2")]
     Dtls12,
-    /// DTLS 1.3 (RFC 9147), not implemented yet
+    /// DTLS 1.3 (RFC 9147)
     #[value(name = "1.3")]
     Dtls13,
+}
+
+impl From<Version> for ProtocolVersion {
+    fn from(version: Version) -> Self {
+        match version {
+            Version::Dtls12 => Self::DTLS1_2,
+            Version::Dtls13 => Self::DTLS1_3,
+        }
+    }
 }
 
 /// A raw public key of a peer.
@@ -394,6 +403,20 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn versions_may_be_repeated_or_listed() {
+        let versions = |line: &str| match Cli::try_parse_from(line.split(' ')).map(|cli| cli.command) {
+            Ok(Command::Demo(args)) => Some(args.common.dtls),
+            _ => None,
+        };
+        let both = Some(vec![Version::Dtls13, Version::Dtls12]);
+        assert_eq!(versions("gramseal demo --dtls 1.3 --dtls 1.2"), both);
+        assert_eq!(versions("gramseal demo --dtls 1.3,1.2"), both);
+        assert_eq!(versions("gramseal demo --dtls 1.2"), Some(vec![Version::Dtls12]));
+        assert_eq!(versions("gramseal demo"), Some(Vec::new()));
+        assert_eq!(versions("gramseal demo --dtls 1.1"), None);
     }
 
     #[test]

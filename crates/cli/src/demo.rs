@@ -35,10 +35,12 @@ const BATCH: u32 = 32;
 const ECHO_WAIT: Duration = Duration::from_millis(150);
 
 pub(crate) async fn run(args: DemoArgs, output: Output) -> Result<(), Failure> {
-    let stage = Stage::set(&args, output).await?;
+    let mut stage = Stage::set(&args, output).await?;
     let began = Instant::now();
     let connected = stage.connect().await;
     let handshake = began.elapsed();
+    // In 1.3 the client is done first; what it sends before the server is too would be lost.
+    let server = if connected.is_ok() { stage.served().await } else { None };
     stage.print_ladder(output);
     let connection = connected?;
 
@@ -53,7 +55,7 @@ pub(crate) async fn run(args: DemoArgs, output: Output) -> Result<(), Failure> {
     let echo_time = began.elapsed();
 
     connection.close().await;
-    let summary = stage.summary(&connection, [handshake, echo_time], [args.messages, echoed]).await;
+    let summary = stage.summary(&connection, server, [handshake, echo_time], [args.messages, echoed]).await;
     output.result(&Event::Summary(&summary), &summary);
     Ok(())
 }
@@ -111,6 +113,14 @@ impl Stage {
         self.client.connect(self.relay.front(), SERVER_NAME, config).await.map_err(Failure::from)
     }
 
+    /// The server's side, once its handshake is done.
+    async fn served(&mut self) -> Option<Connection> {
+        match (&mut self.service).await {
+            Ok(Ok(connection)) => Some(connection),
+            Ok(Err(_)) | Err(_) => None,
+        }
+    }
+
     fn print_ladder(&self, output: Output) {
         let cookies_sent = self.server.stats().routing.cookies_sent;
         for rung in ladder(&self.client_view.events(), &self.server_view.events(), cookies_sent) {
@@ -123,20 +133,22 @@ impl Stage {
         }
     }
 
-    async fn summary(self, client: &Connection, [handshake, echo]: [Duration; 2], [sent, echoed]: [u32; 2]) -> Summary {
+    async fn summary(
+        self,
+        client: &Connection,
+        server: Option<Connection>,
+        [handshake, echo]: [Duration; 2],
+        [sent, echoed]: [u32; 2],
+    ) -> Summary {
         // For the close_notify to arrive; if it was lost, there is nothing to wait for.
         sleep(Duration::from_millis(20)).await;
-        let server = match self.service.await {
-            Ok(Ok(connection)) => Some(Counts::new(&connection.stats())),
-            Ok(Err(_)) | Err(_) => None,
-        };
         Summary {
             handshake_ms: milliseconds(handshake),
             echo_ms: milliseconds(echo),
             messages_sent: sent,
             messages_echoed: echoed,
             client: Counts::new(&client.stats()),
-            server,
+            server: server.map(|connection| Counts::new(&connection.stats())),
             cookies_sent: self.server.stats().routing.cookies_sent,
             to_server: self.relay.to_server(),
             to_client: self.relay.to_client(),

@@ -46,7 +46,7 @@ impl fmt::Display for Rung {
             Side::Client => "client --> server",
             Side::Server => "client <-- server",
         };
-        write!(f, "{:2}  {arrow}  {:<18}", self.flight, self.message)?;
+        write!(f, "{:2}  {arrow}  {:<19}", self.flight, self.message)?;
         match self.message_seq {
             Some(seq) => write!(f, "  message_seq {seq:2}")?,
             None => write!(f, "  {:14}", "")?,
@@ -119,18 +119,19 @@ impl Trace for Both {
 }
 
 /// The ladder of one handshake. The server answers the first ClientHello without state and so
-/// without tracing it: its HelloVerifyRequest is taken from what the client saw, and
-/// `cookies_sent` says how many there were.
+/// without tracing it: its HelloVerifyRequest or HelloRetryRequest is taken from what the client saw,
+/// and `cookies_sent` says how many there were.
 pub(crate) fn ladder(client: &[Seen], server: &[Seen], cookies_sent: u64) -> Vec<Rung> {
     let mut client_flights = flights(Side::Client, client.iter().filter(|event| event.direction == Direction::Sent));
     let mut server_flights = flights(Side::Server, server.iter().filter(|event| event.direction == Direction::Sent));
-    let verify_request = client.iter().find(|event| is_received(event, HandshakeType::HELLO_VERIFY_REQUEST));
-    for mut flight in flights(Side::Server, verify_request) {
+    let request = client.iter().find(|event| is_stateless(event, server));
+    for mut flight in flights(Side::Server, request) {
         for line in &mut flight {
             line.rung.sent = cookies_sent.max(1);
         }
         server_flights.insert(0, flight);
     }
+    name_retry_request(&mut server_flights);
 
     // The sides take turns; the client begins.
     let mut rungs = Vec::new();
@@ -144,9 +145,24 @@ pub(crate) fn ladder(client: &[Seen], server: &[Seen], cookies_sent: u64) -> Vec
     }
 }
 
-fn is_received(event: &Seen, wanted: HandshakeType) -> bool {
-    let is_wanted = matches!(event.traced, Traced::Handshake { msg_type, .. } if msg_type == wanted);
-    event.direction == Direction::Received && is_wanted
+/// Whether the client received this from a server that kept nothing: a HelloVerifyRequest, or a
+/// ServerHello that the server's connection did not send, which is a HelloRetryRequest.
+fn is_stateless(event: &Seen, server: &[Seen]) -> bool {
+    let Some(key) = Key::of(&event.traced).filter(|_| event.direction == Direction::Received) else { return false };
+    match key {
+        Key::Handshake(HandshakeType::HELLO_VERIFY_REQUEST, _) => true,
+        Key::Handshake(HandshakeType::SERVER_HELLO, _) => !server.iter().any(|sent| Key::of(&sent.traced) == Some(key)),
+        _ => false,
+    }
+}
+
+/// Of two ServerHellos the first is a HelloRetryRequest (RFC 9846 §4.2.4).
+fn name_retry_request(flights: &mut [Vec<Line>]) {
+    let is_hello = |line: &&mut Line| matches!(line.key, Key::Handshake(HandshakeType::SERVER_HELLO, _));
+    let mut hellos = flights.iter_mut().flatten().filter(is_hello);
+    if let (Some(first), Some(_)) = (hellos.next(), hellos.next()) {
+        "HelloRetryRequest".clone_into(&mut first.rung.message);
+    }
 }
 
 /// What tells messages of one side apart.

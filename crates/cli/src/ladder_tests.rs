@@ -122,7 +122,30 @@ fn rungs_are_aligned() {
     let lines: Vec<String> = ladder(&client, &server, 1).iter().map(ToString::to_string).collect();
     assert_eq!(
         lines[1],
-        " 2  client <-- server  HelloVerifyRequest  message_seq  0  epoch 0    100 bytes   1 fragment   sent 1x"
+        " 2  client <-- server  HelloVerifyRequest   message_seq  0  epoch 0    100 bytes   1 fragment   sent 1x"
     );
     assert!(lines.iter().all(|line| line.find("epoch") == lines[0].find("epoch")), "{lines:#?}");
+}
+
+#[test]
+fn the_first_of_two_server_hellos_is_a_retry_request_sent_with_or_without_state() {
+    let client = [
+        sent(message(HandshakeType::CLIENT_HELLO, 0), 1, 0),
+        seen(Direction::Received, message(HandshakeType::SERVER_HELLO, 0), 2, 0),
+        sent(message(HandshakeType::CLIENT_HELLO, 1), 3, 0),
+        seen(Direction::Received, message(HandshakeType::SERVER_HELLO, 1), 4, 0),
+        sent(message(HandshakeType::FINISHED, 2), 5, 0),
+    ];
+    let server = [
+        sent(message(HandshakeType::SERVER_HELLO, 0), 2, 0),
+        sent(message(HandshakeType::SERVER_HELLO, 1), 4, 0),
+        sent(message(HandshakeType::FINISHED, 2), 4, 0),
+    ];
+    let names = ["ClientHello", "HelloRetryRequest", "ClientHello", "ServerHello", "Finished", "Finished"];
+    for (server, cookies_sent) in [(&server[1..], 3), (&server[..], 0)] {
+        let rungs = ladder(&client, server, cookies_sent);
+        assert_eq!(rungs.iter().map(|rung| rung.message.as_str()).collect::<Vec<_>>(), names);
+        assert_eq!(rungs[1].sent, cookies_sent.max(1));
+        assert_eq!(rungs.iter().map(|rung| rung.flight).collect::<Vec<_>>(), [1, 2, 3, 4, 4, 5]);
+    }
 }

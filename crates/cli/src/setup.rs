@@ -7,17 +7,19 @@ use gramseal::KeyLogFile;
 use gramseal::proto::config::{
     ClientAuth, ClientConfig, ConfigError, Identity, LegacySuites, PeerVerifier, Psk, ServerConfig, Transport,
 };
-use gramseal::proto::wire::{CipherSuite, NamedGroup, SrtpProfile};
+use gramseal::proto::wire::{CipherSuite, NamedGroup, ProtocolVersion, SrtpProfile};
 use gramseal::proto::{KeyLog, Trace};
 use gramseal::sessions::{self, ClientSessionStore};
 use gramseal::trust::{self, TrustError};
 use gramseal::webpki::{ChainVerifierBuilder, Fingerprint, OcspPolicy, RawPublicKeyVerifier};
 
-use crate::args::{ClientArgs, CommonArgs, RawPublicKey, Version};
+use crate::args::{ClientArgs, CommonArgs, RawPublicKey};
 use crate::failure::Failure;
 
 /// What both roles take from the common options.
 pub(crate) struct Settings {
+    /// None named: the library's own choice.
+    versions: Vec<ProtocolVersion>,
     suites: Vec<CipherSuite>,
     groups: Vec<NamedGroup>,
     alpn: Vec<String>,
@@ -41,6 +43,9 @@ macro_rules! apply {
             .with_srtp(&settings.srtp)
             .with_legacy_suites(settings.legacy)
             .with_transport(settings.transport.clone());
+        if !settings.versions.is_empty() {
+            builder = builder.with_versions(&settings.versions);
+        }
         if !settings.suites.is_empty() {
             builder = builder.with_cipher_suites(&settings.suites);
         }
@@ -59,14 +64,12 @@ macro_rules! apply {
 impl Settings {
     /// Opens the key log, if there is one.
     pub(crate) fn new(common: &CommonArgs) -> Result<Self, Failure> {
-        if common.dtls == Version::Dtls13 {
-            return Err(Failure::usage("DTLS 1.3 is not implemented yet"));
-        }
         let mut transport = Transport::default();
         if let Some(mtu) = common.mtu {
             transport.mtu = mtu;
         }
         Ok(Self {
+            versions: common.dtls.iter().copied().map(ProtocolVersion::from).collect(),
             suites: common.suites.clone(),
             groups: common.groups.clone(),
             alpn: common.alpn.clone(),

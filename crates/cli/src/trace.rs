@@ -104,8 +104,8 @@ impl fmt::Display for TraceLine {
             flight => write!(f, "flight {flight:2}")?,
         }
         match &self.alert {
-            Some(alert) => write!(f, "  {:<18}", format!("{} {alert}", self.message))?,
-            None => write!(f, "  {:<18}", self.message)?,
+            Some(alert) => write!(f, "  {:<19}", format!("{} {alert}", self.message))?,
+            None => write!(f, "  {:<19}", self.message)?,
         }
         write!(f, "  epoch {}  sequence_number {:2}", self.epoch, self.sequence_number)?;
         if let Some(Fragment { message_seq, fragment_offset, fragment_length, length }) = self.fragment {

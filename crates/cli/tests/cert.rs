@@ -79,7 +79,7 @@ fn clients_can_be_known_by_fingerprints() {
         (&one.1, 0, ""),
         (&two.1, 0, ""),
         (&stranger.1, 1, "bad_certificate"),
-        (&String::new(), 1, "handshake_failure"),
+        (&String::new(), 1, "certificate_required"),
     ] {
         let output = run(&format!("{} {identity}", server.trusted()));
         assert_eq!(output.status.code(), Some(status), "{identity}: {}", stderr(&output));

@@ -7,6 +7,7 @@ mod common;
 
 use common::{event, json_lines, run, stderr, stdout};
 
+/// Of 1.2.
 const RUNGS: [&str; 12] = [
     "ClientHello",
     "HelloVerifyRequest",
@@ -40,19 +41,45 @@ const RUNGS_WITH_CLIENT_AUTH: [&str; 15] = [
     "Finished",
 ];
 
+/// Of 1.3, with client authentication.
+const RUNGS_13: [&str; 12] = [
+    "ClientHello",
+    "HelloRetryRequest",
+    "ClientHello",
+    "ServerHello",
+    "EncryptedExtensions",
+    "CertificateRequest",
+    "Certificate",
+    "CertificateVerify",
+    "Finished",
+    "Certificate",
+    "CertificateVerify",
+    "Finished",
+];
+
+/// Of 1.3, with client authentication or without.
+fn rungs_13(client_auth: bool) -> Vec<&'static str> {
+    let without = |index: &usize| ![5, 9, 10].contains(index);
+    (0..12).filter(|index| client_auth || without(index)).map(|index| RUNGS_13[index]).collect()
+}
+
 /// The messages in the order of the output, wherever their names stand.
 fn messages(text: &str) -> Vec<&str> {
-    let known = |word: &&str| RUNGS_WITH_CLIENT_AUTH.contains(word);
+    let known = |word: &&str| RUNGS_WITH_CLIENT_AUTH.contains(word) || RUNGS_13.contains(word);
     text.split_whitespace().filter(known).collect()
 }
 
 #[test]
 fn prints_the_ladder_of_a_handshake() {
-    let output = run("demo");
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    assert_eq!(messages(stdout(&output)), RUNGS);
-    assert!(stdout(&output).contains("5 messages sent, 5 came back"), "{}", stdout(&output));
-    assert!(!stdout(&output).contains('\u{1b}'), "no colour where there is no terminal");
+    for (line, rungs, version) in [("demo", &rungs_13(false)[..], "DTLS 1.3"), ("demo --dtls 1.2", &RUNGS, "DTLS 1.2")]
+    {
+        let output = run(line);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        assert_eq!(messages(stdout(&output)), rungs);
+        assert!(stdout(&output).contains(&format!("connected: {version}, ")), "{}", stdout(&output));
+        assert!(stdout(&output).contains("5 messages sent, 5 came back"), "{}", stdout(&output));
+        assert!(!stdout(&output).contains('\u{1b}'), "no colour where there is no terminal");
+    }
 }
 
 #[test]
@@ -62,12 +89,15 @@ fn prints_the_same_ladder_whatever_is_lost() {
         let output = run(&format!("{legacy} {weather}"));
         assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
         assert_eq!(messages(stdout(&output)), RUNGS_WITH_CLIENT_AUTH, "{weather}: {}", stdout(&output));
+        let output = run(&format!("demo --client-auth --loss 0.2 {weather}"));
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        assert_eq!(messages(stdout(&output)), rungs_13(true), "{weather}: {}", stdout(&output));
     }
 }
 
 #[test]
 fn reports_in_json() {
-    let output = run("demo --json --mtu 512 --messages 40 --export EXPORTER-test:16 --client-auth");
+    let output = run("demo --dtls 1.2 --json --mtu 512 --messages 40 --export EXPORTER-test:16 --client-auth");
     let lines = json_lines(stdout(&output));
     let names: Vec<_> = lines.iter().filter(|line| line["event"] == "message").map(|line| &line["message"]).collect();
     assert_eq!(names, RUNGS_WITH_CLIENT_AUTH);
@@ -92,9 +122,29 @@ fn traces_both_sides() {
 }
 
 #[test]
+fn traces_acknowledgements_epochs_and_retransmissions_of_1_3() {
+    let output = run("demo --dtls 1.3 --trace --messages 2");
+    let ack = |side: &str| {
+        let is_ack = |line: &&str| line.starts_with(side) && line.contains("ACK ") && line.contains("epoch 3");
+        stderr(&output).lines().find(is_ack).map(str::to_owned).unwrap_or_else(|| panic!("{}", stderr(&output)))
+    };
+    assert!(ack("server sent").ends_with(" for 1 record") || ack("server sent").ends_with(" records"));
+    ack("client received");
+    let finished = stderr(&output).lines().find(|line| line.starts_with("client sent") && line.contains("Finished"));
+    assert!(finished.is_some_and(|line| line.contains("epoch 2")), "{}", stderr(&output));
+
+    let output = run("demo --dtls 1.3 --trace --messages 0 --loss 0.4 --seed 3 --json");
+    let lines = json_lines(stdout(&output));
+    let traced =
+        |test: &dyn Fn(&serde_json::Value) -> bool| lines.iter().any(|line| line["event"] == "trace" && test(line));
+    assert!(traced(&|line| line["retransmission"].as_u64() > Some(0)), "{lines:#?}");
+    assert!(traced(&|line| line["message"] == "ACK" && line["records"].as_u64() > Some(0)), "{lines:#?}");
+}
+
+#[test]
 fn wrong_use_is_told_apart() {
     for (line, reason) in [
-        ("demo --dtls 1.3", "not implemented yet"),
+        ("demo --dtls 1.1", "1.2, 1.3"),
         ("demo --suite TLS_FANCY", "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"),
         ("demo --group p256", "x25519"),
         ("demo --suite TLS_DHE_RSA_WITH_AES_128_GCM_SHA256", "--legacy"),

@@ -17,7 +17,7 @@ fn connect(server: &Server, options: &str) -> bool {
 fn a_session_is_kept_in_a_file_and_resumed_from_it() {
     let folder = Folder::new();
     let file = folder.path("session");
-    let server = Server::start("--echo");
+    let server = Server::start("--dtls 1.2 --echo");
     let resume = format!("--resume {file}");
     assert_eq!([(); 3].map(|()| connect(&server, &resume)), [false, true, true]);
     assert!(!connect(&server, ""), "without the file it is a new session");
@@ -38,7 +38,7 @@ fn a_session_that_others_could_have_planted_is_refused() {
 
     let folder = Folder::new();
     let file = folder.path("kept");
-    let server = Server::start("--echo");
+    let server = Server::start("--dtls 1.2 --echo");
     let resume = format!("--resume {file}");
     assert!(!connect(&server, &resume));
     for mode in [0o640, 0o620, 0o604, 0o602] {
@@ -55,7 +55,7 @@ fn a_session_that_others_could_have_planted_is_refused() {
 fn both_sides_say_that_they_resumed() {
     let folder = Folder::new();
     let resume = format!("--resume {}", folder.path("session"));
-    let mut server = Server::start("--echo");
+    let mut server = Server::start("--dtls 1.2 --echo");
     let command = format!("{} {resume}", server.trusted());
     let client = || run_with_input(gramseal(&command), "hello\n");
     assert!(!stderr(&client()).contains("resumed"));
@@ -70,7 +70,7 @@ fn both_sides_say_that_they_resumed() {
 fn a_server_without_tickets_resumes_nothing() {
     let folder = Folder::new();
     let file = folder.path("session");
-    let server = Server::start("--tickets 0");
+    let server = Server::start("--dtls 1.2 --tickets 0");
     let resume = format!("--resume {file}");
     assert_eq!([(); 2].map(|()| connect(&server, &resume)), [false, false]);
     assert!(!std::fs::exists(&file).expect("it can be looked for"), "there is nothing to keep");

@@ -16,7 +16,7 @@ fn datagrams_come_back() {
     let output = run_with_input(gramseal(&format!("{} --alpn coap", server.trusted())), "hello\n\nthere\n");
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert_eq!(stdout(&output), "hello\n\nthere\n");
-    assert!(stderr(&output).contains("DTLS 1.2, TLS_ECDHE_ECDSA"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("connected: DTLS 1.3, TLS_AES_"), "{}", stderr(&output));
 
     let (lines, status) = server.finish();
     assert_eq!(status, Some(0));
@@ -65,9 +65,10 @@ fn both_sides_report_in_json_and_export_the_same() {
     assert_eq!(event(&client, "closed")["records_received"], 1);
 
     let keys = std::fs::read_to_string(keys).expect("there is a key log");
-    let fields: Vec<_> = keys.lines().next().expect("with a line").split(' ').map(str::len).collect();
-    assert!(keys.starts_with("CLIENT_RANDOM "));
-    assert_eq!(fields, ["CLIENT_RANDOM".len(), 64, 96]);
+    let line =
+        keys.lines().find(|line| line.starts_with("CLIENT_TRAFFIC_SECRET_0 ")).expect("the secret of the client");
+    let fields: Vec<_> = line.split(' ').map(str::len).collect();
+    assert_eq!((&fields[1], fields[2] == 64 || fields[2] == 96), (&64, true));
 }
 
 #[test]
@@ -120,12 +121,14 @@ fn clients_can_be_asked_for_certificates() {
     assert_eq!(peer["subject"], "client.test");
     assert!(peer["fingerprint"].as_str().expect("a text").starts_with("sha256:"));
 
-    let server = Server::start(&format!("{options} --require-client-cert"));
-    let output = run(&server.trusted());
-    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
-    assert!(stderr(&output).contains("handshake_failure"), "{}", stderr(&output));
-    let (lines, status) = server.finish();
-    assert_eq!((status, &event(&lines, "failed")["alert"]), (Some(1), &"handshake_failure".into()));
+    for (version, alert) in [("1.2", "handshake_failure"), ("1.3", "certificate_required")] {
+        let server = Server::start(&format!("{options} --require-client-cert"));
+        let output = run(&format!("{} --dtls {version}", server.trusted()));
+        assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+        assert!(stderr(&output).contains(alert), "{}", stderr(&output));
+        let (lines, status) = server.finish();
+        assert_eq!((status, &event(&lines, "failed")["alert"]), (Some(1), &alert.into()));
+    }
 
     let server = Server::start(&options);
     assert_eq!(run(&server.trusted()).status.code(), Some(0));
@@ -143,6 +146,31 @@ fn keys_stand_for_certificates() {
     let (lines, code) = server.finish();
     assert_eq!(event(&lines, "connected")["psk_identity"], "meter:1");
     assert_eq!(code, Some(0));
+}
+
+#[test]
+fn each_side_can_be_told_the_versions_to_speak() {
+    let (both, old, new) = ("", "--dtls 1.2", "--dtls 1.3");
+    for (server, client, version) in [
+        (both, both, "DTLS 1.3"),
+        (both, old, "DTLS 1.2"),
+        (old, both, "DTLS 1.2"),
+        (new, both, "DTLS 1.3"),
+        (both, new, "DTLS 1.3"),
+        (old, "--dtls 1.2 --dtls 1.3", "DTLS 1.2"),
+        ("--dtls 1.2,1.3", new, "DTLS 1.3"),
+    ] {
+        let server = Server::start(&format!("--echo --once {server}"));
+        let output = run_with_input(gramseal(&format!("{} {client}", server.trusted())), "hello\n");
+        assert_eq!((stdout(&output), output.status.code()), ("hello\n", Some(0)), "{}", stderr(&output));
+        assert!(stderr(&output).contains(&format!("connected: {version}, ")), "{}", stderr(&output));
+        assert_eq!(event(&server.finish().0, "connected")["version"], version);
+    }
+
+    let server = Server::start("--dtls 1.3");
+    let output = run(&format!("{} --dtls 1.2", server.trusted()));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("protocol_version"), "{}", stderr(&output));
 }
 
 #[test]
@@ -180,7 +208,8 @@ fn wrong_use_is_told_apart() {
         "client localhost:1 --ca no-such-file",
         "client localhost:1 --fingerprint sha256:12",
         "client localhost:1 --insecure --system-roots",
-        "client localhost:1 --insecure --dtls 1.3",
+        "client localhost:1 --insecure --dtls 1.1",
+        "client localhost:1 --psk i:00 --dtls 1.3",
         "client localhost:1 --insecure --name a_b..c",
         "server --require-client-cert",
         "server --cert no-such-file --key no-such-file",
