@@ -8,6 +8,7 @@ use gramseal_proto::config::{
     ClientConfig, ClientConfigBuilder, Identity, PeerVerifier, ServerConfig, ServerConfigBuilder, Transport,
 };
 use gramseal_proto::crypto::CryptoProvider;
+use gramseal_proto::wire::ProtocolVersion;
 use gramseal_testkit::pki::{TestIdentity, TestKeyKind, TestPki};
 use gramseal_webpki::ChainVerifier;
 
@@ -69,13 +70,23 @@ pub fn wide() -> Transport {
     Transport { mtu: 8000, ..Transport::default() }
 }
 
-/// Our client, trusting the root of `pki`.
+/// Our client of 1.2, trusting the root of `pki`.
 pub fn client(pki: &TestPki) -> ClientConfigBuilder {
+    default_client(pki).with_versions(&[ProtocolVersion::DTLS1_2])
+}
+
+/// Our server of 1.2 with a certificate for [`SERVER_NAME`] from `pki`.
+pub fn server(pki: &TestPki) -> ServerConfigBuilder {
+    default_server(pki).with_versions(&[ProtocolVersion::DTLS1_2])
+}
+
+/// Our client as it comes, trusting the root of `pki`.
+pub fn default_client(pki: &TestPki) -> ClientConfigBuilder {
     ClientConfig::builder(provider(), trust(pki))
 }
 
-/// Our server with a certificate for [`SERVER_NAME`] from `pki`.
-pub fn server(pki: &TestPki) -> ServerConfigBuilder {
+/// Our server as it comes, with a certificate for [`SERVER_NAME`] from `pki`.
+pub fn default_server(pki: &TestPki) -> ServerConfigBuilder {
     ServerConfig::builder(provider(), identity(&pki.server(SERVER_NAME)))
 }
 

@@ -1,4 +1,4 @@
-//! Secure datagrams: DTLS 1.2 on tokio and UDP, with DTLS 1.3 begun beside it and off unless asked for.
+//! Secure datagrams: DTLS 1.3 and 1.2 on tokio and UDP.
 //!
 //! An [`Endpoint`] is one UDP socket with any number of peers behind it; a [`Connection`] is an
 //! association with one of them. A server and a client, each in a few lines:

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::*;
+use gramseal::proto::wire::ProtocolVersion;
 use gramseal::proto::{Discard, Error, TimedOut};
 use gramseal::{CloseReason, ConnectError, ConnectionError, CookiePolicy, CookieSecrets, Endpoint};
 use gramseal_testkit::pki::TestPki;
@@ -55,34 +56,40 @@ async fn a_client_that_proves_nothing_costs_nothing() {
 
 #[tokio::test]
 async fn servers_that_share_cookie_secrets_accept_each_others_cookies() {
-    soon(async {
-        let pki = TestPki::new();
-        let fleet = || {
-            let secrets = CookieSecrets::from_bytes(&gramseal::provider(), &[1; 32], None).unwrap();
-            bind(Endpoint::builder().with_server(server_config(&pki)).with_cookie_secrets(secrets))
-        };
-        let ((_first, first_addr), (second, second_addr)) = (fleet(), fleet());
-        let second_hello = async |to| {
-            let mut client = Manual::new(client_config(&pki), first_addr).await;
-            client.flush().await;
-            client.take().await;
-            client.addr = to;
-            client.flush().await;
-            client
-        };
-        let _client = second_hello(second_addr).await;
-        let _accepted = second.accept().await.unwrap();
-        assert_eq!(second.stats().routing.cookies_sent, 0);
+    for version in [ProtocolVersion::DTLS1_2, ProtocolVersion::DTLS1_3] {
+        soon(async {
+            let pki = TestPki::new();
+            let fleet = || {
+                let secrets = CookieSecrets::from_bytes(&gramseal::provider(), &[1; 32], None).unwrap();
+                bind(Endpoint::builder().with_server(server_config(&pki)).with_cookie_secrets(secrets))
+            };
+            let ((_first, first_addr), (second, second_addr)) = (fleet(), fleet());
+            let second_hello = async |to| {
+                let config = client_builder(&pki).with_versions(&[version]).build().unwrap();
+                let mut client = Manual::new(Arc::new(config), first_addr).await;
+                client.flush().await;
+                client.take().await;
+                client.addr = to;
+                client.flush().await;
+                client
+            };
+            let _client = second_hello(second_addr).await;
+            let _accepted = second.accept().await.unwrap();
+            assert_eq!(second.stats().routing.cookies_sent, 0);
 
-        second.rotate_cookie_secret(&[2; 32]);
-        let _client = second_hello(second_addr).await;
-        let _accepted = second.accept().await.unwrap();
-        second.rotate_cookie_secret(&[3; 32]);
-        let mut late = second_hello(second_addr).await;
-        late.take().await;
-        assert_eq!(second.stats().routing.cookies_sent, 1, "the secret is two rotations old");
-    })
-    .await;
+            second.rotate_cookie_secret(&[2; 32]);
+            let _client = second_hello(second_addr).await;
+            let _accepted = second.accept().await.unwrap();
+            second.rotate_cookie_secret(&[3; 32]);
+            let mut late = second_hello(second_addr).await;
+            late.take().await;
+            // Another cookie, or an alert.
+            let answered = (second.stats().routing.cookies_sent, second.stats().routing.hellos_refused);
+            let expected = if version == ProtocolVersion::DTLS1_3 { (0, 1) } else { (1, 0) };
+            assert_eq!(answered, expected, "the secret is two rotations old");
+        })
+        .await;
+    }
 }
 
 #[tokio::test]
@@ -148,7 +155,8 @@ async fn junk_changes_nothing_and_is_counted() {
         let socket = UdpSocket::bind(LOOPBACK).unwrap();
         let same_address = socket.try_clone().unwrap();
         let client = Endpoint::builder().on_socket(socket).unwrap();
-        let (client_side, server_side) = pair(&server, &client, client_config(&pki)).await;
+        let config = client_builder(&pki).with_versions(&[ProtocolVersion::DTLS1_2]).build().unwrap();
+        let (client_side, server_side) = pair(&server, &client, Arc::new(config)).await;
 
         let stranger = UdpSocket::bind(LOOPBACK).unwrap();
         let record = |content_type: u8, epoch: u8, content: &[u8]| {

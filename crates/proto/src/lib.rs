@@ -1,5 +1,4 @@
-//! DTLS 1.2, and the beginning of 1.3, as a sans-I/O protocol: datagrams and time in, datagrams and
-//! events out.
+//! DTLS 1.3 and 1.2 as a sans-I/O protocol: datagrams and time in, datagrams and events out.
 //!
 //! Nothing here opens a socket, reads a clock or starts a thread, so the protocol runs wherever
 //! datagrams can be moved. Most programs want the `gramseal` crate, which puts this one on tokio

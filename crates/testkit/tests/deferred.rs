@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use gramseal_proto::config::{ClientAuth, ClientConfig, Identity, PeerVerifier, Presented, ServerConfig, Verdict};
 use gramseal_proto::crypto::{CryptoError, Deferrable, SecureRandom, SigningKey};
-use gramseal_proto::wire::{AlertDescription, HandshakeType, SignatureScheme};
+use gramseal_proto::wire::{AlertDescription, HandshakeType, ProtocolVersion, SignatureScheme};
 use gramseal_proto::{
     CertificateFault, CloseReason, Connection, Deferred, Error, LocalFault, Settled, TimedOut, Timer,
 };
@@ -59,7 +59,10 @@ fn slow(verifier: NullVerifier) -> Arc<dyn PeerVerifier> {
 }
 
 fn client(verifier: Arc<dyn PeerVerifier>) -> ClientConfig {
-    ClientConfig::builder(null::provider(2), verifier).build().expect("a client")
+    ClientConfig::builder(null::provider(2), verifier)
+        .with_versions(&[ProtocolVersion::DTLS1_2])
+        .build()
+        .expect("a client")
 }
 
 fn server(key: Arc<dyn SigningKey>) -> ServerConfig {

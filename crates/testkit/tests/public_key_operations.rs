@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use gramseal_proto::config::{ClientAuth, ClientConfig, Identity, PeerVerifier, Presented, Psk, ServerConfig, Verdict};
 use gramseal_proto::crypto::{ActiveKx, CryptoError, CryptoProvider, Deferrable, KxGroup, SecureRandom, SigningKey};
-use gramseal_proto::wire::{CipherSuite, NamedGroup, SignatureScheme};
+use gramseal_proto::wire::{CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme};
 use gramseal_testkit::null::{self, NullKey, NullVerifier, ToyKind, certificate};
 use gramseal_testkit::sessions::{Resumption, Stores};
 use gramseal_testkit::sim::{Side, Sim};
@@ -91,9 +91,11 @@ fn operations(client: ClientConfig, server: ServerConfig) -> [usize; 2] {
 fn neither_a_resumed_handshake_nor_a_pre_shared_key_takes_any() {
     for kind in [Resumption::Id, Resumption::Ticket] {
         let stores = Stores::new(Some(kind));
-        let client = ClientConfig::builder(provider(1), Arc::new(Counting(NullVerifier::default())));
+        let client = ClientConfig::builder(provider(1), Arc::new(Counting(NullVerifier::default())))
+            .with_versions(&[ProtocolVersion::DTLS1_2]);
         let client = stores.client(client).with_identity(identity(null::CLIENT_NAME)).build().expect("a client");
-        let server = ServerConfig::builder(provider(2), identity(null::SERVER_NAME));
+        let server =
+            ServerConfig::builder(provider(2), identity(null::SERVER_NAME)).with_versions(&[ProtocolVersion::DTLS1_2]);
         let verifier = Arc::new(Counting(NullVerifier::default()));
         let server = stores.server(server).with_client_auth(ClientAuth::Required(verifier)).build().expect("a server");
         // Two key pairs, two signatures, two chains.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use gramseal_proto::config::{ClientAuth, ClientConfig, Identity, LegacySuites, PeerVerifier, ServerConfig};
 use gramseal_proto::crypto::CryptoProvider;
-use gramseal_proto::wire::{CipherSuite, NamedGroup};
+use gramseal_proto::wire::{CipherSuite, NamedGroup, ProtocolVersion};
 use gramseal_testkit::null::SERVER_NAME;
 use gramseal_testkit::pki::{self, TestIdentity, TestKeyKind, TestPki};
 use gramseal_testkit::sim::{Side, Sim};
@@ -33,12 +33,14 @@ fn identity(from: &TestIdentity) -> Identity {
 fn connects(kind: TestKeyKind, suite: CipherSuite, group: NamedGroup) {
     let pki = TestPki::of(kind);
     let client = ClientConfig::builder(provider(), verifier(&pki))
+        .with_versions(&[ProtocolVersion::DTLS1_2])
         .with_legacy_suites(LegacySuites::Allowed)
         .with_cipher_suites(&[suite])
         .with_groups(&[group])
         .with_alpn(["other", "echo"])
         .with_identity(identity(&pki.client("client.example")));
     let server = ServerConfig::builder(provider(), identity(&pki.server(SERVER_NAME)))
+        .with_versions(&[ProtocolVersion::DTLS1_2])
         .with_legacy_suites(LegacySuites::Allowed)
         .with_alpn(["echo"])
         .with_client_auth(ClientAuth::Required(verifier(&pki)));

@@ -135,7 +135,7 @@ impl Common {
     pub(super) fn new(provider: Arc<CryptoProvider>) -> Self {
         Self {
             provider,
-            versions: Vec::from([ProtocolVersion::DTLS1_2]),
+            versions: Vec::from([ProtocolVersion::DTLS1_3, ProtocolVersion::DTLS1_2]),
             legacy: LegacySuites::default(),
             suites: Vec::new(),
             groups: Vec::new(),
@@ -262,9 +262,9 @@ pub(crate) fn is_finite_field(group: NamedGroup) -> bool {
 /// The setters that the builders of both roles share.
 macro_rules! common_setters {
     () => {
-        /// The versions to allow, most preferred first. Default: DTLS 1.2 alone. DTLS 1.3 is young here: it
-        /// knows no pre-shared keys of your own, and a server of it must not ask for cookies. A version
-        /// for which no suite is allowed is not offered.
+        /// The versions to allow, most preferred first. Default: DTLS 1.3 and DTLS 1.2; the newest that both
+        /// sides know is spoken. A version for which no suite is allowed is not offered: 1.3 where there are
+        /// pre-shared keys alone, which so far only 1.2 has.
         pub fn with_versions(mut self, versions: &[gramseal_wire::ProtocolVersion]) -> Self {
             self.common.versions = versions.to_vec();
             self

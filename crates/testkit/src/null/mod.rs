@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use gramseal_proto::config::{ClientConfig, ClientConfigBuilder, Identity, ServerConfig, ServerConfigBuilder};
 use gramseal_proto::crypto::CryptoProvider;
+use gramseal_proto::wire::ProtocolVersion;
 
 pub use aead::NullAead;
 pub use certificate::{NullVerifier, certificate};
@@ -55,14 +56,14 @@ pub fn identity(kind: ToyKind, name: &str, certificate_len: usize) -> Identity {
     Identity::new(chain, Arc::new(key)).expect("the chain holds a certificate")
 }
 
-/// A client that believes every toy certificate with the right name.
+/// A client of 1.2 that believes every toy certificate with the right name.
 pub fn client_config(seed: u64) -> ClientConfigBuilder {
-    ClientConfig::builder(provider(seed), Arc::new(NullVerifier::default()))
+    ClientConfig::builder(provider(seed), Arc::new(NullVerifier::default())).with_versions(&[ProtocolVersion::DTLS1_2])
 }
 
-/// A server that shows `identity`.
+/// A server of 1.2 that shows `identity`.
 pub fn server_config(seed: u64, identity: Identity) -> ServerConfigBuilder {
-    ServerConfig::builder(provider(seed), identity)
+    ServerConfig::builder(provider(seed), identity).with_versions(&[ProtocolVersion::DTLS1_2])
 }
 
 /// [`client_config`] as it is: a client under test where nothing about it matters.

@@ -142,7 +142,10 @@ fn a_server_without_a_certificate() {
 fn a_certificate_that_is_not_accepted() {
     for (fault, alert) in CERTIFICATE_FAULTS {
         let verifier = Arc::new(NullVerifier::default().refusing(fault));
-        let config = ClientConfig::builder(null::provider(2), verifier).build().expect("a client configuration");
+        let config = ClientConfig::builder(null::provider(2), verifier)
+            .with_versions(&[ProtocolVersion::DTLS1_2])
+            .build()
+            .expect("a client configuration");
         let mut scene = Scene::client(config, 1);
         let steps = scene.first_flight(false);
         scene.play(&steps[..2]);

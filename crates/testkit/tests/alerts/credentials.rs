@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use gramseal_proto::config::{ClientAuth, ClientConfig, Identity, ServerConfig};
 use gramseal_proto::wire::{
-    AlertDescription as Alert, CertificateType, DecodeError, ExtensionType as Ext, HandshakeType,
+    AlertDescription as Alert, CertificateType, DecodeError, ExtensionType as Ext, HandshakeType, ProtocolVersion,
 };
 use gramseal_proto::{CertificateFault, Incompatible, PeerFault};
 use gramseal_testkit::null::{self, NullKey, NullVerifier, ToyKind};
@@ -23,13 +23,17 @@ fn raw_identity() -> Identity {
 }
 
 fn client(verifier: NullVerifier) -> ClientConfig {
-    ClientConfig::builder(null::provider(2), Arc::new(verifier)).build().expect("a client configuration")
+    ClientConfig::builder(null::provider(2), Arc::new(verifier))
+        .with_versions(&[ProtocolVersion::DTLS1_2])
+        .build()
+        .expect("a client configuration")
 }
 
 /// A client that takes either form and has a raw public key of its own.
 fn client_of_all_forms() -> ClientConfig {
     let verifier = NullVerifier::default().with_forms(&[RAW, X509]);
-    let builder = ClientConfig::builder(null::provider(2), Arc::new(verifier));
+    let builder =
+        ClientConfig::builder(null::provider(2), Arc::new(verifier)).with_versions(&[ProtocolVersion::DTLS1_2]);
     builder.with_identity(raw_identity()).build().expect("a client configuration")
 }
 

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use gramseal_proto::config::{ClientConfig, Identity, ServerConfig};
 use gramseal_proto::crypto::{CryptoError, CryptoProvider, Deferrable, SecureRandom, SigningKey};
-use gramseal_proto::wire::{AlertDescription as Alert, HandshakeType, MessageSeq, SequenceNumber, SignatureScheme};
+use gramseal_proto::wire::{
+    AlertDescription as Alert, HandshakeType, MessageSeq, ProtocolVersion, SequenceNumber, SignatureScheme,
+};
 use gramseal_proto::{Connection, Error, FirstHello, Instant, LocalFault};
 use gramseal_testkit::null::{self, NullKey, NullVerifier, SeededRandom, ToyKind};
 use gramseal_testkit::peer::{Outcome, Scene, Step};
@@ -62,7 +64,10 @@ fn a_server_without_randomness() {
     let identity = null::identity(ToyKind::EcdsaP256, null::SERVER_NAME, 0);
     // Building the configuration takes one, then random and share take one each.
     for fills in 1..3 {
-        let config = ServerConfig::builder(provider(fills), identity.clone()).build().expect("a configuration");
+        let config = ServerConfig::builder(provider(fills), identity.clone())
+            .with_versions(&[ProtocolVersion::DTLS1_2])
+            .build()
+            .expect("a configuration");
         let mut scene = Scene::server(config, 1);
         scene.play(&[Step::Message(HandshakeType::CLIENT_HELLO)]);
         assert_refused(&scene, LocalFault::Crypto, Alert::INTERNAL_ERROR);
@@ -71,8 +76,10 @@ fn a_server_without_randomness() {
 
 #[test]
 fn a_client_without_randomness_does_not_begin() {
-    let config =
-        ClientConfig::builder(provider(1), Arc::new(NullVerifier::default())).build().expect("a configuration");
+    let config = ClientConfig::builder(provider(1), Arc::new(NullVerifier::default()))
+        .with_versions(&[ProtocolVersion::DTLS1_2])
+        .build()
+        .expect("a configuration");
     let name = ServerName::try_from(null::SERVER_NAME).expect("a name");
     let error = Connection::client(Arc::new(config), name, Instant::from_micros(0)).expect_err("no random");
     assert_eq!(error, Error::Local(LocalFault::Crypto));
