@@ -28,8 +28,8 @@ pub use network::Weather;
 pub use node::Node;
 pub use process::Process;
 pub use setup::{
-    FRAGMENT_LENGTHS, Folder, SERVER_NAME, client, default_client, default_server, identity, pieces, pki, provider, pure_rust,
-    server, trust, wide,
+    FRAGMENT_LENGTHS, Folder, SERVER_NAME, client, default_client, default_server, identity, pieces, pki, provider,
+    pure_rust, server, trust, wide,
 };
 pub use storm::{in_storms, stormy_client, stormy_server};
 pub use watch::{Log, Watch};

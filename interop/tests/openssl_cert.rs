@@ -1,17 +1,14 @@
 //! `gramseal cert` as OpenSSL sees it: chains, keys, fingerprints, and an authority of OpenSSL's.
 
-use std::path::PathBuf;
 use std::process::Command;
 
-use gramseal_interop::{Folder, for_each, openssl};
+use gramseal_interop::{Folder, for_each, openssl, program};
 
 const KINDS: [&str; 5] = ["p256", "p384", "ed25519", "rsa2048", "rsa3072"];
 
 /// Runs `gramseal cert` and gives what it printed.
 fn cert(args: &[&str]) -> String {
-    let program = std::env::var_os("GRAMSEAL_BIN").map(PathBuf::from);
-    let program = program.expect("GRAMSEAL_BIN names the built program, as `cargo xtask test` does");
-    let output = Command::new(program).arg("cert").args(args).output().expect("gramseal starts");
+    let output = Command::new(program::path()).arg("cert").args(args).output().expect("gramseal starts");
     assert!(output.status.success(), "gramseal cert {args:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("text")
 }
