@@ -142,7 +142,7 @@ impl Inbound {
         let partial = self.partials.remove(index);
         self.partials.retain(|other| other.version.message_seq > due);
         if self.partials.is_empty() {
-            self.partials = Vec::new();
+            self.partials.shrink_to(1);
         }
         self.next = due.next();
         Some(partial.into_message())
@@ -208,6 +208,10 @@ impl Inbound {
             _ => {
                 let mut partial = Partial::new(version, body.len());
                 partial.add(range, body);
+                if self.partials.is_empty() {
+                    // Usually there is no other beside it.
+                    self.partials.reserve_exact(1);
+                }
                 self.partials.push(partial);
             }
         }

@@ -32,9 +32,12 @@ pub(super) struct Partial {
     pub(super) version: Version,
     /// Which bytes of the body are there.
     have: Ranges,
-    /// Where in the body the bytes belong, in the order of arrival.
+    /// How many bytes of the body came in order.
+    in_order: u32,
+    /// Where in the body the bytes after those belong, in the order of arrival.
     pieces: Vec<Range<u32>>,
-    /// Header of the whole message, then the pieces: if they came in order, the message itself.
+    /// Header of the whole message, the bytes that came in order, then the pieces: without pieces, the
+    /// message itself.
     pub(super) bytes: Vec<u8>,
 }
 
@@ -44,7 +47,7 @@ impl Partial {
         let header = HandshakeHeader::whole(version.msg_type, version.length, version.message_seq);
         let mut bytes = Vec::with_capacity(HandshakeHeader::LEN + expected);
         bytes.extend_from_slice(&header.to_bytes());
-        Self { version, have: Ranges::new(), pieces: Vec::new(), bytes }
+        Self { version, have: Ranges::new(), in_order: 0, pieces: Vec::new(), bytes }
     }
 
     /// The most that `len` bytes of one message in `pieces` pieces are charged.
@@ -66,11 +69,12 @@ impl Partial {
 
     /// Takes over those bytes of `body`, which belong at `range`, that are not there yet.
     pub(super) fn add(&mut self, range: Range<u32>, body: &[u8]) {
-        let Self { have, pieces, bytes, .. } = self;
+        let Self { have, in_order, pieces, bytes, .. } = self;
         for gap in have.missing(range.clone()) {
             let new = (gap.start - range.start) as usize..(gap.end - range.start) as usize;
             bytes.extend_from_slice(body.get(new).unwrap_or_default());
             match pieces.last_mut() {
+                None if gap.start == *in_order => *in_order = gap.end,
                 Some(last) if last.end == gap.start => last.end = gap.end,
                 _ => pieces.push(gap),
             }
@@ -90,7 +94,7 @@ impl Partial {
 
     /// The message, once it is whole.
     pub(super) fn into_message(mut self) -> Message {
-        if self.pieces.len() > 1 {
+        if !self.pieces.is_empty() {
             self.put_in_place();
         }
         Message::new(self.version.epoch, self.bytes).expect("a whole message with the header of a whole message")
@@ -98,8 +102,9 @@ impl Partial {
 
     fn put_in_place(&mut self) {
         let mut whole = Vec::with_capacity(self.bytes.len());
-        let (header, mut rest) = self.bytes.split_at(HandshakeHeader::LEN.min(self.bytes.len()));
-        whole.extend_from_slice(header);
+        let in_place = HandshakeHeader::LEN + self.in_order as usize;
+        let (front, mut rest) = self.bytes.split_at(in_place.min(self.bytes.len()));
+        whole.extend_from_slice(front);
         whole.resize(self.bytes.len(), 0);
         for piece in &self.pieces {
             let (from, after) = rest.split_at(piece.len().min(rest.len()));

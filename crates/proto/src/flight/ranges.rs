@@ -6,17 +6,20 @@ use core::ops::Range;
 /// A set of byte positions as sorted ranges that neither overlap nor touch.
 ///
 /// With `n` ranges held, every operation takes O(log n) for each range that it looks at, adds or
-/// removes, whatever the order of calls: nothing is ever shifted. Allocates nothing while empty.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// removes, whatever the order of calls: nothing is ever shifted. Allocates nothing while there is
+/// one range or none, as with nearly all messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Ranges {
-    /// Start to end (exclusive).
-    ends: BTreeMap<u32, u32>,
+    /// The leftmost range; empty only if the set is.
+    first: Range<u32>,
+    /// The others: start to end (exclusive).
+    others: BTreeMap<u32, u32>,
 }
 
 impl Ranges {
     /// The empty set.
     pub(crate) const fn new() -> Self {
-        Self { ends: BTreeMap::new() }
+        Self { first: 0..0, others: BTreeMap::new() }
     }
 
     /// Adds `range`, joining it with what it touches.
@@ -30,11 +33,11 @@ impl Ranges {
             if to < start {
                 break;
             }
-            self.ends.remove(&from);
+            self.take_out(from);
             start = start.min(from);
             end = end.max(to);
         }
-        self.ends.insert(start, end);
+        self.put(start..end);
     }
 
     /// Takes `range` out, splitting what it cuts.
@@ -46,12 +49,12 @@ impl Ranges {
             if to <= range.start {
                 break;
             }
-            self.ends.remove(&from);
+            self.take_out(from);
             if to > range.end {
-                self.ends.insert(range.end, to);
+                self.put(range.end..to);
             }
             if from < range.start {
-                self.ends.insert(from, range.start);
+                self.put(from..range.start);
             }
         }
     }
@@ -65,7 +68,7 @@ impl Ranges {
     pub(crate) fn missing(&self, within: Range<u32>) -> impl Iterator<Item = Range<u32>> + '_ {
         let covered_to = self.last_starting_up_to(within.start).map_or(within.start, |(_, to)| to.max(within.start));
         let mut at = covered_to;
-        let mut held = self.ends.range(within.start..within.end.max(within.start)).map(|(from, to)| (*from, *to));
+        let mut held = self.starting_in(within.start..within.end.max(within.start));
         core::iter::from_fn(move || {
             while at < within.end {
                 let (from, to) = held.next().unwrap_or((within.end, within.end));
@@ -81,21 +84,48 @@ impl Ranges {
 
     /// The leftmost range.
     pub(crate) fn first(&self) -> Option<Range<u32>> {
-        self.ends.first_key_value().map(|(from, to)| *from..*to)
+        Some(self.first.clone()).filter(|first| !first.is_empty())
     }
 
     /// How many separate ranges the set has.
     pub(crate) fn count(&self) -> usize {
-        self.ends.len()
+        usize::from(!self.is_empty()) + self.others.len()
     }
 
     /// Whether the set holds nothing.
     pub(crate) fn is_empty(&self) -> bool {
-        self.ends.is_empty()
+        self.first.is_empty()
+    }
+
+    /// Adds a range that touches none.
+    fn put(&mut self, range: Range<u32>) {
+        if self.is_empty() {
+            self.first = range;
+        } else if range.start < self.first.start {
+            let second = core::mem::replace(&mut self.first, range);
+            self.others.insert(second.start, second.end);
+        } else {
+            self.others.insert(range.start, range.end);
+        }
+    }
+
+    /// Removes the range that begins at `start`.
+    fn take_out(&mut self, start: u32) {
+        if start == self.first.start {
+            self.first = self.others.pop_first().map_or(0..0, |(from, to)| from..to);
+        } else {
+            self.others.remove(&start);
+        }
+    }
+
+    fn starting_in(&self, starts: Range<u32>) -> impl Iterator<Item = (u32, u32)> + '_ {
+        let first = self.first().filter(|first| starts.contains(&first.start)).map(|first| (first.start, first.end));
+        first.into_iter().chain(self.others.range(starts).map(|(from, to)| (*from, *to)))
     }
 
     fn last_starting_up_to(&self, position: u32) -> Option<(u32, u32)> {
-        self.ends.range(..=position).next_back().map(|(from, to)| (*from, *to))
+        let other = self.others.range(..=position).next_back().map(|(from, to)| (*from, *to));
+        other.or_else(|| self.first().filter(|first| first.start <= position).map(|first| (first.start, first.end)))
     }
 }
 
@@ -110,7 +140,7 @@ mod tests {
     use super::Ranges;
 
     fn held(ranges: &Ranges) -> Vec<Range<u32>> {
-        ranges.ends.iter().map(|(from, to)| *from..*to).collect()
+        ranges.starting_in(0..u32::MAX).map(|(from, to)| from..to).collect()
     }
 
     #[test]
@@ -131,6 +161,17 @@ mod tests {
         assert_eq!(held(&ranges), [0..3, 5..10]);
         ranges.remove(0..20);
         assert!(ranges.is_empty());
+    }
+
+    #[test]
+    fn ranges_may_come_from_right_to_left() {
+        let mut ranges = Ranges::new();
+        for start in [8, 4, 0] {
+            ranges.insert(start..start + 2);
+        }
+        assert_eq!(held(&ranges), [0..2, 4..6, 8..10]);
+        ranges.remove(0..5);
+        assert_eq!((held(&ranges), ranges.first()), ([5..6, 8..10].into(), Some(5..6)));
     }
 
     #[test]
