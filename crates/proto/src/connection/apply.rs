@@ -131,8 +131,7 @@ impl Connection {
     }
 
     fn complete(&mut self, established: Established, now: Instant) {
-        let Established { proof, negotiated, mut keying, remember, post } = established;
-        keying.settle();
+        let Established { proof, negotiated, keying, remember, post } = established;
         let remembered = remember.and_then(|remember| self.remember(remember));
         self.agreed = Some(Box::new(Agreed { negotiated, keying, remembered }));
         self.open_to_application_data(proof);

@@ -6,6 +6,8 @@ use core::fmt;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
+use super::hmac_prf;
+
 /// The hash functions of the cipher suites that gramseal knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
@@ -87,6 +89,12 @@ pub trait Hash: Send + Sync + fmt::Debug {
 
     /// Expands a key of any length for HMAC.
     fn hmac_key(&self, key: &[u8]) -> Box<dyn HmacKey>;
+
+    /// The PRF of 1.2 with this function (RFC 5246 §5): fills `out` from `secret`, `label` and the
+    /// concatenation of `seed`. To be replaced where a library has one of its own.
+    fn prf(&self, secret: &[u8], label: &[u8], seed: &[&[u8]], out: &mut [u8]) {
+        hmac_prf(&*self.hmac_key(secret), label, seed, out);
+    }
 }
 
 /// A running hash.

@@ -8,6 +8,7 @@ mod aead;
 mod deferrable;
 mod hash;
 mod kx;
+mod prf;
 mod provider;
 mod record_keys;
 mod sign;
@@ -22,6 +23,7 @@ pub use aead::{Aead, AeadAlgorithm, AeadKey, MASK_SAMPLE_LEN, MaskKey, NONCE_LEN
 pub use deferrable::Deferrable;
 pub use hash::{Digest, Hash, HashAlgorithm, HashContext, HmacKey};
 pub use kx::{ActiveKx, FiniteFieldDh, FiniteFieldExchange, FiniteFieldParams, KxGroup, ParamsRejected, SharedSecret};
+pub use prf::hmac_prf;
 pub use provider::{CryptoProvider, SchemeVerifier, SecureRandom};
 pub(crate) use record_keys::{RecordKeys12, RecordKeys13};
 pub(crate) use sign::signs13;

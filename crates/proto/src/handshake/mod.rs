@@ -125,14 +125,6 @@ impl Keying {
         }
     }
 
-    /// The handshake is done: what is derived from now on is rare.
-    pub(crate) fn settle(&mut self) {
-        match self {
-            Self::V12(session) => session.settle(),
-            Self::V13(_) => {}
-        }
-    }
-
     /// What tickets of 1.3 are read with.
     pub(crate) fn v13(&self) -> Option<&Session13> {
         match self {

@@ -9,7 +9,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::{Action, LoggedSecret};
 use crate::config::Common;
-use crate::crypto::{AeadAlgorithm, CryptoProvider, Digest, Hash, HmacKey, NONCE_LEN, RecordKeys12};
+use crate::crypto::{AeadAlgorithm, CryptoProvider, Digest, Hash, NONCE_LEN, RecordKeys12};
 use crate::error::{Error, LocalFault};
 use crate::session::{PSK_BINDING_LEN, Session};
 use crate::suite::Suite12;
@@ -43,8 +43,6 @@ pub(crate) struct Session12 {
     /// In a box, because the session moves from state to state: a move would leave a copy behind that
     /// nobody wipes.
     master_secret: Box<Zeroizing<[u8; 48]>>,
-    /// The same, expanded once for all that a handshake derives; dropped with it, as it is larger.
-    expanded: Option<Box<dyn HmacKey>>,
     randoms: Randoms,
 }
 
@@ -57,33 +55,19 @@ impl Session12 {
         randoms: Randoms,
     ) -> Self {
         let mut master_secret = Box::new(Zeroizing::new([0; 48]));
-        let key = hash.hmac_key(premaster_secret);
-        prf(hash, &*key, b"extended master secret", &[session_hash.as_ref()], &mut **master_secret);
-        Self::new(hash, master_secret, randoms)
+        hash.prf(premaster_secret, b"extended master secret", &[session_hash.as_ref()], &mut **master_secret);
+        Self { hash, master_secret, randoms }
     }
 
     /// The session of an earlier connection, for a new one with other randoms (RFC 5246 §F.1.4).
     pub(super) fn resumed(hash: &'static dyn Hash, session: &Session, randoms: Randoms) -> Result<Self, Error> {
         let secret = session.secret.first_chunk::<48>().ok_or(LocalFault::Crypto)?;
-        Ok(Self::new(hash, Box::new(Zeroizing::new(*secret)), randoms))
+        Ok(Self { hash, master_secret: Box::new(Zeroizing::new(*secret)), randoms })
     }
 
-    fn new(hash: &'static dyn Hash, master_secret: Box<Zeroizing<[u8; 48]>>, randoms: Randoms) -> Self {
-        let expanded = Some(hash.hmac_key(&**master_secret));
-        Self { hash, master_secret, expanded, randoms }
-    }
-
-    /// The handshake is done: what is derived from now on is rare.
-    pub(crate) fn settle(&mut self) {
-        self.expanded = None;
-    }
-
-    /// [`prf`] with the master secret.
+    /// The PRF with the master secret.
     fn prf(&self, label: &[u8], seed: &[&[u8]], out: &mut [u8]) {
-        match &self.expanded {
-            Some(key) => prf(self.hash, &**key, label, seed, out),
-            None => prf(self.hash, &*self.hash.hmac_key(&**self.master_secret), label, seed, out),
-        }
+        self.hash.prf(&**self.master_secret, label, seed, out);
     }
 
     /// What a resumed connection begins with.
@@ -161,7 +145,7 @@ impl Session12 {
 /// goes in, so that it helps nobody to guess the key who could not without it.
 pub(super) fn psk_binding(hash: &dyn Hash, master_secret: &[u8], key: &[u8]) -> [u8; PSK_BINDING_LEN] {
     let mut binding = [0; PSK_BINDING_LEN];
-    prf(hash, &*hash.hmac_key(master_secret), b"gramseal psk binding", &[key], &mut binding);
+    hash.prf(master_secret, b"gramseal psk binding", &[key], &mut binding);
     binding
 }
 
@@ -177,27 +161,6 @@ fn fixed_iv_len(aead: AeadAlgorithm) -> usize {
         | AeadAlgorithm::Aes256Ccm
         | AeadAlgorithm::Aes128Ccm8
         | AeadAlgorithm::Aes256Ccm8 => 4,
-    }
-}
-
-/// `P_hash` over label and seed (RFC 5246 §5), with the seed in parts.
-fn prf(hash: &dyn Hash, key: &dyn HmacKey, label: &[u8], seed: &[&[u8]], out: &mut [u8]) {
-    // A place for A(i), the label, and as many parts as a seed may have.
-    let mut parts: [&[u8]; 6] = [&[]; 6];
-    for (to, from) in parts.iter_mut().skip(1).zip(core::iter::once(&label).chain(seed)) {
-        *to = from;
-    }
-    let used = parts.len().min(2 + seed.len());
-    let [_, p1, p2, p3, p4, p5] = parts;
-    let mut a = key.sign(parts.get(1..used).unwrap_or_default());
-    for (index, chunk) in out.chunks_mut(hash.algorithm().output_len()).enumerate() {
-        if index > 0 {
-            a = key.sign(&[a.as_ref()]);
-        }
-        let block = key.sign([a.as_ref(), p1, p2, p3, p4, p5].get(..used).unwrap_or_default());
-        for (to, from) in chunk.iter_mut().zip(block.as_ref()) {
-            *to = *from;
-        }
     }
 }
 
@@ -327,7 +290,7 @@ mod tests {
             let mut out = vec![0; output.len() / 2];
             let seed = hex(seed);
             let (first, second) = seed.split_at(5);
-            prf(hash, &*hash.hmac_key(&hex(secret)), b"test label", &[first, second], &mut out);
+            hash.prf(&hex(secret), b"test label", &[first, second], &mut out);
             assert_eq!(out, hex(output));
         }
     }

@@ -1,6 +1,6 @@
-//! Hash functions and HMAC: known answers, forks.
+//! Hash functions, HMAC and the PRF of 1.2: known answers, forks.
 
-use gramseal_proto::crypto::{CryptoProvider, Hash, HashAlgorithm};
+use gramseal_proto::crypto::{CryptoProvider, Hash, HashAlgorithm, hmac_prf};
 
 use super::hex;
 
@@ -81,6 +81,7 @@ pub fn hashes(provider: &CryptoProvider) {
         digests(*hash);
         a_fork_goes_its_own_way(*hash);
         hmac(*hash);
+        prf(*hash);
     }
 }
 
@@ -129,6 +130,21 @@ fn hmac(hash: &dyn Hash) {
             let mac = key.sign(parts);
             assert_eq!(mac.as_ref().len(), hash.algorithm().output_len());
             assert_eq!(mac.as_ref()[..expected.len()], expected, "{hash:?}: a key serves many messages");
+        }
+    }
+}
+
+/// RFC 5246 §5: a PRF of a provider's own is the one that HMAC makes.
+fn prf(hash: &dyn Hash) {
+    for secret in [&[][..], &[1], &[2; 48], &[3; 200]] {
+        let seeds: [&[&[u8]]; 4] = [&[], &[b"one"], &[b"one", b"two"], &[b"one", b"", b"two", b"three"]];
+        for seed in seeds {
+            for len in [0, 1, 12, 32, 48, 104, 200] {
+                let (mut own, mut made) = (vec![0; len], vec![0xee; len]);
+                hash.prf(secret, b"a label", seed, &mut own);
+                hmac_prf(&*hash.hmac_key(secret), b"a label", seed, &mut made);
+                assert_eq!(own, made, "{hash:?}, {} bytes of secret, {len} of output", secret.len());
+            }
         }
     }
 }
