@@ -20,8 +20,8 @@ pub(super) const PROTECTED: Epoch = Epoch(1);
 
 impl Connection {
     /// Carries out `actions` in order.
-    pub(super) fn apply(&mut self, actions: Vec<Action>, now: Instant) {
-        for action in actions {
+    pub(super) fn apply(&mut self, mut actions: Vec<Action>, now: Instant) {
+        for action in actions.drain(..) {
             match action {
                 Action::Send(message) => self.push_message(message),
                 Action::SendChangeCipherSpec => self.push_change_cipher_spec(),
@@ -45,6 +45,10 @@ impl Connection {
                 Action::Defer(work) => self.defer(work),
                 Action::Complete(established) => self.complete(*established, now),
             }
+        }
+        // The list serves the next step, if there is one.
+        if let Some(handshake) = self.handshake.as_mut().filter(|handshake| !handshake.is_done()) {
+            handshake.actions = actions;
         }
     }
 

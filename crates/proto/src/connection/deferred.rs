@@ -6,7 +6,6 @@
 //! `authenticate`.
 
 use alloc::boxed::Box;
-use alloc::vec::Vec;
 
 use super::handshaking::Handshaking;
 use super::{Connection, Phase};
@@ -69,7 +68,7 @@ impl Connection {
         // Whatever the peer still owes us, it has not been waiting on us for nothing.
         handshake.retransmit.resume(now);
         let state = core::mem::replace(&mut handshake.state, State::Connected);
-        let mut actions = Vec::new();
+        let mut actions = core::mem::take(&mut handshake.actions);
         let settled = state.settle(outcome, &mut actions);
         self.stepped(settled, actions, now);
         self.handle_messages(now);

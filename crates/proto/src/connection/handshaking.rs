@@ -8,7 +8,7 @@ use gramseal_wire::{AlertDescription, Epoch, MessageSeq, RecordNumber, SequenceN
 use super::deferred::Deferral;
 use crate::config::Common;
 use crate::flight::{Acks, Inbound, InboundLimits, Outbound, Retransmit};
-use crate::handshake::State;
+use crate::handshake::{Action, State};
 use crate::record::EarlyRecords;
 use crate::time::Instant;
 use crate::trace::Direction;
@@ -35,6 +35,8 @@ pub(super) struct Handshaking {
     pub(super) hello_record: SequenceNumber,
     /// One record's payload on its way out.
     pub(super) payload: Vec<u8>,
+    /// Empty: the list for what the next step decides.
+    pub(super) actions: Vec<Action>,
 }
 
 /// Who speaks last in a handshake, and how that flight is known to have arrived.
@@ -83,6 +85,7 @@ impl Handshaking {
             heard: false,
             hello_record: SequenceNumber(0),
             payload: Vec::new(),
+            actions: Vec::new(),
         }
     }
 

@@ -305,8 +305,9 @@ impl Connection {
         let Some(handshake) = &mut self.handshake else { return };
         handshake.flights.number(Direction::Received);
         let state = core::mem::replace(&mut handshake.state, State::Connected);
+        let mut actions = core::mem::take(&mut handshake.actions);
+        actions.reserve(Action::USUAL);
         self.trace_message(message, number);
-        let mut actions = Vec::new();
         let handled = state.handle(message, &mut actions);
         self.stepped(handled, actions, now);
     }

@@ -89,6 +89,11 @@ pub(crate) enum Action {
     Complete(Box<Established>),
 }
 
+impl Action {
+    /// Most steps have no more actions than this.
+    pub(crate) const USUAL: usize = 8;
+}
+
 /// A line for the key log.
 pub(crate) struct LoggedSecret {
     pub(crate) label: Cow<'static, str>,

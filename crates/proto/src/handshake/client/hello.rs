@@ -42,7 +42,7 @@ const MAX_COOKIE_ROUNDS: u8 = 8;
 pub(crate) fn start(config: Arc<ClientConfig>, name: ServerName<'static>) -> Result<(State, Vec<Action>), Error> {
     let offer = Offer::new(config, name)?;
     let mut seq = OutgoingSeq::new(MessageSeq(0));
-    let mut out = Vec::new();
+    let mut out = Vec::with_capacity(Action::USUAL);
     let hello = send_hello(&offer, &[], &mut seq, &mut out)?;
     let state = ExpectServerHello {
         offer,
