@@ -376,6 +376,7 @@ fn write_fragment(message: &Message, range: Range<u32>, payload: &mut Vec<u8>) -
         fragment_offset: range.start,
         fragment_length: range.end - range.start,
     };
+    payload.reserve(HandshakeHeader::LEN + body.len());
     payload.extend_from_slice(&header.to_bytes());
     payload.extend_from_slice(body);
     Some(Piece {

@@ -41,7 +41,9 @@ pub(super) fn candidates<'h>(hello: &ClientHello<'h>, config: &ServerConfig) -> 
     let mut identities: Vec<_> =
         config.identities.iter().filter(|identity| takes(identity.certificate_type())).cloned().collect();
     let no_common_form = identities.is_empty() && !config.identities.is_empty();
-    prefer_name(&mut identities, select::server_name(hello)?.as_deref());
+    if identities.len() > 1 {
+        prefer_name(&mut identities, select::server_name(hello)?.as_deref());
+    }
     if let Some(trusted) = hello.extensions.find::<CertificateAuthorities<'_>>()? {
         let trusted = |issuer: &[u8]| trusted.authorities.iter().any(|authority| authority == issuer);
         keep_if_any(&mut identities, |identity| identity.may_be_trusted(trusted));

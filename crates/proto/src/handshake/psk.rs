@@ -1,6 +1,5 @@
 //! Premaster secrets from pre-shared keys.
 
-use alloc::vec;
 use alloc::vec::Vec;
 
 use zeroize::Zeroizing;
@@ -9,18 +8,27 @@ use crate::error::{Error, LocalFault};
 
 /// RFC 4279 §2: a plain key stands behind as many zeros.
 pub(super) fn plain(key: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
-    behind(&vec![0; key.len()], key)
+    let length = length_of(key)?;
+    let mut premaster_secret = Zeroizing::new(Vec::with_capacity(2 * (2 + key.len())));
+    premaster_secret.extend_from_slice(&length);
+    premaster_secret.resize(2 + key.len(), 0);
+    premaster_secret.extend_from_slice(&length);
+    premaster_secret.extend_from_slice(key);
+    Ok(premaster_secret)
 }
 
 /// RFC 5489 §2: the key stands behind the shared secret of the curve.
 pub(super) fn behind(other_secret: &[u8], key: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
     let mut premaster_secret = Zeroizing::new(Vec::with_capacity(4 + other_secret.len() + key.len()));
     for part in [other_secret, key] {
-        let length = u16::try_from(part.len()).map_err(|_| LocalFault::MessageTooLong)?;
-        premaster_secret.extend_from_slice(&length.to_be_bytes());
+        premaster_secret.extend_from_slice(&length_of(part)?);
         premaster_secret.extend_from_slice(part);
     }
     Ok(premaster_secret)
+}
+
+fn length_of(part: &[u8]) -> Result<[u8; 2], Error> {
+    Ok(u16::try_from(part.len()).map_err(|_| LocalFault::MessageTooLong)?.to_be_bytes())
 }
 
 #[cfg(test)]

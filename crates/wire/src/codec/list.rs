@@ -25,6 +25,13 @@ impl<T> Default for List<'_, T> {
     }
 }
 
+impl<'a, T> List<'a, T> {
+    /// Takes bytes that are known to be whole elements.
+    pub(crate) const fn of_whole(bytes: &'a [u8]) -> Self {
+        Self { bytes, element: PhantomData }
+    }
+}
+
 impl<'a, T: CodePoint> List<'a, T> {
     /// Takes the elements' bytes, without a length field.
     ///
@@ -170,8 +177,10 @@ impl<T: CodePoint> fmt::Debug for OwnedList<T> {
 
 impl<T: CodePoint> FromIterator<T> for OwnedList<T> {
     fn from_iter<I: IntoIterator<Item = T>>(elements: I) -> Self {
-        let mut list = Self::new();
-        elements.into_iter().for_each(|e| list.push(e));
+        let elements = elements.into_iter();
+        let expected = elements.size_hint().0.saturating_mul(T::LEN);
+        let mut list = Self { bytes: Vec::with_capacity(expected), element: PhantomData };
+        elements.for_each(|e| list.push(e));
         list
     }
 }

@@ -155,6 +155,11 @@ impl ExtensionsBuf {
         Self::default()
     }
 
+    /// An empty block with room for `bytes` bytes, so that it need not grow.
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self { bytes: Vec::with_capacity(bytes), overflow: false }
+    }
+
     /// Adds `extension` at the end. Each type may be pushed once; a reader refuses the block otherwise.
     pub fn push<'e, E: Extension<'e>>(&mut self, extension: &E) {
         self.push_with(E::TYPE, |w| extension.write(w));

@@ -17,6 +17,11 @@ pub struct EcPointFormats<'a> {
     pub formats: List<'a, EcPointFormat>,
 }
 
+impl EcPointFormats<'static> {
+    /// The one format that is still in use (RFC 8422 §5.1.2).
+    pub const UNCOMPRESSED: Self = Self { formats: List::of_whole(&[EcPointFormat::UNCOMPRESSED.0]) };
+}
+
 impl<'a> Codec<'a> for EcPointFormats<'a> {
     fn read(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
         Ok(Self { formats: List::read8(r)? })
@@ -41,6 +46,7 @@ mod tests {
         let read = EcPointFormats::from_bytes(&bytes).unwrap();
         assert!(read.formats.iter().eq([EcPointFormat::UNCOMPRESSED, EcPointFormat(9)]));
         assert_eq!(read.to_vec().unwrap(), bytes);
+        assert_eq!(EcPointFormats::UNCOMPRESSED.to_vec().unwrap(), [1, 0]);
         assert_eq!(EcPointFormats::from_bytes(&[0]), Err(DecodeError::EmptyVector));
     }
 }

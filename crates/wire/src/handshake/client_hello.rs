@@ -37,6 +37,9 @@ pub struct ClientHello<'a> {
 }
 
 impl<'a> ClientHello<'a> {
+    /// What `compression_methods` has to be in 1.3, and should be in 1.2.
+    pub const NULL_COMPRESSION: List<'static, CompressionMethod> = List::of_whole(&[CompressionMethod::NULL.0]);
+
     /// The fields a [`ClientHelloPrefix`] has.
     pub fn prefix(&self) -> ClientHelloPrefix<'a> {
         ClientHelloPrefix {

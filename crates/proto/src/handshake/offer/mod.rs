@@ -22,8 +22,7 @@ use gramseal_wire::extension::{
 };
 use gramseal_wire::handshake::ClientHello;
 use gramseal_wire::{
-    CipherSuite, CompressionMethod, EcPointFormat, NamedGroup, OwnedList, OwnedOpaqueList, ProtocolVersion, Random,
-    Sequence, SignatureScheme,
+    CipherSuite, NamedGroup, OwnedList, OwnedOpaqueList, ProtocolVersion, Random, Sequence, SignatureScheme,
 };
 use pki_types::ServerName;
 
@@ -33,6 +32,11 @@ use crate::error::{Error, LocalFault};
 use crate::handshake::resume13::Offered;
 use crate::handshake::{limits, srtp};
 use crate::session::Session;
+
+/// Bytes that the extensions of most hellos of clients stay below, without a ticket.
+const USUAL_OFFERS: usize = 192;
+/// Bytes that the extensions of most hellos of servers stay below.
+pub(super) const USUAL_ANSWERS: usize = 64;
 
 /// What we offered. Kept until the handshake no longer needs to check answers against it.
 pub(super) struct Offer {
@@ -67,14 +71,13 @@ impl Offer {
     /// The hello with `cookie`. RFC 6347 §4.2.1: all else stays the same from one to the next.
     pub(super) fn with_hello<R>(&self, cookie: &[u8], use_it: impl FnOnce(&ClientHello<'_>) -> R) -> R {
         let suites: OwnedList<CipherSuite> = self.config.common.suites.iter().copied().collect();
-        let compression: OwnedList<CompressionMethod> = [CompressionMethod::NULL].into_iter().collect();
         use_it(&ClientHello {
             legacy_version: ProtocolVersion::DTLS1_2,
             random: self.random,
             session_id: &self.session_id,
             cookie,
             cipher_suites: suites.as_list(),
-            compression_methods: compression.as_list(),
+            compression_methods: ClientHello::NULL_COMPRESSION,
             extensions: self.extensions.as_extensions(),
         })
     }
@@ -102,7 +105,7 @@ fn host_name<'n>(name: &'n ServerName<'_>) -> Option<&'n str> {
 
 fn extensions(config: &ClientConfig, name: &ServerName<'_>) -> Result<ExtensionsBuf, Error> {
     let common = &config.common;
-    let mut buf = ExtensionsBuf::new();
+    let mut buf = ExtensionsBuf::with_capacity(USUAL_OFFERS);
     if let Some(host) = host_name(name) {
         buf.push(&ServerNameExtension { host_name: host.as_bytes() });
     }
@@ -118,8 +121,7 @@ fn extensions(config: &ClientConfig, name: &ServerName<'_>) -> Result<Extensions
         buf.push(&SupportedGroups { groups: groups.as_list() });
     }
     if allows12 && !common.groups.is_empty() {
-        let formats: OwnedList<EcPointFormat> = [EcPointFormat::UNCOMPRESSED].into_iter().collect();
-        buf.push(&EcPointFormats { formats: formats.as_list() });
+        buf.push(&EcPointFormats::UNCOMPRESSED);
     }
     if common.verify_schemes().next().is_some() {
         let schemes: OwnedList<SignatureScheme> = common.verify_schemes().collect();

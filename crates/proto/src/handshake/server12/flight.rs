@@ -14,8 +14,8 @@ use gramseal_wire::handshake::{
     ServerHello, ServerKeyExchangeDhe, ServerKeyExchangeEcdhe,
 };
 use gramseal_wire::{
-    CertificateStatusType, ClientCertificateType, Codec, CompressionMethod, EcPointFormat, NamedGroup, OwnedList,
-    OwnedOpaqueList, ProtocolVersion, Random, SignatureScheme,
+    CertificateStatusType, ClientCertificateType, Codec, CompressionMethod, NamedGroup, OwnedList, OwnedOpaqueList,
+    ProtocolVersion, Random, SignatureScheme,
 };
 
 use super::{AnyState, Context, ExpectCertificate, ExpectClientKeyExchange, Promise, State, psk};
@@ -26,7 +26,7 @@ use crate::handshake::auth12::{self, PLAINTEXT, signed_params};
 use crate::handshake::compose::OutgoingSeq;
 use crate::handshake::credential::{Ask, Chosen, Plan};
 use crate::handshake::deferred::now_or_defer;
-use crate::handshake::offer::push_alpn;
+use crate::handshake::offer::{USUAL_ANSWERS, push_alpn};
 use crate::handshake::schedule12::Randoms;
 use crate::handshake::select::{self, Selected12};
 use crate::handshake::transcript::{Keep, Transcript};
@@ -75,7 +75,7 @@ fn server_hello(
     promise: &Promise,
     random: Random,
 ) -> Result<Message, Error> {
-    let mut extensions = ExtensionsBuf::new();
+    let mut extensions = ExtensionsBuf::with_capacity(USUAL_ANSWERS);
     // RFC 5746 §3.6 and RFC 7627 §5.1: `select` made sure that the client understands both.
     extensions.push(&RenegotiationInfo { renegotiated_connection: &[] });
     extensions.push(&ExtendedMasterSecret);
@@ -83,8 +83,7 @@ fn server_hello(
         extensions.push(&ServerNameAck);
     }
     if selected.client_lists_point_formats && selected.suite.key_exchange.uses_curve() {
-        let formats: OwnedList<EcPointFormat> = [EcPointFormat::UNCOMPRESSED].into_iter().collect();
-        extensions.push(&EcPointFormats { formats: formats.as_list() });
+        extensions.push(&EcPointFormats::UNCOMPRESSED);
     }
     if let Some(plan) = &selected.certificates {
         push_certificate_extensions(&mut extensions, plan);

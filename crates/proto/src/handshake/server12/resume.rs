@@ -28,7 +28,7 @@ use crate::config::ServerConfig;
 use crate::error::{Error, LocalFault};
 use crate::handshake::auth12::{self, PLAINTEXT};
 use crate::handshake::compose::OutgoingSeq;
-use crate::handshake::offer::push_alpn;
+use crate::handshake::offer::{USUAL_ANSWERS, push_alpn};
 use crate::handshake::resume::{self, By, Found};
 use crate::handshake::schedule12::{Randoms, Session12, Side};
 use crate::handshake::transcript::{Keep, Transcript};
@@ -91,7 +91,7 @@ fn server_hello(
     by: By,
     random: Random,
 ) -> Result<Message, Error> {
-    let mut extensions = ExtensionsBuf::new();
+    let mut extensions = ExtensionsBuf::with_capacity(USUAL_ANSWERS);
     extensions.push(&RenegotiationInfo { renegotiated_connection: &[] });
     // RFC 7627 §5.3
     extensions.push(&ExtendedMasterSecret);
