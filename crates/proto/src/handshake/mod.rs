@@ -215,13 +215,13 @@ pub(crate) enum State {
     /// Client, no answer yet.
     ClientHello(Box<client::ExpectServerHello>),
     /// Client in a 1.2 handshake.
-    Client12(Box<client12::State>),
+    Client12(client12::State),
     /// Client in a 1.3 handshake.
     Client13(Box<client13::State>),
     /// Server, no hello yet.
     ServerHello(Box<server::ExpectClientHello>),
     /// Server in a 1.2 handshake.
-    Server12(Box<server12::State>),
+    Server12(server12::State),
     /// Server in a 1.3 handshake.
     Server13(Box<server13::State>),
     /// The handshake is done.
@@ -271,10 +271,10 @@ impl State {
             Self::ClientHello(_) | Self::ServerHello(_) => false,
             Self::Client13(_) | Self::Server13(_) => return auth13::HANDSHAKE,
             Self::Client12(state) => {
-                matches!(**state, client12::State::Finished(_) | client12::State::ResumedFinished(_))
+                matches!(state, client12::State::Finished(_) | client12::State::ResumedFinished(_))
             }
             Self::Server12(state) => {
-                matches!(**state, server12::State::Finished(_) | server12::State::ResumedFinished(_))
+                matches!(state, server12::State::Finished(_) | server12::State::ResumedFinished(_))
             }
             Self::Connected => true,
         };

@@ -1,5 +1,6 @@
 //! The server's Certificate, its status if one was agreed on, and what the verifier says of both.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use gramseal_wire::handshake::CertificateStatus;
@@ -15,7 +16,7 @@ use crate::message::Message;
 
 /// Waits for the server's Certificate.
 pub(crate) struct ExpectCertificate {
-    pub(super) context: Context,
+    pub(super) context: Box<Context>,
 }
 
 impl ExpectCertificate {
@@ -39,7 +40,7 @@ impl ExpectCertificate {
 
 /// Waits for CertificateStatus, which the server may leave out although it agreed (RFC 6066 §8).
 pub(crate) struct ExpectCertificateStatus {
-    context: Context,
+    context: Box<Context>,
     shown: Shown,
 }
 
@@ -61,7 +62,7 @@ impl ExpectCertificateStatus {
 
 /// Waits for a verifier that takes its time.
 pub(crate) struct ExpectVerdict {
-    context: Context,
+    context: Box<Context>,
     /// A message that came while nothing was decided.
     next: Option<Message>,
 }
@@ -79,7 +80,7 @@ impl ExpectVerdict {
 
 /// Asks the verifier, then goes on with `next`, if it came already.
 fn verify(
-    mut context: Context,
+    mut context: Box<Context>,
     shown: Shown,
     ocsp_response: &[u8],
     next: Option<Message>,

@@ -27,7 +27,7 @@ type RequestAnswer = Option<Chosen>;
 
 /// Waits for ServerHelloDone; CertificateRequest may come once before it.
 pub(crate) struct ExpectServerHelloDone {
-    pub(super) context: Context,
+    pub(super) context: Box<Context>,
     pub(super) share: ServerShare,
     pub(super) request: Option<RequestAnswer>,
 }
@@ -47,7 +47,7 @@ impl ExpectServerHelloDone {
     fn request(mut self, message: &Message) -> Result<State, Error> {
         expect(message, HandshakeType::CERTIFICATE_REQUEST, Protection::None)?;
         let request = CertificateRequest12::from_bytes(message.body())?;
-        let Context { offer, certificates, .. } = &self.context;
+        let Context { offer, certificates, .. } = &*self.context;
         self.request = Some(credential::for_request(&offer.config, &request, certificates.client));
         self.context.transcript.add(message);
         Ok(State::ServerHelloDone(self))
@@ -81,7 +81,7 @@ impl ExpectServerHelloDone {
         let config = self.context.offer.config.clone();
         let provider = &*config.common.provider;
         let Self { context, share, .. } = self;
-        let Context { seq, negotiated, .. } = context;
+        let Context { seq, negotiated, .. } = &mut **context;
         let (message, premaster_secret) = match share {
             ServerShare::Ecdhe { group, public_key } => {
                 let (public, secret) = answer(provider, *group, public_key)?;
@@ -138,7 +138,7 @@ impl ExpectServerHelloDone {
 
 /// Waits for a signer that takes its time: CertificateVerify and Finished are still to be sent.
 pub(crate) struct ExpectSignature {
-    context: Context,
+    context: Box<Context>,
     session: Session12,
     keys: KeyBlock,
     scheme: SignatureScheme,
@@ -157,14 +157,19 @@ impl ExpectSignature {
 }
 
 /// ChangeCipherSpec and Finished: the server's turn.
-fn finish(mut context: Context, session: Session12, keys: KeyBlock, out: &mut Vec<Action>) -> Result<State, Error> {
+fn finish(
+    mut context: Box<Context>,
+    session: Session12,
+    keys: KeyBlock,
+    out: &mut Vec<Action>,
+) -> Result<State, Error> {
     out.push(Action::SendChangeCipherSpec);
     out.push(Action::InstallWrite(keys.client_write));
     out.push(Action::InstallRead(keys.server_write));
     let message = auth12::finished(&mut context.seq, &session, Side::Client, &context.transcript)?;
     context.send(message, out);
     out.push(Action::EndFlight);
-    Ok(ExpectFinished { context: Box::new(context), session }.after_ticket())
+    Ok(ExpectFinished { context, session }.after_ticket())
 }
 
 /// Our share for the server's, and the secret.

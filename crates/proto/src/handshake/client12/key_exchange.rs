@@ -1,5 +1,6 @@
 //! ServerKeyExchange: the server's ephemeral share, signed with its certificate's key.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use gramseal_wire::handshake::{DigitallySigned, ServerKeyExchangeDhe, ServerKeyExchangeEcdhe};
@@ -35,7 +36,7 @@ impl ServerShare {
 
 /// Waits for ServerKeyExchange.
 pub(crate) struct ExpectServerKeyExchange {
-    pub(super) context: Context,
+    pub(super) context: Box<Context>,
     pub(super) peer: PeerVerified,
 }
 

@@ -79,8 +79,8 @@ pub(crate) enum State {
 }
 
 impl State {
-    pub(crate) fn handle(self: Box<Self>, message: &Message, out: &mut Vec<Action>) -> Result<AnyState, Error> {
-        let next = match *self {
+    pub(crate) fn handle(self, message: &Message, out: &mut Vec<Action>) -> Result<AnyState, Error> {
+        let next = match self {
             Self::Certificate(state) => state.handle(message, out)?,
             Self::CertificateStatus(state) => state.handle(message, out)?,
             Self::ServerKeyExchange(state) => state.handle(message, out)?,
@@ -92,25 +92,25 @@ impl State {
             // Messages wait as long as the state does.
             Self::Verdict(_) | Self::Signature(_) => return Err(unexpected(message)),
         };
-        Ok(AnyState::Client12(Box::new(next)))
+        Ok(AnyState::Client12(next))
     }
 
     pub(crate) fn is_waiting(&self) -> bool {
         matches!(self, Self::Verdict(_) | Self::Signature(_))
     }
 
-    pub(crate) fn settle(self: Box<Self>, outcome: Outcome, out: &mut Vec<Action>) -> Result<AnyState, Error> {
-        let next = match (*self, outcome) {
+    pub(crate) fn settle(self, outcome: Outcome, out: &mut Vec<Action>) -> Result<AnyState, Error> {
+        let next = match (self, outcome) {
             (Self::Verdict(state), Outcome::Verdict(verdict)) => state.settle(verdict, out)?,
             (Self::Signature(state), Outcome::Signature(signed)) => state.settle(signed, out)?,
             // The outcome of other work than what this state waits for.
             (state, _) => state,
         };
-        Ok(AnyState::Client12(Box::new(next)))
+        Ok(AnyState::Client12(next))
     }
 }
 
-/// What every state carries on.
+/// What every state carries on, in one box: it is large, and states move.
 pub(super) struct Context {
     offer: Offer,
     seq: OutgoingSeq,
@@ -147,8 +147,9 @@ pub(super) fn start(
 ) -> Result<AnyState, Error> {
     let Agreed12 { suite, alpn, srtp, limits, certificates, ticket } = agreed;
     let hash = offer.config.common.provider.hash(suite.hash).ok_or(LocalFault::MissingAlgorithm)?;
-    // The messages are kept until we know whether the server asks for a certificate.
-    let mut transcript = Transcript::new(hash, Keep::Messages);
+    // The messages are kept until we know whether the server asks for a certificate, if it may.
+    let keep = if suite.auth.is_some() { Keep::Messages } else { Keep::HashOnly };
+    let mut transcript = Transcript::new(hash, keep);
     transcript.add_bytes(client_hello);
     transcript.add(message);
     let mut negotiated = Negotiated::new(ProtocolVersion::DTLS1_2, suite.id);
@@ -157,10 +158,10 @@ pub(super) fn start(
     negotiated.server_name = offer.host_name();
     let randoms = Randoms { client: offer.random, server: hello.random };
     let issued = Issued::promised(hello.session_id, ticket, limits.max_fragment_length());
-    let context = Context { offer, seq, suite, randoms, transcript, negotiated, certificates, issued };
-    Ok(AnyState::Client12(Box::new(match suite.auth {
+    let context = Box::new(Context { offer, seq, suite, randoms, transcript, negotiated, certificates, issued });
+    Ok(AnyState::Client12(match suite.auth {
         Some(_) => State::Certificate(ExpectCertificate { context }),
         // RFC 4279 §2: the key authenticates the server, which sends no certificate.
         None => State::PskServerKeyExchange(ExpectPskServerKeyExchange { context }),
-    })))
+    }))
 }

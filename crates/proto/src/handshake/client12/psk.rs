@@ -1,6 +1,7 @@
 //! ServerKeyExchange where a pre-shared key authenticates the server: a hint, and with ECDHE the
 //! server's unsigned share.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use gramseal_wire::handshake::{ServerKeyExchangeEcdhePsk, ServerKeyExchangePsk};
@@ -16,7 +17,7 @@ use crate::suite::KeyExchange;
 /// Waits for ServerKeyExchange; without ECDHE the server leaves it out if it has no hint to give
 /// (RFC 4279 §2).
 pub(crate) struct ExpectPskServerKeyExchange {
-    pub(super) context: Context,
+    pub(super) context: Box<Context>,
 }
 
 impl ExpectPskServerKeyExchange {

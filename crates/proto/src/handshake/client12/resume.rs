@@ -42,7 +42,7 @@ pub(in crate::handshake) fn start(
     hello: &ServerHello<'_>,
     agreed: Agreed12,
     message: &Message,
-    session: Session,
+    session: Box<Session>,
     out: &mut Vec<Action>,
 ) -> Result<AnyState, Error> {
     let Agreed12 { suite, alpn, srtp, limits, certificates, ticket } = agreed;
@@ -63,17 +63,17 @@ pub(in crate::handshake) fn start(
     let issued = Issued::promised(hello.session_id, ticket, limits.max_fragment_length());
     let context = Box::new(Context { offer, seq, suite, randoms, transcript, negotiated, certificates, issued });
     let next = ExpectResumedFinished { context, session, secrets, write_keys: keys.client_write };
-    Ok(AnyState::Client12(Box::new(if ticket {
-        State::NewSessionTicket(ExpectNewSessionTicket::Resumed(Box::new(next)))
+    Ok(AnyState::Client12(if ticket {
+        State::NewSessionTicket(ExpectNewSessionTicket::Resumed(next))
     } else {
         State::ResumedFinished(next)
-    })))
+    }))
 }
 
 /// Waits for the server's Finished; ours is the last flight.
 pub(crate) struct ExpectResumedFinished {
     pub(super) context: Box<Context>,
-    session: Session,
+    session: Box<Session>,
     secrets: Session12,
     write_keys: RecordKeys12,
 }
@@ -88,7 +88,7 @@ impl ExpectResumedFinished {
         out.push(Action::InstallWrite(write_keys));
         out.push(Action::Send(auth12::finished(&mut seq, &secrets, Side::Client, &transcript)?));
         out.push(Action::EndLastFlight);
-        let remember = issued.renew(&offer, session).map(Remember::Client);
+        let remember = issued.renew(&offer, *session).map(Remember::Client);
         let established = Established { proof, negotiated, keying: Keying::V12(secrets), remember, post: None };
         out.push(Action::Complete(Box::new(established)));
         Ok(AnyState::Connected)

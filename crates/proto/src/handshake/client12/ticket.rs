@@ -1,6 +1,5 @@
 //! NewSessionTicket, and what a client remembers of a session (RFC 5077 §3.3).
 
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use gramseal_wire::handshake::NewSessionTicket12;
@@ -18,7 +17,7 @@ use crate::session::{PSK_BINDING_LEN, Session};
 /// Waits for the ticket that the ServerHello promised; Finished follows.
 pub(crate) enum ExpectNewSessionTicket {
     Full(ExpectFinished),
-    Resumed(Box<ExpectResumedFinished>),
+    Resumed(ExpectResumedFinished),
 }
 
 impl ExpectNewSessionTicket {
@@ -34,7 +33,7 @@ impl ExpectNewSessionTicket {
             Self::Resumed(mut next) => {
                 next.context.issued.receive(&issued);
                 next.context.transcript.add(message);
-                State::ResumedFinished(*next)
+                State::ResumedFinished(next)
             }
         })
     }

@@ -47,7 +47,7 @@ pub(super) struct Offer {
     /// The private half of the key share in the hello, if 1.3 is offered.
     share: Option<Box<dyn ActiveKx>>,
     /// The session that the hello offers to resume.
-    session: Option<Session>,
+    session: Option<Box<Session>>,
     /// What the hello names it, and what a server that resumes it says in turn.
     session_id: Vec<u8>,
     /// The sessions of 1.3 that it offers, in its order.

@@ -1,6 +1,7 @@
 //! The sessions that a hello offers to resume (RFC 5246 §7.4.1.2, RFC 5077 §3.2): which ones, and what the
 //! hello says of those of 1.2. How it offers those of 1.3 is in [`psks`].
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use gramseal_wire::extension::SessionTicket;
@@ -53,7 +54,7 @@ impl Offer {
             self.extensions.push(&SessionTicket { ticket: &session.ticket });
             let len = self.datagram_len() + psks::extension_len(&self.psks);
             if session.ticket.is_empty() || len <= self.config.common.transport.mtu {
-                self.session = Some(session);
+                self.session = Some(Box::new(session));
                 return Ok(());
             }
         }
@@ -127,7 +128,7 @@ impl Offer {
         &mut self,
         hello: &ServerHello<'_>,
         suite: &Suite12,
-    ) -> Result<Option<Session>, Error> {
+    ) -> Result<Option<Box<Session>>, Error> {
         // RFC 5246 §7.4.1.3: the id that we sent, and no other, means the session.
         let Some(session) = self.session.take().filter(|_| hello.session_id == self.session_id) else {
             return Ok(None);

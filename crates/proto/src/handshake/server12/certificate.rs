@@ -17,7 +17,7 @@ use crate::message::Message;
 
 /// Waits for the client's Certificate.
 pub(crate) struct ExpectCertificate {
-    pub(super) context: Context,
+    pub(super) context: Box<Context>,
     pub(super) kx: Box<dyn ActiveKx>,
     pub(super) verifier: Arc<dyn PeerVerifier>,
     pub(super) form: CertificateType,
@@ -49,7 +49,7 @@ impl ExpectCertificate {
 
 /// Waits for a verifier that takes its time.
 pub(crate) struct ExpectVerdict {
-    context: Context,
+    context: Box<Context>,
     kx: Box<dyn ActiveKx>,
 }
 

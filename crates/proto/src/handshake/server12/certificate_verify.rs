@@ -1,7 +1,5 @@
 //! The client's CertificateVerify: it holds the key to the certificate it showed.
 
-use alloc::boxed::Box;
-
 use gramseal_wire::handshake::CertificateVerify;
 use gramseal_wire::{Codec, HandshakeType};
 
@@ -14,7 +12,7 @@ use crate::message::Message;
 
 /// Waits for the client's CertificateVerify.
 pub(crate) struct ExpectCertificateVerify {
-    pub(super) keyed: Box<Keyed>,
+    pub(super) keyed: Keyed,
     pub(super) peer: PeerVerified,
 }
 

@@ -13,12 +13,12 @@ use crate::message::Message;
 
 /// Waits for the client's Finished.
 pub(crate) struct ExpectFinished {
-    pub(super) keyed: Box<Keyed>,
+    pub(super) keyed: Keyed,
 }
 
 impl ExpectFinished {
     pub(super) fn handle(self, message: &Message, out: &mut Vec<Action>) -> Result<State, Error> {
-        let Keyed { mut context, session, write_keys } = *self.keyed;
+        let Keyed { mut context, session, write_keys } = self.keyed;
         let proof = auth12::verify_finished(message, &session, Side::Client, &context.transcript)?;
         context.transcript.add(message);
         let remember = ticket::keep_promise(&mut context, &session, out)?;

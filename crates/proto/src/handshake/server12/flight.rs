@@ -59,11 +59,12 @@ pub(in crate::handshake) fn start(
     negotiated.srtp = selected.srtp;
     negotiated.server_name = selected.server_name;
     let randoms = Randoms { client: hello.random, server: random };
-    let mut context = Context { config, seq, suite: selected.suite, randoms, transcript, negotiated, promise };
+    let mut context =
+        Box::new(Context { config, seq, suite: selected.suite, randoms, transcript, negotiated, promise });
     out.push(Action::LimitRecords(selected.limits));
     context.send(answer, out);
     match selected.certificates {
-        Some(plan) => send_certificate(context, plan, out).map(|state| AnyState::Server12(Box::new(state))),
+        Some(plan) => send_certificate(context, plan, out).map(AnyState::Server12),
         None => psk::finish_flight(context, out),
     }
 }
@@ -121,7 +122,7 @@ fn push_certificate_extensions(extensions: &mut ExtensionsBuf, plan: &Plan) {
 }
 
 /// Our certificate with its status, and our ephemeral share, which is still to be signed.
-fn send_certificate(mut context: Context, plan: Plan, out: &mut Vec<Action>) -> Result<State, Error> {
+fn send_certificate(mut context: Box<Context>, plan: Plan, out: &mut Vec<Action>) -> Result<State, Error> {
     let Plan { chosen: Chosen { identity, scheme }, staple, ask, .. } = plan;
     let certificate = auth12::certificate(&mut context.seq, Some(&identity))?;
     context.send(certificate, out);
@@ -145,7 +146,7 @@ fn send_certificate(mut context: Context, plan: Plan, out: &mut Vec<Action>) -> 
 
 /// Waits for a signer that takes its time: ServerKeyExchange and what follows are still to be sent.
 pub(crate) struct ExpectSignature {
-    context: Context,
+    context: Box<Context>,
     kx: Box<dyn ActiveKx>,
     group: NamedGroup,
     scheme: SignatureScheme,
@@ -197,7 +198,7 @@ impl ExpectSignature {
 
 /// CertificateRequest if clients should prove who they are, then ServerHelloDone.
 fn finish(
-    mut context: Context,
+    mut context: Box<Context>,
     kx: Box<dyn ActiveKx>,
     ask: Option<Ask>,
     out: &mut Vec<Action>,

@@ -17,7 +17,7 @@ use crate::suite::KeyExchange;
 
 /// What follows from the key exchange; carried to the end of the handshake.
 pub(super) struct Keyed {
-    pub(super) context: Context,
+    pub(super) context: Box<Context>,
     pub(super) session: Session12,
     pub(super) write_keys: RecordKeys12,
 }
@@ -25,20 +25,20 @@ pub(super) struct Keyed {
 impl Keyed {
     /// Derives the keys from the premaster secret and the handshake up to ClientKeyExchange, and lets
     /// the client's be read.
-    pub(super) fn new(context: Context, premaster_secret: &[u8], out: &mut Vec<Action>) -> Result<Box<Self>, Error> {
+    pub(super) fn new(context: Box<Context>, premaster_secret: &[u8], out: &mut Vec<Action>) -> Result<Self, Error> {
         let provider = &context.config.common.provider;
         let hash = provider.hash(context.suite.hash).ok_or(LocalFault::MissingAlgorithm)?;
         let session = Session12::extended(hash, premaster_secret, &context.transcript.digest(), context.randoms);
         out.extend(session.logged(&context.config.common));
         let keys = session.key_block(context.suite, provider)?;
         out.push(Action::InstallRead(keys.client_write));
-        Ok(Box::new(Self { context, session, write_keys: keys.server_write }))
+        Ok(Self { context, session, write_keys: keys.server_write })
     }
 }
 
 /// Waits for ClientKeyExchange.
 pub(crate) struct ExpectClientKeyExchange {
-    pub(super) context: Context,
+    pub(super) context: Box<Context>,
     pub(super) kx: Box<dyn ActiveKx>,
     pub(super) peer: Option<PeerVerified>,
 }

@@ -34,7 +34,6 @@ mod psk;
 mod resume;
 mod ticket;
 
-use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -74,8 +73,8 @@ pub(crate) enum State {
 }
 
 impl State {
-    pub(crate) fn handle(self: Box<Self>, message: &Message, out: &mut Vec<Action>) -> Result<AnyState, Error> {
-        let next = match *self {
+    pub(crate) fn handle(self, message: &Message, out: &mut Vec<Action>) -> Result<AnyState, Error> {
+        let next = match self {
             Self::Certificate(state) => state.handle(message, out)?,
             Self::ClientKeyExchange(state) => state.handle(message, out)?,
             Self::PskClientKeyExchange(state) => state.handle(message, out)?,
@@ -85,25 +84,25 @@ impl State {
             // Messages wait as long as the state does.
             Self::Signature(_) | Self::Verdict(_) => return Err(unexpected(message)),
         };
-        Ok(AnyState::Server12(Box::new(next)))
+        Ok(AnyState::Server12(next))
     }
 
     pub(crate) fn is_waiting(&self) -> bool {
         matches!(self, Self::Signature(_) | Self::Verdict(_))
     }
 
-    pub(crate) fn settle(self: Box<Self>, outcome: Outcome, out: &mut Vec<Action>) -> Result<AnyState, Error> {
-        let next = match (*self, outcome) {
+    pub(crate) fn settle(self, outcome: Outcome, out: &mut Vec<Action>) -> Result<AnyState, Error> {
+        let next = match (self, outcome) {
             (Self::Signature(state), Outcome::Signature(signed)) => state.settle(signed, out)?,
             (Self::Verdict(state), Outcome::Verdict(verdict)) => state.settle(verdict)?,
             // The outcome of other work than what this state waits for.
             (state, _) => state,
         };
-        Ok(AnyState::Server12(Box::new(next)))
+        Ok(AnyState::Server12(next))
     }
 }
 
-/// What every state carries on.
+/// What every state carries on, in one box: it is large, and states move.
 pub(super) struct Context {
     config: Arc<ServerConfig>,
     seq: OutgoingSeq,

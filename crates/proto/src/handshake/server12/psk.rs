@@ -20,7 +20,7 @@ use crate::handshake::{Action, Protection, expect, psk};
 use crate::message::Message;
 
 /// After ServerHello: ServerKeyExchange, if there is anything to say, and ServerHelloDone.
-pub(super) fn finish_flight(mut context: Context, out: &mut Vec<Action>) -> Result<AnyState, Error> {
+pub(super) fn finish_flight(mut context: Box<Context>, out: &mut Vec<Action>) -> Result<AnyState, Error> {
     let config = context.config.clone();
     let provider = &config.common.provider;
     let hint = config.psks.as_ref().map(|psks| psks.hint()).unwrap_or_default();
@@ -42,12 +42,12 @@ pub(super) fn finish_flight(mut context: Context, out: &mut Vec<Action>) -> Resu
     };
     context.send_done(out)?;
     let next = State::PskClientKeyExchange(ExpectPskClientKeyExchange { context, kx });
-    Ok(AnyState::Server12(Box::new(next)))
+    Ok(AnyState::Server12(next))
 }
 
 /// Waits for ClientKeyExchange.
 pub(crate) struct ExpectPskClientKeyExchange {
-    context: Context,
+    context: Box<Context>,
     /// `None` without ECDHE.
     kx: Option<Box<dyn ActiveKx>>,
 }

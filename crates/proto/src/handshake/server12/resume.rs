@@ -63,7 +63,8 @@ pub(in crate::handshake) fn start(
     out.extend(secrets.logged(&config.common));
     let keys = secrets.key_block(suite, &common.provider)?;
 
-    let mut context = Context { config, seq, suite, randoms, transcript, negotiated, promise: Promise::default() };
+    let promise = Promise::default();
+    let mut context = Box::new(Context { config, seq, suite, randoms, transcript, negotiated, promise });
     out.push(Action::LimitRecords(limits));
     context.send(answer, out);
     let sealer = context.config.sessions.tickets.clone().filter(|_| by == By::OldTicket);
@@ -76,9 +77,9 @@ pub(in crate::handshake) fn start(
     let finished = auth12::finished(&mut context.seq, &secrets, Side::Server, &context.transcript)?;
     context.send(finished, out);
     out.push(Action::EndFlight);
-    let remember = (by == By::Id).then(|| Remember::Known(hello.session_id.to_vec()));
-    let next = ExpectResumedFinished { context: Box::new(context), session: secrets, remember };
-    Ok(AnyState::Server12(Box::new(State::ResumedFinished(next))))
+    let known = (by == By::Id).then(|| hello.session_id.to_vec());
+    let next = ExpectResumedFinished { context, session: secrets, known };
+    Ok(AnyState::Server12(State::ResumedFinished(next)))
 }
 
 /// RFC 6066 §1.1, §3: without the answers that belong to the session, those to `server_name` and
@@ -121,13 +122,15 @@ fn server_hello(
 pub(crate) struct ExpectResumedFinished {
     context: Box<Context>,
     session: Session12,
-    remember: Option<Remember>,
+    /// The id by which our store knows the session.
+    known: Option<Vec<u8>>,
 }
 
 impl ExpectResumedFinished {
     pub(super) fn handle(self, message: &Message, out: &mut Vec<Action>) -> Result<AnyState, Error> {
-        let Self { context, session, remember } = self;
+        let Self { context, session, known } = self;
         let proof = auth12::verify_finished(message, &session, Side::Client, &context.transcript)?;
+        let remember = known.map(Remember::Known);
         let established =
             Established { proof, negotiated: context.negotiated, keying: Keying::V12(session), remember, post: None };
         out.push(Action::Complete(Box::new(established)));
