@@ -89,6 +89,7 @@ pub enum Resumption {
 pub struct Configs {
     client: Arc<ClientConfig>,
     server: Arc<ServerConfig>,
+    name: ServerName<'static>,
 }
 
 impl Configs {
@@ -103,6 +104,7 @@ impl Configs {
         Self {
             client: client(provider.clone(), verifier, suite, group),
             server: server(provider, identity, suite, group),
+            name: name(),
         }
     }
 
@@ -127,6 +129,7 @@ impl Configs {
         let configs = Self {
             client: Arc::new(client.build().expect("the suite is there")),
             server: Arc::new(server.build().expect("the suite goes with the key")),
+            name: name(),
         };
         let _full = Pair::connected(&configs, &mut Vec::new());
         let second = Pair::connected(&configs, &mut Vec::new());
@@ -147,6 +150,7 @@ impl Configs {
         Self {
             client: Arc::new(client.build().expect("a suite with a pre-shared key")),
             server: Arc::new(server.build().expect("a suite with a pre-shared key")),
+            name: name(),
         }
     }
 
@@ -156,8 +160,7 @@ impl Configs {
     /// If there are no random bytes.
     #[must_use]
     pub fn client(&self) -> Connection {
-        let name = ServerName::try_from(NAME).expect("a name");
-        Connection::client(self.client.clone(), name, NOW).expect("random bytes")
+        Connection::client(self.client.clone(), self.name.clone(), NOW).expect("random bytes")
     }
 
     /// A server that has not heard anything.
@@ -166,6 +169,10 @@ impl Configs {
         let first = FirstHello { message_seq: MessageSeq(0), sequence_number: SequenceNumber(0) };
         Connection::server(self.server.clone(), first, NOW)
     }
+}
+
+fn name() -> ServerName<'static> {
+    ServerName::try_from(NAME).expect("a name")
 }
 
 fn client(
