@@ -74,7 +74,18 @@ impl<'a> Extensions<'a> {
 
     /// The content of the extension of type `ty`, as bytes.
     pub fn get(&self, ty: ExtensionType) -> Option<&'a [u8]> {
-        self.iter().find(|&(t, _)| t == ty).map(|(_, content)| content)
+        // A hello is asked for many types; most of them it does not have.
+        let wanted = ty.0.to_be_bytes();
+        let mut rest = self.bytes;
+        while let [high, low, len_high, len_low, tail @ ..] = rest {
+            let len = u16::from_be_bytes([*len_high, *len_low]);
+            let (content, after) = tail.split_at_checked(usize::from(len))?;
+            if [*high, *low] == wanted {
+                return Some(content);
+            }
+            rest = after;
+        }
+        None
     }
 
     /// Whether an extension of type `ty` is there.
