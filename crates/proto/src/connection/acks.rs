@@ -20,6 +20,12 @@ impl Connection {
         self.records.version() == Some(ProtocolVersion::DTLS1_3) && self.records.write_epoch() > Epoch::UNPROTECTED
     }
 
+    /// Whether there may be ACKs in this association: in 1.2 there are none.
+    pub(super) fn may_speak_acks(&self) -> bool {
+        let allowed = || self.role.common().allows(ProtocolVersion::DTLS1_3);
+        self.records.version().map_or_else(allowed, |version| version == ProtocolVersion::DTLS1_3)
+    }
+
     /// The list of what came, if somebody may ever want it.
     pub(super) fn acks(&self) -> Option<&Acks> {
         match (&self.post, &self.handshake) {
@@ -39,8 +45,7 @@ impl Connection {
 
     /// A record with a part of the peer's flight came; `hurry` says to tell it at once.
     pub(super) fn note_record(&mut self, number: RecordNumber, hurry: Hurry, now: Instant) {
-        // In 1.2 there are no ACKs.
-        if self.records.version() == Some(ProtocolVersion::DTLS1_2) {
+        if !self.may_speak_acks() {
             return;
         }
         let patience = match &self.handshake {

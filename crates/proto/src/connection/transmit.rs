@@ -31,10 +31,13 @@ impl Connection {
     fn put_flight(&mut self, datagram: &mut Vec<u8>) {
         while let Some((piece, payload)) = self.next_piece(datagram.len()) {
             let sealed = self.put_record(piece.epoch, piece.content_type, &payload, datagram);
+            let acks = self.may_speak_acks();
             let Some(handshake) = &mut self.handshake else { return };
             handshake.payload = payload;
             if let Some(number) = sealed {
-                handshake.outbound.sent(&piece, number);
+                if acks {
+                    handshake.outbound.sent(&piece, number);
+                }
                 let (flight, repeated) = (handshake.flights.current(), handshake.outbound.transmission());
                 self.trace_piece(&piece, number, flight, repeated);
             }
