@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use aws_lc_rs::agreement;
-use gramseal_proto::wire::{CipherSuite, NamedGroup};
+use gramseal_proto::wire::{CipherSuite, NamedGroup, ProtocolVersion};
 
 use crate::pair::{Configs, Key, Pair, Resumption};
 use crate::paired::{Comparison, compare};
@@ -16,6 +16,8 @@ use crate::symmetric::Side;
 pub struct Handshake {
     /// What tables call it.
     pub name: &'static str,
+    /// The version, which has its own bars.
+    pub version: ProtocolVersion,
     key: Key,
     suite: CipherSuite,
     group: NamedGroup,
@@ -23,9 +25,10 @@ pub struct Handshake {
 }
 
 /// All that are measured.
-pub static HANDSHAKES: [Handshake; 3] = [
+pub static HANDSHAKES: [Handshake; 4] = [
     Handshake {
         name: "1.2 X25519, ECDSA P-256",
+        version: ProtocolVersion::DTLS1_2,
         key: Key::EcdsaP256,
         suite: CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
         group: NamedGroup::X25519,
@@ -33,6 +36,7 @@ pub static HANDSHAKES: [Handshake; 3] = [
     },
     Handshake {
         name: "1.2 P-256, ECDSA P-256",
+        version: ProtocolVersion::DTLS1_2,
         key: Key::EcdsaP256,
         suite: CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
         group: NamedGroup::SECP256R1,
@@ -40,8 +44,17 @@ pub static HANDSHAKES: [Handshake; 3] = [
     },
     Handshake {
         name: "1.2 X25519, RSA-2048",
+        version: ProtocolVersion::DTLS1_2,
         key: Key::Rsa2048,
         suite: CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+        group: NamedGroup::X25519,
+        raw: &agreement::X25519,
+    },
+    Handshake {
+        name: "1.3 X25519, ECDSA P-256",
+        version: ProtocolVersion::DTLS1_3,
+        key: Key::EcdsaP256,
+        suite: CipherSuite::TLS_AES_128_GCM_SHA256,
         group: NamedGroup::X25519,
         raw: &agreement::X25519,
     },
@@ -51,7 +64,7 @@ impl Handshake {
     /// What both sides are configured with.
     #[must_use]
     pub fn configs(&self) -> Configs {
-        Configs::new(self.key, self.suite, self.group)
+        Configs::new(self.key, self.version, self.suite, self.group)
     }
 
     /// Measures it.

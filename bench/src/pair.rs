@@ -6,7 +6,7 @@ use gramseal_proto::config::{ClientConfig, Identity, Psk, ServerConfig};
 use gramseal_proto::crypto::CryptoProvider;
 use gramseal_proto::pki_types::{PrivatePkcs8KeyDer, ServerName, UnixTime};
 use gramseal_proto::session::{ClientSessionCache, ServerSessionCache, TicketKeys};
-use gramseal_proto::wire::{CipherSuite, MessageSeq, NamedGroup, SequenceNumber};
+use gramseal_proto::wire::{CipherSuite, MessageSeq, NamedGroup, ProtocolVersion, SequenceNumber};
 use gramseal_proto::{Connection, FirstHello, Instant};
 use gramseal_webpki::ChainVerifier;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, KeyUsagePurpose};
@@ -93,17 +93,25 @@ pub struct Configs {
 }
 
 impl Configs {
-    /// One suite, one group, and a root that signs the server's certificate itself. No client
+    /// The version and one suite of it, one group, and a root that signs the server's certificate itself. No client
     /// certificate; everything else is the default.
     ///
     /// # Panics
     /// If the suite does not go with the key.
     #[must_use]
-    pub fn new(key: Key, suite: CipherSuite, group: NamedGroup) -> Self {
+    pub fn new(key: Key, version: ProtocolVersion, suite: CipherSuite, group: NamedGroup) -> Self {
         let Parts { provider, verifier, identity } = Parts::new(key);
+        let client = ClientConfig::builder(provider.clone(), Arc::new(verifier))
+            .with_versions(&[version])
+            .with_cipher_suites(&[suite])
+            .with_groups(&[group]);
+        let server = ServerConfig::builder(provider, identity)
+            .with_versions(&[version])
+            .with_cipher_suites(&[suite])
+            .with_groups(&[group]);
         Self {
-            client: client(provider.clone(), verifier, suite, group),
-            server: server(provider, identity, suite, group),
+            client: Arc::new(client.build().expect("the suite and the group are there")),
+            server: Arc::new(server.build().expect("the suite goes with the key")),
             name: name(),
         }
     }
@@ -175,26 +183,6 @@ fn name() -> ServerName<'static> {
     ServerName::try_from(NAME).expect("a name")
 }
 
-fn client(
-    provider: Arc<CryptoProvider>,
-    verifier: ChainVerifier,
-    suite: CipherSuite,
-    group: NamedGroup,
-) -> Arc<ClientConfig> {
-    let config = ClientConfig::builder(provider, Arc::new(verifier)).with_cipher_suites(&[suite]).with_groups(&[group]);
-    Arc::new(config.build().expect("the suite and the group are there"))
-}
-
-fn server(
-    provider: Arc<CryptoProvider>,
-    identity: Identity,
-    suite: CipherSuite,
-    group: NamedGroup,
-) -> Arc<ServerConfig> {
-    let config = ServerConfig::builder(provider, identity).with_cipher_suites(&[suite]).with_groups(&[group]);
-    Arc::new(config.build().expect("the suite goes with the key"))
-}
-
 /// A client and its server.
 #[derive(Debug)]
 #[expect(clippy::exhaustive_structs, reason = "two connections, to be taken apart")]
@@ -215,6 +203,23 @@ impl Pair {
         let mut pair = Self { client: configs.client(), server: configs.server() };
         while pair.step(datagram) {}
         assert!(pair.client.is_connected() && pair.server.is_connected(), "the handshake is done");
+        pair
+    }
+
+    /// Connects, confirms, and lets the time pass after which nothing of the handshake is needed.
+    ///
+    /// # Panics
+    /// If the handshake fails.
+    #[must_use]
+    pub fn idle(configs: &Configs) -> Self {
+        let mut datagram = Vec::new();
+        let mut pair = Self::connected(configs, &mut datagram);
+        pair.confirm(&mut datagram);
+        for side in [&mut pair.client, &mut pair.server] {
+            while let Some((when, _timer)) = side.poll_timeout() {
+                side.handle_timeout(when);
+            }
+        }
         pair
     }
 

@@ -9,7 +9,7 @@ use aws_lc_rs::signature::{self, EcdsaKeyPair, KeyPair, RsaKeyPair, Verification
 
 use crate::pair::Key;
 
-/// As many bytes of additional data as a 1.2 record has.
+/// As many bytes of additional data as a record may have. 1.2 has the most.
 const AAD: [u8; 13] = [7; 13];
 
 /// Bytes of a tag.
@@ -19,17 +19,25 @@ pub const TAG_LEN: usize = 16;
 pub struct Aead {
     key: LessSafeKey,
     number: u64,
+    aad: &'static [u8],
 }
 
 impl Aead {
-    /// With some key.
-    ///
-    /// # Panics
-    /// Never: the key has the right length.
+    /// With some key, and 13 bytes of additional data, as in 1.2.
     #[must_use]
     pub fn new(algorithm: &'static aead::Algorithm) -> Self {
-        let key = vec![7; algorithm.key_len()];
-        Self { key: LessSafeKey::new(UnboundKey::new(algorithm, &key).expect("the right length")), number: 0 }
+        Self::with_aad(algorithm, AAD.len())
+    }
+
+    /// With some key, and `aad_len` bytes of additional data, at most 13.
+    ///
+    /// # Panics
+    /// If it is more.
+    #[must_use]
+    pub fn with_aad(algorithm: &'static aead::Algorithm, aad_len: usize) -> Self {
+        let key = &[7; 32][..algorithm.key_len()];
+        let key = LessSafeKey::new(UnboundKey::new(algorithm, key).expect("the right length"));
+        Self { key, number: 0, aad: &AAD[..aad_len] }
     }
 
     fn nonce(&mut self) -> Nonce {
@@ -47,7 +55,7 @@ impl Aead {
         let nonce = self.nonce();
         let (ciphertext, tag) = out.split_at_mut(plaintext.len());
         self.key
-            .seal_out_of_place_scatter(nonce, Aad::from(AAD), plaintext, ciphertext, &[], tag)
+            .seal_out_of_place_scatter(nonce, Aad::from(self.aad), plaintext, ciphertext, &[], tag)
             .expect("the lengths fit");
     }
 
@@ -57,7 +65,7 @@ impl Aead {
     /// If the tag is wrong.
     pub fn open(&mut self, in_out: &mut [u8]) -> usize {
         let nonce = self.nonce();
-        self.key.open_in_place(nonce, Aad::from(AAD), in_out).expect("sealed with this nonce").len()
+        self.key.open_in_place(nonce, Aad::from(self.aad), in_out).expect("sealed with this nonce").len()
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use aws_lc_rs::aead;
 use gramseal_proto::Connection;
-use gramseal_proto::wire::{CipherSuite, NamedGroup};
+use gramseal_proto::wire::{CipherSuite, NamedGroup, ProtocolVersion};
 
 use crate::pair::{Configs, Key, NOW, Pair};
 use crate::paired::{Comparison, Work, compare};
@@ -21,40 +21,69 @@ const MTU: usize = 17_000;
 /// still be in the cache nearest but one.
 const AHEAD: usize = 96 * 1024;
 
-/// A cipher suite and its AEAD.
+/// A version, a cipher suite of it and the suite's AEAD.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct Cipher {
     /// What tables call it.
     pub name: &'static str,
+    /// The version, which has its own bars.
+    pub version: ProtocolVersion,
     suite: CipherSuite,
     raw: &'static aead::Algorithm,
 }
 
+impl Cipher {
+    const fn new(
+        name: &'static str,
+        version: ProtocolVersion,
+        suite: CipherSuite,
+        raw: &'static aead::Algorithm,
+    ) -> Self {
+        Self { name, version, suite, raw }
+    }
+
+    /// Bytes of additional data in a record: in 1.3 its header, with two bytes of number and the length.
+    fn aad_len(&self) -> usize {
+        if self.version == ProtocolVersion::DTLS1_3 { 5 } else { 13 }
+    }
+}
+
 /// All that are measured.
-pub static CIPHERS: [Cipher; 3] = [
-    Cipher {
-        name: "AES-128-GCM",
-        suite: CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
-        raw: &aead::AES_128_GCM,
-    },
-    Cipher {
-        name: "AES-256-GCM",
-        suite: CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
-        raw: &aead::AES_256_GCM,
-    },
-    Cipher {
-        name: "ChaCha20-Poly1305",
-        suite: CipherSuite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
-        raw: &aead::CHACHA20_POLY1305,
-    },
+pub static CIPHERS: [Cipher; 6] = [
+    Cipher::new(
+        "1.2 AES-128-GCM",
+        ProtocolVersion::DTLS1_2,
+        CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+        &aead::AES_128_GCM,
+    ),
+    Cipher::new(
+        "1.2 AES-256-GCM",
+        ProtocolVersion::DTLS1_2,
+        CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+        &aead::AES_256_GCM,
+    ),
+    Cipher::new(
+        "1.2 ChaCha20-Poly1305",
+        ProtocolVersion::DTLS1_2,
+        CipherSuite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+        &aead::CHACHA20_POLY1305,
+    ),
+    Cipher::new("1.3 AES-128-GCM", ProtocolVersion::DTLS1_3, CipherSuite::TLS_AES_128_GCM_SHA256, &aead::AES_128_GCM),
+    Cipher::new("1.3 AES-256-GCM", ProtocolVersion::DTLS1_3, CipherSuite::TLS_AES_256_GCM_SHA384, &aead::AES_256_GCM),
+    Cipher::new(
+        "1.3 ChaCha20-Poly1305",
+        ProtocolVersion::DTLS1_3,
+        CipherSuite::TLS_CHACHA20_POLY1305_SHA256,
+        &aead::CHACHA20_POLY1305,
+    ),
 ];
 
 /// Sealing `size` bytes.
 #[must_use]
 pub fn seal(cipher: &Cipher, size: usize) -> Comparison {
     let (mut client, payload, mut out) = sealing(cipher, size);
-    let mut raw = raw::Aead::new(cipher.raw);
+    let mut raw = raw::Aead::with_aad(cipher.raw, cipher.aad_len());
     let mut raw_out = vec![0; size + TAG_LEN];
     let raw_payload = payload.clone();
     let mut ours = || {
@@ -90,7 +119,7 @@ pub fn profile_open(cipher: &Cipher, size: usize, count: u32) {
 }
 
 fn connected(cipher: &Cipher) -> Pair {
-    let configs = Configs::new(Key::EcdsaP256, cipher.suite, NamedGroup::X25519);
+    let configs = Configs::new(Key::EcdsaP256, cipher.version, cipher.suite, NamedGroup::X25519);
     let mut datagram = Vec::new();
     let mut pair = Pair::connected(&configs, &mut datagram);
     pair.confirm(&mut datagram);
@@ -172,7 +201,7 @@ struct Raw {
 
 impl Raw {
     fn new(cipher: &Cipher, size: usize) -> Self {
-        let (sealing, opening) = (raw::Aead::new(cipher.raw), raw::Aead::new(cipher.raw));
+        let [sealing, opening] = [(); 2].map(|()| raw::Aead::with_aad(cipher.raw, cipher.aad_len()));
         Self { sealing, opening, payload: vec![7; size], ahead: Ahead::new(size + TAG_LEN) }
     }
 }

@@ -24,13 +24,13 @@ const SIDES: [(&str, Side); 2] = [("client", |pair| pair.client), ("server", |pa
 
 fn main() {
     println!("a connection itself: {} bytes\n", size_of::<Connection>());
-    println!("{:<33} {:>16} {:>16} {:>18}", "bytes held", "after handshake", "when confirmed", "resident, confirmed");
+    println!("{:<33} {:>16} {:>16} {:>18}", "bytes held", "after handshake", "when idle", "resident, idle");
     let mut kept = Vec::with_capacity(2 * HELD * HANDSHAKES.len() * SIDES.len());
     for handshake in &HANDSHAKES {
         for (name, side) in SIDES {
             let configs = handshake.configs();
             let after = counted(side(Pair::connected(&configs, &mut Vec::new())));
-            let later = counted(side(confirmed(&configs)));
+            let later = counted(side(Pair::idle(&configs)));
             let resident =
                 resident(&configs, side, &mut kept).map_or_else(|| "-".to_owned(), |bytes| bytes.to_string());
             println!("{:<26} {name} {after:>16} {later:>16} {resident:>18}", handshake.name);
@@ -50,13 +50,6 @@ fn allocations(handshake: &Handshake) {
     println!("{:<26} {:>13} {:>13} {:>13}", handshake.name, info.count_total, info.bytes_total, info.bytes_max);
 }
 
-fn confirmed(configs: &Configs) -> Pair {
-    let mut datagram = Vec::new();
-    let mut pair = Pair::connected(configs, &mut datagram);
-    pair.confirm(&mut datagram);
-    pair
-}
-
 /// Bytes that go when `connection` does.
 fn counted(connection: Connection) -> i64 {
     let own = i64::try_from(size_of::<Connection>()).expect("small");
@@ -67,9 +60,9 @@ fn counted(connection: Connection) -> i64 {
 /// is given back would be used again and not be seen.
 fn resident(configs: &Configs, side: Side, kept: &mut Vec<Connection>) -> Option<usize> {
     // The first ones fill what earlier work left free.
-    kept.extend((0..HELD).map(|_| side(confirmed(configs))));
+    kept.extend((0..HELD).map(|_| side(Pair::idle(configs))));
     let before = process_pages()?;
-    kept.extend((0..HELD).map(|_| side(confirmed(configs))));
+    kept.extend((0..HELD).map(|_| side(Pair::idle(configs))));
     Some(process_pages()?.saturating_sub(before) * PAGE / HELD)
 }
 

@@ -1,10 +1,13 @@
 //! Work for a profiler: `profile seal|open [bytes] [count]` or
-//! `profile handshake|symmetric|symmetric-raw|raw [index] [count]`.
+//! `profile handshake|symmetric|symmetric-raw|raw [index] [count]`. With `held [index] [count]` so many
+//! idle pairs of connections are there at the end, for a profiler of memory.
 
 use std::env;
+use std::process;
 use std::str::FromStr;
 
 use gramseal_bench::handshakes::{HANDSHAKES, SYMMETRIC};
+use gramseal_bench::pair::Pair;
 use gramseal_bench::records::{self, CIPHERS};
 
 fn main() {
@@ -29,7 +32,15 @@ fn main() {
             let index: usize = number(arguments.next(), 0);
             HANDSHAKES[index].profile_raw(number(arguments.next(), 1000));
         }
-        _ => println!("profile seal|open [bytes] [count], or profile handshake|symmetric|raw [index] [count]"),
+        "held" => {
+            let index: usize = number(arguments.next(), 0);
+            let configs = HANDSHAKES[index].configs();
+            let held: Vec<Pair> = (0..number(arguments.next(), 100)).map(|_| Pair::idle(&configs)).collect();
+            println!("{} pairs", held.len());
+            // They are still there when the process ends.
+            process::exit(0);
+        }
+        _ => println!("profile seal|open [bytes] [count], or profile handshake|symmetric|raw|held [index] [count]"),
     }
 }
 
