@@ -37,17 +37,14 @@ impl Secret {
         Self { hash, bytes: Box::new(hash.hmac_key(salt).sign(&[input])) }
     }
 
-    /// HKDF-Expand-Label (RFC 9846 §7.1).
-    fn expand(&self, label: &[u8], context: &[u8], out: &mut [u8]) {
-        expand_label(&*self.hash.hmac_key((*self.bytes).as_ref()), label, context, out);
+    /// As a key for HMAC, for all that is derived from it in one place.
+    fn key(&self) -> Key {
+        Key { hash: self.hash, hmac: self.hash.hmac_key((*self.bytes).as_ref()) }
     }
 
     /// HKDF-Expand-Label to as many bytes as a digest has.
     fn expand_digest(&self, label: &[u8], context: &[u8]) -> Self {
-        let mut out = Zeroizing::new([0; Digest::MAX_LEN]);
-        let (out, _) = out.split_at_mut(self.hash.algorithm().output_len());
-        self.expand(label, context, out);
-        Self { hash: self.hash, bytes: Box::new(Digest::new(out)) }
+        self.key().expand_digest(label, context)
     }
 
     /// The salt of the next stage: Derive-Secret(secret, "derived", "").
@@ -59,6 +56,33 @@ impl Secret {
     fn logged(&self, label: impl Into<Cow<'static, str>>, client_random: &Random) -> LoggedSecret {
         let secret = Zeroizing::new((*self.bytes).as_ref().to_vec());
         LoggedSecret { label: label.into(), client_random: client_random.0, secret }
+    }
+}
+
+/// A secret as a key for HMAC: larger, so not for keeping.
+struct Key {
+    hash: &'static dyn Hash,
+    hmac: Box<dyn HmacKey>,
+}
+
+impl Key {
+    /// HKDF-Expand-Label (RFC 9846 §7.1).
+    fn expand(&self, label: &[u8], context: &[u8], out: &mut [u8]) {
+        expand_label(&*self.hmac, label, context, out);
+    }
+
+    /// The same to as many bytes as a digest has.
+    fn expand_digest(&self, label: &[u8], context: &[u8]) -> Secret {
+        let mut out = Zeroizing::new([0; Digest::MAX_LEN]);
+        let (out, _) = out.split_at_mut(self.hash.algorithm().output_len());
+        self.expand(label, context, out);
+        Secret { hash: self.hash, bytes: Box::new(Digest::new(out)) }
+    }
+
+    /// Two traffic secrets of one epoch, the client's and the server's.
+    fn traffic(&self, labels: [&[u8]; 2], transcript: &Digest) -> TrafficSecrets {
+        let [client, server] = labels.map(|label| TrafficSecret(self.expand_digest(label, transcript.as_ref())));
+        TrafficSecrets { client, server }
     }
 }
 
@@ -125,10 +149,7 @@ pub(super) struct HandshakeSecret(Secret);
 impl HandshakeSecret {
     /// The traffic secrets of epoch 2, after the hellos that hash to `transcript`.
     pub(super) fn traffic(&self, transcript: &Digest) -> TrafficSecrets {
-        TrafficSecrets {
-            client: TrafficSecret(self.0.expand_digest(b"c hs traffic", transcript.as_ref())),
-            server: TrafficSecret(self.0.expand_digest(b"s hs traffic", transcript.as_ref())),
-        }
+        self.0.key().traffic([b"c hs traffic", b"s hs traffic"], transcript)
     }
 
     pub(super) fn into_main(self) -> MainSecret {
@@ -145,10 +166,7 @@ impl MainSecret {
     /// The traffic secrets of epoch 3, after a handshake that hashes to `transcript` up to the
     /// server's Finished.
     pub(super) fn traffic(&self, transcript: &Digest) -> TrafficSecrets {
-        TrafficSecrets {
-            client: TrafficSecret(self.0.expand_digest(b"c ap traffic", transcript.as_ref())),
-            server: TrafficSecret(self.0.expand_digest(b"s ap traffic", transcript.as_ref())),
-        }
+        self.0.key().traffic([b"c ap traffic", b"s ap traffic"], transcript)
     }
 
     /// What exporters begin with, after the same.
@@ -210,14 +228,15 @@ impl TrafficSecret {
         provider: &CryptoProvider,
     ) -> Result<RecordKeys13, Error> {
         let aead = provider.aead(algorithm).ok_or(LocalFault::MissingAlgorithm)?;
+        let secret = self.0.key();
         let mut bytes = Zeroizing::new([0; 32]);
         let (key, _) = bytes.split_at_mut(algorithm.key_len());
-        self.0.expand(b"sn", &[], key);
+        secret.expand(b"sn", &[], key);
         let mask = aead.mask_key(key)?;
-        self.0.expand(b"key", &[], key);
+        secret.expand(b"key", &[], key);
         let key = aead.key(key)?;
         let mut iv = [0; NONCE_LEN];
-        self.0.expand(b"iv", &[], &mut iv);
+        secret.expand(b"iv", &[], &mut iv);
         let keys = RecordKeys13 { algorithm, key, iv, mask };
         iv.zeroize();
         Ok(keys)
@@ -265,7 +284,7 @@ impl Session13 {
         let nothing = hash.start().current();
         let mut running = hash.start();
         running.update(context);
-        self.exporter.expand_digest(label, nothing.as_ref()).expand(b"exporter", running.current().as_ref(), out);
+        self.exporter.expand_digest(label, nothing.as_ref()).key().expand(b"exporter", running.current().as_ref(), out);
     }
 
     /// The key log's line for it.
@@ -297,7 +316,7 @@ mod tests {
     fn expands(secret: &TrafficSecret, label: &[u8], text: &str) {
         let mut out = hex(text);
         out.fill(0);
-        secret.0.expand(label, &[], &mut out);
+        secret.0.key().expand(label, &[], &mut out);
         assert_eq!(out, hex(text));
     }
 
@@ -368,8 +387,8 @@ mod tests {
     fn output_longer_than_a_digest_goes_on_and_is_another_for_each_length() {
         let secret = Secret::extract(&SHA384, b"salt", b"input");
         let (mut long, mut short) = ([0; 100], [0; 48]);
-        secret.expand(b"label", b"context", &mut long);
-        secret.expand(b"label", b"context", &mut short);
+        secret.key().expand(b"label", b"context", &mut long);
+        secret.key().expand(b"label", b"context", &mut short);
         assert_ne!(long[..48], short, "the length is part of the label");
         assert!(long.chunks(48).all(|block| block.iter().any(|byte| *byte != 0)));
         assert_ne!(long[..48], long[48..96]);
