@@ -188,7 +188,7 @@ impl ResumptionSecret {
     /// The key that goes with the ticket of this nonce (RFC 9846 §4.7.1).
     pub(super) fn psk(&self, nonce: &[u8]) -> Zeroizing<Vec<u8>> {
         let mut psk = Zeroizing::new(zeros(self.0.hash).to_vec());
-        self.0.expand(b"resumption", nonce, &mut psk);
+        self.0.key().expand(b"resumption", nonce, &mut psk);
         psk
     }
 }
