@@ -5,7 +5,8 @@
  * Prints what README.md lists, sends each line of its input as one payload and prints each payload
  * that it receives. A server takes one client after another. A client with `--resume on` waits for
  * a ticket, leaves, and comes again with it. With `--key-update on` either asks for new keys of both
- * sides before each payload that it sends. */
+ * sides before each payload that it sends. With `--post-auth on` a client lets itself be asked for its
+ * certificate after the handshake, and a server asks before each payload that it sends. */
 
 #include <wolfssl/wolfcrypt/settings.h>
 
@@ -28,7 +29,7 @@
 #define MOST_GROUPS 4
 
 struct options {
-    int server, cookies, resume, key_update;
+    int server, cookies, resume, key_update, post_auth;
     const char *port, *suite, *groups, *ca, *cert, *key, *name, *mtu, *srtp, *alpn;
 };
 
@@ -60,6 +61,7 @@ static struct options parse(int argc, char **argv) {
         else if (!strcmp(option, "--cookies")) o.cookies = strcmp(value, "off") != 0;
         else if (!strcmp(option, "--resume")) o.resume = strcmp(value, "on") == 0;
         else if (!strcmp(option, "--key-update")) o.key_update = strcmp(value, "on") == 0;
+        else if (!strcmp(option, "--post-auth")) o.post_auth = strcmp(value, "on") == 0;
         else fail(option, 0);
     }
     return o;
@@ -76,6 +78,7 @@ static WOLFSSL_CTX *configure(const struct options *o) {
         check("key", wolfSSL_CTX_use_PrivateKey_file(context, o->key, WOLFSSL_FILETYPE_PEM));
     }
     int strict = WOLFSSL_VERIFY_PEER | WOLFSSL_VERIFY_FAIL_IF_NO_PEER_CERT;
+    if (o->post_auth && o->server) strict = WOLFSSL_VERIFY_PEER | WOLFSSL_VERIFY_POST_HANDSHAKE;
     wolfSSL_CTX_set_verify(context, o->ca ? strict : WOLFSSL_VERIFY_NONE, NULL);
     return context;
 }
@@ -111,6 +114,7 @@ static WOLFSSL *new_connection(WOLFSSL_CTX *context, int descriptor, const struc
         check("cookies", o->cookies ? wolfSSL_send_hrr_cookie(ssl, NULL, 0) : wolfSSL_disable_hrr_cookie(ssl));
         check("fragments", wolfSSL_dtls13_allow_ch_frag(ssl, 1));
     } else {
+        if (o->post_auth && wolfSSL_allow_post_handshake_auth(ssl) != 0) fail("post_handshake_auth", 0);
         check("ticket", wolfSSL_set_SessionTicket_cb(ssl, on_ticket, ticket));
     }
     if (o->name) {
@@ -197,6 +201,7 @@ static int print_payloads(WOLFSSL *ssl) {
 }
 
 static void send_line(WOLFSSL *ssl, const char *line, size_t length, const struct options *o) {
+    if (o->post_auth && o->server) check("request", wolfSSL_request_certificate(ssl));
     if (o->key_update) check("key update", wolfSSL_update_keys(ssl));
     if (wolfSSL_write(ssl, line, (int)length) != (int)length) fail("WRITING FAILED", wolfSSL_get_error(ssl, 0));
 }

@@ -8,7 +8,7 @@ use gramseal_proto::config::{ClientConfig, ClientConfigBuilder, ServerConfig, Se
 use gramseal_proto::endpoint::{CookiePolicy, Endpoint, EndpointConfig, EndpointStats, Route};
 use gramseal_proto::pki_types::ServerName;
 use gramseal_proto::wire::KeyUpdateRequest;
-use gramseal_proto::{CloseReason, Connection, Event, Instant};
+use gramseal_proto::{ClientAnswer, CloseReason, Connection, Event, Instant};
 
 use crate::network::{Network, Weather};
 use crate::{PATIENCE, Process, Watch};
@@ -31,6 +31,7 @@ pub struct Node {
     received: Vec<Vec<u8>>,
     connected: bool,
     closed: Option<CloseReason>,
+    client_answers: Vec<ClientAnswer>,
     junk: Vec<Vec<u8>>,
     datagram: Vec<u8>,
 }
@@ -79,6 +80,7 @@ impl Node {
             received: Vec::new(),
             connected: false,
             closed: None,
+            client_answers: Vec::new(),
             junk: Vec::new(),
             datagram: Vec::new(),
         }
@@ -160,6 +162,22 @@ impl Node {
         let connection = self.connection.as_mut().expect("there is a connection");
         connection.update_keys(KeyUpdateRequest::Requested).expect("connected with 1.3");
         self.drain();
+    }
+
+    /// Asks the client for a certificate (1.3).
+    ///
+    /// # Panics
+    /// If the connection cannot.
+    pub fn authenticate_client(&mut self) {
+        let connection = self.connection.as_mut().expect("there is a connection");
+        connection.authenticate_client().expect("a client that can be asked");
+        self.drain();
+    }
+
+    /// How the client has answered so far.
+    #[must_use]
+    pub fn client_answers(&self) -> &[ClientAnswer] {
+        &self.client_answers
     }
 
     /// Closes in good order.
@@ -271,6 +289,7 @@ impl Node {
         while let Some(event) = connection.poll_event() {
             match event {
                 Event::Connected => self.connected = true,
+                Event::ClientAnswered(answer) => self.client_answers.push(answer),
                 Event::Closed(reason) => self.closed = Some(reason),
                 other => panic!("a new kind of event: {other:?}"),
             }

@@ -8,7 +8,7 @@ use gramseal_interop::{
 use gramseal_proto::config::{ClientAuth, ClientConfigBuilder, ServerConfigBuilder, Transport};
 use gramseal_proto::endpoint::CookiePolicy;
 use gramseal_proto::wire::{CipherSuite as Suite, HandshakeType, NamedGroup, ProtocolVersion, SrtpProfile};
-use gramseal_proto::{CloseReason, Direction, Error, Incompatible, Negotiated, TraceEvent, Traced};
+use gramseal_proto::{ClientAnswer, CloseReason, Direction, Error, Incompatible, Negotiated, TraceEvent, Traced};
 use gramseal_testkit::pki::{TestKeyKind, TestPki};
 
 const VERSIONS: [ProtocolVersion; 1] = [ProtocolVersion::DTLS1_3];
@@ -151,6 +151,38 @@ fn a_client_without_a_certificate_is_refused() {
     let end = node.run_to_end(&peer);
     assert_eq!(end, CloseReason::Failed(Error::Incompatible(Incompatible::NoClientCertificate)));
     peer.wait_for("received alert fatal error");
+}
+
+#[test] // RFC 9846 §4.7.2
+fn we_ask_for_a_certificate_after_the_handshake() {
+    let pki = TestPki::new();
+    let who = pki.client("client.example");
+    let config = server(&pki).with_post_handshake_verifier(trust(&pki));
+    let options = |peer: Compiled| peer.identity(&who).args(["--post-auth", "on"]);
+    let (mut node, mut peer) = from_wolfssl(config, &pki, Weather::default(), options);
+    compiled::check(&mut node, &mut peer);
+    assert!(agreed(&node).peer_certificates.is_empty());
+    node.authenticate_client();
+    node.run_until("an answer", &peer, |node| !node.client_answers().is_empty() || node.closed().is_some());
+    assert_eq!(node.client_answers(), [ClientAnswer::Authenticated], "{}; {}", node.state(), peer.transcript());
+    assert_eq!(agreed(&node).peer_certificates.first(), Some(who.end_entity()));
+    compiled::exchange(&mut node, &mut peer, "afterwards");
+}
+
+#[test] // RFC 9846 §4.7.2
+fn wolfssl_asks_for_a_certificate_after_the_handshake() {
+    let pki = TestPki::new();
+    let config = client(&pki).with_identity(identity(&pki.client("client.example"))).with_post_handshake_auth();
+    let peer = wolfssl(&pki).trust(&pki).args(["--post-auth", "on"]);
+    let (mut node, mut peer) = to_wolfssl(config, peer, Weather::default());
+    compiled::check(&mut node, &mut peer);
+    let ours = |event: &&TraceEvent| {
+        event.direction == Direction::Sent
+            && matches!(event.traced, Traced::Handshake { msg_type: HandshakeType::CERTIFICATE_VERIFY, .. })
+    };
+    let epochs: Vec<_> = node.watch().log().events.iter().filter(ours).map(|event| event.record.epoch.0).collect();
+    assert!(!epochs.is_empty() && epochs.iter().all(|epoch| *epoch == 3), "{epochs:?}");
+    compiled::exchange(&mut node, &mut peer, "afterwards");
 }
 
 /// A client and a server of ours, with a peer that changes keys or does not.
