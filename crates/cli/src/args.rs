@@ -4,6 +4,7 @@
 
 mod cert;
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -217,6 +218,10 @@ pub(crate) struct ClientArgs {
     /// whoever reads FILE can read the traffic
     #[arg(long, value_name = "FILE")]
     pub(crate) resume: Option<PathBuf>,
+
+    /// Update the keys of both sides each time N lines were sent (DTLS 1.3)
+    #[arg(long, value_name = "N")]
+    pub(crate) key_update: Option<NonZeroU32>,
 
     /// How long to wait for replies at the end of input, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = parse_seconds)]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use gramseal::proto::config::ClientConfig;
 use gramseal::proto::{Error, TimedOut};
 use gramseal::sessions::ClientSessionStore;
-use gramseal::{ConnectError, Connection, Endpoint, SendError};
+use gramseal::{ConnectError, Connection, Endpoint};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -17,9 +17,10 @@ use crate::args::{ClientArgs, Target};
 use crate::failure::Failure;
 use crate::identity;
 use crate::ladder::Side;
-use crate::output::{self, NOTICE, Output};
+use crate::output::{self, Output};
 use crate::report::{Connected, Counts, Event, Payload};
 use crate::resume::SessionFile;
+use crate::sender::Sender;
 use crate::setup::{self, Settings, Trust};
 use crate::trace::LiveTrace;
 
@@ -46,7 +47,10 @@ pub(crate) async fn run(args: ClientArgs, output: Output) -> Result<(), Failure>
         output::note(export);
     }
     let saved = sessions.as_ref().map(|sessions| sessions.save()).transpose();
-    let result = talk(&connection, args.wait, output).await;
+    let result = match Sender::new(&connection, args.key_update) {
+        Ok(sender) => talk(&connection, sender, args.wait, output).await,
+        Err(failure) => Err(failure),
+    };
     endpoint.close().await;
 
     let peer = connection.peer_addr();
@@ -157,11 +161,15 @@ fn is_unreachable(error: &ConnectError) -> bool {
 
 /// Sends what comes from standard input and prints what comes from the peer, until `wait` after
 /// the end of input or until the peer closes; which of them.
-async fn talk(connection: &Connection, wait: Duration, output: Output) -> Result<&'static str, Failure> {
+async fn talk(
+    connection: &Connection,
+    mut sender: Sender<'_>,
+    wait: Duration,
+    output: Output,
+) -> Result<&'static str, Failure> {
     let peer = connection.peer_addr();
     let mut lines = Some(lines());
     let mut deadline = None;
-    let mut unsent = 0_u32;
     loop {
         tokio::select! {
             // What has arrived is printed before the wait can end.
@@ -171,38 +179,18 @@ async fn talk(connection: &Connection, wait: Duration, output: Output) -> Result
                     output.result(&Event::Datagram { peer, payload: Payload::new(&data) }, "");
                 }
                 Some(data) => output::payload(&data),
-                None => return all_sent(unsent, "closed by the peer"),
+                None => return sender.finish("closed by the peer"),
             },
             line = next_line(&mut lines) => match line {
-                Some(line) => if !send(connection, &line)? { unsent += 1 },
+                Some(line) => sender.send(&line)?,
                 None => {
                     lines = None;
                     deadline = Some(Instant::now() + wait);
                 }
             },
-            () = until(deadline) => return all_sent(unsent, "end of input"),
-            _ = tokio::signal::ctrl_c() => return all_sent(unsent, "interrupted"),
+            () = until(deadline) => return sender.finish("end of input"),
+            _ = tokio::signal::ctrl_c() => return sender.finish("interrupted"),
         }
-    }
-}
-
-fn all_sent(unsent: u32, reason: &'static str) -> Result<&'static str, Failure> {
-    match unsent {
-        0 => Ok(reason),
-        _ => Err(Failure::usage(format!("{unsent} lines were too long to be sent"))),
-    }
-}
-
-/// `false` if the line does not fit into a datagram.
-fn send(connection: &Connection, line: &[u8]) -> Result<bool, Failure> {
-    match connection.send(line) {
-        // If the association has just ended, receiving tells why.
-        Ok(()) | Err(SendError::Closed) => Ok(true),
-        Err(error @ SendError::TooLarge { .. }) => {
-            output::note(format_args!("{NOTICE}a line of {} bytes was not sent: {error}{NOTICE:#}", line.len()));
-            Ok(false)
-        }
-        Err(error) => Err(Failure::connection(error)),
     }
 }
 

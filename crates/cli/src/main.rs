@@ -12,6 +12,7 @@ mod output;
 mod relay;
 mod report;
 mod resume;
+mod sender;
 mod server;
 mod setup;
 mod trace;

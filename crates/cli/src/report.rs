@@ -182,6 +182,9 @@ pub(crate) struct Counts {
     pub(crate) datagrams_received: u64,
     /// Flights sent again.
     pub(crate) retransmissions: u32,
+    /// How often the keys of this side changed, and those of the peer (DTLS 1.3).
+    pub(crate) key_updates_sent: u32,
+    pub(crate) key_updates_received: u32,
     /// What was dropped, by reason.
     pub(crate) discards: serde_json::Map<String, serde_json::Value>,
 }
@@ -199,6 +202,8 @@ impl Counts {
             handshake_datagrams_sent: protocol.datagrams_sent,
             datagrams_received: protocol.datagrams_received,
             retransmissions: protocol.retransmissions,
+            key_updates_sent: protocol.key_updates_sent,
+            key_updates_received: protocol.key_updates_received,
             discards,
         }
     }
@@ -221,6 +226,9 @@ impl fmt::Display for Counts {
             self.datagrams_received,
             self.retransmissions
         )?;
+        if (self.key_updates_sent, self.key_updates_received) != (0, 0) {
+            write!(f, "; {} key updates sent, {} received", self.key_updates_sent, self.key_updates_received)?;
+        }
         let mut separator = "; discarded: ";
         for (reason, count) in &self.discards {
             write!(f, "{separator}{reason} {count}")?;

@@ -6,6 +6,9 @@ mod common;
 
 use common::{Folder, Server, event, gramseal, json_lines, run_with_input, stderr, stdout};
 
+/// Options of servers that speak one version alone.
+const VERSIONS: [&str; 2] = ["--dtls 1.2", "--dtls 1.3"];
+
 /// Connects with this session file; whether the client says that it resumed.
 fn connect(server: &Server, options: &str) -> bool {
     let output = run_with_input(gramseal(&format!("{} --json {options}", server.trusted())), "hello\n");
@@ -15,9 +18,15 @@ fn connect(server: &Server, options: &str) -> bool {
 
 #[test]
 fn a_session_is_kept_in_a_file_and_resumed_from_it() {
+    for version in VERSIONS {
+        kept_and_resumed(version);
+    }
+}
+
+fn kept_and_resumed(version: &str) {
     let folder = Folder::new();
     let file = folder.path("session");
-    let server = Server::start("--dtls 1.2 --echo");
+    let server = Server::start(&format!("{version} --echo"));
     let resume = format!("--resume {file}");
     assert_eq!([(); 3].map(|()| connect(&server, &resume)), [false, true, true]);
     assert!(!connect(&server, ""), "without the file it is a new session");
@@ -53,9 +62,15 @@ fn a_session_that_others_could_have_planted_is_refused() {
 
 #[test]
 fn both_sides_say_that_they_resumed() {
+    for version in VERSIONS {
+        said_on_both_sides(version);
+    }
+}
+
+fn said_on_both_sides(version: &str) {
     let folder = Folder::new();
     let resume = format!("--resume {}", folder.path("session"));
-    let mut server = Server::start("--dtls 1.2 --echo");
+    let mut server = Server::start(&format!("{version} --echo"));
     let command = format!("{} {resume}", server.trusted());
     let client = || run_with_input(gramseal(&command), "hello\n");
     assert!(!stderr(&client()).contains("resumed"));
@@ -68,12 +83,14 @@ fn both_sides_say_that_they_resumed() {
 
 #[test]
 fn a_server_without_tickets_resumes_nothing() {
-    let folder = Folder::new();
-    let file = folder.path("session");
-    let server = Server::start("--dtls 1.2 --tickets 0");
-    let resume = format!("--resume {file}");
-    assert_eq!([(); 2].map(|()| connect(&server, &resume)), [false, false]);
-    assert!(!std::fs::exists(&file).expect("it can be looked for"), "there is nothing to keep");
+    for version in VERSIONS {
+        let folder = Folder::new();
+        let file = folder.path("session");
+        let server = Server::start(&format!("{version} --tickets 0"));
+        let resume = format!("--resume {file}");
+        assert_eq!([(); 2].map(|()| connect(&server, &resume)), [false, false], "{version}");
+        assert!(!std::fs::exists(&file).expect("it can be looked for"), "{version}: there is nothing to keep");
+    }
 }
 
 #[test]
