@@ -1,6 +1,7 @@
 //! DTLS 1.3 in both roles against wolfSSL.
 
 use gramseal_interop::compiled::{self, Compiled, Library};
+use gramseal_interop::sessions::{Resumption, Sessions, resumed};
 use gramseal_interop::{
     Node, Process, SERVER_NAME, Weather, client, for_each, identity, in_storms, pki, server, stormy_client,
     stormy_server, trust,
@@ -46,7 +47,17 @@ fn from_wolfssl(
     weather: Weather,
     peer: impl FnOnce(Compiled) -> Compiled,
 ) -> (Node, Process) {
-    let node = Node::server(config.with_versions(&VERSIONS), CookiePolicy::Off, weather);
+    from_wolfssl_with(CookiePolicy::Required, config, pki, weather, peer)
+}
+
+fn from_wolfssl_with(
+    cookies: CookiePolicy,
+    config: ServerConfigBuilder,
+    pki: &TestPki,
+    weather: Weather,
+    peer: impl FnOnce(Compiled) -> Compiled,
+) -> (Node, Process) {
+    let node = Node::server(config.with_versions(&VERSIONS), cookies, weather);
     let process = compiled::client(Library::WolfSsl, node.local_addr()).trust(pki).args(["--name", SERVER_NAME]);
     let process = peer(process).start();
     (node, process)
@@ -109,13 +120,18 @@ fn every_group_as_server() {
     for_each(&GROUPS, |(group, number)| {
         // Once the share is of our group, and once of one that we do not know.
         for (offered, retried) in [((*number).to_owned(), false), (format!("25,{number}"), true)] {
-            let pki = TestPki::new();
-            let config = server(&pki).with_groups(&[*group]);
-            let (mut node, mut peer) =
-                from_wolfssl(config, &pki, Weather::default(), |peer| peer.args(["--groups", &offered]));
-            compiled::check(&mut node, &mut peer);
-            assert_eq!(agreed(&node).group, Some(*group));
-            assert_eq!(hellos(&node), 1 + usize::from(retried), "{}", node.state());
+            for cookies in [CookiePolicy::Required, CookiePolicy::Off] {
+                let pki = TestPki::new();
+                let config = server(&pki).with_groups(&[*group]);
+                let groups = ["--groups", &offered];
+                let (mut node, mut peer) =
+                    from_wolfssl_with(cookies, config, &pki, Weather::default(), |peer| peer.args(groups));
+                compiled::check(&mut node, &mut peer);
+                assert_eq!(agreed(&node).group, Some(*group));
+                // Who asks for a cookie asks for the group with it, before there is a connection.
+                let seen = 1 + usize::from(retried && cookies == CookiePolicy::Off);
+                assert_eq!(hellos(&node), seen, "{}", node.state());
+            }
         }
     });
 }
@@ -213,15 +229,55 @@ fn we_update_the_keys_of_both() {
 fn wolfssl_updates_the_keys_of_both() {
     for (mut node, mut peer) in both_roles(&TestPki::new(), "on") {
         compiled::check(&mut node, &mut peer);
-        for round in 2..=5 {
-            // It does with each line that it sends.
-            compiled::exchange(&mut node, &mut peer, &format!("round {round}"));
+        for round in 1..=5 {
+            // It does with each line that it sends, unless its last update is still on its way.
             node.run_until("new keys of both", &peer, |node| {
                 let stats = node.connection().stats();
                 stats.key_updates_sent >= round && stats.key_updates_received >= round
             });
+            compiled::exchange(&mut node, &mut peer, &format!("after round {round}"));
         }
     }
+}
+
+#[test] // RFC 9846 §2.2, §4.7.1
+fn a_session_is_resumed_as_client() {
+    for cookies in ["on", "off"] {
+        let (pki, sessions) = (TestPki::new(), Sessions::new());
+        let (mut peer, address) = wolfssl(&pki).trust(&pki).args(["--cookies", cookies]).listening();
+        let who = identity(&pki.client("client.example"));
+        let rounds = [(); 3].map(|()| {
+            peer.forget();
+            let config = sessions.client(client(&pki).with_identity(who.clone())).with_versions(&VERSIONS);
+            let mut node = Node::client(config, SERVER_NAME, address, Weather::default());
+            compiled::check(&mut node, &mut peer);
+            node.close();
+            peer.wait_for("CLOSED BY PEER");
+            let theirs = peer.value("SESSION ").as_deref() == Some("resumed");
+            assert_eq!(resumed(&node), theirs, "{}", peer.transcript());
+            theirs
+        });
+        assert_eq!(rounds, [false, true, true]);
+    }
+}
+
+#[test] // RFC 9846 §2.2, §4.7.1
+fn a_session_is_resumed_as_server() {
+    for_each(&Resumption::BOTH, |kind| {
+        let (pki, sessions) = (TestPki::new(), Sessions::new());
+        let config = sessions.server(server(&pki).with_client_auth(ClientAuth::Required(trust(&pki))), *kind);
+        let who = pki.client("client.example");
+        let (mut node, mut peer) =
+            from_wolfssl(config, &pki, Weather::default(), |peer| peer.identity(&who).args(["--resume", "on"]));
+        // It leaves the first connection by itself, and comes again.
+        assert_eq!(node.run_to_end(&peer), CloseReason::Peer);
+        assert!(node.is_connected() && !resumed(&node));
+        node.next();
+        compiled::check(&mut node, &mut peer);
+        assert!(resumed(&node), "{}", node.state());
+        assert_eq!(peer.value("SESSION ").as_deref(), Some("resumed"));
+        assert!(!agreed(&node).peer_certificates.is_empty(), "who the client is stays known");
+    });
 }
 
 #[test]
