@@ -99,7 +99,7 @@ fn every_suite_as_server() {
     });
 }
 
-#[test] // RFC 9846 §4.1.4, RFC 9147 §5.1
+#[test] // RFC 9846 §4.2.4, RFC 9147 §5.1
 fn every_group_as_client() {
     for_each(&GROUPS, |(group, number)| {
         // Our share is of X25519; with a cookie, one retry asks for both.
@@ -115,7 +115,7 @@ fn every_group_as_client() {
     });
 }
 
-#[test] // RFC 9846 §4.1.4
+#[test] // RFC 9846 §4.2.4
 fn every_group_as_server() {
     for_each(&GROUPS, |(group, number)| {
         // Once the share is of our group, and once of one that we do not know.
@@ -136,7 +136,7 @@ fn every_group_as_server() {
     });
 }
 
-#[test] // RFC 9846 §4.4.2, §4.4.3
+#[test] // RFC 9846 §4.5.1, §4.5.2
 fn every_certificate_of_both_as_client() {
     for_each(&KINDS, |kind| {
         let pki = pki(*kind);
@@ -147,7 +147,7 @@ fn every_certificate_of_both_as_client() {
     });
 }
 
-#[test] // RFC 9846 §4.4.2, §4.4.3
+#[test] // RFC 9846 §4.5.1, §4.5.2
 fn every_certificate_of_both_as_server() {
     for_each(&KINDS, |kind| {
         let pki = pki(*kind);
@@ -159,7 +159,7 @@ fn every_certificate_of_both_as_server() {
     });
 }
 
-#[test] // RFC 9846 §4.4.2.4
+#[test] // RFC 9846 §4.5.1.3
 fn a_client_without_a_certificate_is_refused() {
     let pki = TestPki::new();
     let config = server(&pki).with_client_auth(ClientAuth::Required(trust(&pki)));
@@ -344,7 +344,7 @@ const PROFILES: [(SrtpProfile, &str); 4] = [
     (SrtpProfile::AEAD_AES_256_GCM, "SRTP_AEAD_AES_256_GCM"),
 ];
 
-#[test] // RFC 5764 §4.1.1, RFC 9846 §4.2
+#[test] // RFC 5764 §4.1.1, RFC 9846 §4.3
 fn use_srtp_and_alpn_in_both_roles() {
     let all = PROFILES.map(|(profile, _)| profile);
     for_each(&PROFILES, |(profile, name)| {

@@ -55,7 +55,7 @@ pub enum Incompatible {
     UnsafeFiniteFieldGroup,
     /// The client sent no certificate although one is required.
     CertificateRequired,
-    /// The same in 1.3, which has an alert for it (RFC 9846 §4.4.2.4).
+    /// The same in 1.3, which has an alert for it (RFC 9846 §4.5.1.3).
     NoClientCertificate,
     /// No form of certificate (X.509, raw public key) that one side has and the other accepts
     /// (RFC 7250 §4.2).
@@ -81,7 +81,7 @@ pub enum PeerFault {
     /// An answer to an extension that was not asked for.
     UnofferedExtension,
     /// The server selected a version that was not offered, or one that is not selected in this way
-    /// (RFC 9846 §4.2.1).
+    /// (RFC 9846 §4.3.1).
     UnofferedVersion,
     /// A group that was not offered.
     UnofferedGroup,
@@ -101,12 +101,12 @@ pub enum PeerFault {
     BadMaxFragmentLength,
     /// The server answered both extensions about the size of records (RFC 8449 §5).
     TwoRecordLimits,
-    /// The server's random says that a newer version was possible (RFC 8446 §4.1.3).
+    /// The server's random says that a newer version was possible (RFC 9846 §4.2.3).
     Downgrade,
     /// A key share that is no valid element of its group.
     BadKeyShare,
     /// A client's list of key shares has two of one group, or one of a group that it does not list as
-    /// supported (RFC 9846 §4.2.8).
+    /// supported (RFC 9846 §4.3.8).
     BadKeyShareList,
     /// `renegotiation_info` is not what an initial handshake must carry (RFC 5746 §3.4, §3.6).
     RenegotiationInfoMismatch,
@@ -122,13 +122,13 @@ pub enum PeerFault {
     ResumedWithOtherCipherSuite,
     /// A 1.3 message lacks an extension that it must have (RFC 9846 §9.2).
     MissingExtension(ExtensionType),
-    /// An extension in a message of 1.3 that must not have it (RFC 9846 §4.2).
+    /// An extension in a message of 1.3 that must not have it (RFC 9846 §4.3).
     MisplacedExtension,
     /// The server asked for a cookie in the way of 1.2 and then chose 1.3 (RFC 9147 §5.1).
     VersionAfterCookie,
-    /// A HelloRetryRequest that asks for nothing new (RFC 9846 §4.1.4).
+    /// A HelloRetryRequest that asks for nothing new (RFC 9846 §4.2.4).
     RetryWithoutChange,
-    /// After a HelloRetryRequest something is not as it was (RFC 9846 §4.1.2, §4.1.4).
+    /// After a HelloRetryRequest something is not as it was (RFC 9846 §4.2.2, §4.2.4).
     ChangedAfterRetry,
     /// The client shows a cookie that it was not given (RFC 9147 §5.1).
     InvalidCookie,
@@ -136,7 +136,7 @@ pub enum PeerFault {
     SessionIdEchoed,
     /// A 1.3 hello with a cookie in the way of 1.2 (RFC 9147 §5.3).
     LegacyCookie,
-    /// A 1.3 hello that offers compression (RFC 9846 §4.1.2).
+    /// A 1.3 hello that offers compression (RFC 9846 §4.2.2).
     CompressionOffered,
     /// A certificate message of 1.3 with a context that is not that of the request, or with one within the
     /// handshake (RFC 9846 §4.4.2, §4.5.1).
@@ -145,7 +145,7 @@ pub enum PeerFault {
     TooManyCertificateRequests,
     /// A KeyUpdate that asks for something that does not exist (RFC 9846 §4.7.3).
     BadKeyUpdateRequest,
-    /// A 1.3 server showed no certificate (RFC 9846 §4.4.2.4).
+    /// A 1.3 server showed no certificate (RFC 9846 §4.5.1.3).
     EmptyCertificate,
     /// `pre_shared_key` in a hello is not its last extension (RFC 9846 §4.3.11).
     PskNotLast,

@@ -98,7 +98,7 @@ impl ActiveKx for Active {
     }
 
     /// Takes numbers without leading zeros too, as peers of 1.2 may send them (RFC 5246 §7.4.7.2);
-    /// the full length that 1.3 demands (RFC 8446 §4.2.8.1) is for its handshake to check.
+    /// the full length that 1.3 demands (RFC 9846 §4.3.8.1) is for its handshake to check.
     fn complete(self: Box<Self>, peer: &[u8]) -> Result<SharedSecret, CryptoError> {
         if peer.len() > self.public.len() {
             return Err(CryptoError::new());

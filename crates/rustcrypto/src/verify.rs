@@ -135,7 +135,7 @@ fn rsa_key(public_key: &[u8]) -> Result<rsa::PublicKey, InvalidSignature> {
     Ok(key)
 }
 
-/// RSASSA-PSS with a salt as long as the digest (RFC 8446 §4.2.3).
+/// RSASSA-PSS with a salt as long as the digest (RFC 9846 §4.3.3).
 fn pss<D: Digest + sha2::digest::FixedOutputReset>(
     public_key: &[u8],
     message: &[u8],

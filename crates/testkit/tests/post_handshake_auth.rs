@@ -118,7 +118,7 @@ fn a_client_without_anything_fitting_says_so_and_the_connection_goes_on() {
     sim.exchange(pair, b"still there");
 }
 
-#[test] // RFC 9846 §4.5.1.4
+#[test] // RFC 9846 §4.5.1.3
 fn a_certificate_that_does_not_pass_ends_the_association() {
     for slow in [false, true] {
         let refusing = Arc::new(NullVerifier::default().refusing(CertificateFault::Expired));

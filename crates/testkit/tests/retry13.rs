@@ -1,4 +1,4 @@
-//! HelloRetryRequest as a client meets it, and second hellos as a server does (RFC 9846 §4.1.4,
+//! HelloRetryRequest as a client meets it, and second hellos as a server does (RFC 9846 §4.2.4,
 //! RFC 9147 §5.1).
 
 use gramseal_proto::wire::{
@@ -96,7 +96,7 @@ fn failed(scene: &Scene, error: impl Into<Error>) {
     assert_eq!(scene.outcome(), Outcome::Closed(CloseReason::Failed(error.into())));
 }
 
-#[test] // RFC 9846 §4.1.2, RFC 9147 §5.1
+#[test] // RFC 9846 §4.2.2, RFC 9147 §5.1
 fn the_second_hello_has_what_was_asked_for_and_is_the_same_otherwise() {
     for (group, expected) in [(None, NamedGroup::X25519), (Some(NamedGroup::SECP256R1), NamedGroup::SECP256R1)] {
         for cookie in [None, Some(&[9; 100][..])] {
@@ -128,7 +128,7 @@ fn the_second_hello_has_what_was_asked_for_and_is_the_same_otherwise() {
     }
 }
 
-#[test] // RFC 9846 §4.1.4
+#[test] // RFC 9846 §4.2.4
 fn a_second_request_is_out_of_turn_and_a_repeated_one_is_not() {
     let mut scene = client();
     hellos(&mut scene);
@@ -140,7 +140,7 @@ fn a_second_request_is_out_of_turn_and_a_repeated_one_is_not() {
     failed(&scene, PeerFault::UnexpectedMessage(HandshakeType::SERVER_HELLO));
 }
 
-#[test] // RFC 9846 §4.1.4, §4.2.8
+#[test] // RFC 9846 §4.2.4, §4.3.8
 fn a_request_that_asks_for_nothing_new_or_for_what_was_not_offered_is_refused() {
     let unknown = CipherSuite::TLS_AES_128_CCM_8_SHA256;
     for (request, error) in [
@@ -157,7 +157,7 @@ fn a_request_that_asks_for_nothing_new_or_for_what_was_not_offered_is_refused() 
     }
 }
 
-#[test] // RFC 9846 §4.1.4
+#[test] // RFC 9846 §4.2.4
 fn version_and_suite_are_chosen_once() {
     let random = Random([5; 32]);
     let older = CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256;
@@ -208,7 +208,7 @@ fn say_hello(server: &mut Scene, body: &[u8]) {
     again(server, &message);
 }
 
-#[test] // RFC 9846 §4.1.4
+#[test] // RFC 9846 §4.2.4
 fn a_server_asks_for_a_share_of_its_group_and_goes_on() {
     let (mut server, _, second) = asked();
     say_hello(&mut server, &second);
@@ -218,7 +218,7 @@ fn a_server_asks_for_a_share_of_its_group_and_goes_on() {
     assert!(!answer.is_hello_retry_request());
 }
 
-#[test] // RFC 9846 §4.2
+#[test] // RFC 9846 §4.3
 fn a_second_hello_may_have_its_extensions_in_another_order() {
     let (mut server, _, second) = asked();
     let second = ClientHello::from_bytes(&second).expect("a hello");
@@ -232,7 +232,7 @@ fn a_second_hello_may_have_its_extensions_in_another_order() {
     assert!(!hellos(&mut server).is_empty(), "it goes on");
 }
 
-#[test] // RFC 9846 §4.1.2
+#[test] // RFC 9846 §4.2.2
 fn a_second_hello_that_changes_more_than_it_may_is_refused() {
     let hello = |bytes| ClientHello::from_bytes(bytes).expect("a hello");
     let (mut server, first, _) = asked();

@@ -293,7 +293,7 @@ fn rsa_pkcs1() {
 }
 
 /// With another mask hash, or a salt of another length than the hash, what is valid elsewhere is
-/// refused (RFC 8446 §4.2.3).
+/// refused (RFC 9846 §4.3.3).
 #[test]
 fn rsa_pss() {
     let providers = [aws_lc(), rustcrypto()];

@@ -1,4 +1,4 @@
-//! Alerts (RFC 5246 §7.2, RFC 8446 §6).
+//! Alerts (RFC 5246 §7.2, RFC 9846 §6).
 //!
 //! Owns: the two bytes. Never does: decide whether to believe them.
 

@@ -1,4 +1,4 @@
-//! Reading and writing the TLS presentation language (RFC 8446 §3).
+//! Reading and writing the TLS presentation language (RFC 9846 §3).
 //!
 //! Owns: [`Reader`], which cannot step out of its slice; [`Writer`], which back-patches length fields and remembers
 //! an overflow; and lists of code points or opaque strings that are validated once and iterated without errors.

@@ -2,7 +2,7 @@
 //!
 //! Owns: layouts, and the rule that a block has each type once. Never does: decide which extension may appear in
 //! which message. Extensions this crate does not know stay available as bytes.
-//! RFC 8446 §4.2, RFC 5246 §7.4.1.4.
+//! RFC 9846 §4.3, RFC 5246 §7.4.1.4.
 
 mod alpn;
 mod block;

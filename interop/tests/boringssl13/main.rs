@@ -60,7 +60,7 @@ fn both(
     [first, Talk::server(server_config(config), ssl(peer), weather)]
 }
 
-#[test] // RFC 9846 §4.4.2, §4.4.3
+#[test] // RFC 9846 §4.5.1, §4.5.2
 fn we_connect_to_boringssl_with_every_kind_of_key() {
     for kind in KINDS {
         for asked in [false, true] {
@@ -75,7 +75,7 @@ fn we_connect_to_boringssl_with_every_kind_of_key() {
     }
 }
 
-#[test] // RFC 9846 §4.4.2, §4.4.3
+#[test] // RFC 9846 §4.5.1, §4.5.2
 fn boringssl_connects_to_us_with_every_kind_of_key() {
     for kind in KINDS {
         for asked in [false, true] {
@@ -94,7 +94,7 @@ fn boringssl_connects_to_us_with_every_kind_of_key() {
     }
 }
 
-#[test] // RFC 9846 §4.1.4
+#[test] // RFC 9846 §4.2.4
 fn we_connect_to_boringssl_with_every_group_some_after_a_retry() {
     let pki = TestPki::new();
     // Our share is of the first.
@@ -108,7 +108,7 @@ fn we_connect_to_boringssl_with_every_group_some_after_a_retry() {
     }
 }
 
-#[test] // RFC 9846 §4.1.4
+#[test] // RFC 9846 §4.2.4
 fn boringssl_connects_to_us_with_every_group_some_after_a_retry() {
     let pki = TestPki::new();
     for group in [NamedGroup::X25519, NamedGroup::SECP256R1, NamedGroup::SECP384R1] {

@@ -128,7 +128,7 @@ impl ClientConfigBuilder {
     }
 
     /// Names the authorities that the verifier trusts to servers of 1.3, so that one with several
-    /// certificates can show a fitting one (RFC 9846 §4.2.4). Default: not, because the names of all that a
+    /// certificates can show a fitting one (RFC 9846 §4.3.4). Default: not, because the names of all that a
     /// system trusts are many kilobytes in every hello.
     pub fn with_authorities_named(mut self) -> Self {
         self.names_authorities = true;

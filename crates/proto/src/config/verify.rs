@@ -122,7 +122,7 @@ pub trait PeerVerifier: Send + Sync + fmt::Debug {
     }
 
     /// Names of acceptable authorities, DER-encoded, that a server sends in its CertificateRequest, and a
-    /// client in its hello if it is told to; may be empty (RFC 5246 §7.4.4, RFC 9846 §4.2.4).
+    /// client in its hello if it is told to; may be empty (RFC 5246 §7.4.4, RFC 9846 §4.3.4).
     fn authorities(&self) -> &[Vec<u8>] {
         &[]
     }

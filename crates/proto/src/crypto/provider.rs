@@ -22,7 +22,7 @@ pub trait SecureRandom: Send + Sync + fmt::Debug {
 ///
 /// In 1.2 a scheme names the hash only, so an ECDSA scheme lists an algorithm per curve; the first
 /// is the one whose curve the scheme's name means, and the only one that 1.3 allows
-/// (RFC 8446 §4.2.3).
+/// (RFC 9846 §4.3.3).
 #[derive(Debug, Clone, Copy)]
 #[expect(clippy::exhaustive_structs, reason = "providers outside this crate make these values")]
 pub struct SchemeVerifier {
@@ -104,7 +104,7 @@ impl CryptoProvider {
     }
 
     /// Verifies a signature of DTLS 1.3, where an ECDSA scheme is for the curve in its name alone
-    /// (RFC 9846 §4.2.3).
+    /// (RFC 9846 §4.3.3).
     ///
     /// # Errors
     /// If the scheme is unknown, does not go with `key`, or the signature is wrong.

@@ -39,7 +39,7 @@ impl KeyKind {
     }
 }
 
-/// Whether 1.3 signs handshakes with `scheme` (RFC 9846 §4.2.3: PKCS#1 is for certificates alone).
+/// Whether 1.3 signs handshakes with `scheme` (RFC 9846 §4.3.3: PKCS#1 is for certificates alone).
 pub(crate) fn signs13(scheme: SignatureScheme) -> bool {
     let pkcs1 = matches!(
         scheme,

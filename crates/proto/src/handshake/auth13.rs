@@ -1,4 +1,4 @@
-//! Certificate, CertificateVerify and Finished of DTLS 1.3, for either role (RFC 9846 §4.4).
+//! Certificate, CertificateVerify and Finished of DTLS 1.3, for either role (RFC 9846 §4.5).
 
 use alloc::vec::Vec;
 
@@ -62,7 +62,7 @@ pub(super) fn read_certificate(
         return Err(PeerFault::UnofferedCertificateType.into());
     }
     let shown = if form == CertificateType::RAW_PUBLIC_KEY {
-        // RFC 9846 §4.4.2: exactly one entry.
+        // RFC 9846 §4.5.1: exactly one entry.
         if certificate.entries.iter().count() != 1 {
             return Err(PeerFault::UnofferedCertificateType.into());
         }
@@ -94,7 +94,7 @@ pub(super) fn certificate(
     seq.message(HANDSHAKE, &Certificate13 { context, entries: Sequence::new(&entries)? })
 }
 
-/// What a CertificateVerify signs after messages that hash to `transcript` (RFC 9846 §4.4.3).
+/// What a CertificateVerify signs after messages that hash to `transcript` (RFC 9846 §4.5.2).
 pub(super) fn signed_content(signer: Signer, transcript: &Digest) -> Vec<u8> {
     let context: &[u8] = match signer {
         Signer::Client => b"TLS 1.3, client CertificateVerify",

@@ -1,7 +1,7 @@
 //! Which of several credentials a peer gets to see: pure functions of what it said and of our
 //! configuration.
 //!
-//! RFC 5246 §7.4.2, §7.4.4 and §7.4.6, RFC 6066 §3, RFC 7250 §4, RFC 8446 §4.2.4.
+//! RFC 5246 §7.4.2, §7.4.4 and §7.4.6, RFC 6066 §3, RFC 7250 §4, RFC 9846 §4.3.4.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -171,7 +171,7 @@ pub(super) fn for_request(
     })
 }
 
-/// The same in 1.3, where the request is a list of extensions (RFC 9846 §4.3.2).
+/// The same in 1.3, where the request is a list of extensions (RFC 9846 §4.4.2).
 pub(super) fn for_request13(
     config: &ClientConfig,
     schemes: &List<'_, SignatureScheme>,

@@ -286,7 +286,7 @@ impl PostHandshake {
                 let shown = read_certificate(message.body(), &request.context, later.form, |_| false)?;
                 let next = match shown {
                     Some((shown, _)) => Awaited::CertificateVerify(shown),
-                    // RFC 9846 §4.5.1.4
+                    // RFC 9846 §4.5.1.3
                     None if matches!(config.client_auth, ClientAuth::Required(_)) => {
                         return Err(Incompatible::NoClientCertificate.into());
                     }

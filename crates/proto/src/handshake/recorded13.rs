@@ -219,7 +219,7 @@ fn check(actions: Vec<Action>) -> Vec<&'static str> {
     actions.into_iter().map(one).collect()
 }
 
-#[test] // RFC 9846 §7, §4.4; RFC 9147 §5.9, §4.2.3
+#[test] // RFC 9846 §4.5, §7; RFC 9147 §5.9, §4.2.3
 fn the_recorded_handshake_has_the_recorded_secrets_keys_and_finished() {
     let (mut state, actions) = greeted();
     let secrets = ["client_handshake_traffic_secret", "server_handshake_traffic_secret"];
@@ -240,7 +240,7 @@ fn the_recorded_handshake_has_the_recorded_secrets_keys_and_finished() {
     assert_eq!(check(out), [&secrets[..], &["read 3", "send", "write 3", "end", "complete"]].concat());
 }
 
-#[test] // RFC 9846 §4.4.3, §4.4.4
+#[test] // RFC 9846 §4.5.2, §4.5.3
 fn any_other_byte_before_the_finished_shows_in_it() {
     let names = ["encrypted_extensions", "certificate", "certificate_verify", "server_finished"];
     for changed in ["certificate", "certificate_verify", "server_finished"] {

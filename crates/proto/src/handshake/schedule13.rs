@@ -253,7 +253,7 @@ impl TrafficSecret {
     }
 
     /// What the side must put into its Finished after messages that hash to `transcript`
-    /// (RFC 9846 §4.4.4).
+    /// (RFC 9846 §4.5.3).
     pub(super) fn verify_data(&self, transcript: &Digest) -> Digest {
         let key = self.0.expand_digest(b"finished", &[]);
         key.hash.hmac_key((*key.bytes).as_ref()).sign(&[transcript.as_ref()])

@@ -39,7 +39,7 @@ pub(super) struct Selected12 {
     pub(super) client_lists_point_formats: bool,
 }
 
-/// The version to speak, or why none (RFC 6347 §4.2.1, RFC 9846 §4.2.1).
+/// The version to speak, or why none (RFC 6347 §4.2.1, RFC 9846 §4.3.1).
 pub(super) fn version(hello: &ClientHello<'_>, ours: &[ProtocolVersion]) -> Result<ProtocolVersion, Error> {
     let (older, newer) = (ProtocolVersion::DTLS1_2, ProtocolVersion::DTLS1_3);
     let (speaks12, speaks13) = match hello.extensions.find::<SupportedVersionsClientHello<'_>>()? {
@@ -61,7 +61,7 @@ pub(super) fn version(hello: &ClientHello<'_>, ours: &[ProtocolVersion]) -> Resu
     Ok(older)
 }
 
-/// Marks a 1.2 server's random if we could speak 1.3 (RFC 8446 §4.1.3).
+/// Marks a 1.2 server's random if we could speak 1.3 (RFC 9846 §4.2.3).
 pub(super) fn with_sentinel(mut random: Random, ours: &[ProtocolVersion]) -> Random {
     if ours.contains(&ProtocolVersion::DTLS1_3) {
         for (to, from) in random.0.iter_mut().rev().zip(DOWNGRADE_TLS12.iter().rev()) {
@@ -183,7 +183,7 @@ pub(super) fn ask13(hello: &ClientHello<'_>, common: &Common) -> Result<Asked, E
     Ok(Asked { suite, group: group.filter(|_| wants_shares) })
 }
 
-/// The form of a 1.3 hello (RFC 9147 §5.3, RFC 9846 §4.1.2 and §9.2).
+/// The form of a 1.3 hello (RFC 9147 §5.3, RFC 9846 §4.2.2 and §9.2).
 fn check13(hello: &ClientHello<'_>) -> Result<(), Error> {
     // RFC 9846 §4.2.2: in 1.3 the field is of no use and always says 1.2.
     if hello.legacy_version != ProtocolVersion::DTLS1_2 {
@@ -235,7 +235,7 @@ pub(super) fn share13<'h>(
     Ok((group, None))
 }
 
-/// RFC 9846 §4.2.8: one share of a group, and of listed groups alone. Sets, because a hostile hello has
+/// RFC 9846 §4.3.8: one share of a group, and of listed groups alone. Sets, because a hostile hello has
 /// thousands of either.
 fn check_shares(shares: impl Iterator<Item = NamedGroup>, listed: &List<'_, NamedGroup>) -> Result<(), Error> {
     let mut left: BTreeSet<NamedGroup> = listed.iter().collect();
@@ -248,7 +248,7 @@ fn check_shares(shares: impl Iterator<Item = NamedGroup>, listed: &List<'_, Name
 }
 
 /// Whether the shares in a second hello are what was asked for: one of `group`, and no other
-/// (RFC 9846 §4.1.2). A hello without the extension is another matter.
+/// (RFC 9846 §4.2.2). A hello without the extension is another matter.
 pub(super) fn has_only_share(hello: &ClientHello<'_>, group: NamedGroup) -> Result<bool, Error> {
     let Some(offer) = hello.extensions.find::<KeyShareClientHello<'_>>()? else { return Ok(true) };
     Ok(offer.client_shares.iter().map(|share| share.group).eq([group]))
@@ -350,7 +350,7 @@ mod tests {
 
     use super::*;
 
-    #[test] // RFC 8446 §4.1.3
+    #[test] // RFC 9846 §4.2.3
     fn random_is_marked_only_by_a_server_that_speaks_more() {
         let random = Random([9; 32]);
         let both = [ProtocolVersion::DTLS1_3, ProtocolVersion::DTLS1_2];

@@ -1,4 +1,4 @@
-//! The transcript of a handshake (RFC 5246 §7.4.9, RFC 6347 §4.2.6, RFC 9846 §4.4.1, RFC 9147 §5.2).
+//! The transcript of a handshake (RFC 5246 §7.4.9, RFC 6347 §4.2.6, RFC 9846 §4.1, RFC 9147 §5.2).
 //!
 //! A running hash, never a rehash. DTLS 1.2 hashes each message with its DTLS header, as if it had
 //! not been fragmented; the first ClientHello and the HelloVerifyRequest are left out
@@ -72,7 +72,7 @@ impl Transcript13 {
     }
 
     /// Begins with a HelloRetryRequest and, in place of the hello that it answers, a message with its
-    /// hash (RFC 9846 §4.4.1).
+    /// hash (RFC 9846 §4.1).
     pub(super) fn after_retry(hash: &dyn Hash, first_hello: &[u8], request: &Message) -> Self {
         let mut first = Self::new(hash);
         first.add_bytes(first_hello);

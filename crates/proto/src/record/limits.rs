@@ -1,6 +1,6 @@
 //! How much one key may protect, and how many forgeries it may meet.
 //!
-//! RFC 9147 §4.5.3 and appendix B, RFC 8446 §5.5, RFC 9325 §4.4. Nothing here acts on a limit:
+//! RFC 9147 §4.5.3 and appendix B, RFC 9846 §5.5, RFC 9325 §4.4. Nothing here acts on a limit:
 //! `epoch.rs` counts and refuses, `connection` closes or (1.3) updates keys in time.
 
 use crate::crypto::AeadAlgorithm;
@@ -78,7 +78,7 @@ mod tests {
     use super::{UsageLimits, blocks};
     use crate::crypto::AeadAlgorithm;
 
-    #[test] // RFC 8446 §5.5, RFC 9147 appendix B
+    #[test] // RFC 9846 §5.5, RFC 9147 appendix B
     fn limits_count_full_size_records() {
         let gcm = UsageLimits::dtls12(AeadAlgorithm::Aes128Gcm);
         assert_eq!(gcm.sealed_blocks / blocks(1 << 14), 23_726_566);

@@ -108,7 +108,7 @@ fn signatures_of_another_library_verify(provider: &CryptoProvider, keys: &[TestK
     assert_eq!(count, 16);
 }
 
-// RFC 8446 §4.2.3: in 1.3 the scheme names the curve.
+// RFC 9846 §4.3.3: in 1.3 the scheme names the curve.
 fn the_first_algorithm_of_a_scheme_is_that_of_its_name(provider: &CryptoProvider) {
     for (scheme, curve) in [
         (SignatureScheme::ECDSA_SECP256R1_SHA256, alg_id::ECDSA_P256),
@@ -120,7 +120,7 @@ fn the_first_algorithm_of_a_scheme_is_that_of_its_name(provider: &CryptoProvider
     }
 }
 
-// RFC 9846 §4.2.3: what 1.2 takes with any curve, 1.3 takes with one.
+// RFC 9846 §4.3.3: what 1.2 takes with any curve, 1.3 takes with one.
 fn a_scheme_of_1_3_binds_its_curve(provider: &CryptoProvider, keys: &[TestKey]) {
     let mut refused = 0;
     for (name, scheme, signature) in signatures_of_openssl() {

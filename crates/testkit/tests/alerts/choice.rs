@@ -101,7 +101,7 @@ fn a_key_that_goes_with_the_suite_is_found() {
     assert_eq!(shown(all, |_| ()), "second");
 }
 
-#[test] // RFC 8446 §4.2.4: also clients of 1.2 may send it
+#[test] // RFC 9846 §4.3.4: also clients of 1.2 may send it
 fn authorities_that_the_client_trusts_choose() {
     let all = || {
         [

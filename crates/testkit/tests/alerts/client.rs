@@ -38,7 +38,7 @@ fn flight(count: usize, msg_type: HandshakeType, edit: impl FnOnce(&mut Vec<u8>)
     scene
 }
 
-#[test] // RFC 8996 §5, RFC 8446 §4.2.1
+#[test] // RFC 8996 §5, RFC 9846 §4.3.1
 fn versions_that_are_not_spoken() {
     for version in [ProtocolVersion::DTLS1_0, ProtocolVersion(0x0303), ProtocolVersion::DTLS1_3] {
         let scene = answer(|hello| hello.version = version);
@@ -48,7 +48,7 @@ fn versions_that_are_not_spoken() {
     assert_refused(&only13, Incompatible::NoCommonVersion, Alert::PROTOCOL_VERSION);
 }
 
-#[test] // RFC 8446 §4.1.3
+#[test] // RFC 9846 §4.2.3
 fn a_downgrade_that_the_server_marks() {
     let to_1_1 = answer(|hello| hello.random[24..].copy_from_slice(&DOWNGRADE_TLS11));
     assert_refused(&to_1_1, PeerFault::Downgrade, Alert::ILLEGAL_PARAMETER);

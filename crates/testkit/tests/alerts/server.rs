@@ -36,7 +36,7 @@ fn say_hello(edit: impl FnOnce(&mut ClientFields)) -> Scene {
     scene
 }
 
-#[test] // RFC 8996 §5, RFC 8446 §4.2.1
+#[test] // RFC 8996 §5, RFC 9846 §4.3.1
 fn versions_that_are_not_spoken() {
     for version in [ProtocolVersion::DTLS1_0, ProtocolVersion(0x0303), ProtocolVersion(0xFEFE)] {
         let scene = say_hello(|hello| hello.version = version);

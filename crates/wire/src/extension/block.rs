@@ -33,7 +33,7 @@ impl<'a> Extensions<'a> {
     /// Checks the content of a block, without its length field.
     ///
     /// # Errors
-    /// [`DecodeError::Truncated`], or [`DecodeError::DuplicateExtension`] (RFC 8446 §4.2).
+    /// [`DecodeError::Truncated`], or [`DecodeError::DuplicateExtension`] (RFC 9846 §4.3).
     pub fn new(bytes: &'a [u8]) -> Result<Self, DecodeError> {
         check(bytes)?;
         Ok(Self { bytes, present: true })
@@ -286,7 +286,7 @@ mod tests {
         types.flat_map(|ty| (u32::from(ty) << 16).to_be_bytes()).collect()
     }
 
-    #[test] // RFC 8446 §4.2
+    #[test] // RFC 9846 §4.3
     fn a_type_appears_once() {
         for ty in [0, 127, 128, 0xff01, 0xffff] {
             assert_eq!(Extensions::new(&block([ty, 5, ty].into_iter())), Err(DecodeError::DuplicateExtension));

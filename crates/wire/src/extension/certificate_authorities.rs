@@ -4,7 +4,7 @@ use super::Extension;
 use crate::codec::{Codec, DecodeError, Len16, OpaqueList, Reader, Writer};
 use crate::registry::ExtensionType;
 
-/// Authorities whose certificates the sender would like (RFC 8446 §4.2.4).
+/// Authorities whose certificates the sender would like (RFC 9846 §4.3.4).
 ///
 /// ```text
 /// opaque DistinguishedName<1..2^16-1>;

@@ -4,7 +4,7 @@ use super::Extension;
 use crate::codec::{Codec, DecodeError, Reader, Writer};
 use crate::registry::ExtensionType;
 
-/// A cookie of a HelloRetryRequest and its repetition (RFC 8446 §4.2.2, RFC 9147 §5.1).
+/// A cookie of a HelloRetryRequest and its repetition (RFC 9846 §4.3.2, RFC 9147 §5.1).
 ///
 /// ```text
 /// struct {

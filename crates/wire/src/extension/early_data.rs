@@ -6,11 +6,11 @@ use crate::codec::{Codec, DecodeError, Reader, Writer};
 use crate::registry::ExtensionType;
 
 empty_extension! {
-    /// The client sends early data; the server takes it (RFC 8446 §4.2.10).
+    /// The client sends early data; the server takes it (RFC 9846 §4.3.10).
     EarlyData = EARLY_DATA
 }
 
-/// In a NewSessionTicket: early data may be sent with it (RFC 8446 §4.2.10).
+/// In a NewSessionTicket: early data may be sent with it (RFC 9846 §4.3.10).
 ///
 /// ```text
 /// uint32 max_early_data_size;

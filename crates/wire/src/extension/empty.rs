@@ -32,7 +32,7 @@ empty_extension! {
 }
 
 empty_extension! {
-    /// The client can be asked for a certificate after the handshake (RFC 8446 §4.2.6).
+    /// The client can be asked for a certificate after the handshake (RFC 9846 §4.3.6).
     PostHandshakeAuth = POST_HANDSHAKE_AUTH
 }
 

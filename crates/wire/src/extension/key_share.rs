@@ -4,7 +4,7 @@ use super::Extension;
 use crate::codec::{Codec, DecodeError, Reader, Sequence, Writer};
 use crate::registry::{ExtensionType, NamedGroup};
 
-/// A public key in its group (RFC 8446 §4.2.8).
+/// A public key in its group (RFC 9846 §4.3.8).
 ///
 /// ```text
 /// struct {
@@ -31,7 +31,7 @@ impl<'a> Codec<'a> for KeyShareEntry<'a> {
     }
 }
 
-/// The client's shares (RFC 8446 §4.2.8). The list may be empty; whether a group comes twice is for the receiver to see.
+/// The client's shares (RFC 9846 §4.3.8). The list may be empty; whether a group comes twice is for the receiver to see.
 ///
 /// ```text
 /// struct {
@@ -58,7 +58,7 @@ impl<'a> Extension<'a> for KeyShareClientHello<'a> {
     const TYPE: ExtensionType = ExtensionType::KEY_SHARE;
 }
 
-/// The group the client shall make a share for (RFC 8446 §4.2.8).
+/// The group the client shall make a share for (RFC 9846 §4.3.8).
 ///
 /// ```text
 /// struct {
@@ -85,7 +85,7 @@ impl<'a> Extension<'a> for KeyShareHelloRetryRequest {
     const TYPE: ExtensionType = ExtensionType::KEY_SHARE;
 }
 
-/// The server's share (RFC 8446 §4.2.8).
+/// The server's share (RFC 9846 §4.3.8).
 ///
 /// ```text
 /// struct {

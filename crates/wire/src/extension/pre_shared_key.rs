@@ -4,7 +4,7 @@ use super::Extension;
 use crate::codec::{Codec, DecodeError, Len8, OpaqueList, Reader, Sequence, Writer};
 use crate::registry::ExtensionType;
 
-/// A key the client could use, in the offer (RFC 8446 §4.2.11).
+/// A key the client could use, in the offer (RFC 9846 §4.3.11).
 ///
 /// ```text
 /// struct {
@@ -34,7 +34,7 @@ impl<'a> Codec<'a> for PskIdentity<'a> {
 /// Shortest binder in bytes.
 const MIN_BINDER: usize = 32;
 
-/// Keys on offer with a proof of each (RFC 8446 §4.2.11). Reading checks that there are as many binders as identities.
+/// Keys on offer with a proof of each (RFC 9846 §4.3.11). Reading checks that there are as many binders as identities.
 ///
 /// ```text
 /// opaque PskBinderEntry<32..255>;
@@ -53,7 +53,7 @@ pub struct PreSharedKeyClientHello<'a> {
 
 impl PreSharedKeyClientHello<'_> {
     /// Size in bytes of the binders with the length field of their list. The extension is the last of its
-    /// ClientHello, and a binder covers the message up to this many bytes before its end (RFC 8446 §4.2.11.2).
+    /// ClientHello, and a binder covers the message up to this many bytes before its end (RFC 9846 §4.3.11.2).
     pub fn binders_len(&self) -> usize {
         self.binders.as_bytes().len().saturating_add(2)
     }
@@ -82,7 +82,7 @@ impl<'a> Extension<'a> for PreSharedKeyClientHello<'a> {
     const TYPE: ExtensionType = ExtensionType::PRE_SHARED_KEY;
 }
 
-/// The key the server chose (RFC 8446 §4.2.11).
+/// The key the server chose (RFC 9846 §4.3.11).
 ///
 /// ```text
 /// uint16 selected_identity;
@@ -133,7 +133,7 @@ mod tests {
         assert_eq!(PreSharedKeyServerHello::from_bytes(&[0, 1]).unwrap().selected_identity, 1);
     }
 
-    #[test] // RFC 8446 §4.2.11
+    #[test] // RFC 9846 §4.3.11
     fn each_identity_has_one_binder() {
         let read = |bytes: &[u8]| PreSharedKeyClientHello::from_bytes(bytes).map(|_| ());
         assert_eq!(read(&offer(2, 1, 32)), Err(DecodeError::IllegalValue));

@@ -4,7 +4,7 @@ use super::Extension;
 use crate::codec::{Codec, DecodeError, List, Reader, Writer};
 use crate::registry::{ExtensionType, PskKeyExchangeMode};
 
-/// How the client would use a PSK (RFC 8446 §4.2.9).
+/// How the client would use a PSK (RFC 9846 §4.3.9).
 ///
 /// ```text
 /// struct {

@@ -4,7 +4,7 @@ use super::Extension;
 use crate::codec::{Codec, DecodeError, List, Reader, Writer};
 use crate::registry::{ExtensionType, SignatureScheme};
 
-/// Signatures the sender can check (RFC 5246 §7.4.1.4.1, RFC 8446 §4.2.3).
+/// Signatures the sender can check (RFC 5246 §7.4.1.4.1, RFC 9846 §4.3.3).
 ///
 /// ```text
 /// struct {

@@ -76,7 +76,7 @@ impl<'a> Extension<'a> for StatusRequest<'a> {
 
 empty_extension! {
     /// In a 1.2 ServerHello: a CertificateStatus message follows (RFC 6066 §8). In a 1.3 CertificateRequest: the
-    /// server wants the client's status (RFC 8446 §4.4.2.1).
+    /// server wants the client's status (RFC 9846 §4.5.1.1).
     StatusRequestAck = STATUS_REQUEST
 }
 

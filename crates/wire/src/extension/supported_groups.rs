@@ -4,7 +4,7 @@ use super::Extension;
 use crate::codec::{Codec, DecodeError, List, Reader, Writer};
 use crate::registry::{ExtensionType, NamedGroup};
 
-/// Groups the sender can use (RFC 8422 §5.1.1, RFC 7919 §3, RFC 8446 §4.2.7).
+/// Groups the sender can use (RFC 8422 §5.1.1, RFC 7919 §3, RFC 9846 §4.3.7).
 ///
 /// ```text
 /// struct {

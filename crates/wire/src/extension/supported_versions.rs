@@ -4,7 +4,7 @@ use super::Extension;
 use crate::codec::{Codec, DecodeError, List, Reader, Writer};
 use crate::registry::{ExtensionType, ProtocolVersion};
 
-/// Versions the client speaks (RFC 8446 §4.2.1).
+/// Versions the client speaks (RFC 9846 §4.3.1).
 ///
 /// ```text
 /// struct {
@@ -31,7 +31,7 @@ impl<'a> Extension<'a> for SupportedVersionsClientHello<'a> {
     const TYPE: ExtensionType = ExtensionType::SUPPORTED_VERSIONS;
 }
 
-/// The version chosen, in a ServerHello or HelloRetryRequest (RFC 8446 §4.2.1).
+/// The version chosen, in a ServerHello or HelloRetryRequest (RFC 9846 §4.3.1).
 ///
 /// ```text
 /// struct {

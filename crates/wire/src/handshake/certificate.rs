@@ -69,7 +69,7 @@ impl<'a> HandshakeMessage<'a> for RawPublicKey12<'a> {
     const TYPE: HandshakeType = HandshakeType::CERTIFICATE;
 }
 
-/// A certificate of a 1.3 chain (RFC 8446 §4.4.2).
+/// A certificate of a 1.3 chain (RFC 9846 §4.5.1).
 ///
 /// ```text
 /// struct {
@@ -96,7 +96,7 @@ impl<'a> Codec<'a> for CertificateEntry<'a> {
     }
 }
 
-/// A certificate chain in 1.3 (RFC 8446 §4.4.2).
+/// A certificate chain in 1.3 (RFC 9846 §4.5.1).
 ///
 /// ```text
 /// struct {

@@ -47,7 +47,7 @@ impl<'a> HandshakeMessage<'a> for CertificateRequest12<'a> {
     const TYPE: HandshakeType = HandshakeType::CERTIFICATE_REQUEST;
 }
 
-/// Asks for a certificate in 1.3 (RFC 8446 §4.3.2).
+/// Asks for a certificate in 1.3 (RFC 9846 §4.4.2).
 ///
 /// ```text
 /// struct {

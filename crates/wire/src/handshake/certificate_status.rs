@@ -5,7 +5,7 @@ use crate::codec::{Codec, DecodeError, Reader, Writer};
 use crate::extension::Extension;
 use crate::registry::{CertificateStatusType, ExtensionType, HandshakeType};
 
-/// A stapled status response (RFC 6066 §8, RFC 6961 §2.2, RFC 8446 §4.4.2.1).
+/// A stapled status response (RFC 6066 §8, RFC 6961 §2.2, RFC 9846 §4.5.1.1).
 ///
 /// ```text
 /// struct {

@@ -4,7 +4,7 @@ use super::HandshakeMessage;
 use crate::codec::{Codec, DecodeError, Reader, Writer};
 use crate::registry::{HandshakeType, SignatureScheme};
 
-/// Proof of the private key (RFC 5246 §7.4.8, RFC 8446 §4.4.3).
+/// Proof of the private key (RFC 5246 §7.4.8, RFC 9846 §4.5.2).
 ///
 /// ```text
 /// struct {

@@ -5,7 +5,7 @@ use crate::codec::{Codec, DecodeError, Reader, Writer};
 use crate::extension::Extensions;
 use crate::registry::HandshakeType;
 
-/// The server's extensions that need no key exchange to be read (RFC 8446 §4.3.1).
+/// The server's extensions that need no key exchange to be read (RFC 9846 §4.4.1).
 ///
 /// ```text
 /// struct {

@@ -4,7 +4,7 @@ use super::HandshakeMessage;
 use crate::codec::{Codec, DecodeError, Reader, Writer};
 use crate::registry::HandshakeType;
 
-/// The keyed hash over the handshake: 12 bytes in 1.2, a hash length in 1.3 (RFC 5246 §7.4.9, RFC 8446 §4.4.4).
+/// The keyed hash over the handshake: 12 bytes in 1.2, a hash length in 1.3 (RFC 5246 §7.4.9, RFC 9846 §4.5.3).
 ///
 /// ```text
 /// struct {

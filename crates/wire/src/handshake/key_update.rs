@@ -13,7 +13,7 @@ pub enum KeyUpdateRequest {
     Requested,
 }
 
-/// The sender changes its keys (RFC 8446 §4.6.3, RFC 9147 §8).
+/// The sender changes its keys (RFC 9846 §4.7.3, RFC 9147 §8).
 ///
 /// ```text
 /// struct {
@@ -31,7 +31,7 @@ impl<'a> Codec<'a> for KeyUpdate {
         let request_update = match r.u8()? {
             0 => KeyUpdateRequest::NotRequested,
             1 => KeyUpdateRequest::Requested,
-            // RFC 8446 §4.6.3: any other value ends the connection.
+            // RFC 9846 §4.7.3: any other value ends the connection.
             _ => return Err(DecodeError::IllegalValue),
         };
         Ok(Self { request_update })
@@ -53,7 +53,7 @@ impl<'a> HandshakeMessage<'a> for KeyUpdate {
 mod tests {
     use super::*;
 
-    #[test] // RFC 8446 §4.6.3
+    #[test] // RFC 9846 §4.7.3
     fn format() {
         for (byte, request_update) in [(0, KeyUpdateRequest::NotRequested), (1, KeyUpdateRequest::Requested)] {
             assert_eq!(KeyUpdate { request_update }.to_vec().unwrap(), [byte]);

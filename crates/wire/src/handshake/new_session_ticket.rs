@@ -36,7 +36,7 @@ impl<'a> HandshakeMessage<'a> for NewSessionTicket12<'a> {
     const TYPE: HandshakeType = HandshakeType::NEW_SESSION_TICKET;
 }
 
-/// A ticket in 1.3 (RFC 8446 §4.6.1).
+/// A ticket in 1.3 (RFC 9846 §4.7.1).
 ///
 /// ```text
 /// struct {

@@ -4,11 +4,11 @@ use core::fmt;
 
 use crate::codec::{Codec, DecodeError, Reader, Writer};
 
-/// Last eight bytes of a ServerHello random when a server that speaks 1.3 chose 1.2 (RFC 8446 §4.1.3).
+/// Last eight bytes of a ServerHello random when a server that speaks 1.3 chose 1.2 (RFC 9846 §4.2.3).
 pub const DOWNGRADE_TLS12: [u8; 8] = *b"DOWNGRD\x01";
 
 /// Last eight bytes of a ServerHello random when a server that speaks 1.2 or 1.3 chose something older
-/// (RFC 8446 §4.1.3).
+/// (RFC 9846 §4.2.3).
 pub const DOWNGRADE_TLS11: [u8; 8] = *b"DOWNGRD\x00";
 
 /// 32 bytes of a hello message.
@@ -19,7 +19,7 @@ impl Random {
     /// Size in bytes.
     pub const LEN: usize = 32;
 
-    /// The random that makes a ServerHello a HelloRetryRequest: SHA-256 of that name (RFC 8446 §4.1.3).
+    /// The random that makes a ServerHello a HelloRetryRequest: SHA-256 of that name (RFC 9846 §4.2.3).
     pub const HELLO_RETRY_REQUEST: Self = Self([
         0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91, 0xc2, 0xa2,
         0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
@@ -61,7 +61,7 @@ impl<'a> Codec<'a> for Random {
 mod tests {
     use super::*;
 
-    #[test] // RFC 8446 §4.1.3
+    #[test] // RFC 9846 §4.2.3
     fn the_sentinel_is_in_the_last_bytes() {
         let mut random = Random([7; 32]);
         random.set_tail(DOWNGRADE_TLS12);

@@ -6,7 +6,7 @@ use crate::codec::{Codec, DecodeError, Reader, Writer};
 use crate::extension::Extensions;
 use crate::registry::{CipherSuite, CompressionMethod, HandshakeType, ProtocolVersion};
 
-/// What the server chose (RFC 5246 §7.4.1.3, RFC 8446 §4.1.3, RFC 9147 §5.4).
+/// What the server chose (RFC 5246 §7.4.1.3, RFC 9846 §4.2.3, RFC 9147 §5.4).
 ///
 /// ```text
 /// struct {
@@ -35,7 +35,7 @@ pub struct ServerHello<'a> {
 }
 
 impl ServerHello<'_> {
-    /// Whether the random makes this a HelloRetryRequest (RFC 8446 §4.1.3).
+    /// Whether the random makes this a HelloRetryRequest (RFC 9846 §4.2.3).
     pub fn is_hello_retry_request(&self) -> bool {
         self.random == Random::HELLO_RETRY_REQUEST
     }

@@ -25,7 +25,7 @@ impl InnerPlaintext {
     ///
     /// # Errors
     /// [`DecodeError::NoContentType`] if all bytes are zero, or there are none; the receiver answers a record of 1.3
-    /// with `unexpected_message` (RFC 8446 §5.4).
+    /// with `unexpected_message` (RFC 9846 §5.4).
     #[inline]
     pub fn find(plaintext: &[u8]) -> Result<Self, DecodeError> {
         let mut left = plaintext;
@@ -43,7 +43,7 @@ impl InnerPlaintext {
 mod tests {
     use super::*;
 
-    #[test] // RFC 8446 §5.4
+    #[test] // RFC 9846 §5.4
     fn the_type_is_the_last_byte_that_is_not_zero() {
         let find = InnerPlaintext::find;
         let data = |content_len| Ok(InnerPlaintext { content_type: ContentType::APPLICATION_DATA, content_len });

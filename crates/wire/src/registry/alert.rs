@@ -3,7 +3,7 @@
 use super::code_points;
 
 code_points! {
-    /// How serious an alert says it is (RFC 5246 §7.2); without meaning in 1.3 (RFC 8446 §6).
+    /// How serious an alert says it is (RFC 5246 §7.2); without meaning in 1.3 (RFC 9846 §6).
     AlertLevel: u8 {
         WARNING = 1, "warning";
         FATAL = 2, "fatal";
@@ -11,7 +11,7 @@ code_points! {
 }
 
 code_points! {
-    /// What an alert says (RFC 5246 §7.2, RFC 8446 §6, RFC 6066 §9, RFC 7301 §3.2, RFC 9849).
+    /// What an alert says (RFC 5246 §7.2, RFC 9846 §6, RFC 6066 §9, RFC 7301 §3.2, RFC 9849).
     AlertDescription: u8 {
         CLOSE_NOTIFY = 0, "close_notify";
         UNEXPECTED_MESSAGE = 10, "unexpected_message";

@@ -4,7 +4,7 @@ use super::{code_points, grease};
 
 code_points! {
     /// Cipher suite. Named here are the suites this project speaks and those its peers commonly offer, so that tools
-    /// can show them (RFC 8446 §B.4, RFC 5246 §A.5, RFC 5288, RFC 5289, RFC 5487, RFC 6655, RFC 7251, RFC 7905,
+    /// can show them (RFC 9846 §B.4, RFC 5246 §A.5, RFC 5288, RFC 5289, RFC 5487, RFC 6655, RFC 7251, RFC 7905,
     /// RFC 8442, RFC 9150; the signalling values RFC 5746 §3.3 and RFC 7507 §2).
     CipherSuite: u16 {
         TLS_AES_128_GCM_SHA256 = 0x1301, "TLS_AES_128_GCM_SHA256";

@@ -3,7 +3,7 @@
 use super::{code_points, grease};
 
 code_points! {
-    /// Extension type (RFC 8446 §4.2 and the documents of each extension).
+    /// Extension type (RFC 9846 §4.3 and the documents of each extension).
     ExtensionType: u16 {
         SERVER_NAME = 0, "server_name";
         MAX_FRAGMENT_LENGTH = 1, "max_fragment_length";

@@ -3,7 +3,7 @@
 use super::code_points;
 
 code_points! {
-    /// Type of a handshake message, named as the message it introduces (RFC 8446 §4, RFC 6347 §4.3.2, RFC 9147 §5.2).
+    /// Type of a handshake message, named as the message it introduces (RFC 9846 §4, RFC 6347 §4.3.2, RFC 9147 §5.2).
     HandshakeType: u8 {
         HELLO_REQUEST = 0, "HelloRequest";
         CLIENT_HELLO = 1, "ClientHello";

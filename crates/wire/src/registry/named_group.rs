@@ -3,7 +3,7 @@
 use super::{code_points, grease};
 
 code_points! {
-    /// Key exchange group (RFC 8446 §4.2.7, RFC 7919 §2, draft-ietf-tls-ecdhe-mlkem).
+    /// Key exchange group (RFC 9846 §4.3.7, RFC 7919 §2, draft-ietf-tls-ecdhe-mlkem).
     NamedGroup: u16 {
         SECP224R1 = 0x0015, "secp224r1";
         SECP256K1 = 0x0016, "secp256k1";

@@ -3,7 +3,7 @@
 use super::{code_points, grease};
 
 code_points! {
-    /// Signature scheme (RFC 8446 §4.2.3). In 1.2 the same two bytes are a hash and a signature algorithm
+    /// Signature scheme (RFC 9846 §4.3.3). In 1.2 the same two bytes are a hash and a signature algorithm
     /// (RFC 5246 §7.4.1.4.1), and an ECDSA value does not fix the curve.
     SignatureScheme: u16 {
         RSA_PKCS1_SHA1 = 0x0201, "rsa_pkcs1_sha1";

@@ -3,7 +3,7 @@
 use super::{code_points, grease};
 
 code_points! {
-    /// What a record carries (RFC 8446 §5.1, RFC 9146 §4, RFC 9147 §7, RFC 9853 §4).
+    /// What a record carries (RFC 9846 §5.1, RFC 9146 §4, RFC 9147 §7, RFC 9853 §4).
     ContentType: u8 {
         CHANGE_CIPHER_SPEC = 20, "change_cipher_spec";
         ALERT = 21, "alert";
@@ -42,7 +42,7 @@ code_points! {
 }
 
 code_points! {
-    /// How a PSK is combined with a key exchange in 1.3 (RFC 8446 §4.2.9).
+    /// How a PSK is combined with a key exchange in 1.3 (RFC 9846 §4.3.9).
     PskKeyExchangeMode: u8 {
         PSK_KE = 0, "psk_ke";
         PSK_DHE_KE = 1, "psk_dhe_ke";

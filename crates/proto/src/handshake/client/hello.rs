@@ -117,11 +117,11 @@ impl ExpectServerHello {
         let hello = ServerHello::from_bytes(message.body())?;
         let selected =
             hello.extensions.find::<SupportedVersionsServerHello>()?.map(|selected| selected.selected_version);
-        // RFC 8996 §4: 1.0 is recognised and refused. RFC 9846 §4.1.3: in 1.3 the field says 1.2.
+        // RFC 8996 §4: 1.0 is recognised and refused. RFC 9846 §4.2.3: in 1.3 the field says 1.2.
         if hello.legacy_version != ProtocolVersion::DTLS1_2 {
             return Err(Incompatible::NoCommonVersion.into());
         }
-        // RFC 9846 §4.2.1: who knows the extension selects with it what came with it, never what is older.
+        // RFC 9846 §4.3.1: who knows the extension selects with it what came with it, never what is older.
         let speaks13 = self.offer.config.common.allows(ProtocolVersion::DTLS1_3);
         if speaks13 && selected.is_some_and(|selected| selected != ProtocolVersion::DTLS1_3) {
             return Err(PeerFault::UnofferedVersion.into());
@@ -169,7 +169,7 @@ impl ExpectServerHello {
         client13::start(offer, seq, &client_hello, retried, hello, message, out)
     }
 
-    /// RFC 9846 §4.1.4: another hello, with what the server asks for. Once.
+    /// RFC 9846 §4.2.4: another hello, with what the server asks for. Once.
     fn hello_retry_request(
         mut self,
         request: &ServerHello<'_>,
@@ -198,7 +198,7 @@ impl ExpectServerHello {
     }
 
     fn server_hello12(self, hello: &ServerHello<'_>, message: &Message, out: &mut Vec<Action>) -> Result<State, Error> {
-        // RFC 9846 §4.1.4: the version is chosen once.
+        // RFC 9846 §4.2.4: the version is chosen once.
         if self.retried.is_some() {
             return Err(PeerFault::ChangedAfterRetry.into());
         }

@@ -37,7 +37,7 @@ impl ExpectCertificate {
     fn request(mut self, message: &Message) -> Result<State, Error> {
         expect13(message, HandshakeType::CERTIFICATE_REQUEST)?;
         let request = CertificateRequest13::from_bytes(message.body())?;
-        // RFC 9846 §4.3.2: empty within the handshake.
+        // RFC 9846 §4.4.2: empty within the handshake.
         if !request.context.is_empty() {
             return Err(PeerFault::CertificateContextMismatch.into());
         }
@@ -83,7 +83,7 @@ pub(in crate::handshake) fn answer_to(
     Ok(credential::for_request13(config, &schemes, authorities, form))
 }
 
-/// RFC 9846 §4.2: what we know and what has no place in a CertificateRequest; all else that we do not use is
+/// RFC 9846 §4.3: what we know and what has no place in a CertificateRequest; all else that we do not use is
 /// ignored.
 fn check_places(extensions: &Extensions<'_>) -> Result<(), Error> {
     let elsewhere = [

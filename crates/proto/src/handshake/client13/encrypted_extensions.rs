@@ -12,7 +12,7 @@ use crate::handshake::auth13::expect13;
 use crate::handshake::offer::AgreedEncrypted;
 use crate::message::Message;
 
-/// Waits for EncryptedExtensions, which always come first (RFC 9846 §4.3.1).
+/// Waits for EncryptedExtensions, which always come first (RFC 9846 §4.4.1).
 pub(crate) struct ExpectEncryptedExtensions {
     pub(super) context: Context,
 }

@@ -66,7 +66,7 @@ impl ExpectFinished {
         flight.send(certificate, out);
         match answer {
             Some(chosen) => flight.sign(&chosen, out),
-            // RFC 9846 §4.4.2: who has no fitting certificate sends an empty list, and signs nothing.
+            // RFC 9846 §4.5.1: who has no fitting certificate sends an empty list, and signs nothing.
             None => flight.finish(out),
         }
     }

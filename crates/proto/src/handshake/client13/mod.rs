@@ -130,7 +130,7 @@ pub(super) fn start(
     let hash = provider.hash(suite.hash).ok_or(LocalFault::MissingAlgorithm)?;
     let mut transcript = match retried {
         None => Transcript13::new(hash),
-        // RFC 9846 §4.1.4: the suite is chosen once.
+        // RFC 9846 §4.2.4: the suite is chosen once.
         Some(retried) if retried.suite == suite => retried.transcript,
         Some(_) => return Err(PeerFault::ChangedAfterRetry.into()),
     };

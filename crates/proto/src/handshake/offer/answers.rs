@@ -114,7 +114,7 @@ pub(in crate::handshake) fn check_point_formats(formats: Option<EcPointFormats<'
 }
 
 /// Refuses a 1.2 answer from a server that says it could speak a newer version that we allow too
-/// (RFC 8446 §4.1.3).
+/// (RFC 9846 §4.2.3).
 fn check_sentinel(random: &Random, ours: &[ProtocolVersion]) -> Result<(), Error> {
     let speaks13 = ours.contains(&ProtocolVersion::DTLS1_3);
     let downgraded = random.0.ends_with(&DOWNGRADE_TLS11) || (speaks13 && random.0.ends_with(&DOWNGRADE_TLS12));
@@ -133,7 +133,7 @@ mod tests {
         Random(random)
     }
 
-    #[test] // RFC 8446 §4.1.3
+    #[test] // RFC 9846 §4.2.3
     fn downgrade_sentinels_are_refused_by_who_speaks_more() {
         let both = [ProtocolVersion::DTLS1_3, ProtocolVersion::DTLS1_2];
         let only12 = [ProtocolVersion::DTLS1_2];

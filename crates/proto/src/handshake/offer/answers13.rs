@@ -36,7 +36,7 @@ pub(in crate::handshake) struct AgreedEncrypted {
     pub(in crate::handshake) certificates: AgreedCertificates,
 }
 
-/// Extensions that may come with EncryptedExtensions (RFC 9846 §4.2).
+/// Extensions that may come with EncryptedExtensions (RFC 9846 §4.3).
 const ENCRYPTED: [ExtensionType; 9] = [
     ExtensionType::SERVER_NAME,
     ExtensionType::MAX_FRAGMENT_LENGTH,
@@ -73,7 +73,7 @@ impl Offer {
 
     /// Completes the key agreement with the server's share.
     fn complete(&mut self, share: &KeyShareEntry<'_>) -> Result<(NamedGroup, SharedSecret), Error> {
-        // RFC 9846 §4.2.8: of a group that we sent a share of.
+        // RFC 9846 §4.3.8: of a group that we sent a share of.
         let offered = self.extensions.as_extensions().find::<KeyShareClientHello<'_>>()?;
         let has_share = |offer: KeyShareClientHello<'_>| offer.client_shares.iter().any(|own| own.group == share.group);
         let kx = self.share.take().filter(|_| offered.is_some_and(has_share)).ok_or(PeerFault::UnofferedGroup)?;
@@ -99,7 +99,7 @@ impl Offer {
     }
 
     /// Does what a HelloRetryRequest asks for: the offer has its cookie, and a share of its group in
-    /// place of the one before (RFC 9846 §4.1.2, §4.1.4). What is left of its pre-shared keys is for
+    /// place of the one before (RFC 9846 §4.2.2, §4.2.4). What is left of its pre-shared keys is for
     /// [`push_psks`](Self::push_psks) to add.
     pub(in crate::handshake) fn retry13(&mut self, request: &ServerHello<'_>) -> Result<&'static Suite13, Error> {
         let suite = self.check_choice13(request)?;
@@ -115,7 +115,7 @@ impl Offer {
         for (extension, content) in old.iter() {
             match group {
                 Some(group) if extension == ExtensionType::KEY_SHARE => {
-                    // RFC 9846 §4.2.8: one that we offer, and have not sent a share of.
+                    // RFC 9846 §4.3.8: one that we offer, and have not sent a share of.
                     let shares = old.find::<KeyShareClientHello<'_>>()?.map(|offer| offer.client_shares);
                     let sent = shares.unwrap_or_default().iter().any(|share| share.group == group);
                     if sent || !self.offers_group(group) || is_finite_field(group) {
@@ -158,7 +158,7 @@ impl Offer {
         })
     }
 
-    /// RFC 9846 §4.2: only answers to what was asked, and each in its message.
+    /// RFC 9846 §4.3: only answers to what was asked, and each in its message.
     fn only(&self, answers: &Extensions<'_>, allowed: &[ExtensionType]) -> Result<(), Error> {
         let offered = self.extensions.as_extensions();
         for (answer, _) in answers.iter() {

@@ -40,7 +40,7 @@ pub(super) fn push(buf: &mut ExtensionsBuf, config: &ClientConfig) {
     }
 }
 
-/// Adds the names of those that the verifier trusts, if servers shall know them (RFC 9846 §4.2.4).
+/// Adds the names of those that the verifier trusts, if servers shall know them (RFC 9846 §4.3.4).
 pub(super) fn push_authorities(buf: &mut ExtensionsBuf, config: &ClientConfig) -> Result<(), Error> {
     let verifier = config.verifier.as_ref().filter(|_| config.names_authorities);
     let names = OwnedOpaqueList::new(verifier.map(|verifier| verifier.authorities()).unwrap_or_default())?;

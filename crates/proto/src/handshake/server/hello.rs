@@ -48,7 +48,7 @@ impl ExpectClientHello {
         if version == ProtocolVersion::DTLS1_3 {
             return self.hello13(&hello, message, out);
         }
-        // RFC 9846 §4.1.4: the version is chosen once.
+        // RFC 9846 §4.2.4: the version is chosen once.
         if self.retried.is_some() {
             return Err(PeerFault::ChangedAfterRetry.into());
         }

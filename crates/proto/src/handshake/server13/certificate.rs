@@ -29,7 +29,7 @@ impl ExpectCertificate {
         let shown = read_certificate(message.body(), &[], form, |_| false)?;
         context.transcript.add(message);
         let Some((shown, _)) = shown else {
-            // RFC 9846 §4.4.2.4: who insists answers an empty list with certificate_required.
+            // RFC 9846 §4.5.1.3: who insists answers an empty list with certificate_required.
             if matches!(context.config.client_auth, ClientAuth::Required(_)) {
                 return Err(Incompatible::NoClientCertificate.into());
             }

@@ -192,7 +192,7 @@ pub(in crate::handshake) fn certificate_request(
     let schemes: OwnedList<SignatureScheme> = common.verify_schemes().collect();
     extensions.push(&SignatureAlgorithms { schemes: schemes.as_list() });
     let authorities = OwnedOpaqueList::new(verifier.authorities())?;
-    // RFC 9846 §4.2.4: a list of none is left out.
+    // RFC 9846 §4.3.4: a list of none is left out.
     if !authorities.as_list().is_empty() {
         extensions.push(&CertificateAuthorities { authorities: authorities.as_list() });
     }

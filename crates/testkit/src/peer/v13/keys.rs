@@ -95,7 +95,7 @@ impl Suite {
         }
     }
 
-    /// What `side` puts into its Finished after these messages (RFC 9846 §4.4.4).
+    /// What `side` puts into its Finished after these messages (RFC 9846 §4.5.3).
     pub(super) fn verify_data(&self, keys: &Keys, side: Side, transcript: &[u8]) -> Vec<u8> {
         let key = self.expand(&keys.0[side as usize].secret, "finished", &[], DIGEST_LEN);
         self.hmac(&key, &[&self.digest(transcript)])

@@ -203,7 +203,7 @@ fn proofs_that_prove_nothing() {
     refused(scene, PeerFault::FinishedMismatch, AlertDescription::DECRYPT_ERROR);
 }
 
-#[test] // RFC 9846 §4.5.1.4
+#[test] // RFC 9846 §4.5.1.3
 fn certificates_that_a_server_does_not_take_later() {
     let refusing = Arc::new(NullVerifier::default().refusing(CertificateFault::Revoked));
     let identity = null::identity(ToyKind::EcdsaP256, null::SERVER_NAME, 0);
@@ -213,7 +213,7 @@ fn certificates_that_a_server_does_not_take_later() {
     refused(scene, CertificateFault::Revoked, AlertDescription::CERTIFICATE_REVOKED);
 }
 
-#[test] // RFC 9846 §4.5.1.4
+#[test] // RFC 9846 §4.5.1.3
 fn nothing_is_shown_later_only_where_that_is_allowed() {
     let nothing = |context: &[u8]| in_context(context, &[0, 0, 0, 0]);
     let (mut scene, context) = asked();

@@ -59,7 +59,7 @@ fn certificates(context: &[u8], entries: &[(&[u8], &[u8])]) -> Vec<u8> {
     })
 }
 
-#[test] // RFC 9846 §4.4.2
+#[test] // RFC 9846 §4.5.1
 fn certificates_that_are_not_read() {
     for side in Side::BOTH {
         let shows = |body: &[u8]| says(side, CERTIFICATE, |old| *old = body.to_vec());
@@ -77,7 +77,7 @@ fn certificates_that_are_not_read() {
     }
 }
 
-#[test] // RFC 9846 §4.2, §4.4.2
+#[test] // RFC 9846 §4.3, §4.5.1
 fn extensions_of_a_certificate_that_were_not_asked_for() {
     for side in Side::BOTH {
         for unasked in [Ext::STATUS_REQUEST, Ext::SIGNED_CERTIFICATE_TIMESTAMP, Ext::KEY_SHARE, Ext(0x5A5A)] {
@@ -91,14 +91,14 @@ fn extensions_of_a_certificate_that_were_not_asked_for() {
     }
 }
 
-#[test] // RFC 9846 §4.4.2.4
+#[test] // RFC 9846 §4.5.1.3
 fn nobody_shows_nothing_where_something_is_required() {
     let empty = |side| says(side, CERTIFICATE, |body| *body = certificates(&[], &[]));
     refused(empty(Side::Client), PeerFault::EmptyCertificate, Alert::DECODE_ERROR);
     refused(empty(Side::Server), Incompatible::NoClientCertificate, Alert::CERTIFICATE_REQUIRED);
 }
 
-#[test] // RFC 9846 §4.4.2.4
+#[test] // RFC 9846 §4.5.1.3
 fn a_client_may_show_nothing_where_that_is_allowed_and_then_signs_nothing() {
     let optional = ClientAuth::Optional(Arc::new(NullVerifier::default()));
     let asked = || {
@@ -143,7 +143,7 @@ fn verifies(side: Side, key: &NullKey, scheme: SignatureScheme) -> Scene13 {
     scene
 }
 
-#[test] // RFC 9846 §4.4.3
+#[test] // RFC 9846 §4.5.2
 fn a_peer_that_does_not_hold_its_certificates_key() {
     for side in Side::BOTH {
         let changed = says(side, VERIFY, |body| *body.last_mut().expect("a signature") ^= 1);
@@ -159,7 +159,7 @@ fn a_peer_that_does_not_hold_its_certificates_key() {
     }
 }
 
-#[test] // RFC 9846 §4.4.3: the context string keeps the two roles apart
+#[test] // RFC 9846 §4.5.2: the context string keeps the two roles apart
 fn a_signature_that_the_other_side_could_have_made() {
     for side in Side::BOTH {
         let mut scene = before(side, VERIFY);
@@ -169,7 +169,7 @@ fn a_signature_that_the_other_side_could_have_made() {
     }
 }
 
-#[test] // RFC 9846 §4.4.3
+#[test] // RFC 9846 §4.5.2
 fn a_signature_over_another_handshake() {
     for side in Side::BOTH {
         let mut earlier = before(side, CERTIFICATE);
@@ -181,7 +181,7 @@ fn a_signature_over_another_handshake() {
     }
 }
 
-#[test] // RFC 9846 §4.2.3, §4.4.3
+#[test] // RFC 9846 §4.3.3, §4.5.2
 fn schemes_that_1_3_does_not_have() {
     let rsa = NullKey::new(ToyKind::Rsa, 1);
     for side in Side::BOTH {
@@ -208,7 +208,7 @@ fn a_certificate_verify_that_cannot_be_read() {
     }
 }
 
-#[test] // RFC 9846 §4.4.4
+#[test] // RFC 9846 §4.5.3
 fn a_finished_that_does_not_fit() {
     for side in Side::BOTH {
         let edits: [fn(&mut Vec<u8>); 5] =

@@ -1,4 +1,4 @@
-//! Which of several credentials is shown, and to whom (RFC 9846 §4.2.4, §4.4.2.2, §4.4.2.3).
+//! Which of several credentials is shown, and to whom (RFC 9846 §4.3.4, §4.5.1.2).
 
 use std::sync::Arc;
 
@@ -38,7 +38,7 @@ fn named(versions: &[ProtocolVersion], says_so: bool) -> Option<Vec<Vec<u8>>> {
     Some(found.authorities.iter().map(<[u8]>::to_vec).collect())
 }
 
-#[test] // RFC 9846 §4.2.4
+#[test] // RFC 9846 §4.3.4
 fn a_client_names_its_authorities_where_that_is_wanted() {
     assert_eq!(named(&VERSIONS, true), Some(vec![A.to_vec(), B.to_vec()]));
     assert_eq!(named(&VERSIONS, false), None);
@@ -49,7 +49,7 @@ fn a_client_names_its_authorities_where_that_is_wanted() {
     assert!(!hello.extensions.contains(Ext::CERTIFICATE_AUTHORITIES), "a list of none is left out");
 }
 
-#[test] // RFC 9846 §4.2.4: it is a request without an answer
+#[test] // RFC 9846 §4.3.4: it is a request without an answer
 fn nobody_answers_a_list_of_authorities() {
     let list = written(|w| w.vec16(|w| w.vec16(|w| w.bytes(&A))));
     let mut scene = Scene13::client13(client(&VERSIONS, true), 1);
@@ -100,7 +100,7 @@ fn certificate(kind: ToyKind, seed: u64) -> Option<Vec<u8>> {
     Some(null::certificate(null::SERVER_NAME, &NullKey::new(kind, seed), 0).to_vec())
 }
 
-#[test] // RFC 9846 §4.4.2.2
+#[test] // RFC 9846 §4.5.1.2
 fn a_server_shows_what_the_client_may_trust() {
     let shows = |edit: &dyn Fn(&mut ClientFields)| {
         let [first, second, third] = identities();
@@ -128,7 +128,7 @@ fn a_server_shows_what_the_client_may_trust() {
     assert_eq!(shows(&|hello| trusts(hello, &[0x30, 1, 9])), certificate(ToyKind::EcdsaP256, 1));
 }
 
-#[test] // RFC 9846 §4.4.2.3
+#[test] // RFC 9846 §4.5.1.2
 fn a_client_shows_what_the_server_asks_for() {
     let shows = |schemes: &[SignatureScheme], name: Option<&[u8]>| {
         let mut builder = null::client_config(2).with_versions(&VERSIONS);
@@ -158,13 +158,13 @@ fn a_client_shows_what_the_server_asks_for() {
     assert_eq!(shows(&[ECDSA, ED25519], None), certificate(ToyKind::EcdsaP256, 1));
     assert_eq!(shows(&[ECDSA, ED25519], Some(&B)), certificate(ToyKind::EcdsaP256, 2));
     assert_eq!(shows(&[ED25519], Some(&B)), certificate(ToyKind::Ed25519, 3));
-    // RFC 9846 §4.4.2: an empty list, and no signature.
+    // RFC 9846 §4.5.1: an empty list, and no signature.
     assert_eq!(shows(&[ED25519], Some(&A)), None);
     assert_eq!(shows(&[SignatureScheme::RSA_PSS_RSAE_SHA256], None), None);
     assert_eq!(shows(&[ECDSA], Some(&[0x30, 1, 9])), None);
 }
 
-#[test] // RFC 9846 §4.3.2
+#[test] // RFC 9846 §4.4.2
 fn a_server_says_what_it_takes_and_whom_it_trusts() {
     for authorities in [&[][..], &[A, B]] {
         let auth = ClientAuth::Optional(Arc::new(verifier(authorities)));

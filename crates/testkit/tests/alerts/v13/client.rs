@@ -32,7 +32,7 @@ fn share(group: NamedGroup, key: &[u8]) -> Vec<u8> {
     })
 }
 
-#[test] // RFC 9846 §4.1.3: the field that used to tell the version
+#[test] // RFC 9846 §4.2.3: the field that used to tell the version
 fn a_version_field_other_than_that_of_1_2() {
     for version in [ProtocolVersion::DTLS1_0, ProtocolVersion::DTLS1_3, ProtocolVersion(0x0303)] {
         let scene = answer(|hello| hello.version = version);
@@ -40,7 +40,7 @@ fn a_version_field_other_than_that_of_1_2() {
     }
 }
 
-#[test] // RFC 9846 §4.2.1
+#[test] // RFC 9846 §4.3.1
 fn an_extension_that_selects_a_version_other_than_1_3() {
     for version in
         [ProtocolVersion::DTLS1_2, ProtocolVersion::DTLS1_0, ProtocolVersion(0xFEFB), ProtocolVersion(0x0304)]
@@ -56,7 +56,7 @@ fn an_extension_that_selects_a_version_other_than_1_3() {
     refused(older, PeerFault::UnofferedCipherSuite, Alert::ILLEGAL_PARAMETER);
 }
 
-#[test] // RFC 9846 §4.1.3
+#[test] // RFC 9846 §4.2.3
 fn a_downgrade_that_the_server_marks() {
     for sentinel in [DOWNGRADE_TLS12, DOWNGRADE_TLS11] {
         let mut scene = Scene::client(client(), 1);
@@ -70,7 +70,7 @@ fn a_downgrade_that_the_server_marks() {
     }
 }
 
-#[test] // RFC 9846 §4.1.3
+#[test] // RFC 9846 §4.2.3
 fn choices_that_were_not_offered() {
     for suite in [
         CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
@@ -94,7 +94,7 @@ fn a_session_id_that_is_repeated() {
     refused(long, DecodeError::BadVectorLength, Alert::DECODE_ERROR);
 }
 
-#[test] // RFC 9846 §4.2.8
+#[test] // RFC 9846 §4.3.8
 fn shares_that_do_not_answer_ours() {
     let none = answer(|hello| hello.extensions.remove(Ext::KEY_SHARE));
     refused(none, PeerFault::MissingExtension(Ext::KEY_SHARE), Alert::MISSING_EXTENSION);
@@ -117,7 +117,7 @@ fn shares_that_do_not_answer_ours() {
     refused(replaced(&long), DecodeError::TrailingBytes, Alert::DECODE_ERROR);
 }
 
-#[test] // RFC 9846 §4.2
+#[test] // RFC 9846 §4.3
 fn extensions_that_a_hello_may_not_have() {
     // Not asked for.
     for unasked in [Ext(0x5A5A), Ext::COOKIE, Ext::PRE_SHARED_KEY, Ext::EARLY_DATA, Ext::OID_FILTERS] {

@@ -30,7 +30,7 @@ fn encrypted(list: &[(Ext, &[u8])]) -> Scene13 {
 const ALPN: Ext = Ext::APPLICATION_LAYER_PROTOCOL_NEGOTIATION;
 const ECHO: (Ext, &[u8]) = (ALPN, &[0, 5, 4, b'e', b'c', b'h', b'o']);
 
-#[test] // RFC 9846 §4.3.1
+#[test] // RFC 9846 §4.4.1
 fn answers_that_a_server_may_give() {
     let groups = (Ext::SUPPORTED_GROUPS, &[0, 4, 0, 24, 0x5A, 0x5A][..]);
     for list in [&[][..], &[ECHO], &[(Ext::SERVER_NAME, &[])], &[groups, ECHO]] {
@@ -38,14 +38,14 @@ fn answers_that_a_server_may_give() {
     }
 }
 
-#[test] // RFC 9846 §4.2
+#[test] // RFC 9846 §4.3
 fn answers_to_what_was_not_asked() {
     for unasked in [Ext(0x5A5A), Ext::EARLY_DATA, Ext::COOKIE, Ext::PRE_SHARED_KEY, Ext::USE_SRTP, Ext::HEARTBEAT] {
         refused(encrypted(&[(unasked, &[])]), PeerFault::UnofferedExtension, Alert::UNSUPPORTED_EXTENSION);
     }
 }
 
-#[test] // RFC 9846 §4.2
+#[test] // RFC 9846 §4.3
 fn answers_in_the_wrong_message() {
     for misplaced in [
         Ext::KEY_SHARE,
@@ -96,7 +96,7 @@ fn request(context: &[u8], list: &[(Ext, &[u8])]) -> Scene13 {
     scene
 }
 
-#[test] // RFC 9846 §4.3.2, §4.2.5
+#[test] // RFC 9846 §4.3.5, §4.4.2
 fn what_a_client_ignores_in_a_request() {
     let oids = (Ext::OID_FILTERS, &[0, 6, 2, 0x2A, 3, 0, 1, 9][..]);
     let certificates = (Ext::SIGNATURE_ALGORITHMS_CERT, &[0, 2, 4, 1][..]);
@@ -118,7 +118,7 @@ fn what_a_client_ignores_in_a_request() {
     }
 }
 
-#[test] // RFC 9846 §4.2, §4.3.2
+#[test] // RFC 9846 §4.3, §4.4.2
 fn requests_that_a_client_refuses() {
     let context = request(&[7], &[SCHEMES]);
     refused(context, PeerFault::CertificateContextMismatch, Alert::ILLEGAL_PARAMETER);

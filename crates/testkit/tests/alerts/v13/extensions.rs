@@ -90,7 +90,7 @@ fn sizes_of_records_that_no_client_may_ask_for() {
     }
 }
 
-#[test] // RFC 7250 §4.2, RFC 9846 §4.4.2
+#[test] // RFC 7250 §4.2, RFC 9846 §4.5.1
 fn forms_that_do_not_fit() {
     let form = |form: CertificateType| encrypted(&[(Ext::SERVER_CERTIFICATE_TYPE, &[form.0])]);
     refused(form(CertificateType::OPEN_PGP), PeerFault::UnofferedCertificateType, Alert::ILLEGAL_PARAMETER);
@@ -133,7 +133,7 @@ fn certificate(entries: &[(&[u8], &[u8])]) -> Vec<u8> {
     })
 }
 
-#[test] // RFC 9846 §4.4.2.1, RFC 6066 §8
+#[test] // RFC 9846 §4.5.1.1, RFC 6066 §8
 fn statuses_that_are_none() {
     let end = null::certificate(null::SERVER_NAME, &NullKey::new(ToyKind::EcdsaP256, 1), 0);
     let staples = |content: &[u8]| {

@@ -50,7 +50,7 @@ fn says(side: Side, msg_type: T, body: &[u8]) -> Scene13 {
     scene
 }
 
-#[test] // RFC 9846 §4.6, §4.6.2
+#[test] // RFC 9846 §4.7, §4.7.2
 fn messages_that_are_not_for_after_the_handshake() {
     for side in Side::BOTH {
         for msg_type in [
@@ -77,7 +77,7 @@ fn messages_that_are_not_for_after_the_handshake() {
     refused(scene, PeerFault::UnexpectedMessage(T::NEW_SESSION_TICKET), AlertDescription::UNEXPECTED_MESSAGE);
 }
 
-#[test] // RFC 9846 §4.6.1
+#[test] // RFC 9846 §4.7.1
 fn tickets_that_cannot_be_read() {
     let good = connected(Side::Client).peer.body_of(T::NEW_SESSION_TICKET);
     assert_eq!(says(Side::Client, T::NEW_SESSION_TICKET, &good).outcome(), Outcome::Connected);

@@ -1,4 +1,4 @@
-//! HelloRetryRequests, and second hellos (RFC 9846 §4.1.2, §4.1.4). `tests/retry13.rs` has more of those that are
+//! HelloRetryRequests, and second hellos (RFC 9846 §4.2.2, §4.2.4). `tests/retry13.rs` has more of those that are
 //! repeated or come from nobody.
 
 use gramseal_proto::config::ServerConfig;
@@ -39,7 +39,7 @@ fn an_honest_request_is_followed() {
     assert_eq!(group, P256);
 }
 
-#[test] // RFC 9846 §4.1.4
+#[test] // RFC 9846 §4.2.4
 fn requests_that_a_client_refuses() {
     let suite = ask(|request| request.suite = CipherSuite::TLS_AES_128_CCM_8_SHA256);
     refused(suite, PeerFault::UnofferedCipherSuite, Alert::ILLEGAL_PARAMETER);
@@ -63,7 +63,7 @@ fn requests_that_a_client_refuses() {
     }
 }
 
-#[test] // RFC 9846 §4.2
+#[test] // RFC 9846 §4.3
 fn extensions_of_a_request_that_a_client_refuses() {
     for unasked in [Ext(0x5A5A), Ext::EARLY_DATA, Ext::PRE_SHARED_KEY] {
         let scene = ask(|request| request.extensions.push(unasked, &[]));
@@ -81,7 +81,7 @@ fn extensions_of_a_request_that_a_client_refuses() {
     refused(twice, DecodeError::DuplicateExtension, Alert::DECODE_ERROR);
 }
 
-#[test] // RFC 9846 §4.1.4
+#[test] // RFC 9846 §4.2.4
 fn a_second_request() {
     for (group, cookie) in [(P256, None), (Some(NamedGroup::SECP384R1), None), (None, Some(&b"cookie"[..]))] {
         let mut scene = ask(|_| ());
@@ -100,7 +100,7 @@ fn answer(edit: impl FnOnce(&mut ServerFields)) -> Scene13 {
     scene
 }
 
-#[test] // RFC 9846 §4.1.4, §4.2.8
+#[test] // RFC 9846 §4.2.4, §4.3.8
 fn a_server_that_changes_its_mind() {
     for suite in [CipherSuite::TLS_AES_256_GCM_SHA384, CipherSuite::TLS_CHACHA20_POLY1305_SHA256] {
         refused(answer(|hello| hello.suite = suite), PeerFault::ChangedAfterRetry, Alert::ILLEGAL_PARAMETER);
@@ -142,7 +142,7 @@ fn an_honest_second_hello_connects() {
     assert_eq!(scene.outcome(), Outcome::Connected);
 }
 
-#[test] // RFC 9846 §4.1.2
+#[test] // RFC 9846 §4.2.2
 fn second_hellos_that_change_more_than_they_may() {
     let edits: [fn(&mut ClientFields); 9] = [
         |hello| hello.random = [6; 32],
@@ -167,7 +167,7 @@ fn second_hellos_that_change_more_than_they_may() {
     refused(compression, PeerFault::ChangedAfterRetry, Alert::ILLEGAL_PARAMETER);
 }
 
-#[test] // RFC 9846 §4.2.8
+#[test] // RFC 9846 §4.3.8
 fn second_hellos_with_shares_that_were_not_asked_for() {
     let x25519 = [&[0, 29, 0, 32][..], &[9; 32]].concat();
     let both = say_again(|hello| {
@@ -183,7 +183,7 @@ fn second_hellos_with_shares_that_were_not_asked_for() {
     refused(point, PeerFault::BadKeyShare, Alert::ILLEGAL_PARAMETER);
 }
 
-#[test] // RFC 9846 §4.1.2: who did not ask for a cookie gets none
+#[test] // RFC 9846 §4.2.2: who did not ask for a cookie gets none
 fn a_cookie_that_nobody_asked_for() {
     let scene = say_again(|hello| hello.extensions.push(Ext::COOKIE, &[0, 1, 7]));
     refused(scene, PeerFault::ChangedAfterRetry, Alert::ILLEGAL_PARAMETER);

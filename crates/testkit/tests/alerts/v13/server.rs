@@ -43,7 +43,7 @@ fn shares(list: &[(NamedGroup, &[u8])]) -> Vec<u8> {
     })
 }
 
-#[test] // RFC 9846 §4.2.1
+#[test] // RFC 9846 §4.3.1
 fn versions_that_are_not_spoken() {
     for versions in [&[2, 0xFE, 0xFB][..], &[2, 0x03, 0x04], &[4, 0xFE, 0xFF, 0x5A, 0x5A]] {
         let scene = say_hello(|hello| hello.extensions.replace(Ext::SUPPORTED_VERSIONS, versions));
@@ -83,7 +83,7 @@ fn hellos_that_lack_something() {
     }
 }
 
-#[test] // RFC 9846 §4.1.1, §4.2.3
+#[test] // RFC 9846 §4.2.1, §4.3.3
 fn nothing_in_common() {
     for suites in [&[CipherSuite(0x5A5A)][..], &[CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256]] {
         let scene = say_hello(|hello| hello.suites = suites.to_vec());
@@ -104,7 +104,7 @@ fn nothing_in_common() {
     refused(protocol, Incompatible::NoCommonApplicationProtocol, Alert::NO_APPLICATION_PROTOCOL);
 }
 
-#[test] // RFC 9846 §4.2.8
+#[test] // RFC 9846 §4.3.8
 fn shares_that_are_none() {
     for key in [&[0; 32][..], &[7; 32], &[1; 31], &[1; 33]] {
         let list = shares(&[(NamedGroup::X25519, key)]);
@@ -124,7 +124,7 @@ fn shares_that_are_none() {
     refused(single, DecodeError::Truncated, Alert::DECODE_ERROR);
 }
 
-#[test] // RFC 9846 §4.2.8: a server may check it, and we do
+#[test] // RFC 9846 §4.3.8: a server may check it, and we do
 fn shares_that_no_client_may_offer() {
     let twice = say_hello(|hello| {
         let own = hello.extensions.get(Ext::KEY_SHARE).expect("in every hello of 1.3");
@@ -152,7 +152,7 @@ fn hellos_that_cannot_be_read() {
     refused(changed(Vec::clear), DecodeError::Truncated, Alert::DECODE_ERROR);
 }
 
-#[test] // RFC 8701 §3.2, RFC 9846 §4.1.2
+#[test] // RFC 8701 §3.2, RFC 9846 §4.2.2
 fn what_is_unknown_is_ignored_wherever_it_stands() {
     const GREASE: u16 = 0x5A5A;
     connects(say_hello(|hello| {
@@ -173,7 +173,7 @@ fn what_is_unknown_is_ignored_wherever_it_stands() {
 }
 
 /// The version is that of the extension, whatever the old field says.
-#[test] // RFC 9846 §4.2.1
+#[test] // RFC 9846 §4.3.1
 fn a_version_field_of_a_hello_other_than_that_of_1_2() {
     for version in [ProtocolVersion::DTLS1_0, ProtocolVersion::DTLS1_3, ProtocolVersion(0x0303)] {
         let scene = say_hello(|hello| hello.version = version);
@@ -181,7 +181,7 @@ fn a_version_field_of_a_hello_other_than_that_of_1_2() {
     }
 }
 
-#[test] // RFC 9846 §4.1.4: an empty list asks to be told
+#[test] // RFC 9846 §4.2.4: an empty list asks to be told
 fn a_hello_without_a_share_is_asked_for_one() {
     let mut scene = say_hello(|hello| hello.extensions.replace(Ext::KEY_SHARE, &[0, 0]));
     let request = ServerHello::from_bytes(&scene.peer.received()[0].body).expect("a hello");
