@@ -76,7 +76,7 @@ impl Connection {
             self.confirm();
             return self.post_fragment(number, fragment, now);
         }
-        match post.inbound.insert(number.epoch, fragment) {
+        match post.inbound.insert(number.epoch, fragment, &mut self.stats.discards) {
             Ok(Inserted::Stored) => {}
             Ok(Inserted::AlreadyHad | Inserted::Old { .. }) => self.discard(Discard::FragmentOld),
             Err(reason) => return self.discard_part(number, reason),

@@ -244,11 +244,7 @@ impl Connection {
         let Some(handshake) = &mut self.handshake else { return };
         handshake.latest = number;
         let missing = if handshake.inbound.continues(number.epoch, &fragment) { Hurry::No } else { Hurry::Yes };
-        let inserted = handshake.inbound.insert(number.epoch, fragment);
-        for reason in handshake.inbound.take_displaced() {
-            self.stats.discards.count(reason);
-        }
-        match inserted {
+        match handshake.inbound.insert(number.epoch, fragment, &mut self.stats.discards) {
             Ok(Inserted::Stored) => {
                 handshake.hear();
                 self.stored(number, missing, now);

@@ -238,7 +238,8 @@ impl<K: Copy + Eq> Endpoint<K> {
         if !self.admission.as_ref().is_some_and(Admission::gathers) {
             return Err(Discard::HelloFragment);
         }
-        match self.gathering.add(now, peer, &Part::read(datagram)?, datagram.len())? {
+        let part = Part::read(datagram)?;
+        match self.gathering.add(now, peer, &part, datagram.len(), &mut self.stats.discards)? {
             None => {
                 add(&mut self.stats.hello_parts, 1);
                 Ok(Route::Kept)

@@ -28,19 +28,19 @@ use core::ops::Range;
 use gramseal_wire::{Epoch, Fragment, HandshakeType, MessageSeq};
 
 use super::partial::{Partial, Version};
-use crate::discard::Discard;
+use crate::discard::{Discard, DiscardCounts};
 use crate::message::Message;
 
 /// How many versions of one unprotected message are kept.
 const MAX_VERSIONS: usize = 2;
-/// In so many pieces the longest message fits: 64 KB in datagrams of 256 bytes, in almost any order.
-const MAX_PIECES: usize = 256;
-
 /// What reassembly may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct InboundLimits {
     /// The longest message, in bytes without its header.
     pub(crate) max_message_len: u32,
+    /// In how many pieces the longest message fits, whatever their order; the room for their bookkeeping
+    /// is charged to the message that is due.
+    pub(crate) max_pieces: usize,
     /// The most bytes held of messages after the one that is due, with bookkeeping.
     pub(crate) max_ahead: usize,
     /// How many messages are accepted, counted from the next one due.
@@ -49,7 +49,8 @@ pub(crate) struct InboundLimits {
 
 impl Default for InboundLimits {
     fn default() -> Self {
-        Self { max_message_len: 65_536, max_ahead: 65_536, ahead: 7 }
+        // 64 KB in datagrams of 256 bytes.
+        Self { max_message_len: 65_536, max_pieces: 256, max_ahead: 65_536, ahead: 7 }
     }
 }
 
@@ -80,19 +81,23 @@ pub(crate) struct Inbound {
     lowest_epoch: Epoch,
     /// The one that a fragment came for last is at the end; at most `MAX_VERSIONS` times `ahead`.
     partials: Vec<Partial>,
-    /// Why each message that had begun to arrive was given up for another one.
-    displaced: Vec<Discard>,
 }
 
 impl Inbound {
     /// Waits for message `next`; allocates nothing.
     pub(crate) fn new(next: MessageSeq, limits: InboundLimits) -> Self {
-        Self { next: Some(next), limits, lowest_epoch: Epoch::UNPROTECTED, partials: Vec::new(), displaced: Vec::new() }
+        Self { next: Some(next), limits, lowest_epoch: Epoch::UNPROTECTED, partials: Vec::new() }
     }
 
     /// Takes in one fragment that arrived in a record of `epoch`. Then call [`Self::next`] until
-    /// it has nothing more.
-    pub(crate) fn insert(&mut self, epoch: Epoch, fragment: Fragment<'_>) -> Result<Inserted, Discard> {
+    /// it has nothing more. What had begun to arrive and gives way to it goes into `counts`; why the
+    /// fragment itself is not taken does not.
+    pub(crate) fn insert(
+        &mut self,
+        epoch: Epoch,
+        fragment: Fragment<'_>,
+        counts: &mut DiscardCounts,
+    ) -> Result<Inserted, Discard> {
         let range = fragment_range(&fragment)?;
         let Some(ahead) = self.next.and_then(|next| fragment.message_seq.checked_sub(next)) else {
             return Ok(Inserted::Old {
@@ -115,7 +120,7 @@ impl Inbound {
         }
         let version =
             Version { message_seq: fragment.message_seq, epoch, msg_type: fragment.msg_type, length: fragment.length };
-        self.store(version, range, fragment.body)
+        self.store(version, range, fragment.body, counts)
     }
 
     /// Whether `fragment` brings the next bytes of the message that is due, or some from before them:
@@ -127,11 +132,6 @@ impl Inbound {
         let begun =
             |partial: &&Partial| partial.version.message_seq == fragment.message_seq && partial.version.epoch == epoch;
         fragment.fragment_offset <= self.partials.iter().filter(begun).map(Partial::prefix_len).max().unwrap_or(0)
-    }
-
-    /// Why messages that had begun to arrive were given up since the last call, for the statistics.
-    pub(crate) fn take_displaced(&mut self) -> Vec<Discard> {
-        core::mem::take(&mut self.displaced)
     }
 
     /// The next message, if it is whole.
@@ -182,12 +182,25 @@ impl Inbound {
         self.partials.is_empty()
     }
 
+    /// Bytes allocated.
+    #[cfg(test)]
+    pub(crate) fn allocated(&self) -> usize {
+        let slots = self.partials.capacity() * size_of::<Partial>();
+        slots + self.partials.iter().map(Partial::allocated).sum::<usize>()
+    }
+
     /// Bytes held, bookkeeping included.
     pub(crate) fn buffered(&self) -> usize {
         self.partials.iter().map(Partial::charge).sum()
     }
 
-    fn store(&mut self, version: Version, range: Range<u32>, body: &[u8]) -> Result<Inserted, Discard> {
+    fn store(
+        &mut self,
+        version: Version,
+        range: Range<u32>,
+        body: &[u8],
+        counts: &mut DiscardCounts,
+    ) -> Result<Inserted, Discard> {
         let cost = match self.partials.iter().position(|partial| partial.version == version) {
             Some(index) => {
                 // Rotating keeps the others in order.
@@ -195,14 +208,14 @@ impl Inbound {
                 self.partials.last().map_or(0, |partial| partial.cost_of(range.clone()))
             }
             None => {
-                self.admit(version)?;
+                self.admit(version, counts)?;
                 Partial::max_charge(body.len(), 1)
             }
         };
         if cost == 0 {
             return Ok(Inserted::AlreadyHad);
         }
-        self.make_room(cost, version.message_seq)?;
+        self.make_room(cost, version.message_seq, counts)?;
         match self.partials.last_mut() {
             Some(partial) if partial.version == version => partial.add(range, body),
             _ => {
@@ -220,7 +233,7 @@ impl Inbound {
 
     /// Whether a new version of a message may stand beside what is kept of the same message, which
     /// may have to give way.
-    fn admit(&mut self, new: Version) -> Result<(), Discard> {
+    fn admit(&mut self, new: Version, counts: &mut DiscardCounts) -> Result<(), Discard> {
         let rivals =
             || self.partials.iter().map(|partial| partial.version).filter(|v| v.message_seq == new.message_seq);
         let protected = new.epoch > Epoch::UNPROTECTED;
@@ -230,12 +243,11 @@ impl Inbound {
         // What is left is all unprotected, or all of an earlier epoch.
         let keep = if protected { 0 } else { MAX_VERSIONS - 1 };
         let mut surplus = rivals().count().saturating_sub(keep);
-        let Self { partials, displaced, .. } = self;
-        partials.retain(|partial| {
+        self.partials.retain(|partial| {
             let goes = surplus > 0 && partial.version.message_seq == new.message_seq;
             if goes {
                 surplus -= 1;
-                displaced.push(Discard::FragmentMismatch);
+                counts.count(Discard::FragmentMismatch);
             }
             !goes
         });
@@ -244,12 +256,12 @@ impl Inbound {
 
     /// The most bytes held, over all messages and with bookkeeping.
     fn max_buffered(&self) -> usize {
-        let due = Partial::max_charge(self.limits.max_message_len as usize, MAX_PIECES);
+        let due = Partial::max_charge(self.limits.max_message_len as usize, self.limits.max_pieces);
         due.saturating_add(self.limits.max_ahead)
     }
 
     /// Makes room for `cost` bytes of message `message_seq`: what is due may displace later messages.
-    fn make_room(&mut self, cost: usize, message_seq: MessageSeq) -> Result<(), Discard> {
+    fn make_room(&mut self, cost: usize, message_seq: MessageSeq, counts: &mut DiscardCounts) -> Result<(), Discard> {
         let later = |partial: &&Partial| self.next.is_some_and(|due| partial.version.message_seq > due);
         let ahead: usize = self.partials.iter().filter(later).map(Partial::charge).sum();
         let mut held = self.buffered();
@@ -266,7 +278,7 @@ impl Inbound {
             let seq = |(_, partial): &(usize, &Partial)| partial.version.message_seq;
             let Some((last, _)) = self.partials.iter().enumerate().max_by_key(seq) else { break };
             held -= self.partials.remove(last).charge();
-            self.displaced.push(Discard::ReassemblyFull);
+            counts.count(Discard::ReassemblyFull);
         }
         Ok(())
     }
@@ -289,7 +301,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::{Inbound, InboundLimits, Inserted};
-    use crate::discard::Discard;
+    use crate::discard::{Discard, DiscardCounts};
     use crate::message::Message;
 
     const PLAIN: Epoch = Epoch::UNPROTECTED;
@@ -298,6 +310,10 @@ mod tests {
 
     fn inbound() -> Inbound {
         Inbound::new(MessageSeq(0), InboundLimits::default())
+    }
+
+    fn insert(inbound: &mut Inbound, epoch: Epoch, fragment: Fragment<'_>) -> Result<Inserted, Discard> {
+        inbound.insert(epoch, fragment, &mut DiscardCounts::default())
     }
 
     fn fragment(seq: u16, length: u32, offset: u32, body: &[u8]) -> Fragment<'_> {
@@ -317,10 +333,10 @@ mod tests {
     #[test] // RFC 6347 §4.2.2
     fn messages_come_out_in_order_whatever_order_they_came_in() {
         let mut inbound = inbound();
-        assert_eq!(inbound.insert(PLAIN, fragment(2, 1, 0, b"c")), Ok(Inserted::Stored));
-        assert_eq!(inbound.insert(PLAIN, fragment(1, 0, 0, b"")), Ok(Inserted::Stored));
+        assert_eq!(insert(&mut inbound, PLAIN, fragment(2, 1, 0, b"c")), Ok(Inserted::Stored));
+        assert_eq!(insert(&mut inbound, PLAIN, fragment(1, 0, 0, b"")), Ok(Inserted::Stored));
         assert_eq!(inbound.next(), None);
-        assert_eq!(inbound.insert(PLAIN, fragment(0, 1, 0, b"a")), Ok(Inserted::Stored));
+        assert_eq!(insert(&mut inbound, PLAIN, fragment(0, 1, 0, b"a")), Ok(Inserted::Stored));
         assert_eq!(inbound.next(), Some(message(PLAIN, 0, b"a")));
         assert_eq!(inbound.next(), Some(message(PLAIN, 1, b"")));
         assert_eq!(inbound.next(), Some(message(PLAIN, 2, b"c")));
@@ -330,53 +346,53 @@ mod tests {
     #[test] // RFC 6347 §4.2.3
     fn of_bytes_that_overlap_the_first_copy_counts() {
         let mut inbound = inbound();
-        assert_eq!(inbound.insert(PLAIN, fragment(0, 6, 2, b"CD")), Ok(Inserted::Stored));
-        assert_eq!(inbound.insert(PLAIN, fragment(0, 6, 2, b"xy")), Ok(Inserted::AlreadyHad));
-        assert_eq!(inbound.insert(PLAIN, fragment(0, 6, 1, b"bxyef")), Ok(Inserted::Stored));
-        assert_eq!(inbound.insert(PLAIN, fragment(0, 6, 0, b"aaaaaa")), Ok(Inserted::Stored));
+        assert_eq!(insert(&mut inbound, PLAIN, fragment(0, 6, 2, b"CD")), Ok(Inserted::Stored));
+        assert_eq!(insert(&mut inbound, PLAIN, fragment(0, 6, 2, b"xy")), Ok(Inserted::AlreadyHad));
+        assert_eq!(insert(&mut inbound, PLAIN, fragment(0, 6, 1, b"bxyef")), Ok(Inserted::Stored));
+        assert_eq!(insert(&mut inbound, PLAIN, fragment(0, 6, 0, b"aaaaaa")), Ok(Inserted::Stored));
         assert_eq!(inbound.next(), Some(message(PLAIN, 0, b"abCDef")));
     }
 
     #[test]
     fn a_fragment_without_bytes_leaves_no_trace() {
         let mut inbound = inbound();
-        assert_eq!(inbound.insert(PLAIN, fragment(0, 6, 3, b"")), Ok(Inserted::AlreadyHad));
+        assert_eq!(insert(&mut inbound, PLAIN, fragment(0, 6, 3, b"")), Ok(Inserted::AlreadyHad));
         assert!(inbound.is_empty());
     }
 
     #[test]
     fn a_repeated_message_is_old_and_its_end_is_told() {
         let mut inbound = inbound();
-        inbound.insert(PLAIN, fragment(0, 4, 0, b"abcd")).expect("stored");
+        insert(&mut inbound, PLAIN, fragment(0, 4, 0, b"abcd")).expect("stored");
         inbound.next().expect("whole");
         let old = |last_fragment| Ok(Inserted::Old { msg_type: TYPE, message_seq: MessageSeq(0), last_fragment });
-        assert_eq!(inbound.insert(PLAIN, fragment(0, 4, 0, b"ab")), old(false));
-        assert_eq!(inbound.insert(PLAIN, fragment(0, 4, 2, b"cd")), old(true));
+        assert_eq!(insert(&mut inbound, PLAIN, fragment(0, 4, 0, b"ab")), old(false));
+        assert_eq!(insert(&mut inbound, PLAIN, fragment(0, 4, 2, b"cd")), old(true));
     }
 
     #[test]
     fn only_a_few_messages_ahead_are_taken() {
         let mut inbound = inbound();
-        assert_eq!(inbound.insert(PLAIN, fragment(6, 1, 0, b"x")), Ok(Inserted::Stored));
-        assert_eq!(inbound.insert(PLAIN, fragment(7, 1, 0, b"x")), Err(Discard::FragmentTooFarAhead));
-        assert_eq!(inbound.insert(PLAIN, fragment(u16::MAX, 1, 0, b"x")), Err(Discard::FragmentTooFarAhead));
+        assert_eq!(insert(&mut inbound, PLAIN, fragment(6, 1, 0, b"x")), Ok(Inserted::Stored));
+        assert_eq!(insert(&mut inbound, PLAIN, fragment(7, 1, 0, b"x")), Err(Discard::FragmentTooFarAhead));
+        assert_eq!(insert(&mut inbound, PLAIN, fragment(u16::MAX, 1, 0, b"x")), Err(Discard::FragmentTooFarAhead));
     }
 
     #[test]
     fn message_numbers_do_not_wrap() {
         let mut inbound = Inbound::new(MessageSeq(u16::MAX), InboundLimits::default());
-        inbound.insert(SEALED, fragment(u16::MAX, 1, 0, b"x")).expect("stored");
+        insert(&mut inbound, SEALED, fragment(u16::MAX, 1, 0, b"x")).expect("stored");
         assert!(inbound.next().is_some());
         assert_eq!((inbound.next(), inbound.next_seq()), (None, None));
-        assert!(matches!(inbound.insert(SEALED, fragment(0, 1, 0, b"x")), Ok(Inserted::Old { .. })));
+        assert!(matches!(insert(&mut inbound, SEALED, fragment(0, 1, 0, b"x")), Ok(Inserted::Old { .. })));
     }
 
     #[test]
     fn what_cannot_be_a_fragment_is_dropped() {
         let mut inbound = inbound();
-        assert_eq!(inbound.insert(PLAIN, fragment(0, 4, 2, b"cde")), Err(Discard::Malformed));
-        assert_eq!(inbound.insert(PLAIN, fragment(0, 4, u32::MAX, b"cde")), Err(Discard::Malformed));
-        assert_eq!(inbound.insert(PLAIN, fragment(0, 65_537, 0, b"x")), Err(Discard::MessageTooLong));
+        assert_eq!(insert(&mut inbound, PLAIN, fragment(0, 4, 2, b"cde")), Err(Discard::Malformed));
+        assert_eq!(insert(&mut inbound, PLAIN, fragment(0, 4, u32::MAX, b"cde")), Err(Discard::Malformed));
+        assert_eq!(insert(&mut inbound, PLAIN, fragment(0, 65_537, 0, b"x")), Err(Discard::MessageTooLong));
         assert!(inbound.is_empty());
     }
 
@@ -384,76 +400,78 @@ mod tests {
     fn one_forged_fragment_does_not_block_a_message() {
         let mut inbound = inbound();
         let forged = Fragment { msg_type: HandshakeType::FINISHED, ..fragment(0, 60_000, 0, b"junk") };
-        assert_eq!(inbound.insert(PLAIN, forged), Ok(Inserted::Stored));
-        assert_eq!(inbound.insert(PLAIN, fragment(0, 4, 0, b"ab")), Ok(Inserted::Stored));
+        assert_eq!(insert(&mut inbound, PLAIN, forged), Ok(Inserted::Stored));
+        assert_eq!(insert(&mut inbound, PLAIN, fragment(0, 4, 0, b"ab")), Ok(Inserted::Stored));
         assert_eq!(inbound.next(), None);
-        assert_eq!(inbound.insert(PLAIN, fragment(0, 4, 2, b"cd")), Ok(Inserted::Stored));
+        assert_eq!(insert(&mut inbound, PLAIN, fragment(0, 4, 2, b"cd")), Ok(Inserted::Stored));
         assert_eq!(inbound.next(), Some(message(PLAIN, 0, b"abcd")));
         assert!(inbound.is_empty(), "the forged version is forgotten with its message");
     }
 
     #[test]
     fn many_forged_fragments_do_not_block_a_message_in_one_piece() {
-        let mut inbound = inbound();
+        let (mut inbound, mut counts) = (inbound(), DiscardCounts::default());
         for length in 10..100 {
-            assert_eq!(inbound.insert(PLAIN, fragment(0, length, 0, b"junk")), Ok(Inserted::Stored));
+            assert_eq!(inbound.insert(PLAIN, fragment(0, length, 0, b"junk"), &mut counts), Ok(Inserted::Stored));
         }
         assert_eq!(inbound.partials.len(), 2);
-        inbound.insert(PLAIN, fragment(0, 4, 0, b"abcd")).expect("stored");
+        inbound.insert(PLAIN, fragment(0, 4, 0, b"abcd"), &mut counts).expect("stored");
         assert_eq!(inbound.next(), Some(message(PLAIN, 0, b"abcd")));
+        assert_eq!(counts.get(Discard::FragmentMismatch), 89, "91 versions, of which two stood at any time");
     }
 
     #[test]
     fn the_version_without_news_gives_way() {
         let mut inbound = inbound();
         for (length, body) in [(4, b"ab"), (50, b"ju"), (4, b"ab"), (60, b"ju")] {
-            inbound.insert(PLAIN, fragment(0, length, 0, body)).expect("stored or there");
+            insert(&mut inbound, PLAIN, fragment(0, length, 0, body)).expect("stored or there");
         }
         let lengths: Vec<_> = inbound.partials.iter().map(|partial| partial.version.length).collect();
         assert_eq!(lengths, [4, 60]);
-        inbound.insert(PLAIN, fragment(0, 4, 2, b"cd")).expect("stored");
+        insert(&mut inbound, PLAIN, fragment(0, 4, 2, b"cd")).expect("stored");
         assert_eq!(inbound.next(), Some(message(PLAIN, 0, b"abcd")));
     }
 
     #[test]
     fn a_protected_message_displaces_what_anybody_could_have_sent() {
-        let mut inbound = inbound();
+        let (mut inbound, mut counts) = (inbound(), DiscardCounts::default());
         for length in [4, 5] {
-            inbound.insert(PLAIN, fragment(0, length, 0, b"junk")).expect("stored");
+            inbound.insert(PLAIN, fragment(0, length, 0, b"junk"), &mut counts).expect("stored");
         }
-        assert_eq!(inbound.insert(SEALED, fragment(0, 4, 0, b"good")), Ok(Inserted::Stored));
-        assert_eq!(inbound.insert(PLAIN, fragment(0, 4, 0, b"junk")), Err(Discard::FragmentMismatch));
+        assert_eq!(inbound.insert(SEALED, fragment(0, 4, 0, b"good"), &mut counts), Ok(Inserted::Stored));
+        assert_eq!(inbound.insert(PLAIN, fragment(0, 4, 0, b"junk"), &mut counts), Err(Discard::FragmentMismatch));
         assert_eq!(inbound.next(), Some(message(SEALED, 0, b"good")));
+        assert_eq!(counts.total(), 2, "what came too late is for the caller to count");
     }
 
     #[test]
     fn a_protected_message_that_changes_is_refused_and_the_first_version_stands() {
         let mut inbound = inbound();
-        inbound.insert(SEALED, fragment(0, 4, 0, b"go")).expect("stored");
+        insert(&mut inbound, SEALED, fragment(0, 4, 0, b"go")).expect("stored");
         let other_type = Fragment { msg_type: HandshakeType::FINISHED, ..fragment(0, 4, 0, b"xx") };
-        assert_eq!(inbound.insert(SEALED, other_type), Err(Discard::FragmentMismatch));
-        assert_eq!(inbound.insert(SEALED, fragment(0, 5, 0, b"xx")), Err(Discard::FragmentMismatch));
-        assert_eq!(inbound.insert(SEALED, fragment(0, 4, 2, b"od")), Ok(Inserted::Stored));
+        assert_eq!(insert(&mut inbound, SEALED, other_type), Err(Discard::FragmentMismatch));
+        assert_eq!(insert(&mut inbound, SEALED, fragment(0, 5, 0, b"xx")), Err(Discard::FragmentMismatch));
+        assert_eq!(insert(&mut inbound, SEALED, fragment(0, 4, 2, b"od")), Ok(Inserted::Stored));
         assert_eq!(inbound.next(), Some(message(SEALED, 0, b"good")));
     }
 
     #[test]
     fn after_a_key_change_nothing_from_before_becomes_due() {
         let mut inbound = inbound();
-        inbound.insert(PLAIN, fragment(0, 1, 0, b"x")).expect("stored");
+        insert(&mut inbound, PLAIN, fragment(0, 1, 0, b"x")).expect("stored");
         inbound.expect_epoch(SEALED);
         assert_eq!(inbound.next(), None);
-        assert_eq!(inbound.insert(PLAIN, fragment(0, 1, 0, b"x")), Err(Discard::UnexpectedContent));
-        inbound.insert(SEALED, fragment(0, 1, 0, b"y")).expect("stored");
+        assert_eq!(insert(&mut inbound, PLAIN, fragment(0, 1, 0, b"x")), Err(Discard::UnexpectedContent));
+        insert(&mut inbound, SEALED, fragment(0, 1, 0, b"y")).expect("stored");
         assert_eq!(inbound.next(), Some(message(SEALED, 0, b"y")));
-        assert!(matches!(inbound.insert(PLAIN, fragment(0, 1, 0, b"x")), Ok(Inserted::Old { .. })));
+        assert!(matches!(insert(&mut inbound, PLAIN, fragment(0, 1, 0, b"x")), Ok(Inserted::Old { .. })));
     }
 
     #[test]
     fn claimed_lengths_cost_nothing() {
         let mut inbound = inbound();
         for seq in 0..7 {
-            inbound.insert(PLAIN, fragment(seq, 65_536, 65_535, b"x")).expect("stored");
+            insert(&mut inbound, PLAIN, fragment(seq, 65_536, 65_535, b"x")).expect("stored");
         }
         assert!(inbound.buffered() < 7 * 400, "{}", inbound.buffered());
         assert!(inbound.partials.iter().all(|partial| partial.bytes.capacity() < 64));
@@ -461,47 +479,54 @@ mod tests {
 
     #[test] // RFC 9147 §7.2
     fn nothing_that_was_kept_is_displaced_by_messages_that_are_not_longer_than_allowed() {
-        let limits = InboundLimits { max_message_len: 3000, max_ahead: 4000, ahead: 7 };
-        let mut inbound = Inbound::new(MessageSeq(0), limits);
-        inbound.insert(SEALED, fragment(5, 3000, 0, &body(2999))).expect("room");
-        assert_eq!(inbound.insert(SEALED, fragment(6, 1500, 0, &body(1500))), Err(Discard::ReassemblyFull));
-        assert_eq!(inbound.insert(SEALED, fragment(1, 1500, 0, &body(1500))), Err(Discard::ReassemblyFull));
+        let limits = InboundLimits { max_message_len: 3000, max_ahead: 4000, ..InboundLimits::default() };
+        let (mut inbound, mut counts) = (Inbound::new(MessageSeq(0), limits), DiscardCounts::default());
+        inbound.insert(SEALED, fragment(5, 3000, 0, &body(2999)), &mut counts).expect("room");
+        assert_eq!(
+            inbound.insert(SEALED, fragment(6, 1500, 0, &body(1500)), &mut counts),
+            Err(Discard::ReassemblyFull)
+        );
+        assert_eq!(
+            inbound.insert(SEALED, fragment(1, 1500, 0, &body(1500)), &mut counts),
+            Err(Discard::ReassemblyFull)
+        );
         for (seq, len) in [(0, 3000), (1, 3000), (2, 3000)] {
             let whole = body(len);
             for (offset, part) in (0..).step_by(20).zip(whole.chunks(20)) {
-                let stored = inbound.insert(SEALED, fragment(seq, 3000, offset, part));
+                let stored = inbound.insert(SEALED, fragment(seq, 3000, offset, part), &mut counts);
                 assert_eq!(stored, Ok(Inserted::Stored), "{seq}, {offset}");
             }
             assert_eq!(inbound.next(), Some(message(SEALED, seq, &whole)));
         }
         let held: Vec<_> = inbound.partials.iter().map(|partial| partial.version.message_seq.0).collect();
-        assert_eq!((held, inbound.take_displaced()), (vec![5], vec![]));
+        assert_eq!((held, counts.total()), (vec![5], 0));
     }
 
     #[test]
     fn what_comes_in_more_pieces_than_anybody_sends_displaces_the_messages_furthest_ahead() {
-        let limits = InboundLimits { max_message_len: 4000, max_ahead: 6500, ahead: 7 };
-        let mut inbound = Inbound::new(MessageSeq(0), limits);
+        let limits = InboundLimits { max_message_len: 4000, max_ahead: 6500, ..InboundLimits::default() };
+        let (mut inbound, mut counts) = (Inbound::new(MessageSeq(0), limits), DiscardCounts::default());
         for seq in 1..=6 {
-            inbound.insert(PLAIN, fragment(seq, 700, 0, &body(699))).expect("room");
+            inbound.insert(PLAIN, fragment(seq, 700, 0, &body(699)), &mut counts).expect("room");
         }
         for offset in (0..800).step_by(2) {
-            let stored = inbound.insert(PLAIN, fragment(0, 4000, offset, b"x"));
+            let stored = inbound.insert(PLAIN, fragment(0, 4000, offset, b"x"), &mut counts);
             assert_eq!(stored, Ok(Inserted::Stored), "{offset}");
         }
         let held: Vec<_> = inbound.partials.iter().map(|partial| partial.version.message_seq.0).collect();
         assert!(held.len() > 1 && held.len() < 7 && held.contains(&1), "{held:?}");
+        assert_eq!(counts.get(Discard::ReassemblyFull) as usize, 7 - held.len());
         assert!(inbound.buffered() <= inbound.max_buffered());
     }
 
     #[test]
     fn the_longest_message_fits_under_any_limit() {
-        let limits = InboundLimits { max_message_len: 20_000, max_ahead: 0, ahead: 1 };
+        let limits = InboundLimits { max_message_len: 20_000, max_pieces: 20, max_ahead: 0, ahead: 1 };
         let mut inbound = Inbound::new(MessageSeq(0), limits);
         let body = body(20_000);
         for (index, part) in body.chunks(1000).enumerate() {
             let offset = u32::try_from(index * 1000).expect("small");
-            assert_eq!(inbound.insert(PLAIN, fragment(0, 20_000, offset, part)), Ok(Inserted::Stored));
+            assert_eq!(insert(&mut inbound, PLAIN, fragment(0, 20_000, offset, part)), Ok(Inserted::Stored));
         }
         assert_eq!(inbound.next(), Some(message(PLAIN, 0, &body)));
     }
@@ -512,7 +537,7 @@ mod tests {
         let mut inbound = inbound();
         for offset in (0..4000u32).rev() {
             let byte = &body[offset as usize..=offset as usize];
-            assert_eq!(inbound.insert(PLAIN, fragment(0, 4000, offset, byte)), Ok(Inserted::Stored));
+            assert_eq!(insert(&mut inbound, PLAIN, fragment(0, 4000, offset, byte)), Ok(Inserted::Stored));
         }
         assert_eq!(inbound.next(), Some(message(PLAIN, 0, &body)));
     }
@@ -521,7 +546,8 @@ mod tests {
     fn every_other_byte_fills_the_bound_and_no_more() {
         let mut inbound = inbound();
         let sparse = (0..65_536).step_by(2);
-        let stored = sparse.filter(|offset| inbound.insert(PLAIN, fragment(0, 65_536, *offset, b"x")).is_ok()).count();
+        let stored =
+            sparse.filter(|offset| insert(&mut inbound, PLAIN, fragment(0, 65_536, *offset, b"x")).is_ok()).count();
         assert!(stored > 2000, "{stored}");
         assert!(inbound.buffered() <= inbound.max_buffered());
     }
@@ -559,7 +585,7 @@ mod tests {
                     continue;
                 }
                 let offset = u32::try_from(start).expect("short");
-                prop_assert!(inbound.insert(PLAIN, fragment(0, length, offset, &body[start..end])).is_ok());
+                prop_assert!(insert(&mut inbound, PLAIN, fragment(0, length, offset, &body[start..end])).is_ok());
                 delivered.extend(inbound.next());
             }
             if lost.is_some() && !body.is_empty() {
@@ -574,17 +600,16 @@ mod tests {
         fn hostile_fragments_stay_within_the_bound(
             fragments in prop::collection::vec((0u16..9, 0u64..3, 0u32..3000, 0u32..2500, 0usize..400), 0..200),
         ) {
-            let limits = InboundLimits { max_message_len: 2000, max_ahead: 3000, ahead: 7 };
+            let limits = InboundLimits { max_message_len: 2000, max_ahead: 3000, ..InboundLimits::default() };
             let mut inbound = Inbound::new(MessageSeq(0), limits);
             let mut received = 0;
             for (seq, epoch, length, offset, len) in fragments {
                 let body = body(len);
-                let result = inbound.insert(Epoch(epoch), fragment(seq, length, offset, &body));
+                let result = insert(&mut inbound, Epoch(epoch), fragment(seq, length, offset, &body));
                 received += usize::from(result.is_ok()) * (HandshakeHeader::LEN + len);
                 prop_assert!(inbound.buffered() <= inbound.max_buffered());
                 prop_assert!(inbound.buffered() <= 30 * received, "{} for {}", inbound.buffered(), received);
-                let real: usize = inbound.partials.iter().map(|partial| partial.bytes.capacity()).sum();
-                prop_assert!(real <= 2 * inbound.buffered());
+                prop_assert!(inbound.allocated() <= 2 * inbound.buffered());
             }
         }
     }

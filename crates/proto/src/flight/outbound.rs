@@ -401,6 +401,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::{Acknowledged, Fresh, Outbound, Piece, Resend};
+    use crate::discard::DiscardCounts;
     use crate::flight::{Inbound, InboundLimits};
     use crate::message::Message;
 
@@ -563,7 +564,7 @@ mod tests {
                 prop_assert!(payload.len() <= room);
                 sent += piece.fragment_length as usize;
                 let fragment = Fragment::from_bytes(&payload).expect("a fragment");
-                prop_assert!(inbound.insert(piece.epoch, fragment).is_ok());
+                prop_assert!(inbound.insert(piece.epoch, fragment, &mut DiscardCounts::default()).is_ok());
                 received.extend(core::iter::from_fn(|| inbound.next()));
             }
             let expected: Vec<_> = (0..).zip(&lengths).map(|(seq, len)| message(0, seq, *len)).collect();
