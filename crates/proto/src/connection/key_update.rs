@@ -26,13 +26,59 @@ use crate::time::Instant;
 /// The last epoch that keys may be updated to (RFC 9147 §8).
 const LAST_EPOCH: Epoch = Epoch((1 << 48) - 1);
 
+/// Our own KeyUpdate.
+///
+/// ```text
+///            sent                    the peer asks
+///  Settled ---------> OnItsWay ---------------------> Owed
+///     ^                  |                              |
+///     +---- arrived -----+                              |
+///     +---------------- arrived, then sent again -------+
+/// ```
+///
+/// What the peer asks for while nothing is on its way is answered at once, which is `sent`. What it asks
+/// for in `Owed` is answered by what is owed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Own {
+    /// None is on its way.
+    #[default]
+    Settled,
+    /// It has not arrived yet.
+    OnItsWay,
+    /// Nor has it here, and the peer asked meanwhile: another one follows.
+    Owed,
+}
+
+impl Own {
+    /// A KeyUpdate was sent, which happens only when none is on its way.
+    fn sent(&mut self) {
+        debug_assert_eq!(*self, Self::Settled, "one at a time");
+        *self = Self::OnItsWay;
+    }
+
+    /// The one on its way has arrived. Says whether another one is owed.
+    #[must_use]
+    fn arrived(&mut self) -> bool {
+        core::mem::take(self) == Self::Owed
+    }
+
+    /// The peer asks for one. Says whether to send it now.
+    #[must_use]
+    fn requested(&mut self) -> bool {
+        match self {
+            Self::Settled => true,
+            Self::OnItsWay | Self::Owed => {
+                *self = Self::Owed;
+                false
+            }
+        }
+    }
+}
+
 /// Where the two sides are with their keys.
 #[derive(Debug, Default)]
 pub(super) struct KeyUpdates {
-    /// A KeyUpdate of ours has not arrived yet.
-    on_its_way: bool,
-    /// The peer asked meanwhile: another one follows.
-    owed: bool,
+    own: Own,
     /// We asked the peer, and it has not updated its keys since.
     asked: bool,
     /// The peer has announced new keys and not used them yet: the old ones must stay.
@@ -44,7 +90,7 @@ pub(super) struct KeyUpdates {
 impl KeyUpdates {
     /// Whether a KeyUpdate of ours has not arrived yet.
     pub(super) fn is_on_its_way(&self) -> bool {
-        self.on_its_way
+        self.own != Own::Settled
     }
 }
 
@@ -109,7 +155,7 @@ impl Connection {
             Phase::Connected => {}
         }
         let post = self.post.as_ref().ok_or(UpdateKeysError::NotInThisVersion)?;
-        if post.updates.on_its_way {
+        if post.updates.is_on_its_way() {
             return Err(UpdateKeysError::OnItsWay);
         }
         self.send_key_update(peer)
@@ -125,7 +171,7 @@ impl Connection {
         let request_update = if asked { KeyUpdateRequest::NotRequested } else { peer };
         self.send_post(&KeyUpdate { request_update }, Behind::Nothing)?;
         if let Some(post) = &mut self.post {
-            post.updates.on_its_way = true;
+            post.updates.own.sent();
             post.updates.asked |= request_update == KeyUpdateRequest::Requested;
         }
         Ok(())
@@ -136,8 +182,7 @@ impl Connection {
         let Some(epoch) = self.records.write_epoch().next() else { return };
         let Some(post) = &mut self.post else { return };
         let updated = post.after.update_write(epoch, &self.role.common().provider);
-        post.updates.on_its_way = false;
-        let owed = core::mem::take(&mut post.updates.owed);
+        let owed = post.updates.own.arrived();
         match updated {
             Ok(Updated { keys, logged }) => {
                 self.log_secret(&logged);
@@ -155,7 +200,7 @@ impl Connection {
 
     /// RFC 9147 §4.5.3: our keys are updated before they have sealed as much as they may.
     pub(super) fn update_in_time(&mut self) {
-        if self.post.as_ref().is_some_and(|post| !post.updates.on_its_way) {
+        if self.post.as_ref().is_some_and(|post| !post.updates.is_on_its_way()) {
             // If this fails, sealing will, and says so.
             let _ = self.send_key_update(KeyUpdateRequest::NotRequested);
         }
@@ -170,7 +215,7 @@ impl Connection {
         if reason != Discard::BadTag || !self.records.nears_forgery_limit() {
             return;
         }
-        if self.post.as_ref().is_some_and(|post| !post.updates.on_its_way && !post.updates.asked) {
+        if self.post.as_ref().is_some_and(|post| !post.updates.is_on_its_way() && !post.updates.asked) {
             let _ = self.send_key_update(KeyUpdateRequest::Requested);
         }
     }
@@ -209,10 +254,7 @@ impl Connection {
     }
 
     fn update_requested(&mut self) {
-        let Some(post) = &mut self.post else { return };
-        if post.updates.on_its_way {
-            post.updates.owed = true;
-        } else {
+        if self.post.as_mut().is_some_and(|post| post.updates.own.requested()) {
             self.answer_request();
         }
     }
@@ -237,5 +279,23 @@ impl Connection {
         let newest = self.records.newest_read_epoch();
         let used = if post.updates.unused { Epoch(newest.0.saturating_sub(1)) } else { newest };
         self.records.retire_read_before(used);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Own;
+
+    #[test] // RFC 9846 §4.7.3
+    fn requests_while_one_is_on_its_way_are_answered_by_one_more() {
+        let mut own = Own::default();
+        assert!(own.requested(), "nothing is on its way");
+        own.sent();
+        assert!(!own.requested() && !own.requested());
+        assert_eq!(own, Own::Owed);
+        assert!(own.arrived());
+        own.sent();
+        assert!(!own.arrived());
+        assert_eq!(own, Own::Settled);
     }
 }
