@@ -16,6 +16,8 @@ mod sign;
 pub(crate) mod test_aead;
 #[cfg(test)]
 pub(crate) mod test_hash;
+#[cfg(test)]
+pub(crate) mod test_hex;
 
 use core::fmt;
 

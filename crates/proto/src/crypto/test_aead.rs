@@ -1,7 +1,6 @@
 //! Real AEADs for the unit tests of records and handshakes, and the block cipher inside one.
 
 use alloc::boxed::Box;
-use alloc::vec::Vec;
 
 use aes_gcm::Aes128Gcm;
 use aes_gcm::aead::{AeadInPlace, KeyInit, Nonce};
@@ -63,10 +62,4 @@ impl<A: AeadInPlace + Send + Sync> AeadKey for Real<A> {
         in_out[..text.len()].copy_from_slice(&text);
         Ok(text.len())
     }
-}
-
-/// The bytes that hexadecimal digits stand for.
-pub(crate) fn unhex(hex: &str) -> Vec<u8> {
-    let digits = |at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex");
-    (0..hex.len()).step_by(2).map(digits).collect()
 }

@@ -20,8 +20,9 @@ use super::compose::OutgoingSeq;
 use super::offer::Offer;
 use super::{Action, Keying, State, client13};
 use crate::config::{ClientConfig, PeerVerified, PeerVerifier, Presented, Verdict};
-use crate::crypto::test_aead::{Gcm, unhex};
+use crate::crypto::test_aead::Gcm;
 use crate::crypto::test_hash::SHA256;
+use crate::crypto::test_hex::unhex;
 use crate::crypto::{
     ActiveKx, CryptoError, CryptoProvider, Deferrable, KeyLoader, KeyRejected, KxGroup, PublicKey, RecordKeys13,
     SchemeVerifier, SecureRandom, SharedSecret, SigningKey,

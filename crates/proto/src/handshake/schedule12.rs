@@ -170,14 +170,10 @@ mod tests {
 
     use super::*;
     use crate::crypto::test_hash::{SHA256, SHA384};
-
-    fn hex(text: &str) -> Vec<u8> {
-        let digit = |at: usize| u8::from_str_radix(&text[at..at + 2], 16).expect("hex");
-        (0..text.len()).step_by(2).map(digit).collect()
-    }
+    use crate::crypto::test_hex::unhex;
 
     fn array<const N: usize>(text: &str) -> [u8; N] {
-        hex(text).try_into().expect("the right length")
+        unhex(text).try_into().expect("the right length")
     }
 
     /// A vector of the TLS 1.2 KDF with extended master secret.
@@ -240,13 +236,13 @@ mod tests {
         for vector in &ACVP {
             let randoms =
                 Randoms { client: Random(array(vector.client_random)), server: Random(array(vector.server_random)) };
-            let session_hash = Digest::new(&hex(vector.session_hash));
-            let session = Session12::extended(vector.hash, &hex(vector.premaster_secret), &session_hash, randoms);
-            assert_eq!(session.master_secret.to_vec(), hex(vector.master_secret));
+            let session_hash = Digest::new(&unhex(vector.session_hash));
+            let session = Session12::extended(vector.hash, &unhex(vector.premaster_secret), &session_hash, randoms);
+            assert_eq!(session.master_secret.to_vec(), unhex(vector.master_secret));
             let mut block = [0; 64];
             let seed: [&[u8]; 2] = [&randoms.server.0, &randoms.client.0];
             session.prf(b"key expansion", &seed, &mut block);
-            assert_eq!(block.to_vec(), hex(vector.key_block));
+            assert_eq!(block.to_vec(), unhex(vector.key_block));
         }
     }
 
@@ -288,10 +284,10 @@ mod tests {
     fn prf_agrees_with_known_answers() {
         for (hash, secret, seed, output) in PRF_VECTORS {
             let mut out = vec![0; output.len() / 2];
-            let seed = hex(seed);
+            let seed = unhex(seed);
             let (first, second) = seed.split_at(5);
-            hash.prf(&hex(secret), b"test label", &[first, second], &mut out);
-            assert_eq!(out, hex(output));
+            hash.prf(&unhex(secret), b"test label", &[first, second], &mut out);
+            assert_eq!(out, unhex(output));
         }
     }
 

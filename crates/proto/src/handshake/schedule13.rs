@@ -295,29 +295,23 @@ impl Session13 {
 
 #[cfg(test)]
 mod tests {
-    use alloc::vec::Vec;
-
     use super::*;
     use crate::crypto::test_hash::{SHA256, SHA384};
-
-    fn hex(text: &str) -> Vec<u8> {
-        let digit = |at: usize| u8::from_str_radix(&text[at..at + 2], 16).expect("hex");
-        (0..text.len()).step_by(2).map(digit).collect()
-    }
+    use crate::crypto::test_hex::unhex;
 
     fn digest(text: &str) -> Digest {
-        Digest::new(&hex(text))
+        Digest::new(&unhex(text))
     }
 
     fn is(secret: &Secret, text: &str) -> bool {
-        secret.bytes.ct_eq(&hex(text))
+        secret.bytes.ct_eq(&unhex(text))
     }
 
     fn expands(secret: &TrafficSecret, label: &[u8], text: &str) {
-        let mut out = hex(text);
+        let mut out = unhex(text);
         out.fill(0);
         secret.0.key().expand(label, &[], &mut out);
-        assert_eq!(out, hex(text));
+        assert_eq!(out, unhex(text));
     }
 
     /// The handshake recorded at dtls.xargs.org, all of whose secrets are known: see
@@ -327,7 +321,7 @@ mod tests {
         let early = EarlySecret::without_psk(&SHA256);
         assert!(is(&early.0, "33ad0a1c607ec03b09e6cd9893680ce210adf300aa1f2660e1b22e10f170f92a"));
         let handshake =
-            early.into_handshake(Some(&hex("df4a291baa1eb7cfa6934b29b474baad2697e29f1f920dcc77c8a0a088447624")));
+            early.into_handshake(Some(&unhex("df4a291baa1eb7cfa6934b29b474baad2697e29f1f920dcc77c8a0a088447624")));
         assert!(is(&handshake.0, "d0d1397bb3c445d37f26f7ed00c83b73d2f67540de3761465ffe524f8f944e12"));
         let hellos = digest("aee8eba0d2ee87052fbbc6864c1514c5a927d6f0ffb4f7954c7f379d95f1b1d7");
         let traffic = handshake.traffic(&hellos);
@@ -350,7 +344,7 @@ mod tests {
         expands(&application.client, b"sn", "5cb5bd8bac29777c650c0dde22d16d47");
         // The client's Finished covers everything up to the server's.
         let verify_data = traffic.client.verify_data(&finished);
-        assert!(verify_data.ct_eq(&hex("6f2801396b0e90ebb4a3ba384abcfc6b24201abd81b316b2391da378377facf5")));
+        assert!(verify_data.ct_eq(&unhex("6f2801396b0e90ebb4a3ba384abcfc6b24201abd81b316b2391da378377facf5")));
     }
 
     /// The secrets of the resumed handshake in RFC 8448 §3 and §4, as far as no label is in them. What has
@@ -364,17 +358,20 @@ mod tests {
         let finished = digest("209145a96ee8e2a122ff810047cc952684658d6049e86429426db87c54ad143d");
         let resumption = main.into_resumption(&finished);
         assert!(is(&resumption.0, "30e061dae61db7f70706f53fa852e52a5672bf51b96d77c16dc132bab68e2922"));
-        assert_eq!(**resumption.psk(&[0, 0]), hex("9837f255184c7f21ef1044bf4e411eff93a6f681c629321dc414131a77523a9b"));
-        assert_eq!(**resumption.psk(&[1]), hex("2918ff55f28b59677a62e519b0b0fc6ef96375c4351d9410329ad8f59de09c3e"));
+        assert_eq!(
+            **resumption.psk(&[0, 0]),
+            unhex("9837f255184c7f21ef1044bf4e411eff93a6f681c629321dc414131a77523a9b")
+        );
+        assert_eq!(**resumption.psk(&[1]), unhex("2918ff55f28b59677a62e519b0b0fc6ef96375c4351d9410329ad8f59de09c3e"));
 
-        let psk = hex("4ecd0eb6ec3b4d87f5d6028f922ca4c5851a277fd41311c9e62d2c9492e1c4f3");
+        let psk = unhex("4ecd0eb6ec3b4d87f5d6028f922ca4c5851a277fd41311c9e62d2c9492e1c4f3");
         let early = EarlySecret::with_psk(&SHA256, &psk);
         assert!(is(&early.0, "9b2188e9b2fc6d64d71dc329900e20bb41915000f678aa839cbb797cb7d8332c"));
         let hello = digest("63224b2e4573f2d3454ca84b9d009a04f6be9e05711a8396473aefa01e924a14");
         let binder = early.resumption_binder(&hello);
-        assert!(binder.ct_eq(&hex("092405d833f5a2ba553e00f695e7cda7c6acaf4b11b4e6a834a1b2c28e3a5922")));
+        assert!(binder.ct_eq(&unhex("092405d833f5a2ba553e00f695e7cda7c6acaf4b11b4e6a834a1b2c28e3a5922")));
         // RFC 8448 §4: with the share of its server.
-        let shared = hex("f44194756ff9ec9d25180635d66ea6824c6ab3bf179977be37f723570e7ccb2e");
+        let shared = unhex("f44194756ff9ec9d25180635d66ea6824c6ab3bf179977be37f723570e7ccb2e");
         let salted = early.into_handshake(Some(&shared));
         let zeros = [0; 32];
         let alone = EarlySecret::with_psk(&SHA256, &psk).into_handshake(None);

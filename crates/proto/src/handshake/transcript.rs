@@ -133,18 +133,16 @@ impl Transcript13 {
 mod tests {
     use alloc::format;
     use alloc::string::String;
-    use alloc::vec::Vec;
 
     use gramseal_wire::Epoch;
 
     use super::Transcript13;
     use crate::crypto::test_hash::SHA256;
+    use crate::crypto::test_hex::unhex;
     use crate::message::Message;
 
-    fn message(hex: &str) -> Message {
-        let digit = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex");
-        let bytes: Vec<u8> = (0..hex.len()).step_by(2).map(digit).collect();
-        Message::new(Epoch(0), bytes).expect("a message")
+    fn message(digits: &str) -> Message {
+        Message::new(Epoch(0), unhex(digits)).expect("a message")
     }
 
     /// The hellos of the handshake recorded at dtls.xargs.org.

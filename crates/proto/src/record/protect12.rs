@@ -131,9 +131,10 @@ mod tests {
     use gramseal_wire::{ContentType, Epoch, ProtocolVersion, RecordNumber, SequenceNumber};
 
     use super::{Covered, Protection12};
+    use crate::crypto::test_hex::unhex;
     use crate::crypto::{AeadAlgorithm, AeadKey, NONCE_LEN, RecordKeys12};
     use crate::discard::Discard;
-    use crate::record::test_keys::{Real, test_keys, unhex};
+    use crate::record::test_keys::{Real, test_keys};
 
     const CONTENT: [u8; 16] = *b"gramseal\x00\x01\x02\x03\x04\x05\x06\x07";
     const IV: [u8; NONCE_LEN] = [0xa0, 0xa1, 0xa2, 0xa3, 0xa4, 0xa5, 0xa6, 0xa7, 0xa8, 0xa9, 0xaa, 0xab];

@@ -162,9 +162,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::{Opened13, Protection13, reconstruct};
+    use crate::crypto::test_hex::unhex;
     use crate::crypto::{AeadAlgorithm, RecordKeys13};
     use crate::discard::Discard;
-    use crate::record::test_keys::{Block, Real, test_keys13, unhex};
+    use crate::record::test_keys::{Block, Real, test_keys13};
 
     const DATA: ContentType = ContentType::APPLICATION_DATA;
 

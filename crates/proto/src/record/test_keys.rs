@@ -2,7 +2,7 @@
 
 use alloc::boxed::Box;
 
-pub(super) use crate::crypto::test_aead::{Block, Real, unhex};
+pub(super) use crate::crypto::test_aead::{Block, Real};
 use crate::crypto::{
     AeadAlgorithm, AeadKey, CryptoError, MASK_SAMPLE_LEN, MaskKey, NONCE_LEN, RecordKeys12, RecordKeys13,
 };
