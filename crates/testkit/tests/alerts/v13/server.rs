@@ -172,8 +172,9 @@ fn what_is_unknown_is_ignored_wherever_it_stands() {
     }));
 }
 
-/// The version is that of the extension, whatever the old field says.
-#[test] // RFC 9846 §4.3.1
+/// The extension alone selects the version. The field that it replaces has one value all the same, and a hello that
+/// offers 1.3 with another one is refused, also where that other one is the number of 1.3 itself.
+#[test] // RFC 9846 §4.2.2, RFC 9147 §5.3
 fn a_version_field_of_a_hello_other_than_that_of_1_2() {
     for version in [ProtocolVersion::DTLS1_0, ProtocolVersion::DTLS1_3, ProtocolVersion(0x0303)] {
         let scene = say_hello(|hello| hello.version = version);
