@@ -6,7 +6,7 @@ use gramseal_interop::{
     Node, Process, SERVER_NAME, Weather, client, for_each, identity, in_storms, pki, server, stormy_client,
     stormy_server, trust,
 };
-use gramseal_proto::config::{ClientAuth, ClientConfigBuilder, ServerConfigBuilder, Transport};
+use gramseal_proto::config::{ClientAuth, ClientConfigBuilder, Padding, ServerConfigBuilder, Transport};
 use gramseal_proto::endpoint::CookiePolicy;
 use gramseal_proto::wire::{CipherSuite as Suite, HandshakeType, NamedGroup, ProtocolVersion, SrtpProfile};
 use gramseal_proto::{ClientAnswer, CloseReason, Direction, Error, Incompatible, Negotiated, TraceEvent, Traced};
@@ -277,6 +277,21 @@ fn a_session_is_resumed_as_server() {
         assert!(resumed(&node), "{}", node.state());
         assert_eq!(peer.value("SESSION ").as_deref(), Some("resumed"));
         assert!(!agreed(&node).peer_certificates.is_empty(), "who the client is stays known");
+    });
+}
+
+#[test] // RFC 9846 §5.4
+fn it_reads_padded_payloads_in_both_roles() {
+    for_each(&[Padding::Block(256), Padding::Full], |padding| {
+        let pki = TestPki::new();
+        let from_us = to_wolfssl(client(&pki).with_padding(*padding), wolfssl(&pki), Weather::default());
+        let from_it = from_wolfssl(server(&pki).with_padding(*padding), &pki, Weather::default(), |peer| peer);
+        for (mut node, mut peer) in [from_us, from_it] {
+            compiled::check(&mut node, &mut peer);
+            compiled::exchange(&mut node, &mut peer, &"long ".repeat(40));
+            let [short, long] = [1, 250].map(|len| node.connection().sealed_len(len));
+            assert_eq!(short, long, "what went over was padded");
+        }
     });
 }
 
