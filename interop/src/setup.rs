@@ -8,6 +8,7 @@ use gramseal_proto::config::{
     ClientConfig, ClientConfigBuilder, Identity, PeerVerifier, ServerConfig, ServerConfigBuilder, Transport,
 };
 use gramseal_proto::crypto::CryptoProvider;
+use gramseal_proto::pki_types::SignatureVerificationAlgorithm;
 use gramseal_proto::wire::ProtocolVersion;
 use gramseal_testkit::pki::{TestIdentity, TestKeyKind, TestPki};
 use gramseal_webpki::ChainVerifier;
@@ -43,8 +44,21 @@ pub fn pki(kind: TestKeyKind) -> TestPki {
 /// Trusts the root of `pki`, by the clock of this machine.
 #[must_use]
 pub fn trust(pki: &TestPki) -> Arc<dyn PeerVerifier> {
-    let builder = ChainVerifier::builder(gramseal_aws_lc::ALL_VERIFICATION_ALGORITHMS);
-    let builder = builder.with_roots([pki.root()]).expect("the test's root is readable");
+    trust_by(pki, gramseal_aws_lc::ALL_VERIFICATION_ALGORITHMS)
+}
+
+/// The same, where all certificates are signed with ECDSA: peers are told of it, since handshakes may be signed
+/// in other ways as well.
+#[must_use]
+pub fn trust_ecdsa(pki: &TestPki) -> Arc<dyn PeerVerifier> {
+    trust_by(pki, &gramseal_aws_lc::ALL_VERIFICATION_ALGORITHMS[..9])
+}
+
+fn trust_by(
+    pki: &TestPki,
+    algorithms: &'static [&'static dyn SignatureVerificationAlgorithm],
+) -> Arc<dyn PeerVerifier> {
+    let builder = ChainVerifier::builder(algorithms).with_roots([pki.root()]).expect("the test's root is readable");
     Arc::new(builder.build().expect("there is a root"))
 }
 

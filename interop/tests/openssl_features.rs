@@ -1,9 +1,11 @@
 //! Cookies, client authentication, fragments, extensions and the end of associations.
 
-use gramseal_interop::{Node, Process, SERVER_NAME, Weather, client, for_each, identity, openssl, pki, server, trust};
-use gramseal_proto::config::{ClientAuth, ServerConfigBuilder, Transport};
+use gramseal_interop::{
+    Node, Process, SERVER_NAME, Weather, client, for_each, identity, openssl, pki, provider, server, trust, trust_ecdsa,
+};
+use gramseal_proto::config::{ClientAuth, ClientConfig, ServerConfigBuilder, Transport};
 use gramseal_proto::endpoint::CookiePolicy;
-use gramseal_proto::wire::{AlertDescription, HandshakeType};
+use gramseal_proto::wire::{AlertDescription, HandshakeType, ProtocolVersion};
 use gramseal_proto::{AlertReceived, CloseReason, Direction, Discard, Error};
 use gramseal_testkit::pki::{TestIdentity, TestKeyKind as Kind, TestPki};
 
@@ -76,6 +78,17 @@ fn client_certificates_of_ours() {
         assert!(saw(&node, Direction::Sent, HandshakeType::CERTIFICATE_VERIFY));
         assert!(peer.said("subject=CN = client.example"), "{}", peer.transcript());
     });
+}
+
+#[test] // RFC 9846 §4.3.3
+fn a_hello_of_ours_with_signature_algorithms_cert() {
+    // An RSA key signs the handshake, and nothing else.
+    let pki = pki(Kind::Rsa2048);
+    let (mut node, mut peer) = to_s_server(&pki, &pki.server(SERVER_NAME), |peers| Peers {
+        node: ClientConfig::builder(provider(), trust_ecdsa(&pki)).with_versions(&[ProtocolVersion::DTLS1_2]),
+        ..peers
+    });
+    openssl::check(&mut node, &mut peer);
 }
 
 #[test]

@@ -3,12 +3,14 @@
 use gramseal_interop::compiled::{self, Compiled, Library};
 use gramseal_interop::sessions::{Resumption, Sessions, resumed};
 use gramseal_interop::{
-    Node, Process, SERVER_NAME, Weather, client, for_each, identity, in_storms, pki, server, stormy_client,
-    stormy_server, trust,
+    Node, Process, SERVER_NAME, Weather, client, for_each, identity, in_storms, pki, provider, server, stormy_client,
+    stormy_server, trust, trust_ecdsa,
 };
-use gramseal_proto::config::{ClientAuth, ClientConfigBuilder, Padding, ServerConfigBuilder, Transport};
+use gramseal_proto::config::{ClientAuth, ClientConfig, ClientConfigBuilder, Padding, ServerConfigBuilder, Transport};
 use gramseal_proto::endpoint::CookiePolicy;
-use gramseal_proto::wire::{CipherSuite as Suite, HandshakeType, NamedGroup, ProtocolVersion, SrtpProfile};
+use gramseal_proto::wire::{
+    CipherSuite as Suite, HandshakeType, NamedGroup, ProtocolVersion, SignatureScheme, SrtpProfile,
+};
 use gramseal_proto::{ClientAnswer, CloseReason, Direction, Error, Incompatible, Negotiated, TraceEvent, Traced};
 use gramseal_testkit::pki::{TestKeyKind, TestPki};
 
@@ -157,6 +159,21 @@ fn every_certificate_of_both_as_server() {
         compiled::check(&mut node, &mut peer);
         assert_eq!(agreed(&node).peer_certificates, who.chain);
     });
+}
+
+#[test] // RFC 9846 §4.3.3
+fn it_takes_signature_algorithms_cert_from_both() {
+    // An RSA key signs the handshake, and nothing else.
+    let pki = pki(TestKeyKind::Rsa2048);
+    let who = pki.client("client.example");
+    let config = ClientConfig::builder(provider(), trust_ecdsa(&pki)).with_identity(identity(&who));
+    let from_us = to_wolfssl(config, wolfssl(&pki).trust(&pki), Weather::default());
+    let config = server(&pki).with_client_auth(ClientAuth::Required(trust_ecdsa(&pki)));
+    let from_it = from_wolfssl(config, &pki, Weather::default(), |peer| peer.identity(&who));
+    for (mut node, mut peer) in [from_us, from_it] {
+        compiled::check(&mut node, &mut peer);
+        assert_eq!(agreed(&node).peer_signature_scheme, Some(SignatureScheme::RSA_PSS_RSAE_SHA256));
+    }
 }
 
 #[test] // RFC 9846 §4.5.1.3

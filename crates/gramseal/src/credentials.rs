@@ -28,8 +28,8 @@ pub fn provider() -> Arc<CryptoProvider> {
 /// Reads an identity for [`provider`]: the certificates in `chain`, our own first, and the first
 /// private key in `key` (PKCS#8, PKCS#1 or SEC1). Both are PEM and may be the same text.
 ///
-/// The identity knows the host names and the issuers of its certificates, so that it can stand
-/// beside others in one configuration.
+/// The identity knows the host names, the issuers and the signatures of its certificates, so that it can
+/// stand beside others in one configuration.
 ///
 /// # Errors
 /// See [`IdentityError`].
@@ -54,8 +54,9 @@ pub fn identity_with_key(chain: &[u8], key: Arc<dyn SigningKey>) -> Result<Ident
         names = gramseal_webpki::host_names(own).map_err(IdentityError::Certificate)?;
     }
     let issuers = gramseal_webpki::issuers(&chain).map_err(IdentityError::Certificate)?;
+    let schemes = gramseal_webpki::certificate_schemes(&chain).map_err(IdentityError::Certificate)?;
     let identity = Identity::new(chain, key).map_err(IdentityError::Config)?;
-    Ok(identity.with_names(names).with_issuers(issuers))
+    Ok(identity.with_names(names).with_issuers(issuers).with_certificate_schemes(schemes))
 }
 
 /// Reads an identity for [`provider`] that is a raw public key (RFC 7250): the public half of the

@@ -16,6 +16,7 @@ use crate::fault::fault;
 use crate::fingerprint::Fingerprint;
 use crate::key::sequence;
 use crate::ocsp::OcspPolicy;
+use crate::schemes;
 
 /// Makes a [`ChainVerifier`].
 #[must_use]
@@ -134,6 +135,7 @@ impl ChainVerifierBuilder {
         }
         Ok(ChainVerifier {
             algorithms: self.algorithms,
+            schemes: schemes::verified_by(self.algorithms),
             roots: self.roots,
             authorities,
             crls: self.crls,

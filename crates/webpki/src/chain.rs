@@ -6,6 +6,7 @@ use std::sync::Arc;
 use gramseal_proto::CertificateFault;
 use gramseal_proto::config::{PeerCredential, PeerRole, PeerVerified, PeerVerifier, Presented, Verdict};
 use gramseal_proto::crypto::Deferrable;
+use gramseal_proto::wire::SignatureScheme;
 use pki_types::{SignatureVerificationAlgorithm, TrustAnchor, UnixTime};
 use webpki::{EndEntityCert, KeyUsage};
 
@@ -49,6 +50,8 @@ pub(crate) type Clock = Arc<dyn Fn() -> UnixTime + Send + Sync>;
 #[derive(Clone)]
 pub struct ChainVerifier {
     pub(crate) algorithms: Algorithms,
+    /// Those that TLS has for them.
+    pub(crate) schemes: Vec<SignatureScheme>,
     pub(crate) roots: Vec<TrustAnchor<'static>>,
     pub(crate) authorities: Vec<Vec<u8>>,
     pub(crate) crls: Crls,
@@ -97,6 +100,11 @@ impl PeerVerifier for ChainVerifier {
 
     fn wants_ocsp_response(&self) -> bool {
         self.ocsp != OcspPolicy::Ignore
+    }
+
+    /// Those of the given algorithms.
+    fn certificate_schemes(&self) -> &[SignatureScheme] {
+        &self.schemes
     }
 
     /// A verifier with a clock of its own is like no other. New revocation lists make a new rule, so

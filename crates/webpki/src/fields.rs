@@ -8,15 +8,28 @@ use der::asn1::AnyRef;
 use der::{Decode, Encode, Reader, SliceReader, Tag, TagNumber, Tagged};
 use x509_cert::ext::Extensions;
 
-/// The DER name of who issued `certificate`.
-pub(crate) fn issuer(certificate: &[u8]) -> der::Result<Vec<u8>> {
+/// Who signed a certificate, and how.
+pub(crate) struct Signed<'a> {
+    /// Content of the `AlgorithmIdentifier` of the signature.
+    pub(crate) algorithm: &'a [u8],
+    /// DER name of who issued it.
+    pub(crate) issuer: Vec<u8>,
+    /// DER name of who has it.
+    pub(crate) subject: Vec<u8>,
+}
+
+/// What `certificate` says of its signature.
+pub(crate) fn signed(certificate: &[u8]) -> der::Result<Signed<'_>> {
     let content = content(certificate)?;
     // Version 1 is not written down.
     let version = content.first().is_some_and(|field| field.tag() == context(0));
-    // Behind the serial number and the algorithm of the signature.
-    let issuer = content.get(usize::from(version) + 2).ok_or_else(|| Tag::Sequence.value_error())?;
-    issuer.tag().assert_eq(Tag::Sequence)?;
-    issuer.to_der()
+    // The serial number comes first; between the names stands the validity.
+    let sequence = |at: usize| {
+        let field = content.get(usize::from(version) + at).ok_or_else(|| Tag::Sequence.value_error())?;
+        field.tag().assert_eq(Tag::Sequence)?;
+        Ok::<_, der::Error>(*field)
+    };
+    Ok(Signed { algorithm: sequence(1)?.value(), issuer: sequence(2)?.to_der()?, subject: sequence(4)?.to_der()? })
 }
 
 /// The extensions of `certificate`.

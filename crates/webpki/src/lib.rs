@@ -9,8 +9,8 @@
 //! - [`dangerous::AcceptAnyCertificate`]: anything goes.
 //!
 //! [`public_key_of`] and [`describe`] serve applications that write a verifier of their own or
-//! show certificates to people; [`host_names`] and [`issuers`] tell when to show one of several
-//! certificates of ours.
+//! show certificates to people; [`host_names`], [`issuers`] and [`certificate_schemes`] tell when to
+//! show one of several certificates of ours.
 //!
 //! Chains are checked by `rustls-webpki`, none of whose types appears here, so that its releases
 //! are not ours. Signature algorithms come from the crypto provider. This crate never checks that
@@ -33,6 +33,7 @@ mod key;
 mod ocsp;
 mod own;
 mod raw_key;
+mod schemes;
 #[cfg(feature = "system-roots")]
 mod system;
 
@@ -43,11 +44,12 @@ pub use describe::{Description, describe};
 pub use fingerprint::{Fingerprint, FingerprintVerifier, ParseFingerprintError};
 pub use gramseal_proto::config::{PeerCredential, PeerRole, PeerVerified, PeerVerifier, Presented, Verdict};
 pub use gramseal_proto::crypto::Deferrable;
-pub use gramseal_proto::wire::CertificateType;
+pub use gramseal_proto::wire::{CertificateType, SignatureScheme};
 pub use gramseal_proto::{CertificateFault, CrlFault, OcspFault};
 pub use key::{belong_together, public_key_of, public_key_of_raw};
 pub use ocsp::OcspPolicy;
 pub use own::{host_names, issuers};
 pub use raw_key::RawPublicKeyVerifier;
+pub use schemes::certificate_schemes;
 #[cfg(feature = "system-roots")]
 pub use system::SystemRoots;

@@ -29,7 +29,7 @@ pub fn host_names(certificate: &CertificateDer<'_>) -> Result<Vec<String>, Certi
 pub fn issuers(chain: &[CertificateDer<'_>]) -> Result<Vec<Vec<u8>>, CertificateFault> {
     let mut issuers = Vec::new();
     for certificate in chain {
-        let name = fields::issuer(certificate).map_err(|_| CertificateFault::BadEncoding)?;
+        let name = fields::signed(certificate).map_err(|_| CertificateFault::BadEncoding)?.issuer;
         if !issuers.contains(&name) {
             issuers.push(name);
         }

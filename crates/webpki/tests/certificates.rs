@@ -4,10 +4,10 @@
 use gramseal_testkit::pki::{Leaf, Purpose, TestKeyKind, TestPki, clock};
 use gramseal_webpki::dangerous::AcceptAnyCertificate;
 use gramseal_webpki::{
-    CertificateFault, ChainVerifier, Fingerprint, FingerprintVerifier, PeerRole, PeerVerifier, Presented, describe,
-    host_names, issuers, public_key_of,
+    CertificateFault, ChainVerifier, Fingerprint, FingerprintVerifier, PeerRole, PeerVerifier, Presented,
+    SignatureScheme, certificate_schemes, describe, host_names, issuers, public_key_of,
 };
-use pki_types::{CertificateDer, ServerName, alg_id};
+use pki_types::{CertificateDer, ServerName, SignatureVerificationAlgorithm, alg_id};
 use proptest::prelude::*;
 
 fn fault(
@@ -186,3 +186,47 @@ fn issuers_are_what_peers_call_authorities() {
     chain.push(CertificateDer::from(b"garbage".as_slice()));
     assert_eq!(issuers(&chain), Err(CertificateFault::BadEncoding));
 }
+
+#[test] // RFC 9846 §4.3.3
+fn signatures_have_the_names_that_tls_has_for_them() {
+    for (kind, scheme) in [
+        (TestKeyKind::EcdsaP256, SignatureScheme::ECDSA_SECP256R1_SHA256),
+        (TestKeyKind::EcdsaP384, SignatureScheme::ECDSA_SECP384R1_SHA384),
+        (TestKeyKind::EcdsaP521, SignatureScheme::ECDSA_SECP521R1_SHA512),
+        (TestKeyKind::Ed25519, SignatureScheme::ED25519),
+        (TestKeyKind::Rsa2048, SignatureScheme::RSA_PKCS1_SHA256),
+    ] {
+        let pki = TestPki::of(kind).with_intermediate();
+        let mut chain = pki.server("server.test").chain;
+        assert_eq!(certificate_schemes(&chain), Ok(vec![scheme]));
+        chain.push(CertificateDer::from(b"garbage".as_slice()));
+        assert_eq!(certificate_schemes(&chain), Err(CertificateFault::BadEncoding));
+        assert_eq!(certificate_schemes(&[pki.root()]), Ok(Vec::new()), "nobody checks what signed itself");
+    }
+}
+
+#[test]
+fn a_signature_without_a_name_keeps_a_chain_from_nobody() {
+    let mut chain = TestPki::new().with_intermediate().server("server.test").chain;
+    let mut der = chain[0].to_vec();
+    // The last number of ecdsa-with-SHA256, where the certificate's own part names it: SHA-224 then.
+    let at = der.windows(8).position(|bytes| bytes == [0x2A, 0x86, 0x48, 0xCE, 0x3D, 4, 3, 2]).unwrap();
+    der[at + 7] = 1;
+    chain[0] = CertificateDer::from(der);
+    assert_eq!(certificate_schemes(&chain), Ok(Vec::new()));
+}
+
+#[test] // RFC 9846 §4.3.3
+fn a_verifier_names_what_its_algorithms_check() {
+    let pki = TestPki::new();
+    let names = |algorithms| {
+        let builder = ChainVerifier::builder(algorithms).with_roots([pki.root()]).unwrap();
+        builder.build().unwrap().certificate_schemes().to_vec()
+    };
+    assert_eq!(names(ALL_OF_P256), [SignatureScheme::ECDSA_SECP256R1_SHA256], "that TLS has a name for");
+    let all = names(webpki::ALL_VERIFICATION_ALGS);
+    assert!(all.contains(&SignatureScheme::RSA_PKCS1_SHA256) && all.contains(&SignatureScheme::ED25519), "{all:?}");
+}
+
+static ALL_OF_P256: &[&dyn SignatureVerificationAlgorithm] =
+    &[webpki::aws_lc_rs::ECDSA_P256_SHA384, webpki::aws_lc_rs::ECDSA_P256_SHA256];

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use gramseal_wire::{CipherSuite, NamedGroup, ProtocolVersion, PskKeyExchangeMode, SignatureScheme, SrtpProfile};
 
-use super::{ConfigError, limits, srtp};
+use super::{ConfigError, PeerVerifier, limits, srtp};
 use crate::crypto::{CryptoProvider, KeyKind};
 use crate::keylog::KeyLog;
 use crate::padding::Padding;
@@ -251,6 +251,15 @@ impl Common {
     /// The schemes whose signatures the provider can verify, most preferred first.
     pub(crate) fn verify_schemes(&self) -> impl Iterator<Item = SignatureScheme> + '_ {
         self.provider.verifiers.iter().map(|verifier| verifier.scheme).filter(|scheme| KeyKind::of(*scheme).is_some())
+    }
+
+    /// The schemes of signatures in certificates that `verifier` can check, if they are others than those
+    /// (RFC 9846 §4.3.3).
+    pub(crate) fn certificate_schemes<'v>(&self, verifier: &'v dyn PeerVerifier) -> Option<&'v [SignatureScheme]> {
+        let schemes = verifier.certificate_schemes();
+        let more = || schemes.iter().any(|scheme| self.verify_schemes().all(|other| other != *scheme));
+        let fewer = || self.verify_schemes().any(|scheme| !schemes.contains(&scheme));
+        (!schemes.is_empty() && (more() || fewer())).then_some(schemes)
     }
 }
 

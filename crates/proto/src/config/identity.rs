@@ -21,6 +21,7 @@ pub struct Identity {
     key: Arc<dyn SigningKey>,
     names: Vec<String>,
     issuers: Vec<Vec<u8>>,
+    certificate_schemes: Vec<SignatureScheme>,
     ocsp: Option<Arc<dyn OcspSource>>,
 }
 
@@ -66,7 +67,7 @@ impl Identity {
     }
 
     fn of(shown: Shown, key: Arc<dyn SigningKey>) -> Self {
-        Self { shown, key, names: Vec::new(), issuers: Vec::new(), ocsp: None }
+        Self { shown, key, names: Vec::new(), issuers: Vec::new(), certificate_schemes: Vec::new(), ocsp: None }
     }
 
     /// The host names that it is for; `*` may stand for the whole leftmost label. Without any it
@@ -83,6 +84,16 @@ impl Identity {
     #[must_use]
     pub fn with_issuers(mut self, issuers: Vec<Vec<u8>>) -> Self {
         self.issuers = issuers;
+        self
+    }
+
+    /// The schemes of the signatures on its certificates, those on self-signed ones left out: nobody checks
+    /// them. A peer that can check all of them sees this identity rather than one of which it cannot
+    /// (RFC 9846 §4.5.1.2, RFC 5246 §7.4.2). Without any it is taken for one that everybody can check.
+    /// `gramseal` fills them in from the chain.
+    #[must_use]
+    pub fn with_certificate_schemes(mut self, schemes: Vec<SignatureScheme>) -> Self {
+        self.certificate_schemes = schemes;
         self
     }
 
@@ -158,6 +169,12 @@ impl Identity {
     /// Whether a peer that trusts the authorities for which `trusted` holds may trust this one.
     pub(crate) fn may_be_trusted(&self, trusted: impl Fn(&[u8]) -> bool) -> bool {
         self.issuers.is_empty() || self.issuers.iter().any(|issuer| trusted(issuer))
+    }
+
+    /// Whether a peer that checks certificates with the schemes for which `checked` holds can check all
+    /// of this one.
+    pub(crate) fn can_be_checked(&self, checked: impl Fn(SignatureScheme) -> bool) -> bool {
+        self.certificate_schemes.iter().all(|scheme| checked(*scheme))
     }
 
     /// The key's most preferred scheme that the peer offers.

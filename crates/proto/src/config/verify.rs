@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use gramseal_wire::CertificateType;
+use gramseal_wire::{CertificateType, SignatureScheme};
 use pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer};
 
 use crate::crypto::{Deferrable, PublicKey};
@@ -124,6 +124,13 @@ pub trait PeerVerifier: Send + Sync + fmt::Debug {
     /// Names of acceptable authorities, DER-encoded, that a server sends in its CertificateRequest, and a
     /// client in its hello if it is told to; may be empty (RFC 5246 §7.4.4, RFC 9846 §4.3.4).
     fn authorities(&self) -> &[Vec<u8>] {
+        &[]
+    }
+
+    /// The schemes of the signatures in certificates that it can check, most preferred first. Peers are told
+    /// of them where they are others than those that the provider verifies handshakes with
+    /// (`signature_algorithms_cert`, RFC 9846 §4.3.3). Empty, the default: the same.
+    fn certificate_schemes(&self) -> &[SignatureScheme] {
         &[]
     }
 

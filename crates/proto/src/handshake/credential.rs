@@ -1,13 +1,14 @@
 //! Which of several credentials a peer gets to see: pure functions of what it said and of our
 //! configuration.
 //!
-//! RFC 5246 §7.4.2, §7.4.4 and §7.4.6, RFC 6066 §3, RFC 7250 §4, RFC 9846 §4.3.4.
+//! RFC 5246 §7.4.2, §7.4.4 and §7.4.6, RFC 6066 §3, RFC 7250 §4, RFC 9846 §4.3.3, §4.3.4 and §4.5.1.2.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use gramseal_wire::extension::{
-    CertificateAuthorities, ClientCertificateTypeOffer, ServerCertificateTypeOffer, SignatureAlgorithms, StatusRequest,
+    CertificateAuthorities, ClientCertificateTypeOffer, ServerCertificateTypeOffer, SignatureAlgorithms,
+    SignatureAlgorithmsCert, StatusRequest,
 };
 use gramseal_wire::handshake::{CertificateRequest12, ClientHello};
 use gramseal_wire::{CertificateType, ClientCertificateType, List, SignatureScheme};
@@ -30,6 +31,8 @@ pub(super) struct Candidates<'h> {
     /// Whether the client's list of forms left none over.
     no_common_form: bool,
     schemes: Option<List<'h, SignatureScheme>>,
+    /// Where those in certificates are others.
+    in_certificates: Option<List<'h, SignatureScheme>>,
 }
 
 /// Those of our credentials that are for the name, the forms and the authorities in `hello`.
@@ -48,7 +51,11 @@ pub(super) fn candidates<'h>(hello: &ClientHello<'h>, config: &ServerConfig) -> 
         let trusted = |issuer: &[u8]| trusted.authorities.iter().any(|authority| authority == issuer);
         keep_if_any(&mut identities, |identity| identity.may_be_trusted(trusted));
     }
-    Ok(Candidates { identities, no_common_form, schemes })
+    let in_certificates = hello.extensions.find::<SignatureAlgorithmsCert<'_>>()?.map(|extension| extension.schemes);
+    if let Some(checked) = in_certificates.as_ref().or(schemes.as_ref()) {
+        prefer_checkable(&mut identities, checked);
+    }
+    Ok(Candidates { identities, no_common_form, schemes, in_certificates })
 }
 
 /// RFC 6066 §3: the name says which server the client wants. A client that asks for none, or for
@@ -60,6 +67,18 @@ fn prefer_name(identities: &mut Vec<Arc<Identity>>, name: Option<&str>) {
         }
     }
     keep_if_any(identities, Identity::is_for_any);
+}
+
+/// RFC 9846 §4.5.1.2, RFC 5246 §7.4.2: a chain that the peer can check comes before one that it cannot, which
+/// is still better than none.
+fn prefer_checkable(identities: &mut [Arc<Identity>], checked: &List<'_, SignatureScheme>) {
+    identities.sort_by_key(|identity| !identity.can_be_checked(|scheme| checked.contains(&scheme)));
+}
+
+/// RFC 9846 §4.5.1.2: SHA-1 is for peers that name it.
+fn may_be_shown13(identity: &Identity, checked: &List<'_, SignatureScheme>) -> bool {
+    let sha1 = [SignatureScheme::RSA_PKCS1_SHA1, SignatureScheme::ECDSA_SHA1];
+    identity.can_be_checked(|scheme| !sha1.contains(&scheme) || checked.contains(&scheme))
 }
 
 /// Keeps what passes, or everything if nothing does.
@@ -88,8 +107,10 @@ impl Candidates<'_> {
 
     /// The first that can sign a 1.3 handshake in a way that the client understands.
     pub(super) fn choose13(&self) -> Option<Chosen> {
-        let offers = |scheme| self.schemes.as_ref().is_some_and(|schemes| schemes.contains(&scheme));
-        self.identities.iter().find_map(|identity| {
+        let schemes = self.schemes.as_ref()?;
+        let offers = |scheme| schemes.contains(&scheme);
+        let checked = self.in_certificates.as_ref().unwrap_or(schemes);
+        self.identities.iter().filter(|identity| may_be_shown13(identity, checked)).find_map(|identity| {
             let scheme = identity.choose_scheme(|scheme| offers(scheme) && signs13(scheme), None)?;
             Some(Chosen { identity: identity.clone(), scheme })
         })
@@ -161,35 +182,49 @@ pub(super) fn for_request(
     // authorities, one of them is behind the chain.
     let offered = |scheme| asks_for_key_of(request, scheme) && request.signature_algorithms.contains(&scheme);
     let trusted = |issuer: &[u8]| request.authorities.iter().any(|authority| authority == issuer);
-    let mut fitting = config.identities.iter().filter(|identity| identity.certificate_type() == form);
-    fitting.find_map(|identity| {
-        if !request.authorities.is_empty() && !identity.may_be_trusted(trusted) {
-            return None;
-        }
-        let scheme = identity.choose_scheme(offered, None)?;
-        Some(Chosen { identity: identity.clone(), scheme })
+    let fits = |identity: &&Arc<Identity>| {
+        let may_be_trusted = request.authorities.is_empty() || identity.may_be_trusted(trusted);
+        may_be_trusted && identity.certificate_type() == form
+    };
+    choose_from(config.identities.iter().filter(fits), &request.signature_algorithms, offered)
+}
+
+/// The first that can sign with what is `offered`, of those of which the peer can check the chain if there are any.
+fn choose_from<'i>(
+    identities: impl Iterator<Item = &'i Arc<Identity>>,
+    checked: &List<'_, SignatureScheme>,
+    offered: impl Fn(SignatureScheme) -> bool,
+) -> Option<Chosen> {
+    let mut identities: Vec<_> = identities.cloned().collect();
+    prefer_checkable(&mut identities, checked);
+    identities.into_iter().find_map(|identity| {
+        let scheme = identity.choose_scheme(&offered, None)?;
+        Some(Chosen { identity, scheme })
     })
 }
 
+/// What a server of 1.3 asks for.
+pub(super) struct Asked13<'m> {
+    /// How the handshake may be signed.
+    pub(super) schemes: List<'m, SignatureScheme>,
+    /// How certificates may be, where that differs.
+    pub(super) in_certificates: Option<List<'m, SignatureScheme>>,
+    pub(super) authorities: Option<CertificateAuthorities<'m>>,
+}
+
 /// The same in 1.3, where the request is a list of extensions (RFC 9846 §4.4.2).
-pub(super) fn for_request13(
-    config: &ClientConfig,
-    schemes: &List<'_, SignatureScheme>,
-    authorities: Option<CertificateAuthorities<'_>>,
-    form: CertificateType,
-) -> Option<Chosen> {
+pub(super) fn for_request13(config: &ClientConfig, asked: &Asked13<'_>, form: CertificateType) -> Option<Chosen> {
+    let Asked13 { schemes, in_certificates, authorities } = asked;
     let offered = |scheme| signs13(scheme) && schemes.contains(&scheme);
     let trusted = |issuer: &[u8]| {
-        authorities.is_none_or(|trusted| trusted.authorities.iter().any(|authority| authority == issuer))
+        authorities.as_ref().is_none_or(|trusted| trusted.authorities.iter().any(|authority| authority == issuer))
     };
-    let mut fitting = config.identities.iter().filter(|identity| identity.certificate_type() == form);
-    fitting.find_map(|identity| {
-        if !identity.may_be_trusted(trusted) {
-            return None;
-        }
-        let scheme = identity.choose_scheme(offered, None)?;
-        Some(Chosen { identity: identity.clone(), scheme })
-    })
+    let checked = in_certificates.as_ref().unwrap_or(schemes);
+    let fits = |identity: &&Arc<Identity>| {
+        let may_be_shown = identity.may_be_trusted(trusted) && may_be_shown13(identity, checked);
+        may_be_shown && identity.certificate_type() == form
+    };
+    choose_from(config.identities.iter().filter(fits), checked, offered)
 }
 
 /// Whether `request` names the type of certificate whose keys make signatures of `scheme`

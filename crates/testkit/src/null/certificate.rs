@@ -3,7 +3,7 @@
 use gramseal_proto::CertificateFault;
 use gramseal_proto::config::{PeerCredential, PeerRole, PeerVerified, PeerVerifier, Presented, Verdict};
 use gramseal_proto::crypto::Deferrable;
-use gramseal_wire::CertificateType;
+use gramseal_wire::{CertificateType, SignatureScheme};
 use pki_types::CertificateDer;
 
 use super::sign::NullKey;
@@ -32,6 +32,7 @@ pub struct NullVerifier {
     authorities: Vec<Vec<u8>>,
     forms: Option<Vec<CertificateType>>,
     staple: Option<Vec<u8>>,
+    schemes: Vec<SignatureScheme>,
 }
 
 impl NullVerifier {
@@ -67,6 +68,13 @@ impl NullVerifier {
     #[must_use]
     pub fn with_authorities(mut self, authorities: Vec<Vec<u8>>) -> Self {
         self.authorities = authorities;
+        self
+    }
+
+    /// Says that it checks signatures of `schemes` in certificates.
+    #[must_use]
+    pub fn with_certificate_schemes(mut self, schemes: &[SignatureScheme]) -> Self {
+        self.schemes = schemes.to_vec();
         self
     }
 }
@@ -110,6 +118,10 @@ impl PeerVerifier for NullVerifier {
 
     fn authorities(&self) -> &[Vec<u8>] {
         &self.authorities
+    }
+
+    fn certificate_schemes(&self) -> &[SignatureScheme] {
+        &self.schemes
     }
 }
 

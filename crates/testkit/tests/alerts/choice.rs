@@ -119,6 +119,25 @@ fn authorities_that_the_client_trusts_choose() {
     assert_eq!(trusts(&[0x30, 1, 9]), "default");
 }
 
+#[test] // RFC 5246 §7.4.2, RFC 9846 §4.3.3: also clients of 1.2 may send the second list
+fn signatures_that_the_client_can_check_choose() {
+    let all = || {
+        [
+            identity(ToyKind::EcdsaP256, "default").with_certificate_schemes(vec![SignatureScheme::RSA_PKCS1_SHA256]),
+            identity(ToyKind::EcdsaP256, "second").with_certificate_schemes(vec![ECDSA]),
+        ]
+    };
+    let checks = |schemes: &[SignatureScheme]| {
+        let list = list16(schemes.iter().copied());
+        shown(all(), |hello| hello.push(Ext::SIGNATURE_ALGORITHMS_CERT, &list))
+    };
+    // The scripted client understands ECDSA alone.
+    assert_eq!(shown(all(), |_| ()), "second");
+    assert_eq!(checks(&[SignatureScheme::RSA_PKCS1_SHA256]), "default");
+    // Nothing fits: the client will see for itself.
+    assert_eq!(checks(&[ED25519]), "default");
+}
+
 #[test] // RFC 7250 §4.2
 fn the_form_that_the_client_takes_chooses() {
     let key = Arc::new(NullKey::new(ToyKind::EcdsaP256, 1));
@@ -171,4 +190,12 @@ fn a_client_shows_what_the_server_may_trust() {
     let [.., last] = all();
     let unknown = identity(ToyKind::EcdsaP256, "*.b.example");
     assert_eq!(shown_to_server([last, unknown], &[&[0x30, 1, 7]]).as_deref(), Some("*.b.example"));
+}
+
+#[test] // RFC 5246 §7.4.4
+fn a_client_shows_signatures_that_the_server_can_check() {
+    let of = |name, scheme| identity(ToyKind::EcdsaP256, name).with_certificate_schemes(vec![scheme]);
+    let rsa = SignatureScheme::RSA_PKCS1_SHA256;
+    assert_eq!(shown_to_server([of("default", rsa), of("second", ED25519)], &[]).as_deref(), Some("second"));
+    assert_eq!(shown_to_server([of("default", rsa)], &[]).as_deref(), Some("default"), "it is all that we have");
 }

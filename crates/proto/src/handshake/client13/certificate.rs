@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use gramseal_wire::extension::{CertificateAuthorities, Extensions, SignatureAlgorithms};
+use gramseal_wire::extension::{Extensions, SignatureAlgorithms, SignatureAlgorithmsCert};
 use gramseal_wire::handshake::CertificateRequest13;
 use gramseal_wire::{CertificateType, Codec, ExtensionType, HandshakeType};
 
@@ -10,7 +10,7 @@ use super::{AgreedCertificates, Context, ExpectCertificateVerify, State};
 use crate::config::{ClientConfig, PeerRole, Verdict};
 use crate::error::{Error, Incompatible, PeerFault};
 use crate::handshake::auth13::{expect13, read_certificate};
-use crate::handshake::credential::{self, Chosen};
+use crate::handshake::credential::{self, Asked13, Chosen};
 use crate::handshake::deferred::now_or_defer;
 use crate::handshake::{Action, Work, unexpected};
 use crate::message::Message;
@@ -79,8 +79,9 @@ pub(in crate::handshake) fn answer_to(
     check_places(&request.extensions)?;
     let schemes = request.extensions.find::<SignatureAlgorithms<'_>>()?;
     let schemes = schemes.ok_or(PeerFault::MissingExtension(ExtensionType::SIGNATURE_ALGORITHMS))?.schemes;
-    let authorities = request.extensions.find::<CertificateAuthorities<'_>>()?;
-    Ok(credential::for_request13(config, &schemes, authorities, form))
+    let in_certificates = request.extensions.find::<SignatureAlgorithmsCert<'_>>()?.map(|extension| extension.schemes);
+    let asked = Asked13 { schemes, in_certificates, authorities: request.extensions.find()? };
+    Ok(credential::for_request13(config, &asked, form))
 }
 
 /// RFC 9846 §4.3: what we know and what has no place in a CertificateRequest; all else that we do not use is

@@ -59,6 +59,7 @@ impl Offer {
         // RFC 5246 §7.4.1.4.1: these inform the server and have no answer, or none in 1.2.
         let unanswered = [
             ExtensionType::SIGNATURE_ALGORITHMS,
+            ExtensionType::SIGNATURE_ALGORITHMS_CERT,
             ExtensionType::KEY_SHARE,
             ExtensionType::CERTIFICATE_AUTHORITIES,
             ExtensionType::PSK_KEY_EXCHANGE_MODES,

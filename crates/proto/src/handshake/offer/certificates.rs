@@ -1,15 +1,15 @@
-//! What we offer and accept about certificates: their forms (RFC 7250) and a stapled status
-//! (RFC 6066 §8).
+//! What we offer and accept about certificates: their forms (RFC 7250), the signatures in them (RFC 9846
+//! §4.3.3) and a stapled status (RFC 6066 §8).
 
 use alloc::vec::Vec;
 
 use gramseal_wire::extension::{
     CertificateAuthorities, ClientCertificateTypeChoice, ClientCertificateTypeOffer, Extensions, ExtensionsBuf,
-    ServerCertificateTypeChoice, ServerCertificateTypeOffer, StatusRequest, StatusRequestAck,
+    ServerCertificateTypeChoice, ServerCertificateTypeOffer, SignatureAlgorithmsCert, StatusRequest, StatusRequestAck,
 };
-use gramseal_wire::{CertificateType, OwnedList, OwnedOpaqueList};
+use gramseal_wire::{CertificateType, OwnedList, OwnedOpaqueList, SignatureScheme};
 
-use crate::config::ClientConfig;
+use crate::config::{ClientConfig, Common, PeerVerifier};
 use crate::error::{Error, PeerFault};
 
 /// What a ServerHello, or EncryptedExtensions, say of the certificates to come.
@@ -35,8 +35,22 @@ pub(super) fn push(buf: &mut ExtensionsBuf, config: &ClientConfig) {
         let types: OwnedList<CertificateType> = client.into_iter().collect();
         buf.push(&ClientCertificateTypeOffer { types: types.as_list() });
     }
-    if config.verifier.as_ref().is_some_and(|verifier| verifier.wants_ocsp_response()) {
+    let Some(verifier) = &config.verifier else { return };
+    if verifier.wants_ocsp_response() {
         buf.push(&StatusRequest::ocsp());
+    }
+    push_certificate_schemes(buf, &config.common, &**verifier);
+}
+
+/// Adds the schemes of signatures in certificates, if a peer has to know them (RFC 9846 §4.3.3).
+pub(in crate::handshake) fn push_certificate_schemes(
+    buf: &mut ExtensionsBuf,
+    common: &Common,
+    verifier: &dyn PeerVerifier,
+) {
+    if let Some(schemes) = common.certificate_schemes(verifier) {
+        let schemes: OwnedList<SignatureScheme> = schemes.iter().copied().collect();
+        buf.push(&SignatureAlgorithmsCert { schemes: schemes.as_list() });
     }
 }
 

@@ -14,7 +14,7 @@ use alloc::vec::Vec;
 
 pub(super) use answers::{Agreed12, check_point_formats};
 pub(super) use answers13::{Agreed13, AgreedEncrypted};
-pub(super) use certificates::AgreedCertificates;
+pub(super) use certificates::{AgreedCertificates, push_certificate_schemes};
 use gramseal_wire::extension::{
     Alpn, EcPointFormats, ExtendedMasterSecret, ExtensionsBuf, KeyShareClientHello, KeyShareEntry, PostHandshakeAuth,
     RenegotiationInfo, ServerName as ServerNameExtension, SignatureAlgorithms, SupportedGroups,

@@ -27,7 +27,7 @@ use crate::handshake::auth13::{self, APPLICATION, HANDSHAKE, Signer, signed_cont
 use crate::handshake::compose::OutgoingSeq;
 use crate::handshake::credential::{Ask, Chosen, Plan};
 use crate::handshake::deferred::now_or_defer;
-use crate::handshake::offer::push_alpn;
+use crate::handshake::offer::{push_alpn, push_certificate_schemes};
 use crate::handshake::resume13::Resumed13;
 use crate::handshake::schedule13::{EarlySecret, HandshakeSecret, TrafficSecrets};
 use crate::handshake::select::{self, Auth13, Selected13};
@@ -191,6 +191,7 @@ pub(in crate::handshake) fn certificate_request(
     let mut extensions = ExtensionsBuf::new();
     let schemes: OwnedList<SignatureScheme> = common.verify_schemes().collect();
     extensions.push(&SignatureAlgorithms { schemes: schemes.as_list() });
+    push_certificate_schemes(&mut extensions, common, verifier);
     let authorities = OwnedOpaqueList::new(verifier.authorities())?;
     // RFC 9846 §4.3.4: a list of none is left out.
     if !authorities.as_list().is_empty() {

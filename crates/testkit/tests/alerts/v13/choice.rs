@@ -89,14 +89,14 @@ fn identities() -> [Identity; 3] {
 }
 
 /// The certificate in the latest Certificate message that `scene`'s peer received; `None` if it is empty.
-fn shown(scene: &Scene13) -> Option<Vec<u8>> {
+pub(super) fn shown(scene: &Scene13) -> Option<Vec<u8>> {
     let messages = scene.peer.received().iter().rev();
     let message = messages.into_iter().find(|message| message.msg_type == HandshakeType::CERTIFICATE);
     let certificate = Certificate13::from_bytes(&message.expect("a Certificate").body).expect("well formed");
     certificate.entries.first().map(|entry| entry.certificate.to_vec())
 }
 
-fn certificate(kind: ToyKind, seed: u64) -> Option<Vec<u8>> {
+pub(super) fn certificate(kind: ToyKind, seed: u64) -> Option<Vec<u8>> {
     Some(null::certificate(null::SERVER_NAME, &NullKey::new(kind, seed), 0).to_vec())
 }
 

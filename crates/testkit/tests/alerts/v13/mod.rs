@@ -2,6 +2,7 @@
 
 mod asked;
 mod authentication;
+mod checkable;
 mod choice;
 mod client;
 mod encrypted;
