@@ -57,6 +57,9 @@ pub enum Incompatible {
     CertificateRequired,
     /// The same in 1.3, which has an alert for it (RFC 9846 §4.5.1.3).
     NoClientCertificate,
+    /// The server speaks an older version than 1.3, in which it had given a ticket for early data: this client
+    /// has sent some, or might have (RFC 9846 §E.3). A new connection offers none.
+    OlderVersionAfterEarlyData,
     /// No form of certificate (X.509, raw public key) that one side has and the other accepts
     /// (RFC 7250 §4.2).
     NoCommonCertificateType,
@@ -157,6 +160,11 @@ pub enum PeerFault {
     /// The server uses a pre-shared key in a way that was not offered, with a key exchange or without
     /// (RFC 9846 §4.3.9).
     UnofferedPskMode,
+    /// The server takes early data with another key than the first, another cipher suite or another application
+    /// protocol than the session has (RFC 9846 §4.3.10, §4.3.11).
+    EarlyDataMismatch,
+    /// The client sent more early data than its ticket allows (RFC 9846 §4.7.1).
+    TooMuchEarlyData,
     /// `FALLBACK_SCSV` from a client that could speak a newer version with this server
     /// (RFC 7507 §3).
     InappropriateFallback,
@@ -285,7 +293,7 @@ impl Error {
 impl Incompatible {
     fn alert(self) -> AlertDescription {
         match self {
-            Self::NoCommonVersion => AlertDescription::PROTOCOL_VERSION,
+            Self::NoCommonVersion | Self::OlderVersionAfterEarlyData => AlertDescription::PROTOCOL_VERSION,
             Self::NoCommonApplicationProtocol => AlertDescription::NO_APPLICATION_PROTOCOL,
             Self::NoCommonCertificateType => AlertDescription::UNSUPPORTED_CERTIFICATE,
             Self::NoCommonFiniteFieldGroup | Self::UnsafeFiniteFieldGroup => AlertDescription::INSUFFICIENT_SECURITY,
@@ -303,9 +311,10 @@ impl Incompatible {
 impl PeerFault {
     fn alert(self) -> AlertDescription {
         match self {
-            Self::UnexpectedMessage(_) | Self::WrongEpoch(_) | Self::TooManyCertificateRequests => {
-                AlertDescription::UNEXPECTED_MESSAGE
-            }
+            Self::UnexpectedMessage(_)
+            | Self::WrongEpoch(_)
+            | Self::TooManyCertificateRequests
+            | Self::TooMuchEarlyData => AlertDescription::UNEXPECTED_MESSAGE,
             Self::FinishedMismatch | Self::BadSignature | Self::BinderMismatch => AlertDescription::DECRYPT_ERROR,
             Self::UnofferedExtension => AlertDescription::UNSUPPORTED_EXTENSION,
             Self::RenegotiationInfoMismatch => AlertDescription::HANDSHAKE_FAILURE,
@@ -343,6 +352,7 @@ impl PeerFault {
             | Self::PskNotLast
             | Self::UnofferedPsk
             | Self::UnofferedPskMode
+            | Self::EarlyDataMismatch
             | Self::WrongKeyForCipherSuite
             | Self::ResumedWithOtherCipherSuite => AlertDescription::ILLEGAL_PARAMETER,
         }
@@ -441,6 +451,7 @@ impl fmt::Display for Incompatible {
             Self::NoExtendedMasterSecret => "the peer does not support the extended master secret",
             Self::NoSecureRenegotiation => "the peer does not indicate secure renegotiation",
             Self::UnsafeFiniteFieldGroup => "the server's Diffie-Hellman group is too small or not safe",
+            Self::OlderVersionAfterEarlyData => "the server speaks an older version than early data needs",
             Self::NoCommonCertificateType => "no form of certificate in common",
             Self::CertificateRequired | Self::NoClientCertificate => {
                 "the client sent no certificate although one is required"
@@ -495,6 +506,8 @@ impl fmt::Display for PeerFault {
             Self::BinderMismatch => "the client does not have the pre-shared key that it offers",
             Self::UnofferedPsk => "the server chose a pre-shared key that was not offered with its cipher suite",
             Self::UnofferedPskMode => "the server uses a pre-shared key in a way that was not offered",
+            Self::EarlyDataMismatch => "the server takes early data that it cannot have read",
+            Self::TooMuchEarlyData => "the client sent more early data than it may",
             Self::InappropriateFallback => "the client fell back to an older version for no good reason",
         })
     }

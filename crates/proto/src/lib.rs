@@ -41,8 +41,8 @@ mod time;
 mod trace;
 
 pub use connection::{
-    AuthenticateClientError, ClientAnswer, CloseReason, Connection, Event, ExportError, FirstHello, Received, SrtpKeys,
-    SrtpMasterKey, Stats, Timer, UpdateKeysError,
+    AuthenticateClientError, ClientAnswer, CloseReason, Connection, EarlyDataError, Event, ExportError, FirstHello,
+    Received, SrtpKeys, SrtpMasterKey, Stats, Timer, UpdateKeysError,
 };
 pub use discard::{Discard, DiscardCounts};
 pub use error::{
@@ -50,7 +50,7 @@ pub use error::{
     TimedOut,
 };
 pub use gramseal_wire as wire;
-pub use handshake::{Deferred, Negotiated, Settled, Srtp};
+pub use handshake::{Deferred, EarlyDataAnswer, Negotiated, Settled, Srtp};
 pub use keylog::KeyLog;
 pub use pki_types;
 pub use time::Instant;

@@ -30,6 +30,8 @@ pub struct ClientConfig {
     pub(crate) ticket_request: Option<(u8, u8)>,
     /// Whether servers of 1.3 may ask for a certificate after the handshake.
     pub(crate) post_handshake_auth: bool,
+    /// Whether hellos announce early data where the session allows it.
+    pub(crate) early_data: bool,
 }
 
 impl ClientConfig {
@@ -56,6 +58,7 @@ impl ClientConfig {
             names_authorities: false,
             ticket_request: None,
             post_handshake_auth: false,
+            early_data: false,
         }
     }
 }
@@ -75,6 +78,7 @@ pub struct ClientConfigBuilder {
     names_authorities: bool,
     ticket_request: Option<(u8, u8)>,
     post_handshake_auth: bool,
+    early_data: bool,
 }
 
 impl ClientConfigBuilder {
@@ -145,6 +149,17 @@ impl ClientConfigBuilder {
         self
     }
 
+    /// Announces early data (0-RTT, RFC 9846 §2.3) to servers of 1.3 that allowed it with the session that is
+    /// resumed: then [`seal_early`](crate::Connection::seal_early) sends some at once. Default: not. Needs a
+    /// session store.
+    ///
+    /// **Others can send it again**, how often the server decides, and it has no forward secrecy. So it is for what
+    /// may happen twice.
+    pub fn with_early_data(mut self) -> Self {
+        self.early_data = true;
+        self
+    }
+
     /// Checks the whole.
     ///
     /// # Errors
@@ -152,7 +167,7 @@ impl ClientConfigBuilder {
     pub fn build(self) -> Result<ClientConfig, ConfigError> {
         let Self { common, allowed, verifier, identities, psks, srtp_mki, session_store, .. } = self;
         let (names_authorities, ticket_request) = (self.names_authorities, self.ticket_request);
-        let post_handshake_auth = self.post_handshake_auth;
+        let (post_handshake_auth, early_data) = (self.post_handshake_auth, self.early_data);
         let common = common.finish(allowed, Means { certificates: verifier.is_some(), psk: !psks.is_empty() })?;
         srtp::check_mki(&srtp_mki, &common.srtp)?;
         let max_fragment_length = self.max_fragment_length.map(limits::max_fragment_length).transpose()?;
@@ -170,6 +185,7 @@ impl ClientConfigBuilder {
             names_authorities,
             ticket_request,
             post_handshake_auth,
+            early_data,
         })
     }
 }

@@ -10,7 +10,7 @@ use gramseal_wire::{CipherSuite, NamedGroup};
 use super::common::{Allowed, Means, common_setters};
 use super::{Common, ConfigError, Identity, PeerVerifier, PskLookup, ServerSessions};
 use crate::crypto::{CryptoProvider, signs13};
-use crate::session::{ServerSessionStore, TicketSealer};
+use crate::session::{AntiReplay, ServerSessionStore, TicketSealer};
 use crate::suite::Suite12;
 
 /// Whether clients show certificates.
@@ -46,6 +46,16 @@ pub struct ServerConfig {
     pub(crate) post_handshake_verifier: Option<Arc<dyn PeerVerifier>>,
     pub(crate) psks: Option<Arc<dyn PskLookup>>,
     pub(crate) sessions: ServerSessions,
+    /// `None`: no early data is taken.
+    pub(crate) early_data: Option<ServerEarlyData>,
+}
+
+/// What early data a server takes.
+#[derive(Debug, Clone)]
+pub(crate) struct ServerEarlyData {
+    /// Of one connection.
+    pub(crate) max_bytes: u32,
+    pub(crate) replays: Arc<dyn AntiReplay>,
 }
 
 impl ServerConfig {
@@ -70,6 +80,7 @@ impl ServerConfig {
             session_store: None,
             ticket_sealer: None,
             ticket_count: 2,
+            early_data: None,
         }
     }
 
@@ -104,6 +115,7 @@ impl ServerConfig {
             post_handshake_verifier: None,
             psks: None,
             sessions,
+            early_data: None,
         }
     }
 }
@@ -121,6 +133,7 @@ pub struct ServerConfigBuilder {
     session_store: Option<Arc<dyn ServerSessionStore>>,
     ticket_sealer: Option<Arc<dyn TicketSealer>>,
     ticket_count: u8,
+    early_data: Option<ServerEarlyData>,
 }
 
 impl ServerConfigBuilder {
@@ -182,6 +195,21 @@ impl ServerConfigBuilder {
         self
     }
 
+    /// Takes early data (0-RTT, RFC 9846 §2.3) of at most `max_bytes` from clients of 1.3 that resume a session:
+    /// tickets say so from then on, and [`poll_early_data`](crate::Connection::poll_early_data) gives it. Default,
+    /// and with 0: none is taken.
+    ///
+    /// It comes before the handshake has shown that the client is there: **others can send it again**, to this
+    /// server as often as `replays` lets them, usually never, and to each other host that accepts the same tickets
+    /// ([`AntiReplay`]). It has no forward secrecy: who learns the session's secret later can read what was recorded.
+    ///
+    /// A server that asks for cookies never takes any, since a client that is asked for one begins anew: see
+    /// [`CookiePolicy`](crate::endpoint::CookiePolicy).
+    pub fn with_early_data(mut self, max_bytes: u32, replays: Arc<dyn AntiReplay>) -> Self {
+        self.early_data = Some(ServerEarlyData { max_bytes, replays }).filter(|early| early.max_bytes > 0);
+        self
+    }
+
     /// Checks the whole.
     ///
     /// # Errors
@@ -210,8 +238,9 @@ impl ServerConfigBuilder {
                 return Err(ConfigError::NothingAllowed("signature scheme"));
             }
         }
-        let Self { identities, client_auth, post_handshake_verifier, psks, session_store, ticket_sealer, .. } = self;
+        let Self { identities, client_auth, post_handshake_verifier, psks, session_store, .. } = self;
+        let (ticket_sealer, early_data) = (self.ticket_sealer, self.early_data);
         let sessions = ServerSessions::new(session_store, ticket_sealer, self.ticket_count, &common, &client_auth)?;
-        Ok(ServerConfig { common, identities, client_auth, post_handshake_verifier, psks, sessions })
+        Ok(ServerConfig { common, identities, client_auth, post_handshake_verifier, psks, sessions, early_data })
     }
 }

@@ -17,7 +17,7 @@ impl Connection {
     /// Whether the peer is known to understand ACKs (RFC 9147 §7, and what rfc9147bis makes of it: no
     /// ACK before 1.3 is agreed on). Nothing of ours goes out before the keys of the handshake.
     pub(super) fn speaks_acks(&self) -> bool {
-        self.records.version() == Some(ProtocolVersion::DTLS1_3) && self.records.write_epoch() > Epoch::UNPROTECTED
+        self.records.version() == Some(ProtocolVersion::DTLS1_3) && self.records.speaking_epoch() > Epoch::UNPROTECTED
     }
 
     /// Whether there may be ACKs in this association: in 1.2 there are none.

@@ -38,6 +38,8 @@ impl Connection {
                     self.install_read(ReadEpoch::dtls13(epoch, keys, window));
                 }
                 Action::InstallWrite13(epoch, keys) => self.records.install_write(WriteEpoch::dtls13(epoch, keys)),
+                Action::EarlyData(terms) => self.begin_early_data(*terms),
+                Action::EarlyDataAnswered(answer) => self.early_data_answered(answer),
                 Action::Version(version) => self.records.set_version(version),
                 Action::LimitRecords(limits) => self.limit_records(limits),
                 Action::LogSecret(secret) => self.log_secret(&secret),
@@ -139,6 +141,7 @@ impl Connection {
         let remembered = remember.and_then(|remember| self.remember(remember));
         self.agreed = Some(Box::new(Agreed { negotiated, keying, remembered }));
         self.open_to_application_data(proof);
+        self.end_early_data();
         if let Some(post) = post {
             return self.complete13(*post, now);
         }

@@ -2,6 +2,7 @@
 
 use super::ClientAnswer;
 use crate::error::Error;
+use crate::handshake::EarlyDataAnswer;
 
 /// Something that the caller should know.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,6 +10,9 @@ use crate::error::Error;
 pub enum Event {
     /// The handshake is done: application data can flow.
     Connected,
+    /// The server has said whether it takes the early data that this client announced. If it does not, the
+    /// handshake goes on, and [`seal_early`](crate::Connection::seal_early) sends nothing any more.
+    EarlyData(EarlyDataAnswer),
     /// The client has answered [`authenticate_client`](crate::Connection::authenticate_client).
     ClientAnswered(ClientAnswer),
     /// The association has ended.

@@ -20,6 +20,8 @@ pub enum ExportError {
     ContextTooLong,
     /// No SRTP profile was agreed on.
     NoSrtp,
+    /// There is no early data, or not any more.
+    NoEarlyData,
 }
 
 impl fmt::Display for ExportError {
@@ -27,6 +29,7 @@ impl fmt::Display for ExportError {
         f.write_str(match self {
             Self::NotConnected => "the handshake has not finished",
             Self::ReservedLabel => "the label is reserved for the protocol",
+            Self::NoEarlyData => "there is no early data",
             Self::NoSrtp => "no SRTP profile was agreed on",
             Self::ContextTooLong => "the context is longer than 65535 bytes",
         })
@@ -34,6 +37,11 @@ impl fmt::Display for ExportError {
 }
 
 impl core::error::Error for ExportError {}
+
+/// Refuses what the protocol uses itself.
+pub(super) fn check_label(label: &[u8]) -> Result<(), ExportError> {
+    if RESERVED.contains(&label) { Err(ExportError::ReservedLabel) } else { Ok(()) }
+}
 
 impl Connection {
     /// Fills `out` with keying material that only the two peers can compute (RFC 5705). No context
@@ -48,9 +56,7 @@ impl Connection {
         out: &mut [u8],
     ) -> Result<(), ExportError> {
         let agreed = self.agreed.as_ref().ok_or(ExportError::NotConnected)?;
-        if RESERVED.contains(&label) {
-            return Err(ExportError::ReservedLabel);
-        }
+        check_label(label)?;
         let context = match context {
             Some(context) => {
                 let len = u16::try_from(context.len()).map_err(|_| ExportError::ContextTooLong)?;

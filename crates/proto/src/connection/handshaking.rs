@@ -35,8 +35,30 @@ pub(super) struct Handshaking {
     pub(super) hello_record: SequenceNumber,
     /// One record's payload on its way out.
     pub(super) payload: Vec<u8>,
+    /// Of a server whose client has not shown that it is at its address.
+    pub(super) budget: Option<Budget>,
     /// Empty: the list for what the next step decides.
     pub(super) actions: Vec<Action>,
+}
+
+/// What may be sent to an address of which nobody knows whether the peer is there: three times as much as came
+/// from it (RFC 9147 §5.1).
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Budget {
+    bytes: usize,
+}
+
+impl Budget {
+    pub(super) fn received(&mut self, bytes: usize) {
+        self.bytes = self.bytes.saturating_add(bytes.saturating_mul(3));
+    }
+
+    /// Whether a datagram of so many bytes may go out; then they are spent.
+    pub(super) fn spend(&mut self, bytes: usize) -> bool {
+        let left = self.bytes.checked_sub(bytes);
+        self.bytes = left.unwrap_or(self.bytes);
+        left.is_some()
+    }
 }
 
 /// Who speaks last in a handshake, and how that flight is known to have arrived.
@@ -85,6 +107,7 @@ impl Handshaking {
             heard: false,
             hello_record: SequenceNumber(0),
             payload: Vec::new(),
+            budget: None,
             actions: Vec::new(),
         }
     }

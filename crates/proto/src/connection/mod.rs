@@ -9,6 +9,7 @@ mod apply;
 mod authenticate;
 mod close;
 mod deferred;
+mod early;
 mod event;
 mod export;
 mod handshaking;
@@ -28,10 +29,12 @@ use alloc::sync::Arc;
 use core::fmt;
 
 pub use authenticate::{AuthenticateClientError, ClientAnswer};
+use early::EarlyData;
+pub use early::EarlyDataError;
 pub use event::{CloseReason, Event, Timer};
 pub use export::ExportError;
 use gramseal_wire::{Alert, MessageSeq, SequenceNumber};
-use handshaking::Handshaking;
+use handshaking::{Budget, Handshaking};
 pub use key_update::UpdateKeysError;
 use mtu::Mtu;
 use pki_types::ServerName;
@@ -43,7 +46,7 @@ pub use stats::Stats;
 
 use crate::config::{ClientConfig, Common, ServerConfig};
 use crate::error::Error;
-use crate::handshake::{self, CookieExchange, Keying, Negotiated};
+use crate::handshake::{self, Door, EarlyDataAnswer, Keying, Negotiated};
 use crate::record::RecordLayer;
 use crate::time::Instant;
 
@@ -104,6 +107,8 @@ pub struct Connection {
     agreed: Option<Box<Agreed>>,
     /// After a handshake of 1.3.
     post: Option<Box<Post>>,
+    /// Early data of 1.3, until the handshake is done and all is fetched.
+    early: Option<Box<EarlyData>>,
     pending_alert: Option<Alert>,
     unread: Unread,
     mtu: Mtu,
@@ -155,6 +160,7 @@ struct Agreed {
 /// the caller.
 #[derive(Default)]
 struct Unread {
+    early_data: Option<EarlyDataAnswer>,
     connected: bool,
     client_answered: Option<ClientAnswer>,
     closed: Option<CloseReason>,
@@ -181,18 +187,16 @@ impl Connection {
     /// [`endpoint`](crate::endpoint), or be clear from elsewhere (ICE).
     #[must_use]
     pub fn server(config: Arc<ServerConfig>, first: FirstHello, now: Instant) -> Self {
-        Self::server_after(None, config, first, now)
+        Self::server_after(Door::Open, config, first, now)
     }
 
-    /// The same, where the hello may end a cookie exchange of 1.3 that was checked.
-    pub(crate) fn server_after(
-        cookie: Option<CookieExchange>,
-        config: Arc<ServerConfig>,
-        first: FirstHello,
-        now: Instant,
-    ) -> Self {
-        let state = handshake::start_server(config.clone(), first.message_seq, cookie);
-        let handshaking = Handshaking::new(&config.common, state, first.message_seq, now);
+    /// The same, with what was checked of the hello.
+    pub(crate) fn server_after(door: Door, config: Arc<ServerConfig>, first: FirstHello, now: Instant) -> Self {
+        // RFC 9147 §5.1: of such a client nobody knows whether it is where its hello came from.
+        let budget = matches!(door, Door::EarlyData).then(Budget::default);
+        let state = handshake::start_server(config.clone(), first.message_seq, door);
+        let mut handshaking = Handshaking::new(&config.common, state, first.message_seq, now);
+        handshaking.budget = budget;
         Self::new(Role::Server(config), first.sequence_number, handshaking)
     }
 
@@ -208,6 +212,7 @@ impl Connection {
             handshake: Some(Box::new(handshaking)),
             agreed: None,
             post: None,
+            early: None,
             pending_alert: None,
             unread: Unread::default(),
             mtu,
@@ -218,6 +223,9 @@ impl Connection {
 
     /// What happened since the last call.
     pub fn poll_event(&mut self) -> Option<Event> {
+        if let Some(answer) = self.unread.early_data.take() {
+            return Some(Event::EarlyData(answer));
+        }
         if core::mem::take(&mut self.unread.connected) {
             return Some(Event::Connected);
         }

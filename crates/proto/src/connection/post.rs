@@ -6,6 +6,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use gramseal_wire::extension::EarlyDataNewSessionTicket;
 use gramseal_wire::handshake::NewSessionTicket13;
 use gramseal_wire::{Codec, Epoch, Fragment, HandshakeMessage, HandshakeType, MessageSeq, RecordNumber};
 
@@ -101,8 +102,13 @@ impl Connection {
             (Role::Client(_), HandshakeType::CERTIFICATE_REQUEST) => self.certificate_requested(message),
             (_, HandshakeType::KEY_UPDATE) => self.key_update_received(message),
             (Role::Client(_), HandshakeType::NEW_SESSION_TICKET) => {
-                match NewSessionTicket13::from_bytes(message.body()) {
-                    Ok(ticket) => self.keep_ticket(&ticket),
+                let ticket = NewSessionTicket13::from_bytes(message.body());
+                let early = ticket.and_then(|ticket| Ok((ticket, ticket.extensions.find()?)));
+                match early {
+                    Ok((ticket, early)) => {
+                        let max = early.map_or(0, |early: EarlyDataNewSessionTicket| early.max_early_data_size);
+                        self.keep_ticket(&ticket, max);
+                    }
                     Err(error) => self.fail(error.into()),
                 }
             }

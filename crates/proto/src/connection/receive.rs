@@ -14,7 +14,7 @@ use super::{CloseReason, Connection, Phase, Role};
 use crate::discard::Discard;
 use crate::error::{AlertReceived, Error};
 use crate::flight::Inserted;
-use crate::handshake::{Action, State};
+use crate::handshake::{Action, EARLY, State};
 use crate::message::Message;
 use crate::record::{Record, split_record};
 use crate::time::Instant;
@@ -68,6 +68,9 @@ impl Connection {
     /// `datagram`. Everything else in it is handled too.
     pub fn handle_datagram<'c, 'd>(&'c mut self, now: Instant, datagram: &'d mut [u8]) -> Received<'c, 'd> {
         self.stats.datagrams_received += 1;
+        if let Some(budget) = self.handshake.as_mut().and_then(|handshake| handshake.budget.as_mut()) {
+            budget.received(datagram.len());
+        }
         Received { connection: self, now, rest: datagram }
     }
 
@@ -93,8 +96,14 @@ impl Connection {
                 return None;
             }
         };
+        if self.early.is_some() && opened.number.epoch == EARLY {
+            self.early_record(opened);
+            return None;
+        }
         if self.post.is_some() {
             self.heard_in(opened.number.epoch, now);
+        } else if opened.number.epoch >= HANDSHAKE {
+            self.address_is_proved();
         }
         match opened.content_type {
             ContentType::APPLICATION_DATA => return self.application_data(opened.number, opened.content),
@@ -107,12 +116,21 @@ impl Connection {
         None
     }
 
+    /// Nobody makes a record of the handshake's epoch who has not received our hello.
+    fn address_is_proved(&mut self) {
+        if let Some(handshake) = &mut self.handshake {
+            handshake.budget = None;
+        }
+    }
+
     /// Sets a record of the next epoch aside until its keys are there.
     fn keep_early(&mut self, record: &Record<'_>) -> bool {
         let Some(handshake) = &mut self.handshake else { return false };
         // Once all epochs of the handshake have keys nothing is early any more, and what claims to be
         // would be kept for nothing and lost uncounted.
-        if !self.records.comes_early(record) {
+        let takes_early_data = matches!(&self.role, Role::Server(config) if config.early_data.is_some());
+        let early_data = takes_early_data && self.records.comes_before_hello(record);
+        if !early_data && !self.records.comes_early(record) {
             return false;
         }
         if let Err(reason) = handshake.early.push(record.bytes()) {
@@ -179,7 +197,7 @@ impl Connection {
         }
     }
 
-    fn alert_record(&mut self, number: RecordNumber, content: &[u8]) {
+    pub(super) fn alert_record(&mut self, number: RecordNumber, content: &[u8]) {
         let Ok(alert) = Alert::from_bytes(content) else { return self.discard(Discard::Malformed) };
         self.trace_received(Traced::Alert(alert.description), number);
         let closes = alert.description == AlertDescription::CLOSE_NOTIFY;

@@ -52,11 +52,11 @@ impl Connection {
     }
 
     /// A ticket of 1.3 came.
-    pub(super) fn keep_ticket(&self, ticket: &NewSessionTicket13<'_>) {
+    pub(super) fn keep_ticket(&self, ticket: &NewSessionTicket13<'_>, max_early_data: u32) {
         let (Role::Client(config), Some(agreed)) = (&self.role, &self.agreed) else { return };
         // RFC 9846 §4.7.1: who keeps none ignores it.
         let (Some(Remembered::Terms(terms)), Some(secrets)) = (&agreed.remembered, agreed.keying.v13()) else { return };
-        let session = terms.session(ticket, &agreed.negotiated, secrets, config);
+        let session = terms.session(ticket, max_early_data, &agreed.negotiated, secrets, config);
         if let (Some(session), Some(sessions)) = (session, &config.sessions) {
             sessions.store.put(session);
         }

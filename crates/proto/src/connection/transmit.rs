@@ -15,16 +15,27 @@ impl Connection {
     /// Clears `datagram` and fills it with the next datagram that the protocol has to send;
     /// `false` if there is none. Call it until then.
     pub fn poll_transmit(&mut self, now: Instant, datagram: &mut Vec<u8>) -> bool {
+        loop {
+            self.fill(datagram, now);
+            if datagram.is_empty() {
+                return false;
+            }
+            // RFC 9147 §5.1: what is too much counts as lost, and is repeated as such.
+            let budget = self.handshake.as_mut().and_then(|handshake| handshake.budget.as_mut());
+            if budget.is_none_or(|budget| budget.spend(datagram.len())) {
+                self.stats.datagrams_sent += 1;
+                return true;
+            }
+        }
+    }
+
+    /// The next datagram, whether it may go out or not.
+    fn fill(&mut self, datagram: &mut Vec<u8>, now: Instant) {
         datagram.clear();
         self.put_ack(datagram);
         self.put_flight(datagram);
         self.put_post(datagram, now);
         self.put_alert(datagram);
-        if datagram.is_empty() {
-            return false;
-        }
-        self.stats.datagrams_sent += 1;
-        true
     }
 
     /// Records of our flight, as many as fit.
@@ -70,7 +81,7 @@ impl Connection {
 
     fn put_alert(&mut self, datagram: &mut Vec<u8>) {
         let Some(alert) = self.pending_alert else { return };
-        let epoch = self.records.write_epoch();
+        let epoch = self.records.speaking_epoch();
         if datagram.len() + self.records.sealed_len(epoch, 2) > self.mtu.bytes() {
             return;
         }

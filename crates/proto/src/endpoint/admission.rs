@@ -3,16 +3,18 @@
 //! Owns the decision between believing a hello, asking for a cookie in the way of its version, and
 //! turning it away. Never touches the table of addresses. RFC 6347 §4.2.1 and §4.2.8, RFC 9147 §5.1.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use gramseal_wire::extension::Cookie;
 use gramseal_wire::handshake::ClientHello;
-use gramseal_wire::{AlertDescription, Codec, ProtocolVersion};
+use gramseal_wire::{AlertDescription, Codec, ExtensionType, ProtocolVersion};
 
 use super::config::CookiePolicy;
 use super::cookie::CookieMaker;
+use super::demux::MAX_EARLY_DATAGRAMS;
 use super::hello::{self, Hello};
 use super::stats::{EndpointStats, add};
 use super::{cookie12, cookie13};
@@ -20,7 +22,7 @@ use crate::Instant;
 use crate::config::ServerConfig;
 use crate::discard::Discard;
 use crate::error::{Error, PeerFault};
-use crate::handshake::{self, Asked, CookieExchange, chooses13};
+use crate::handshake::{self, Asked, CookieExchange, Door, chooses13, claims_early_data};
 
 /// Whether an address has a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,11 +31,26 @@ pub(super) enum Address {
     Unknown,
 }
 
+/// How a hello was let in.
+#[derive(Debug)]
+pub(super) struct Admitted {
+    pub(super) door: Door,
+    /// How many bytes of early data may wait with it.
+    pub(super) early_data: usize,
+}
+
+impl Admitted {
+    /// Without early data.
+    const fn by(door: Door) -> Self {
+        Self { door, early_data: 0 }
+    }
+}
+
 /// What comes of a hello.
 #[derive(Debug)]
 pub(super) enum Verdict {
-    /// It may begin a handshake, and ends this exchange if 1.3 asked for a cookie.
-    Admitted(Option<CookieExchange>),
+    /// It may begin a handshake.
+    Admitted(Admitted),
     /// It is answered; nothing is kept.
     Answered,
     Dropped(Discard),
@@ -89,6 +106,18 @@ impl Admission {
         self.config.common.allows(ProtocolVersion::DTLS1_3)
     }
 
+    /// How many bytes of early data may wait with this hello, records and all.
+    fn early_data(&self, hello: &ClientHello<'_>) -> usize {
+        /// More than a record has beyond its payload.
+        const RECORD: usize = 64;
+        match &self.config.early_data {
+            Some(early) if hello.extensions.contains(ExtensionType::EARLY_DATA) => {
+                usize::try_from(early.max_bytes).unwrap_or(usize::MAX).saturating_add(MAX_EARLY_DATAGRAMS * RECORD)
+            }
+            Some(_) | None => 0,
+        }
+    }
+
     fn needs_no_cookie(&self, arrival: Arrival) -> bool {
         // RFC 6347 §4.2.8, RFC 9147 §5.11: only a client that has proved its address may replace a
         // connection there, whatever the policy.
@@ -104,13 +133,13 @@ impl Admission {
     ) -> Verdict {
         let Arrival { now, peer, .. } = arrival;
         if self.needs_no_cookie(arrival) {
-            return Verdict::Admitted(None);
+            return Verdict::Admitted(Admitted::by(Door::Open));
         }
         if !hello.prefix.cookie.is_empty() {
             match cookie12::verify(&mut self.cookies, now, peer, &hello.prefix) {
                 Ok(()) => {
                     add(&mut stats.cookies_accepted, 1);
-                    return Verdict::Admitted(None);
+                    return Verdict::Admitted(Admitted::by(Door::Open));
                 }
                 // RFC 6347 §4.2.1: as good as none, so the client is asked again.
                 Err(refusal) => stats.cookies_refused.count(refusal),
@@ -153,7 +182,7 @@ impl Admission {
             return match cookie13::verify(&mut self.cookies, now, peer, whole, cookie) {
                 Ok(exchange) => {
                     add(&mut stats.cookies_accepted, 1);
-                    Ok(Verdict::Admitted(Some(exchange)))
+                    Ok(Verdict::Admitted(Admitted::by(Door::Cookie(Box::new(exchange)))))
                 }
                 // RFC 9147 §5.1: a client that was asked twice would give up; this one can begin anew.
                 Err(refusal) => {
@@ -163,7 +192,11 @@ impl Admission {
             };
         }
         if self.needs_no_cookie(arrival) {
-            return Ok(Verdict::Admitted(None));
+            return Ok(Verdict::Admitted(Admitted { door: Door::Open, early_data: self.early_data(whole) }));
+        }
+        let excepted = self.policy == CookiePolicy::ExceptEarlyData && arrival.address == Address::Unknown;
+        if excepted && claims_early_data(whole, body, &self.config) {
+            return Ok(Verdict::Admitted(Admitted { door: Door::EarlyData, early_data: self.early_data(whole) }));
         }
         let asked = Asked::with_cookie(whole, &self.config)?;
         let exchange = CookieExchange { asked, first_hello: handshake::hash_of_hello(asked, &self.config, body)? };

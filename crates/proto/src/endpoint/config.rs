@@ -11,11 +11,21 @@ use crate::crypto::CryptoError;
 
 /// When a ClientHello has to bring a cookie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[expect(clippy::exhaustive_enums, reason = "the two policies there are")]
+#[expect(clippy::exhaustive_enums, reason = "the policies there are")]
 pub enum CookiePolicy {
     /// Always (RFC 6347 §4.2.1, RFC 9147 §5.1).
     #[default]
     Required,
+    /// Always, except from a client of 1.3 that resumes a session and sends early data which is to be taken
+    /// ([`with_early_data`](crate::config::ServerConfigBuilder::with_early_data)): a cookie would cost it
+    /// what early data is for. Its ticket and its binder were checked then, so it or somebody with
+    /// a copy of its hello is there, and each hello counts once; but nobody knows whether at that address. Until the
+    /// client has answered, at most three times as many bytes are sent there as came from there
+    /// (RFC 9147 §5.1), and the server keeps a connection meanwhile.
+    ///
+    /// **So early data is taken before the address is proved.** From an address that has a connection
+    /// a cookie is asked for in any case.
+    ExceptEarlyData,
     /// Only from an address that has a connection already, which a forged hello must not end
     /// (RFC 6347 §4.2.8). Anyone can then make the server keep state and answer with its
     /// certificates, to forged addresses too: for paths that are proven elsewhere, as by ICE.

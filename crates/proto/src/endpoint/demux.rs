@@ -7,12 +7,16 @@
 //! case is its usual case, whereas a hash table needs a seed that stays secret.
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
 use core::net::{SocketAddr, SocketAddrV6};
 use core::time::Duration;
 
 use gramseal_wire::Random;
 
 use crate::Instant;
+
+/// Datagrams with early data that may wait with one ClientHello.
+pub(super) const MAX_EARLY_DATAGRAMS: usize = 16;
 
 /// The bounds of what waits for the application.
 #[derive(Debug, Clone)]
@@ -66,6 +70,10 @@ struct Waiting {
     random: Random,
     bytes: usize,
     deadline: Instant,
+    /// Datagrams that came behind it.
+    early_data: Vec<Vec<u8>>,
+    /// How many bytes more of them there may be.
+    early_room: usize,
 }
 
 impl<K: Copy + Eq> Demux<K> {
@@ -91,7 +99,15 @@ impl<K: Copy + Eq> Demux<K> {
     }
 
     /// Notes that a ClientHello in a datagram of `bytes` waits for the application.
-    pub(super) fn wait(&mut self, now: Instant, peer: SocketAddr, random: &Random, bytes: usize) -> Result<(), NoRoom> {
+    /// `early_room` is how many bytes of early data may wait with it.
+    pub(super) fn wait(
+        &mut self,
+        now: Instant,
+        peer: SocketAddr,
+        random: &Random,
+        bytes: usize,
+        early_room: usize,
+    ) -> Result<(), NoRoom> {
         let peer = address(peer);
         if self.waiting.contains_key(&peer) {
             return Err(NoRoom::AddressWaits);
@@ -103,8 +119,32 @@ impl<K: Copy + Eq> Demux<K> {
         let deadline = now + self.limits.time;
         self.waiting_bytes = total;
         self.deadlines.insert((deadline, peer));
-        self.waiting.insert(peer, Waiting { random: *random, bytes, deadline });
+        self.waiting.insert(peer, Waiting { random: *random, bytes, deadline, early_data: Vec::new(), early_room });
         Ok(())
+    }
+
+    /// Keeps a datagram with early data for the ClientHello that waits there; `false` if there is none, or no
+    /// room.
+    pub(super) fn keep(&mut self, peer: SocketAddr, datagram: &[u8]) -> bool {
+        let Some(waiting) = self.waiting.get_mut(&address(peer)) else { return false };
+        let total = self.waiting_bytes.saturating_add(datagram.len());
+        let full = waiting.early_data.len() >= MAX_EARLY_DATAGRAMS || total > self.limits.bytes;
+        match waiting.early_room.checked_sub(datagram.len()).filter(|_| !full) {
+            Some(room) => {
+                waiting.early_room = room;
+                waiting.bytes += datagram.len();
+                self.waiting_bytes = total;
+                waiting.early_data.push(datagram.to_vec());
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// What was kept with the ClientHello that waits there.
+    pub(super) fn take_early_data(&mut self, peer: SocketAddr) -> Vec<Vec<u8>> {
+        let waiting = self.waiting.get_mut(&address(peer));
+        waiting.map(|waiting| core::mem::take(&mut waiting.early_data)).unwrap_or_default()
     }
 
     /// Forgets what has waited too long; returns how many that were.

@@ -9,12 +9,13 @@ use gramseal_wire::handshake::ServerHello;
 use gramseal_wire::{
     Alert, AlertDescription, ClientHelloPrefix, Codec, ContentType, DecodeError, Epoch, Fragment, HandshakeHeader,
     HandshakeMessage, HandshakeType, HelloVerifyRequest, MessageSeq, PlaintextHeader, ProtocolVersion, Reader,
-    SequenceNumber, Writer,
+    SequenceNumber, UnifiedHeader, Writer,
 };
 
 use super::cookie12::COOKIE_LEN;
 use crate::FirstHello;
 use crate::discard::Discard;
+use crate::handshake::EARLY;
 
 /// A client numbers its hellos 0, 1, … and needs a third only if its cookie expired under way, or
 /// if somebody forges requests for cookies, a few with each timeout of a handshake.
@@ -50,6 +51,12 @@ impl<'a> Hello<'a> {
         let first = FirstHello { message_seq: fragment.message_seq, sequence_number };
         Ok(Self { first, prefix, body: fragment.is_whole().then_some(fragment.body) })
     }
+}
+
+/// Whether `datagram` begins with what may be early data.
+pub(super) fn is_early_data(datagram: &[u8]) -> bool {
+    let bits = UnifiedHeader::epoch_bits_of(EARLY);
+    UnifiedHeader::read(&mut Reader::new(datagram), 0).is_ok_and(|header| header.epoch_bits == bits)
 }
 
 /// A ClientHello or some part of one, as it arrived.

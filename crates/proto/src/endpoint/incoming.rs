@@ -1,6 +1,5 @@
 //! A handshake that waits for the application.
 
-use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
@@ -8,13 +7,13 @@ use core::net::SocketAddr;
 use gramseal_wire::Random;
 
 use crate::config::ServerConfig;
-use crate::handshake::CookieExchange;
+use crate::handshake::Door;
 use crate::{Connection, FirstHello, Instant};
 
 /// A client whose ClientHello passed what the endpoint asks of it.
 ///
 /// With cookies, the client has proved that it receives what is sent to its address, and nothing
-/// else. Dropping this without telling [`Endpoint::refuse`](super::Endpoint::refuse) keeps the
+/// else; with early data in place of one, not even that. Dropping this without telling [`Endpoint::refuse`](super::Endpoint::refuse) keeps the
 /// address waiting until it expires.
 #[derive(Debug)]
 #[must_use = "the client waits for an answer"]
@@ -22,8 +21,7 @@ pub struct Incoming {
     pub(super) peer: SocketAddr,
     pub(super) random: Random,
     pub(super) first: FirstHello,
-    /// Boxed: most callers keep these in queues, and 1.2 has none.
-    pub(super) cookie: Option<Box<CookieExchange>>,
+    pub(super) door: Door,
     pub(super) datagram: Vec<u8>,
 }
 
@@ -40,12 +38,12 @@ impl Incoming {
     /// suite and, where it asked for one, the group: if `config` does not allow them, the handshake
     /// fails.
     ///
-    /// Give its key to [`Endpoint::insert`](super::Endpoint::insert), then drain it as after any
+    /// Give it what [`Endpoint::take_early_data`](super::Endpoint::take_early_data) has, and its key to [`Endpoint::insert`](super::Endpoint::insert), then drain it as after any
     /// datagram.
     #[must_use]
     pub fn accept(mut self, config: Arc<ServerConfig>, now: Instant) -> Connection {
-        let mut connection = Connection::server_after(self.cookie.map(|cookie| *cookie), config, self.first, now);
-        // Dropping the iterator processes the datagram; a hello carries no payload.
+        let mut connection = Connection::server_after(self.door, config, self.first, now);
+        // Dropping the iterator processes the datagram; what early data is in it waits in the connection.
         drop(connection.handle_datagram(now, &mut self.datagram));
         connection
     }

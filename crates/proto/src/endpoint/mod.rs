@@ -11,7 +11,8 @@
 //!
 //! - `Connection(key)`: the datagram is for that connection.
 //! - `Incoming(incoming)`: decide. [`Incoming::accept`] makes a connection that has handled the
-//!   hello already; keep it under a key, tell the key with [`Endpoint::insert`], and close the
+//!   hello already; hand it what [`Endpoint::take_early_data`] has, if the server takes early data;
+//!   keep it under a key, tell the key with [`Endpoint::insert`], and close the
 //!   connection whose key that returns: its client began anew. Or [`Endpoint::refuse`] it.
 //! - `Reply`: send the reply buffer to the peer.
 //! - `Kept`: nothing. What is kept for all addresses together has a small bound.
@@ -78,13 +79,12 @@ mod stats;
 #[cfg(test)]
 mod tests;
 
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use gramseal_wire::DatagramKind;
 
-use admission::{Address, Admission, Arrival, Verdict};
+use admission::{Address, Admission, Admitted, Arrival, Verdict};
 use config::ServerSide;
 pub use config::{CookiePolicy, EndpointConfig};
 pub use cookie::CookieSecrets;
@@ -97,7 +97,6 @@ pub use stats::{CookieRefusals, EndpointStats};
 
 use crate::Instant;
 use crate::discard::Discard;
-use crate::handshake::CookieExchange;
 
 /// What to do with a datagram.
 #[derive(Debug)]
@@ -110,7 +109,8 @@ pub enum Route<K> {
     Incoming(Incoming),
     /// The reply buffer holds the one datagram to send back to the peer.
     Reply,
-    /// It is a part of a ClientHello, kept for a while in which the rest may come.
+    /// It is a part of a ClientHello, kept for a while in which the rest may come, or early data behind a hello
+    /// that waits.
     Kept,
     /// It was dropped and counted.
     Discard(Discard),
@@ -163,6 +163,13 @@ impl<K: Copy + Eq> Endpoint<K> {
     pub fn insert(&mut self, peer: SocketAddr, key: K) -> Option<K> {
         self.gathering.forget(peer);
         self.demux.insert(peer, key)
+    }
+
+    /// The datagrams with early data that came from `peer` while its [`Incoming`] waited, in the order in
+    /// which they came: for the accepted connection, before [`insert`](Self::insert). There are none unless the
+    /// server takes early data and the client has announced some.
+    pub fn take_early_data(&mut self, peer: SocketAddr) -> Vec<Vec<u8>> {
+        self.demux.take_early_data(peer)
     }
 
     /// The connection that datagrams from `peer` go to.
@@ -219,6 +226,10 @@ impl<K: Copy + Eq> Endpoint<K> {
             Err(Discard::HelloFragment) if known.is_none() || self.gathering.has(peer) => {
                 return self.gather(now, peer, datagram, reply);
             }
+            Err(_) if known.is_none() && hello::is_early_data(datagram) && self.demux.keep(peer, datagram) => {
+                add(&mut self.stats.early_datagrams, 1);
+                return Ok(Route::Kept);
+            }
             Err(reason) => return known.map(Route::Connection).ok_or(reason),
         };
         match self.begin(now, peer, &hello, datagram, datagram.len(), reply) {
@@ -270,7 +281,7 @@ impl<K: Copy + Eq> Endpoint<K> {
             Standing::New => {
                 let arrival = Arrival { now, peer, address, bytes };
                 match admission.judge(arrival, hello, &mut self.stats, reply) {
-                    Verdict::Admitted(cookie) => self.offer(now, peer, hello, cookie, datagram),
+                    Verdict::Admitted(admitted) => self.offer(now, peer, hello, admitted, datagram),
                     Verdict::Answered => Ok(Route::Reply),
                     Verdict::Dropped(reason) => Err(reason),
                 }
@@ -283,14 +294,15 @@ impl<K: Copy + Eq> Endpoint<K> {
         now: Instant,
         peer: SocketAddr,
         hello: &Hello<'_>,
-        cookie: Option<CookieExchange>,
+        admitted: Admitted,
         datagram: &[u8],
     ) -> Result<Route<K>, Discard> {
         let random = hello.prefix.random;
-        self.demux.wait(now, peer, &random, datagram.len()).map_err(|no_room| self.no_room(no_room))?;
+        let Admitted { door, early_data } = admitted;
+        let waits = self.demux.wait(now, peer, &random, datagram.len(), early_data);
+        waits.map_err(|no_room| self.no_room(no_room))?;
         add(&mut self.stats.incoming, 1);
-        let cookie = cookie.map(Box::new);
-        Ok(Route::Incoming(Incoming { peer, random, first: hello.first, cookie, datagram: datagram.to_vec() }))
+        Ok(Route::Incoming(Incoming { peer, random, first: hello.first, door, datagram: datagram.to_vec() }))
     }
 
     fn no_room(&mut self, no_room: NoRoom) -> Discard {

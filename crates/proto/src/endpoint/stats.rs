@@ -19,6 +19,8 @@ pub struct EndpointStats {
     pub hellos_refused: u64,
     /// Parts of ClientHellos that were kept for the rest of them.
     pub hello_parts: u64,
+    /// Datagrams that were kept as early data behind a ClientHello that waited.
+    pub early_datagrams: u64,
     /// Handshakes offered to the application.
     pub incoming: u64,
     /// ClientHellos that were not offered because one from the same address waits already; most

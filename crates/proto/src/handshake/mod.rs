@@ -11,6 +11,7 @@ mod client13;
 mod compose;
 mod credential;
 mod deferred;
+mod early;
 mod later;
 mod limits;
 mod offer;
@@ -41,13 +42,16 @@ use zeroize::Zeroizing;
 pub(crate) use client::start as start_client;
 pub use deferred::{Deferred, Settled};
 pub(crate) use deferred::{Outcome, Receipt, Signed, Work};
+pub use early::EarlyDataAnswer;
+pub(crate) use early::{EARLY, EarlyClaim, EarlyTerms, claims_early_data};
 pub(crate) use later::{Answered, AskError, Readiness};
 pub(crate) use limits::RecordLimits;
 pub(crate) use post::{PostHandshake, Updated, read_key_update};
 pub(crate) use resume13::TicketTerms;
 use schedule12::Session12;
+pub(crate) use schedule13::EarlyExporter;
 use schedule13::Session13;
-pub(crate) use server::{Asked, CookieExchange, chooses13, hash_of_hello, hash_of_kept, start as start_server};
+pub(crate) use server::{Asked, CookieExchange, Door, chooses13, hash_of_hello, hash_of_kept, start as start_server};
 pub use srtp::Srtp;
 
 use crate::crypto::{RecordKeys12, RecordKeys13};
@@ -75,6 +79,10 @@ pub(crate) enum Action {
     InstallRead13(Epoch, RecordKeys13),
     /// From now on records of this epoch of 1.3 can be written with these keys.
     InstallWrite13(Epoch, RecordKeys13),
+    /// Early data can be written, on a client, or read.
+    EarlyData(Box<EarlyTerms>),
+    /// What the server said of our early data.
+    EarlyDataAnswered(EarlyDataAnswer),
     /// The version is agreed; records of others are not ours.
     Version(ProtocolVersion),
     /// How large records may be from now on.
@@ -190,6 +198,9 @@ pub struct Negotiated {
     /// What says who the peer is, and how the secret was agreed on, is then from that one; in 1.3 the group
     /// is of the key exchange of this one, if there was any.
     pub resumed: bool,
+    /// Whether the server took early data (RFC 9846 §4.3.10), or would have taken some: other people may have
+    /// sent it again, see [`AntiReplay`](crate::session::AntiReplay).
+    pub early_data: bool,
 }
 
 impl Negotiated {
@@ -206,6 +217,7 @@ impl Negotiated {
             psk_identity: None,
             peer_signature_scheme: None,
             resumed: false,
+            early_data: false,
         }
     }
 }

@@ -213,6 +213,7 @@ pub(super) fn remembered(
         expires: life.expires,
         issued: life.established,
         age_add: 0,
+        max_early_data: 0,
         id: Vec::new(),
         ticket: Vec::new(),
     }

@@ -9,7 +9,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use gramseal_wire::extension::{PreSharedKeyClientHello, PskKeyExchangeModes};
+use gramseal_wire::extension::{EarlyData, PreSharedKeyClientHello, PskKeyExchangeModes};
 use gramseal_wire::handshake::{ClientHello, NewSessionTicket13};
 use gramseal_wire::{ExtensionType, ProtocolVersion, PskKeyExchangeMode};
 use pki_types::{ServerName, UnixTime};
@@ -17,7 +17,7 @@ use pki_types::{ServerName, UnixTime};
 use super::resume::{self, Asks, Life, MAX_TICKET_LEN};
 use super::schedule13::{EarlySecret, Session13};
 use super::transcript::Transcript13;
-use super::{Negotiated, select};
+use super::{EarlyClaim, Negotiated, early, select};
 use crate::config::{ClientConfig, ServerConfig};
 use crate::crypto::Hash;
 use crate::error::{Error, LocalFault, PeerFault};
@@ -33,6 +33,7 @@ const MAX_LOOKED_AT: usize = 4;
 
 /// The form of what a hello of 1.3 says of pre-shared keys.
 pub(super) fn check_form(hello: &ClientHello<'_>) -> Result<(), Error> {
+    hello.extensions.find::<EarlyData>()?;
     if !hello.extensions.contains(ExtensionType::PRE_SHARED_KEY) {
         return Ok(());
     }
@@ -65,10 +66,22 @@ pub(super) struct Found13<'h> {
     index: u16,
     /// What the client named it.
     identity: &'h [u8],
+    obfuscated_age: u32,
     binder: &'h [u8],
     binders_len: usize,
     by: By,
     mode: PskKeyExchangeMode,
+    /// By the clock of where it was found.
+    now: UnixTime,
+}
+
+/// What a client has shown of a session, for what depends on more than that it knows it.
+pub(super) struct Shown<'a> {
+    pub(super) session: &'a Session,
+    pub(super) index: u16,
+    pub(super) obfuscated_age: u32,
+    pub(super) binder: &'a [u8],
+    pub(super) now: UnixTime,
 }
 
 /// Where a session was found.
@@ -86,6 +99,8 @@ pub(super) struct Resumed13 {
     pub(super) session: Arc<Session>,
     /// Its place in the client's list.
     pub(super) index: u16,
+    /// How many bytes of early data are taken with it, if any are.
+    pub(super) early_data: Option<u32>,
 }
 
 /// The first session in `hello` that can be resumed with `suite`; `None` for a full handshake. The hello
@@ -112,8 +127,10 @@ pub(super) fn find<'h>(
         // RFC 9846 §4.7.1: with the hash of the session, whatever the rest of the suite is.
         let same_hash = Suite13::find(session.cipher_suite).is_some_and(|then| then.hash == suite.hash);
         if same_hash && resume::fits_server(&session, &asks, config) {
-            let (identity, binders_len) = (named.identity, offer.binders_len());
-            return Ok(Some(Found13 { session, index, identity, binder, binders_len, by, mode }));
+            let (identity, obfuscated_age) = (named.identity, named.obfuscated_ticket_age);
+            let binders_len = offer.binders_len();
+            let found = Found13 { session, index, identity, obfuscated_age, binder, binders_len, by, mode, now };
+            return Ok(Some(found));
         }
     }
     Ok(None)
@@ -136,16 +153,21 @@ impl Found13<'_> {
         self.mode == PskKeyExchangeMode::PSK_KE
     }
 
-    /// Checks that the client knows the secret, and takes the session out of the store if it was there:
-    /// `None` if another connection was faster. `hello` is the whole message, `before` what the
-    /// transcript has up to it, if anything.
-    pub(super) fn claim(
-        self,
+    /// What the client shows of the session.
+    pub(super) fn shown(&self) -> Shown<'_> {
+        let Self { session, index, obfuscated_age, binder, now, .. } = self;
+        Shown { session, index: *index, obfuscated_age: *obfuscated_age, binder, now: *now }
+    }
+
+    /// Checks that the client knows the secret. `hello` is the whole message, `before` what the transcript
+    /// has up to it, if anything.
+    pub(super) fn check_binder(
+        &self,
         hello: &Message,
         before: Option<&Transcript13>,
         suite: &Suite13,
         config: &ServerConfig,
-    ) -> Result<Option<Resumed13>, Error> {
+    ) -> Result<(), Error> {
         let hash = config.common.provider.hash(suite.hash).ok_or(LocalFault::MissingAlgorithm)?;
         let digest = Transcript13::digest_of_cut(hash, before, hello.bytes(), self.binders_len);
         let bound = EarlySecret::with_psk(hash, &self.session.secret).resumption_binder(&digest);
@@ -153,12 +175,34 @@ impl Found13<'_> {
         if !bound.ct_eq(self.binder) {
             return Err(PeerFault::BinderMismatch.into());
         }
-        let session = match (self.by, &config.sessions.store) {
-            // Only now: whoever saw the ticket go by must not be able to use it up.
-            (By::Id, Some(store)) => store.take(self.identity),
-            _ => Some(self.session),
+        Ok(())
+    }
+
+    /// Checks that the client knows the secret, and takes the session out of the store if it was there:
+    /// `None` if another connection was faster. `message` is `hello`, and `before` what the transcript has up
+    /// to it, if anything.
+    pub(super) fn claim(
+        self,
+        hello: &ClientHello<'_>,
+        message: &Message,
+        before: Option<&Transcript13>,
+        suite: &Suite13,
+        config: &ServerConfig,
+        claim: EarlyClaim,
+    ) -> Result<Option<Resumed13>, Error> {
+        self.check_binder(message, before, suite, config)?;
+        // Only now: whoever saw the ticket go by must not be able to use it up.
+        if let (By::Id, Some(store)) = (self.by, &config.sessions.store) {
+            if store.take(self.identity).is_none() {
+                return Ok(None);
+            }
+        }
+        // RFC 9846 §4.3.10: a hello that was asked for has none.
+        let early_data = match before {
+            None => early::taken(hello, &self.shown(), suite, config, claim),
+            Some(_) => None,
         };
-        Ok(session.map(|session| Resumed13 { session, index: self.index }))
+        Ok(Some(Resumed13 { session: self.session, index: self.index, early_data }))
     }
 }
 
@@ -201,6 +245,7 @@ impl TicketTerms {
     pub(crate) fn session(
         &self,
         ticket: &NewSessionTicket13<'_>,
+        max_early_data: u32,
         negotiated: &Negotiated,
         secrets: &Session13,
         config: &ClientConfig,
@@ -213,6 +258,7 @@ impl TicketTerms {
             server_name: Some(self.server_name.as_ref().into()),
             issued: now,
             age_add: ticket.age_add,
+            max_early_data,
             ticket: ticket.ticket.to_vec(),
             ..resume::remembered(negotiated, secret, sessions.context, None, life)
         })

@@ -1,7 +1,7 @@
 //! The key schedule of DTLS 1.3: HKDF stages, each made of the one before (RFC 9846 §7).
 //!
 //! ```text
-//!             0 or PSK -> Extract = EarlySecret     -> binder key
+//!             0 or PSK -> Extract = EarlySecret     -> binder key, early traffic and exporter secrets
 //! (EC)DHE shared, or 0 -> Extract = HandshakeSecret -> handshake traffic secrets
 //!                    0 -> Extract = MainSecret      -> application traffic secrets, exporter secret,
 //!                                                      resumption secret -> PSK of each ticket
@@ -12,7 +12,6 @@
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
-use alloc::string::String;
 use alloc::vec::Vec;
 
 use gramseal_wire::Random;
@@ -135,6 +134,16 @@ impl EarlySecret {
         TrafficSecret(self.0.expand_digest(b"res binder", nothing.as_ref())).verify_data(transcript)
     }
 
+    /// What early data is protected with, after a hello that hashes to `transcript`.
+    pub(super) fn traffic(&self, transcript: &Digest) -> TrafficSecret {
+        TrafficSecret(self.0.expand_digest(b"c e traffic", transcript.as_ref()))
+    }
+
+    /// What early exporters begin with, after the same.
+    pub(super) fn exporter(&self, transcript: &Digest) -> EarlyExporter {
+        EarlyExporter(Exporter(self.0.expand_digest(b"e exp master", transcript.as_ref())))
+    }
+
     /// Takes in what the key shares gave, if there were any.
     pub(super) fn into_handshake(self, shared: Option<&[u8]>) -> HandshakeSecret {
         let hash = self.0.hash;
@@ -171,7 +180,7 @@ impl MainSecret {
 
     /// What exporters begin with, after the same.
     pub(super) fn exporter(&self, transcript: &Digest) -> Session13 {
-        Session13 { exporter: self.0.expand_digest(b"exp master", transcript.as_ref()), resumption: None }
+        Session13 { exporter: Exporter(self.0.expand_digest(b"exp master", transcript.as_ref())), resumption: None }
     }
 
     /// What tickets are made of, after a handshake that hashes to `transcript` up to the client's
@@ -248,7 +257,7 @@ impl TrafficSecret {
     }
 
     /// The key log's line for it.
-    pub(super) fn logged(&self, label: String, random: &Random) -> LoggedSecret {
+    pub(super) fn logged(&self, label: impl Into<Cow<'static, str>>, random: &Random) -> LoggedSecret {
         self.0.logged(label, random)
     }
 
@@ -260,9 +269,37 @@ impl TrafficSecret {
     }
 }
 
+/// What exporters begin with (RFC 9846 §7.5).
+struct Exporter(Secret);
+
+impl Exporter {
+    fn export(&self, label: &[u8], context: &[u8], out: &mut [u8]) {
+        let hash = self.0.hash;
+        let nothing = hash.start().current();
+        let mut running = hash.start();
+        running.update(context);
+        self.0.expand_digest(label, nothing.as_ref()).key().expand(b"exporter", running.current().as_ref(), out);
+    }
+}
+
+/// The same for as long as there is early data.
+pub(crate) struct EarlyExporter(Exporter);
+
+impl EarlyExporter {
+    /// Keying material of the early exporter. No context and an empty one are the same.
+    pub(crate) fn export(&self, label: &[u8], context: &[u8], out: &mut [u8]) {
+        self.0.export(label, context, out);
+    }
+
+    /// The key log's line for it.
+    pub(super) fn logged(&self, random: &Random) -> LoggedSecret {
+        self.0.0.logged("EARLY_EXPORTER_SECRET", random)
+    }
+}
+
 /// What is left of the schedule when the handshake is done. Wiped when dropped.
 pub(crate) struct Session13 {
-    exporter: Secret,
+    exporter: Exporter,
     /// On a client that keeps tickets.
     resumption: Option<ResumptionSecret>,
 }
@@ -280,16 +317,12 @@ impl Session13 {
 
     /// Keying material for the application (RFC 9846 §7.5). No context and an empty one are the same.
     pub(crate) fn export(&self, label: &[u8], context: &[u8], out: &mut [u8]) {
-        let hash = self.exporter.hash;
-        let nothing = hash.start().current();
-        let mut running = hash.start();
-        running.update(context);
-        self.exporter.expand_digest(label, nothing.as_ref()).key().expand(b"exporter", running.current().as_ref(), out);
+        self.exporter.export(label, context, out);
     }
 
     /// The key log's line for it.
     pub(super) fn logged(&self, random: &Random) -> LoggedSecret {
-        self.exporter.logged("EXPORTER_SECRET", random)
+        self.exporter.0.logged("EXPORTER_SECRET", random)
     }
 }
 
@@ -334,7 +367,7 @@ mod tests {
         assert!(is(&application.client.0, "a9185352f61134f1d24eaa4a930fff2edca40ce8c06420848deb27699e9baf2c"));
         assert!(is(&application.server.0, "4ab12ae4022fc013eca21abb071e13aa24a150e3876c660fe0ed10a8eebd8f17"));
         assert!(is(
-            &main.exporter(&finished).exporter,
+            &main.exporter(&finished).exporter.0,
             "6c9c3ccd6f1c17356c5369de372df4ccf63a9bd32aad23529302535fc84cee32"
         ));
 
@@ -370,6 +403,12 @@ mod tests {
         let hello = digest("63224b2e4573f2d3454ca84b9d009a04f6be9e05711a8396473aefa01e924a14");
         let binder = early.resumption_binder(&hello);
         assert!(binder.ct_eq(&unhex("092405d833f5a2ba553e00f695e7cda7c6acaf4b11b4e6a834a1b2c28e3a5922")));
+        // RFC 8448 §4: after its hello with the binder.
+        let hello = digest("08ad0fa05d7c7233b1775ba2ff9f4c5b8b59276b7f227f13a976245f5d960913");
+        let traffic = early.traffic(&hello);
+        assert!(is(&traffic.0, "05def5252850dab5c14202b2b0b2bd09c8fbc96d6d100c9cc3edeab1de47a3bb"));
+        let exporter = early.exporter(&hello);
+        assert!(is(&exporter.0.0, "a4afe1901d38f68dc6c5115021813030f8eba99f01df83011359fb407711e480"));
         // RFC 8448 §4: with the share of its server.
         let shared = unhex("f44194756ff9ec9d25180635d66ea6824c6ab3bf179977be37f723570e7ccb2e");
         let salted = early.into_handshake(Some(&shared));
@@ -393,7 +432,7 @@ mod tests {
 
     #[test] // RFC 9846 §7.5
     fn label_and_context_make_exported_keys_differ() {
-        let session = Session13 { exporter: Secret::extract(&SHA256, b"salt", b"input"), resumption: None };
+        let session = Session13 { exporter: Exporter(Secret::extract(&SHA256, b"salt", b"input")), resumption: None };
         let export = |label: &[u8], context: &[u8]| {
             let mut out = [0; 20];
             session.export(label, context, &mut out);

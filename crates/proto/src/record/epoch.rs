@@ -244,6 +244,11 @@ impl WriteEpoch {
         self.epoch
     }
 
+    /// Whether its records are of 1.3.
+    pub(super) fn is_dtls13(&self) -> bool {
+        matches!(self.protection, Protection::Dtls13(_))
+    }
+
     /// The number of the next record; `None` when they are used up.
     pub(super) fn next_number(&self) -> Option<RecordNumber> {
         self.next.map(|next| RecordNumber::new(self.epoch, next))

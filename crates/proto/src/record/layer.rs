@@ -9,6 +9,9 @@ use super::ContentLimits;
 use super::epoch::{ReadEpoch, WriteEpoch};
 use crate::padding::Padding;
 
+/// The epoch of early data in 1.3 (RFC 9147 §6.1).
+pub(super) const EARLY: Epoch = Epoch(1);
+
 /// The record layer of one association.
 pub(crate) struct RecordLayer {
     pub(super) read: Epochs<ReadEpoch>,
@@ -50,7 +53,7 @@ impl RecordLayer {
 
     /// Bytes that are added to application data of `content_len` bytes in `epoch`.
     pub(crate) fn padding(&self, epoch: Epoch, content_len: usize) -> usize {
-        if self.padding == Padding::None || self.version != Some(ProtocolVersion::DTLS1_3) {
+        if self.padding == Padding::None || !self.write.find(epoch).is_some_and(WriteEpoch::is_dtls13) {
             return 0;
         }
         let room = (self.largest_record as usize).saturating_sub(self.overhead(epoch));
@@ -113,6 +116,13 @@ impl RecordLayer {
     /// The newest epoch that can be written.
     pub(crate) fn write_epoch(&self) -> Epoch {
         self.write.newest
+    }
+
+    /// The newest epoch that alerts and ACKs can go out in: never that of early data, which the peer need not be
+    /// able to read (rfc9147bis §7).
+    pub(crate) fn speaking_epoch(&self) -> Epoch {
+        let only_early_data = self.write.newest == EARLY && self.write.find(EARLY).is_some_and(WriteEpoch::is_dtls13);
+        if only_early_data { Epoch::UNPROTECTED } else { self.write.newest }
     }
 
     /// The number of the next record that `epoch` seals; `None` without keys or numbers.

@@ -23,7 +23,7 @@ use gramseal_wire::Epoch;
 pub(crate) use early::EarlyRecords;
 pub(crate) use epoch::{ReadEpoch, SealError, WriteEpoch};
 pub(crate) use layer::RecordLayer;
-pub(crate) use open::{Record, split_record};
+pub(crate) use open::{Opened, Record, split_record};
 
 /// The most bytes of content that a record carries (RFC 6347 §4.1).
 const MAX_CONTENT_LEN: usize = 1 << 14;

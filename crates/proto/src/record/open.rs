@@ -12,7 +12,7 @@ use gramseal_wire::{
 };
 
 use super::MAX_CONTENT_LEN;
-use super::layer::RecordLayer;
+use super::layer::{EARLY, RecordLayer};
 use super::protect12::Covered;
 use crate::discard::Discard;
 
@@ -102,7 +102,9 @@ impl RecordLayer {
         let reader = self.read.find_newest_mut(|epoch| epoch.has_bits(bits)).ok_or(Discard::UnknownEpoch)?;
         let epoch = reader.epoch();
         let opened = reader.open13(header, record.bytes)?;
-        if opened.content.len() > self.read_limits.of(epoch) {
+        // A client with early data has not heard of our limit yet.
+        let limit = if epoch == EARLY { MAX_CONTENT_LEN } else { self.read_limits.of(epoch) };
+        if opened.content.len() > limit {
             return Err(Discard::Oversized);
         }
         let number = RecordNumber::new(epoch, opened.sequence_number);
@@ -120,6 +122,12 @@ impl RecordLayer {
             }
             Header::Unified(header) => self.comes_early_unified(header),
         }
+    }
+
+    /// Whether `record` may be early data of a client whose hello has not come yet.
+    pub(crate) fn comes_before_hello(&self, record: &Record<'_>) -> bool {
+        let bits = UnifiedHeader::epoch_bits_of(EARLY);
+        self.version().is_none() && matches!(record.header, Header::Unified(header) if header.epoch_bits == bits)
     }
 
     /// RFC 9147 §6.1: epoch 2 is that of the handshake, epoch 3 the first of application data.

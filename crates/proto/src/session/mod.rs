@@ -10,6 +10,7 @@
 //! | client | either | a [`ClientSessionStore`], e.g. `ClientSessionCache` (feature `std`) |
 //! | server | session id; in 1.3 the ticket is one | a [`ServerSessionStore`], e.g. `ServerSessionCache` (feature `std`) |
 //! | server | ticket | a [`TicketSealer`], e.g. `TicketKeys` (feature `std`) |
+//! | server | and takes early data | an [`AntiReplay`] too, e.g. `AntiReplayCache` (feature `std`) |
 //!
 //! Without one, nothing is remembered and every handshake is a full one.
 
@@ -18,6 +19,8 @@ mod cache;
 #[cfg(feature = "std")]
 mod lru;
 mod remembered;
+#[cfg(feature = "std")]
+mod replay;
 mod store;
 #[cfg(feature = "std")]
 mod ticket;
@@ -26,8 +29,10 @@ mod ticket;
 pub use cache::{ClientSessionCache, ServerSessionCache};
 pub use remembered::{BadSession, CONTEXT_LEN, Session};
 pub(crate) use remembered::{MAX_SESSION_ID_LEN, PSK_BINDING_LEN, context};
+#[cfg(feature = "std")]
+pub use replay::AntiReplayCache;
 pub(crate) use store::forget_tickets;
-pub use store::{ClientSessionStore, OpenedTicket, ServerSessionStore, TicketSealer};
+pub use store::{AntiReplay, ClientSessionStore, EarlyHello, OpenedTicket, ServerSessionStore, TicketSealer};
 #[cfg(feature = "std")]
 pub use ticket::{BadTicketKeys, TicketKeys, TicketSecret};
 

@@ -24,7 +24,7 @@ const MASTER_SECRET_LEN: usize = 48;
 const PSK_LENS: [usize; 2] = [32, 48];
 
 /// The first byte of an encoded session. Any change of what follows takes another number.
-const FORMAT: u8 = 3;
+const FORMAT: u8 = 4;
 
 /// Bytes in what ties a session to a pre-shared key. Who does not know the key cannot aim at what
 /// fits it, so few are enough, and every byte makes tickets longer.
@@ -62,6 +62,8 @@ pub struct Session {
     pub(crate) issued: u64,
     /// In 1.3, what hides the age of the ticket (RFC 9846 §4.7.1), in milliseconds; in 1.2 0.
     pub(crate) age_add: u32,
+    /// In 1.3, how many bytes of early data may come with the ticket (RFC 9846 §4.7.1); in 1.2 0.
+    pub(crate) max_early_data: u32,
     /// How the client names it; both are empty on a server.
     pub(crate) id: Vec<u8>,
     pub(crate) ticket: Vec<u8>,
@@ -107,6 +109,13 @@ impl Session {
         UnixTime::since_unix_epoch(Duration::from_secs(self.expires))
     }
 
+    /// How many bytes of early data the server takes with it (RFC 9846 §4.7.1); 0 for none, as with every
+    /// session of 1.2.
+    #[must_use]
+    pub fn max_early_data(&self) -> u32 {
+        self.max_early_data
+    }
+
     /// Whether the time of day is outside the session's life.
     #[must_use]
     pub fn is_expired(&self, now: UnixTime) -> bool {
@@ -146,6 +155,7 @@ impl Session {
         if self.version == ProtocolVersion::DTLS1_3 {
             w.u64(self.issued);
             w.u32(self.age_add);
+            w.u32(self.max_early_data);
         }
         w.u16(self.group.map_or(0, |group| group.0));
         w.u16(self.peer_signature_scheme.map_or(0, |scheme| scheme.0));
@@ -184,9 +194,9 @@ impl Session {
         let version = ProtocolVersion(r.u16()?);
         let cipher_suite = CipherSuite(r.u16()?);
         let (established, expires) = (r.u64()?, r.u64()?);
-        let (issued, age_add) = match version {
-            ProtocolVersion::DTLS1_3 => (r.u64()?, r.u32()?),
-            _ => (established, 0),
+        let (issued, age_add, max_early_data) = match version {
+            ProtocolVersion::DTLS1_3 => (r.u64()?, r.u32()?, r.u32()?),
+            _ => (established, 0, 0),
         };
         let session = Self {
             version,
@@ -195,6 +205,7 @@ impl Session {
             expires,
             issued,
             age_add,
+            max_early_data,
             group: Some(NamedGroup(r.u16()?)).filter(|group| group.0 != 0),
             peer_signature_scheme: Some(SignatureScheme(r.u16()?)).filter(|scheme| scheme.0 != 0),
             max_fragment_length: Some(r.u16()?).filter(|limit| *limit != 0),
@@ -328,6 +339,7 @@ pub(super) mod tests {
             expires: 1_000_600,
             issued: 1_000_000,
             age_add: 0,
+            max_early_data: 0,
             id: vec![4; 32],
             ticket: vec![5; 100],
         }
@@ -344,6 +356,7 @@ pub(super) mod tests {
             max_fragment_length: None,
             issued: 1_000_100,
             age_add: 0xDEAD_BEEF,
+            max_early_data: 0x0102_0304,
             id: Vec::new(),
             ..session()
         }

@@ -18,6 +18,8 @@ pub(super) struct Host {
     pub(super) connection: Option<Connection>,
     pub(super) received: Vec<Vec<u8>>,
     pub(super) events: Vec<Event>,
+    /// Early data, on a server.
+    pub(super) early_data: Vec<Vec<u8>>,
     /// What a slow signer or verifier works on, and when it is done.
     deferred: Option<(Instant, Deferred)>,
     listener: Option<Listener>,
@@ -45,6 +47,7 @@ impl Host {
             connection: None,
             received: Vec::new(),
             events: Vec::new(),
+            early_data: Vec::new(),
             deferred: None,
             listener: None,
             outgoing: Vec::new(),
@@ -76,7 +79,11 @@ impl Host {
         match endpoint.route(now, from, datagram, &mut reply) {
             Route::Connection(()) => return true,
             Route::Incoming(incoming) => {
-                self.connection = Some(incoming.accept(Arc::clone(config), now));
+                let mut connection = incoming.accept(Arc::clone(config), now);
+                for mut early in endpoint.take_early_data(from) {
+                    drop(connection.handle_datagram(now, &mut early));
+                }
+                self.connection = Some(connection);
                 endpoint.insert(from, ());
             }
             Route::Reply => self.outgoing.push(reply),
@@ -103,6 +110,7 @@ impl Host {
             self.outgoing.push(std::mem::take(&mut datagram));
         }
         self.events.extend(std::iter::from_fn(|| connection.poll_event()));
+        self.early_data.extend(std::iter::from_fn(|| connection.poll_early_data()));
         if let Some(deferred) = connection.poll_deferred() {
             self.deferred = Some((now + SLOWNESS, deferred));
         }

@@ -25,7 +25,9 @@ use std::time::Duration;
 use gramseal_proto::config::{ClientConfig, ServerConfig};
 use gramseal_proto::endpoint::CookiePolicy;
 use gramseal_proto::wire::handshake::KeyUpdateRequest;
-use gramseal_proto::{AuthenticateClientError, CloseReason, Connection, Event, Instant, SendError, UpdateKeysError};
+use gramseal_proto::{
+    AuthenticateClientError, CloseReason, Connection, EarlyDataError, Event, Instant, SendError, UpdateKeysError,
+};
 use pki_types::ServerName;
 
 use self::host::Host;
@@ -126,8 +128,14 @@ impl Sim {
 
     /// Servers ask for no cookie.
     #[must_use]
-    pub fn without_cookies(mut self) -> Self {
-        self.cookies = CookiePolicy::Off;
+    pub fn without_cookies(self) -> Self {
+        self.cookies(CookiePolicy::Off)
+    }
+
+    /// When servers ask for cookies.
+    #[must_use]
+    pub fn cookies(mut self, policy: CookiePolicy) -> Self {
+        self.cookies = policy;
         self
     }
 
@@ -216,6 +224,19 @@ impl Sim {
         Ok(())
     }
 
+    /// Sends early data of the client.
+    ///
+    /// # Errors
+    /// Those of [`Connection::seal_early`].
+    pub fn send_early(&mut self, pair: Pair, payload: &[u8]) -> Result<(), EarlyDataError> {
+        let connection = self.host_mut(pair, Side::Client).connection.as_mut().ok_or(EarlyDataError::NotOffered)?;
+        let mut datagram = vec![0; connection.sealed_early_len(payload.len())];
+        let len = connection.seal_early(payload, &mut datagram)?;
+        datagram.truncate(len);
+        self.transmit(pair, Side::Client, datagram);
+        Ok(())
+    }
+
     /// Sends `payload` both ways and waits until it arrived; for networks that lose nothing.
     ///
     /// # Panics
@@ -295,6 +316,12 @@ impl Sim {
     #[must_use]
     pub fn received(&self, pair: Pair, side: Side) -> &[Vec<u8>] {
         &self.host(pair, side).received
+    }
+
+    /// The early data that the server took so far.
+    #[must_use]
+    pub fn early_data(&self, pair: Pair) -> &[Vec<u8>] {
+        &self.host(pair, Side::Server).early_data
     }
 
     /// The events of a side so far.

@@ -9,6 +9,7 @@ use gramseal_wire::{Alert, AlertDescription, CompressionMethod, ExtensionType, O
 
 use super::super::{CookiePolicy, CookieSecrets};
 use super::*;
+use crate::handshake::{CookieExchange, Door};
 
 const OLDER: ProtocolVersion = ProtocolVersion::DTLS1_2;
 const NEWER: ProtocolVersion = ProtocolVersion::DTLS1_3;
@@ -195,6 +196,14 @@ fn refused(endpoint: &mut Endpoint<u32>, now: Instant, peer: SocketAddr, hello: 
     alert.description
 }
 
+/// The exchange that an incoming handshake ends.
+fn exchange(incoming: &Incoming) -> Option<&CookieExchange> {
+    match &incoming.door {
+        Door::Cookie(exchange) => Some(exchange),
+        Door::Open | Door::EarlyData => None,
+    }
+}
+
 #[test] // RFC 9147 §5.1, RFC 9846 §4.2.4
 fn a_returned_cookie_begins_a_handshake_of_1_3() {
     let mut endpoint = dual();
@@ -206,7 +215,7 @@ fn a_returned_cookie_begins_a_handshake_of_1_3() {
     let second = first.with_cookie(&request.cookie);
     let incoming = incoming13(&mut endpoint, seconds(60), &second);
     assert_eq!(incoming.first, FirstHello { message_seq: MessageSeq(1), sequence_number: SequenceNumber(6) });
-    let exchange = incoming.cookie.unwrap();
+    let exchange = exchange(&incoming).unwrap();
     assert_eq!((exchange.asked.suite.id, exchange.asked.group), (request.suite, None));
     let body = first.body();
     let header = [1, 0, 0, u8::try_from(body.len()).unwrap()];
@@ -232,7 +241,7 @@ fn the_request_for_a_cookie_asks_for_a_group_at_once() {
         assert_eq!(request.group, Some(NamedGroup::X25519), "our most preferred that it knows");
         let second = first.with_cookie(&request.cookie).with(|hello| hello.shares = vec![NamedGroup::X25519]);
         let incoming = incoming13(&mut endpoint, seconds(0), &second);
-        assert_eq!(incoming.cookie.as_ref().unwrap().asked.group, Some(NamedGroup::X25519));
+        assert_eq!(exchange(&incoming).unwrap().asked.group, Some(NamedGroup::X25519));
         endpoint.refuse(incoming);
     }
 }
@@ -249,7 +258,7 @@ fn the_cookie_has_a_hash_of_the_chosen_suite() {
         let request = asked(&mut endpoint, seconds(0), &first);
         assert_eq!((request.suite, request.cookie.len()), (suite, 18 + 4 + hash_len));
         let incoming = incoming13(&mut endpoint, seconds(0), &first.with_cookie(&request.cookie));
-        assert_eq!(incoming.cookie.as_ref().unwrap().first_hello.as_ref().len(), hash_len);
+        assert_eq!(exchange(&incoming).unwrap().first_hello.as_ref().len(), hash_len);
         endpoint.refuse(incoming);
     }
 }
@@ -488,7 +497,7 @@ fn a_connection_gets_the_parts_of_its_own_hello() {
 fn with_cookies_off_a_cookie_still_has_to_be_good() {
     let off = || config_for(&[NEWER, OLDER]).with_cookie_policy(CookiePolicy::Off);
     let mut endpoint = Endpoint::new(off());
-    assert!(incoming13(&mut endpoint, seconds(0), &hello13()).cookie.is_none());
+    assert!(exchange(&incoming13(&mut endpoint, seconds(0), &hello13())).is_none());
     let mut endpoint = Endpoint::new(off());
     let strange = hello13().with_cookie(&[7; 54]);
     assert_eq!(refused(&mut endpoint, seconds(0), peer(1), &strange), AlertDescription::ILLEGAL_PARAMETER);
@@ -501,7 +510,7 @@ fn with_cookies_off_a_forged_hello_of_1_3_cannot_replace_a_connection() {
     endpoint.insert(peer(1), 1);
     let restarted = hello13().with(|hello| hello.random = [8; 32]);
     let second = proved13(&mut endpoint, seconds(0), &restarted);
-    assert!(incoming13(&mut endpoint, seconds(0), &second).cookie.is_some());
+    assert!(exchange(&incoming13(&mut endpoint, seconds(0), &second)).is_some());
     assert_eq!(endpoint.insert(peer(1), 2), Some(1));
 }
 

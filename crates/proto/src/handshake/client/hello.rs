@@ -30,7 +30,7 @@ use crate::handshake::client13::Retried;
 use crate::handshake::compose::OutgoingSeq;
 use crate::handshake::offer::Offer;
 use crate::handshake::transcript::Transcript13;
-use crate::handshake::{Action, Protection, State, client12, client13, expect, unexpected};
+use crate::handshake::{Action, EarlyDataAnswer, Protection, State, client12, client13, expect, unexpected};
 use crate::message::Message;
 
 /// How often a server may ask for another cookie between two timeouts. A forged HelloVerifyRequest
@@ -44,6 +44,9 @@ pub(crate) fn start(config: Arc<ClientConfig>, name: ServerName<'static>) -> Res
     let mut seq = OutgoingSeq::new(MessageSeq(0));
     let mut out = Vec::with_capacity(Action::USUAL);
     let hello = send_hello(&offer, &[], &mut seq, &mut out)?;
+    if let Some(terms) = offer.early_terms(&hello, &mut out)? {
+        out.push(Action::EarlyData(terms));
+    }
     let state = ExpectServerHello {
         offer,
         seq,
@@ -186,7 +189,11 @@ impl ExpectServerHello {
             self.sent = MessageSeq(0);
             self.cookie = None;
         }
+        let early_data = self.offer.offers_early_data();
         let suite = self.offer.retry13(request)?;
+        if early_data {
+            out.push(Action::EarlyDataAnswered(EarlyDataAnswer::Rejected));
+        }
         let hash = self.offer.config.common.provider.hash(suite.hash).ok_or(LocalFault::MissingAlgorithm)?;
         let transcript = Transcript13::after_retry(hash, &self.hello, message);
         self.offer.push_psks(Some(&transcript))?;
@@ -198,6 +205,10 @@ impl ExpectServerHello {
     }
 
     fn server_hello12(self, hello: &ServerHello<'_>, message: &Message, out: &mut Vec<Action>) -> Result<State, Error> {
+        // RFC 9846 §E.3: who has sent early data takes nothing older.
+        if self.offer.offers_early_data() {
+            return Err(Incompatible::OlderVersionAfterEarlyData.into());
+        }
         // RFC 9846 §4.2.4: the version is chosen once.
         if self.retried.is_some() {
             return Err(PeerFault::ChangedAfterRetry.into());

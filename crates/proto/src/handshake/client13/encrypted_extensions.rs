@@ -7,9 +7,9 @@ use gramseal_wire::{Codec, HandshakeType};
 
 use super::{Context, ExpectCertificate, ExpectFinished, State};
 use crate::error::Error;
-use crate::handshake::Action;
 use crate::handshake::auth13::expect13;
 use crate::handshake::offer::AgreedEncrypted;
+use crate::handshake::{Action, EarlyDataAnswer};
 use crate::message::Message;
 
 /// Waits for EncryptedExtensions, which always come first (RFC 9846 §4.4.1).
@@ -22,7 +22,13 @@ impl ExpectEncryptedExtensions {
         let mut context = self.context;
         expect13(message, HandshakeType::ENCRYPTED_EXTENSIONS)?;
         let extensions = EncryptedExtensions::from_bytes(message.body())?;
-        let AgreedEncrypted { alpn, srtp, limits, certificates } = context.offer.check_encrypted(&extensions)?;
+        let agreed = context.offer.check_encrypted(&extensions)?;
+        let AgreedEncrypted { alpn, srtp, limits, certificates, early_data } = agreed;
+        let same_alpn = context.resumed.as_ref().is_some_and(|session| session.alpn == alpn);
+        if let Some(answer) = context.early_data.answered(early_data, same_alpn)? {
+            context.negotiated.early_data = answer == EarlyDataAnswer::Accepted;
+            out.push(Action::EarlyDataAnswered(answer));
+        }
         context.transcript.add(message);
         context.negotiated.alpn = alpn;
         context.negotiated.srtp = srtp;

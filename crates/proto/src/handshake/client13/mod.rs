@@ -45,6 +45,7 @@ use gramseal_wire::{CertificateType, ProtocolVersion};
 
 use super::auth13::HANDSHAKE;
 use super::compose::OutgoingSeq;
+use super::early::Offered;
 use super::offer::{Agreed13, AgreedCertificates, Offer};
 use super::schedule13::{EarlySecret, HandshakeSecret, TrafficSecrets};
 use super::transcript::Transcript13;
@@ -106,6 +107,7 @@ struct Context {
     resumed: Option<Session>,
     /// The form of our certificates, once the server has said.
     form: CertificateType,
+    early_data: Offered,
 }
 
 /// What a HelloRetryRequest said, and the transcript up to it.
@@ -136,7 +138,7 @@ pub(super) fn start(
     };
     transcript.add_bytes(client_hello);
     transcript.add(message);
-    let Agreed13 { shared, resumed, .. } = agreed;
+    let Agreed13 { shared, resumed, early_data, .. } = agreed;
     let early = match &resumed {
         Some(session) => EarlySecret::with_psk(hash, &session.secret),
         None => EarlySecret::without_psk(hash),
@@ -155,7 +157,7 @@ pub(super) fn start(
     negotiated.group = shared.map(|(group, _)| group);
     negotiated.server_name = offer.host_name();
     let form = CertificateType::X509;
-    let context = Context { offer, seq, suite, transcript, negotiated, handshake, traffic, resumed, form };
+    let context = Context { offer, seq, suite, transcript, negotiated, handshake, traffic, resumed, form, early_data };
     let next = ExpectEncryptedExtensions { context };
     Ok(AnyState::Client13(Box::new(State::EncryptedExtensions(next))))
 }

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use gramseal_wire::extension::{
-    Alpn, Cookie, Extensions, ExtensionsBuf, KeyShareClientHello, KeyShareEntry, KeyShareHelloRetryRequest,
+    Alpn, Cookie, EarlyData, Extensions, ExtensionsBuf, KeyShareClientHello, KeyShareEntry, KeyShareHelloRetryRequest,
     KeyShareServerHello, ServerNameAck, TicketRequestEncryptedExtensions,
 };
 use gramseal_wire::handshake::{EncryptedExtensions, ServerHello};
@@ -14,6 +14,7 @@ use super::{Offer, push_share};
 use crate::config::is_finite_field;
 use crate::crypto::SharedSecret;
 use crate::error::{Error, Incompatible, PeerFault};
+use crate::handshake::early::Offered;
 use crate::handshake::limits::{self, RecordLimits};
 use crate::handshake::srtp::{self, Srtp};
 use crate::session::Session;
@@ -26,6 +27,7 @@ pub(in crate::handshake) struct Agreed13 {
     pub(in crate::handshake) shared: Option<(NamedGroup, SharedSecret)>,
     /// The session that is resumed.
     pub(in crate::handshake) resumed: Option<Session>,
+    pub(in crate::handshake) early_data: Offered,
 }
 
 /// What EncryptedExtensions agree to.
@@ -34,10 +36,12 @@ pub(in crate::handshake) struct AgreedEncrypted {
     pub(in crate::handshake) srtp: Option<Srtp>,
     pub(in crate::handshake) limits: RecordLimits,
     pub(in crate::handshake) certificates: AgreedCertificates,
+    /// Whether our early data is taken, or would be.
+    pub(in crate::handshake) early_data: bool,
 }
 
 /// Extensions that may come with EncryptedExtensions (RFC 9846 §4.3).
-const ENCRYPTED: [ExtensionType; 9] = [
+const ENCRYPTED: [ExtensionType; 10] = [
     ExtensionType::SERVER_NAME,
     ExtensionType::MAX_FRAGMENT_LENGTH,
     ExtensionType::SUPPORTED_GROUPS,
@@ -46,6 +50,7 @@ const ENCRYPTED: [ExtensionType; 9] = [
     ExtensionType::CLIENT_CERTIFICATE_TYPE,
     ExtensionType::SERVER_CERTIFICATE_TYPE,
     ExtensionType::RECORD_SIZE_LIMIT,
+    ExtensionType::EARLY_DATA,
     ExtensionType::TICKET_REQUEST,
 ];
 
@@ -58,7 +63,9 @@ impl Offer {
     pub(in crate::handshake) fn check13(&mut self, hello: &ServerHello<'_>) -> Result<Agreed13, Error> {
         let suite = self.check_choice13(hello)?;
         self.only(&hello.extensions, &HELLO)?;
-        let resumed = self.chosen_psk(hello, suite)?;
+        let chosen = self.chosen_psk(hello, suite)?;
+        let early_data = self.early_data_after(chosen.as_ref(), suite);
+        let resumed = chosen.map(|(session, _)| session);
         let modes = self.config.common.resumed_key_exchange.modes();
         let answer = hello.extensions.find::<KeyShareServerHello<'_>>()?;
         let shared = match (answer, &resumed) {
@@ -68,7 +75,7 @@ impl Offer {
             (None, Some(_)) => return Err(PeerFault::UnofferedPskMode.into()),
             (None, None) => return Err(PeerFault::MissingExtension(ExtensionType::KEY_SHARE).into()),
         };
-        Ok(Agreed13 { suite, shared, resumed })
+        Ok(Agreed13 { suite, shared, resumed, early_data })
     }
 
     /// Completes the key agreement with the server's share.
@@ -125,6 +132,8 @@ impl Offer {
                 }
                 // It is made anew, and comes last.
                 _ if extension == ExtensionType::PRE_SHARED_KEY => {}
+                // RFC 9846 §4.3.10: that is over.
+                _ if extension == ExtensionType::EARLY_DATA => {}
                 _ => extensions.push_raw(extension, content),
             }
         }
@@ -155,6 +164,7 @@ impl Offer {
             srtp: srtp::check(extensions, &self.config)?,
             limits: limits::check13(extensions, &self.config)?,
             certificates: certificates::check(extensions, &self.config)?,
+            early_data: extensions.find::<EarlyData>()?.is_some(),
         })
     }
 

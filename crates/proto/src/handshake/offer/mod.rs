@@ -4,6 +4,7 @@
 mod answers;
 mod answers13;
 mod certificates;
+mod early;
 mod psks;
 mod session;
 

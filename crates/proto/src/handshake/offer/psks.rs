@@ -69,8 +69,12 @@ impl Offer {
         self.psks.retain(|(_, of)| of.algorithm() == hash);
     }
 
-    /// The session that a ServerHello of 1.3 chose, which chose `suite` too.
-    pub(super) fn chosen_psk(&mut self, hello: &ServerHello<'_>, suite: &Suite13) -> Result<Option<Session>, Error> {
+    /// The session that a ServerHello of 1.3 chose, which chose `suite` too, and its place in the list.
+    pub(super) fn chosen_psk(
+        &mut self,
+        hello: &ServerHello<'_>,
+        suite: &Suite13,
+    ) -> Result<Option<(Session, usize)>, Error> {
         let Some(choice) = hello.extensions.find::<PreSharedKeyServerHello>()? else { return Ok(None) };
         let index = usize::from(choice.selected_identity);
         // RFC 9846 §4.3.11: one that was offered, and of the suite's hash.
@@ -79,7 +83,7 @@ impl Offer {
         let (session, _) = self.psks.swap_remove(index);
         // The others were shown, so they are of no use any more, but nothing speaks against their kind.
         self.psks.clear();
-        Ok(Some(session))
+        Ok(Some((session, index)))
     }
 
     /// RFC 9149 §3: a server that wants none of the tickets that it could use will not want others of the

@@ -19,6 +19,9 @@ use crate::suite::Suite12;
 /// How many sessions of a store a client looks at for one hello.
 const MAX_LOOKED_AT: usize = 8;
 
+/// Bytes of the extension that announces early data.
+const EARLY_DATA_LEN: usize = 2 + 2;
+
 /// How many tickets of 1.3 a hello offers, each of another hash: the server knows with which suite it goes
 /// on, and every ticket that is shown is used up.
 const MAX_OFFERED: usize = 2;
@@ -35,10 +38,12 @@ impl Offer {
         }
         // Tickets must not make the hello outgrow its datagram: servers without state could not answer it.
         let mtu = self.config.common.transport.mtu;
-        while !psks.is_empty() && self.datagram_len() + psks::extension_len(&psks) > mtu {
+        let early_data = if self.config.early_data { EARLY_DATA_LEN } else { 0 };
+        while !psks.is_empty() && self.datagram_len() + early_data + psks::extension_len(&psks) > mtu {
             psks.pop();
         }
         self.psks = psks;
+        self.push_early_data();
         if self.config.common.allows(ProtocolVersion::DTLS1_2) {
             self.push_session12(older)?;
         }

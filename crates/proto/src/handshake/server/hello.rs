@@ -20,15 +20,30 @@ use crate::handshake::auth12::PLAINTEXT;
 use crate::handshake::compose::OutgoingSeq;
 use crate::handshake::select::Auth13;
 use crate::handshake::transcript::Transcript13;
-use crate::handshake::{Action, Protection, State, expect, resume, resume13, select, server12, server13};
+use crate::handshake::{Action, EarlyClaim, Protection, State, expect, resume, resume13, select, server12, server13};
 use crate::message::Message;
 use crate::suite::Suite13;
 
-/// A server that waits for its client; its first message will have the number `first`. With `cookie`
-/// the hello to come ends an exchange that the endpoint has checked.
-pub(crate) fn start(config: Arc<ServerConfig>, first: MessageSeq, cookie: Option<CookieExchange>) -> State {
-    let retried = cookie.map(Retried::by_cookie);
-    State::ServerHello(Box::new(ExpectClientHello { config, seq: OutgoingSeq::new(first), retried }))
+/// By what a hello was let in.
+#[derive(Debug)]
+pub(crate) enum Door {
+    /// Nothing was asked, or a cookie in the way of 1.2.
+    Open,
+    /// It ends this exchange of 1.3.
+    Cookie(Box<CookieExchange>),
+    /// Its early data, which counts as taken. Nobody knows whether the client is at its address.
+    EarlyData,
+}
+
+/// A server that waits for its client; its first message will have the number `first`. `door`
+/// says what the endpoint has checked.
+pub(crate) fn start(config: Arc<ServerConfig>, first: MessageSeq, door: Door) -> State {
+    let (retried, claim) = match door {
+        Door::Open => (None, EarlyClaim::ToBeMade),
+        Door::Cookie(exchange) => (Some(Retried::by_cookie(*exchange)), EarlyClaim::ToBeMade),
+        Door::EarlyData => (None, EarlyClaim::Made),
+    };
+    State::ServerHello(Box::new(ExpectClientHello { config, seq: OutgoingSeq::new(first), retried, claim }))
 }
 
 /// Waits for the ClientHello that begins the handshake.
@@ -37,6 +52,8 @@ pub(crate) struct ExpectClientHello {
     seq: OutgoingSeq,
     /// After a HelloRetryRequest.
     retried: Option<Retried>,
+    /// Whether its early data counts as taken already.
+    claim: EarlyClaim,
 }
 
 impl ExpectClientHello {
@@ -61,7 +78,7 @@ impl ExpectClientHello {
     }
 
     fn hello13(self, hello: &ClientHello<'_>, message: &Message, out: &mut Vec<Action>) -> Result<State, Error> {
-        let Self { config, seq, retried } = self;
+        let Self { config, seq, retried, claim } = self;
         let asked = retried.as_ref().map(|retried| retried.asked);
         let transcript = match retried {
             Some(retried) => Some(retried.transcript(hello, &config)?),
@@ -74,7 +91,7 @@ impl ExpectClientHello {
         let suite = select::suite13(hello, &config.common, asked)?;
         let mut found = resume13::find(hello, suite, &config)?;
         if let Some(alone) = found.take_if(|found| found.is_alone()) {
-            if let Some(resumed) = alone.claim(message, answer.transcript.as_ref(), suite, &config)? {
+            if let Some(resumed) = alone.claim(hello, message, answer.transcript.as_ref(), suite, &config, claim)? {
                 return answer.start(hello, message, suite, None, Auth13::Session(resumed), out);
             }
         }
@@ -89,7 +106,8 @@ impl ExpectClientHello {
         };
         // From here on the hello is answered: a session is used up by that.
         let before = answer.transcript.as_ref();
-        let resumed = found.map(|found| found.claim(message, before, suite, &config)).transpose()?.flatten();
+        let resumed = found.map(|found| found.claim(hello, message, before, suite, &config, claim));
+        let resumed = resumed.transpose()?.flatten();
         let auth = match resumed {
             Some(resumed) => Auth13::Session(resumed),
             None => Auth13::Certificate(select::plan13(hello, &config)?),
@@ -129,6 +147,7 @@ impl Answer {
         let retried = Some(Retried::by(asked, message, &request, &config)?);
         out.push(Action::Send(request));
         out.push(Action::EndFlight);
-        Ok(State::ServerHello(Box::new(ExpectClientHello { config, seq, retried })))
+        let claim = EarlyClaim::ToBeMade;
+        Ok(State::ServerHello(Box::new(ExpectClientHello { config, seq, retried, claim })))
     }
 }

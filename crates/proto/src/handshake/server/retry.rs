@@ -96,6 +96,10 @@ impl Retried {
 
     /// The transcript up to the request, if `second` is the hello that it asked for.
     pub(super) fn transcript(self, second: &ClientHello<'_>, config: &ServerConfig) -> Result<Transcript13, Error> {
+        // RFC 9846 §4.3.10
+        if second.extensions.contains(ExtensionType::EARLY_DATA) {
+            return Err(changed());
+        }
         // RFC 9846 §4.2.2: one share of the group that was asked for, and no other.
         if let Some(group) = self.asked.group {
             if !select::has_only_share(second, group)? {

@@ -6,7 +6,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use gramseal_wire::extension::{
-    CertificateAuthorities, ClientCertificateTypeChoice, ExtensionsBuf, KeyShareEntry, KeyShareServerHello,
+    CertificateAuthorities, ClientCertificateTypeChoice, EarlyData, ExtensionsBuf, KeyShareEntry, KeyShareServerHello,
     PostHandshakeAuth, PreSharedKeyServerHello, ServerCertificateTypeChoice, ServerNameAck, SignatureAlgorithms,
     SupportedVersionsServerHello, TicketRequestEncryptedExtensions,
 };
@@ -27,6 +27,7 @@ use crate::handshake::auth13::{self, APPLICATION, HANDSHAKE, Signer, signed_cont
 use crate::handshake::compose::OutgoingSeq;
 use crate::handshake::credential::{Ask, Chosen, Plan};
 use crate::handshake::deferred::now_or_defer;
+use crate::handshake::early::EarlyTerms;
 use crate::handshake::offer::{push_alpn, push_certificate_schemes};
 use crate::handshake::resume13::Resumed13;
 use crate::handshake::schedule13::{EarlySecret, HandshakeSecret, TrafficSecrets};
@@ -65,12 +66,18 @@ pub(in crate::handshake) fn start(
     let promise = Promise::new(hello, resumed.map(|resumed| &*resumed.session), &config)?;
     let later = later_form(hello, &config, &auth)?;
     let mut context = Context { config, seq, suite, transcript, negotiated, promise, later };
-    context.send(answer, out);
-
     let early = match resumed {
         Some(resumed) => EarlySecret::with_psk(hash, &resumed.session.secret),
         None => EarlySecret::without_psk(hash),
     };
+    if let Some(limit) = resumed.and_then(|resumed| resumed.early_data) {
+        let digest = context.transcript.digest();
+        let terms = EarlyTerms::new(&early, &digest, suite, limit, &provider, &hello.random, out)?;
+        out.push(Action::EarlyData(terms));
+        context.negotiated.early_data = true;
+    }
+    context.send(answer, out);
+
     let handshake = early.into_handshake(exchange.as_ref().map(|exchange| exchange.shared.as_ref()));
     let traffic = handshake.traffic(&context.transcript.digest());
     out.extend(traffic.logged_handshake(&hello.random).map(Action::LogSecret));
@@ -158,6 +165,9 @@ fn encrypted_extensions(
     }
     srtp::answer(negotiated.srtp.as_ref(), &mut extensions);
     limits::answer(limits, &mut extensions);
+    if negotiated.early_data {
+        extensions.push(&EarlyData);
+    }
     Ok(extensions)
 }
 

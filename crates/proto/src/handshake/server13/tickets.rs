@@ -4,7 +4,7 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use gramseal_wire::extension::{Extensions, TicketRequestClientHello};
+use gramseal_wire::extension::{EarlyDataNewSessionTicket, ExtensionsBuf, TicketRequestClientHello};
 use gramseal_wire::handshake::{ClientHello, NewSessionTicket13};
 use pki_types::UnixTime;
 use zeroize::Zeroizing;
@@ -67,11 +67,15 @@ pub(super) struct Issued {
 /// Makes the tickets that were promised, as far as there is a way.
 pub(super) fn issue(context: &mut Context, secret: &ResumptionSecret) -> Result<Issued, Error> {
     let mut issued = Issued::default();
+    let mut extensions = ExtensionsBuf::new();
+    if let Some(early) = &context.config.early_data {
+        extensions.push(&EarlyDataNewSessionTicket { max_early_data_size: early.max_bytes });
+    }
     for nonce in 0..context.promise.count {
         // RFC 9846 §4.7.1: fresh for each.
         let age_add = u32::from_be_bytes(context.config.common.provider.random_array()?);
         let Some(Ticket { bytes, lifetime, kept }) = ticket(context, &secret.psk(&[nonce]), age_add)? else { break };
-        let extensions = Extensions::EMPTY;
+        let extensions = extensions.as_extensions();
         let message = NewSessionTicket13 { lifetime, age_add, nonce: &[nonce], ticket: &bytes, extensions };
         issued.messages.push(context.seq.message(APPLICATION, &message)?);
         issued.kept.extend(kept.map(|session| (bytes, session)));
@@ -95,7 +99,8 @@ fn ticket(context: &Context, psk: &Zeroizing<Vec<u8>>, age_add: u32) -> Result<O
         let left = life.expires.saturating_sub(now.as_secs()).min(MAX_LIFETIME.as_secs());
         let left = u32::try_from(left).ok().filter(|left| *left > 0)?;
         let session = resume::remembered(&context.negotiated, psk.clone(), sessions.context, None, life);
-        Some((left, Session { issued: now.as_secs(), age_add, ..session }))
+        let max_early_data = context.config.early_data.as_ref().map_or(0, |early| early.max_bytes);
+        Some((left, Session { issued: now.as_secs(), age_add, max_early_data, ..session }))
     };
     if let Some(sealer) = &sessions.tickets {
         let Some((lifetime, mut session)) = new(sealer.now(), sealer.lifetime()) else { return Ok(None) };

@@ -70,7 +70,12 @@ impl Peer13 {
     }
 
     fn server_hello(&self) -> Vec<u8> {
-        hello(self.random, |w| extension(w, ExtensionType::KEY_SHARE, |w| self.share(w)))
+        hello(self.random, |w| {
+            extension(w, ExtensionType::KEY_SHARE, |w| self.share(w));
+            if let Some((_, selected)) = self.psk {
+                extension(w, ExtensionType::PRE_SHARED_KEY, |w| w.u16(selected));
+            }
+        })
     }
 
     fn share(&self, w: &mut Writer<'_>) {

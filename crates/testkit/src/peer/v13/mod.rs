@@ -43,6 +43,7 @@ pub const TYPES13: [HandshakeType; 14] = [
     HandshakeType(99),
 ];
 
+const EARLY: u64 = 1;
 const HANDSHAKE: u64 = 2;
 const APPLICATION: u64 = 3;
 
@@ -54,6 +55,8 @@ pub struct Peer13 {
     random: [u8; 32],
     cookie: Option<Vec<u8>>,
     offers_later: bool,
+    /// The key of a session, and its place in the client's list.
+    psk: Option<(Vec<u8>, u16)>,
     group: NamedGroup,
     kx: Option<Box<dyn ActiveKx>>,
     own_share: Vec<u8>,
@@ -99,6 +102,7 @@ impl Peer13 {
             random,
             cookie: None,
             offers_later: false,
+            psk: None,
             group: NamedGroup::X25519,
             kx: None,
             own_share: Vec::new(),
@@ -125,6 +129,15 @@ impl Peer13 {
         let known = self.provider.group(group).expect("a group of the null provider");
         let kx = known.start(&*self.provider.random).expect("seeded randomness never fails");
         (self.group, self.own_share, self.kx) = (group, kx.public_key().to_vec(), Some(kx));
+    }
+
+    /// Goes on, as server, with the session that has this key and stands at this place in the client's list.
+    pub fn resume(&mut self, psk: Vec<u8>, selected: u16) {
+        self.psk = Some((psk, selected));
+    }
+
+    fn psk(&self) -> Option<&[u8]> {
+        self.psk.as_ref().map(|(psk, _)| psk.as_slice())
     }
 
     /// Offers, as client, to be asked for a certificate after the handshake.
@@ -400,7 +413,7 @@ impl Peer13 {
         let keys = match self.keys.get(&HANDSHAKE) {
             Some(keys) => keys,
             None => {
-                early = self.handshake_keys(&self.suite.handshake_secret(None, &[]));
+                early = self.handshake_keys(&self.suite.handshake_secret(self.psk(), &[]));
                 &early
             }
         };
@@ -418,7 +431,7 @@ impl Peer13 {
             let keys = match epoch {
                 HANDSHAKE => {
                     let shared = self.kx.take().and_then(|kx| kx.complete(&self.peer_share).ok());
-                    let secret = self.suite.handshake_secret(None, shared.as_ref().map_or(&[], AsRef::as_ref));
+                    let secret = self.suite.handshake_secret(self.psk(), shared.as_ref().map_or(&[], AsRef::as_ref));
                     let keys = self.handshake_keys(&secret);
                     self.handshake_secret = Some(secret);
                     keys

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use gramseal_proto::KeyLog;
-use gramseal_wire::{Epoch, PlaintextHeader, RecordHeader, RecordNumber, UnifiedHeader};
+use gramseal_wire::{ContentType, Epoch, PlaintextHeader, RecordHeader, RecordNumber, SequenceNumber, UnifiedHeader};
 
 use super::keys::{Keys, Suite};
-use super::{APPLICATION, HANDSHAKE, Seen};
+use super::{APPLICATION, EARLY, Form, HANDSHAKE, Seen};
 use crate::null;
 use crate::sim::Side;
 
@@ -41,6 +41,25 @@ impl Wiretap {
         seen
     }
 
+    /// A record that opens as if `from` had made it.
+    ///
+    /// # Panics
+    /// If the log does not have the keys of `epoch`.
+    #[must_use]
+    pub fn seal(&self, from: Side, epoch: u64, number: u64, content_type: ContentType, content: &[u8]) -> Vec<u8> {
+        let number = RecordNumber::new(Epoch(epoch), SequenceNumber(number));
+        self.keys(epoch).seal(from, number, content_type, content, Form::default())
+    }
+
+    /// The secret with this label, if it was logged.
+    ///
+    /// # Panics
+    /// If another thread panicked.
+    #[must_use]
+    pub fn secret(&self, label: &str) -> Option<Vec<u8>> {
+        self.0.lock().expect("not poisoned").get(label).cloned()
+    }
+
     fn open_record(&self, from: Side, record: &[u8], header: RecordHeader) -> Seen {
         match header {
             RecordHeader::Plaintext(header) => Seen {
@@ -49,8 +68,8 @@ impl Wiretap {
                 content: record[PlaintextHeader::LEN..].to_vec(),
             },
             RecordHeader::Unified(header) => {
-                let handshake = header.epoch_bits == UnifiedHeader::epoch_bits_of(Epoch(HANDSHAKE));
-                let epoch = if handshake { HANDSHAKE } else { APPLICATION };
+                let is_of = |epoch: &u64| header.epoch_bits == UnifiedHeader::epoch_bits_of(Epoch(*epoch));
+                let epoch = [EARLY, HANDSHAKE, APPLICATION].into_iter().find(is_of).expect("an epoch of ours");
                 let opened = self.keys(epoch).open(from, Epoch(epoch), record);
                 let (number, content_type, content) = opened.expect("the keys of the log");
                 Seen { number, content_type, content }
@@ -61,6 +80,7 @@ impl Wiretap {
 
     fn keys(&self, epoch: u64) -> Keys {
         let labels = match epoch {
+            EARLY => ["CLIENT_EARLY_TRAFFIC_SECRET"; 2],
             HANDSHAKE => ["CLIENT_HANDSHAKE_TRAFFIC_SECRET", "SERVER_HANDSHAKE_TRAFFIC_SECRET"],
             _ => ["CLIENT_TRAFFIC_SECRET_0", "SERVER_TRAFFIC_SECRET_0"],
         };
