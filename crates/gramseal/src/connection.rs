@@ -35,18 +35,24 @@ impl Drop for Handle {
 }
 
 impl Connection {
-    /// Waits for the handshake of `shared`, and closes it if nobody waits for it any more.
-    pub(crate) async fn establish(shared: Arc<Shared>) -> Result<Self, ConnectError> {
-        let connection = Self { handle: Arc::new(Handle { shared: Arc::clone(&shared) }) };
-        shared.start().map_err(ConnectError::Io)?;
+    /// Sends the first flight of `shared`, whose handshake is closed if nobody waits for it any more.
+    pub(crate) fn begin(shared: Arc<Shared>) -> Result<Self, ConnectError> {
+        let connection = Self { handle: Arc::new(Handle { shared }) };
+        connection.shared().start().map_err(ConnectError::Io)?;
+        Ok(connection)
+    }
+
+    /// Waits for the handshake.
+    pub(crate) async fn established(self) -> Result<Self, ConnectError> {
         loop {
-            let changed = shared.changed.notified();
-            match shared.progress() {
-                Progress::Connected => return Ok(connection),
+            let changed = self.shared().changed.notified();
+            match self.shared().progress() {
+                Progress::Connected => break,
                 Progress::Closed(reason) => return Err(reason.into()),
                 Progress::Handshaking => changed.await,
             }
         }
+        Ok(self)
     }
 
     /// Seals `data` and sends it as one datagram, on the caller's task; never waits.
@@ -98,6 +104,19 @@ impl Connection {
                 return outcome;
             }
             readable.await;
+        }
+    }
+
+    /// The next payload of early data that came before the handshake was done, on a server that takes some
+    /// ([`with_early_data`](crate::ServerConfigBuilder::with_early_data)); `None` once there is no more.
+    /// [`EarlyConnection`](crate::EarlyConnection) has it earlier, and tells what to bear in mind.
+    pub async fn recv_early(&self) -> Option<Bytes> {
+        loop {
+            let changed = self.shared().changed.notified();
+            if let Some(payload) = self.shared().early_data() {
+                return payload;
+            }
+            changed.await;
         }
     }
 
@@ -207,7 +226,7 @@ impl Connection {
         }
     }
 
-    fn shared(&self) -> &Shared {
+    pub(crate) fn shared(&self) -> &Shared {
         &self.handle.shared
     }
 }

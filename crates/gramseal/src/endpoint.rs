@@ -11,10 +11,12 @@ use gramseal_proto::endpoint::CookieSecrets;
 
 use crate::builder::EndpointBuilder;
 use crate::connection::Connection;
+use crate::early::EarlyConnection;
 use crate::error::ConnectError;
 use crate::incoming::Incoming;
 use crate::name::ToServerName;
 use crate::router::{Next, Router, Takeover};
+use crate::shared::Shared;
 use crate::socket::{Path, canonical};
 use crate::stats::EndpointStats;
 
@@ -94,11 +96,36 @@ impl Endpoint {
         name: impl ToServerName,
         config: Arc<ClientConfig>,
     ) -> Result<Connection, ConnectError> {
+        Connection::begin(self.client_of(addr, name, config)?)?.established().await
+    }
+
+    /// Like [`connect`](Self::connect), for early data: the ClientHello is on its way when this returns, and
+    /// [`EarlyConnection`] sends early data if `config` wants it
+    /// ([`with_early_data`](crate::ClientConfigBuilder::with_early_data)) and its session store has a session with the
+    /// server that allows it.
+    ///
+    /// # Errors
+    /// See [`ConnectError`].
+    pub fn connect_early(
+        &self,
+        addr: SocketAddr,
+        name: impl ToServerName,
+        config: Arc<ClientConfig>,
+    ) -> Result<EarlyConnection, ConnectError> {
+        EarlyConnection::begin(self.client_of(addr, name, config)?)
+    }
+
+    fn client_of(
+        &self,
+        addr: SocketAddr,
+        name: impl ToServerName,
+        config: Arc<ClientConfig>,
+    ) -> Result<Arc<Shared>, ConnectError> {
         let name = name.to_server_name().map_err(ConnectError::InvalidName)?;
         let router = self.router();
         let protocol = proto::Connection::client(config, name, router.clock.now()).map_err(ConnectError::Failed)?;
         let path = Path { peer: canonical(addr), local: None };
-        Connection::establish(router.insert(path, protocol, Takeover::Refused)?).await
+        router.insert(path, protocol, Takeover::Refused)
     }
 
     /// The address that the socket is bound to.

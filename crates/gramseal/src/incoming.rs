@@ -10,13 +10,15 @@ use gramseal_proto as proto;
 use gramseal_proto::config::ServerConfig;
 
 use crate::connection::Connection;
+use crate::early::EarlyConnection;
 use crate::endpoint::Endpoint;
 use crate::error::ConnectError;
 use crate::router::{Takeover, Waiting};
+use crate::shared::Shared;
 use crate::socket::Path;
 
 /// A client that wants to connect. It has proved that it receives what is sent to its address,
-/// unless the endpoint's cookies are off, and nothing else.
+/// unless the endpoint's [cookie policy](crate::CookiePolicy) says otherwise, and nothing else.
 ///
 /// Await it to run the handshake, best in a task of its own; other handshakes do not wait for it.
 /// Dropping it refuses the client, in silence.
@@ -45,14 +47,25 @@ impl Incoming {
     }
 
     /// Runs the handshake with a configuration of its own instead of the endpoint's.
-    pub fn accept_with(mut self, config: Arc<ServerConfig>) -> Handshake {
-        Handshake(Box::pin(async move {
-            let router = self.endpoint.router();
-            let inner = self.inner.take().ok_or(ConnectError::EndpointClosed)?;
-            let protocol = inner.accept(config, router.clock.now());
-            let shared = router.insert(self.path, protocol, Takeover::Allowed)?;
-            Connection::establish(shared).await
-        }))
+    pub fn accept_with(self, config: Arc<ServerConfig>) -> Handshake {
+        Handshake(Box::pin(async move { Connection::begin(self.begin(config)?)?.established().await }))
+    }
+
+    /// Begins the handshake and does not wait for its end: for early data
+    /// ([`with_early_data`](crate::ServerConfigBuilder::with_early_data)), which comes before it.
+    ///
+    /// # Errors
+    /// See [`ConnectError`].
+    pub fn accept_early(self) -> Result<EarlyConnection, ConnectError> {
+        let config = self.endpoint.server_config().ok_or(ConnectError::EndpointClosed)?;
+        EarlyConnection::begin(self.begin(config)?)
+    }
+
+    fn begin(mut self, config: Arc<ServerConfig>) -> Result<Arc<Shared>, ConnectError> {
+        let router = self.endpoint.router();
+        let inner = self.inner.take().ok_or(ConnectError::EndpointClosed)?;
+        let protocol = inner.accept(config, router.clock.now());
+        router.insert(self.path, protocol, Takeover::Allowed)
     }
 }
 

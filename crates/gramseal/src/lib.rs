@@ -68,6 +68,7 @@
 //! | OCSP | to staple a response: [`Identity::with_ocsp_source`]; to check one: [`webpki::ChainVerifierBuilder::with_ocsp`] |
 //! | SRTP keys | `with_srtp` on the configuration, then [`Connection::srtp_keys`] |
 //! | resumption | [`sessions`]; example `resumption` |
+//! | early data (0-RTT) | [`EarlyConnection`]; `with_early_data` on both configurations, [`CookiePolicy::ExceptEarlyData`]; example `early_data` |
 //! | keys in hardware modules | [`identity_with_key`], [`proto::crypto::SigningKey`]; example `remote_key` |
 //! | verifiers that ask somebody | [`PeerVerifier`], [`proto::crypto::Deferrable`] |
 //! | other cryptography | a [`proto::crypto::CryptoProvider`] of one's own, or of `gramseal-rustcrypto` |
@@ -89,6 +90,7 @@ mod builder;
 mod connection;
 mod credentials;
 mod driver;
+mod early;
 mod endpoint;
 mod error;
 mod incoming;
@@ -106,6 +108,7 @@ pub mod trust;
 pub use builder::EndpointBuilder;
 pub use connection::Connection;
 pub use credentials::{IdentityError, identity_from_pem, identity_with_key, provider, raw_public_key_from_pem};
+pub use early::{EarlyConnection, SendEarlyError};
 pub use endpoint::Endpoint;
 pub use error::{AuthenticateError, CloseReason, ConnectError, ConnectionError, SendError};
 pub use gramseal_proto as proto;
@@ -117,8 +120,8 @@ pub use gramseal_proto::endpoint::{CookiePolicy, CookieSecrets};
 pub use gramseal_proto::wire::handshake::KeyUpdateRequest;
 pub use gramseal_proto::wire::{CipherSuite, NamedGroup, ProtocolVersion, SrtpProfile};
 pub use gramseal_proto::{
-    AuthenticateClientError, ClientAnswer, Error, ExportError, KeyLog, Negotiated, Srtp, SrtpKeys, SrtpMasterKey,
-    UpdateKeysError,
+    AuthenticateClientError, ClientAnswer, EarlyDataError, Error, ExportError, KeyLog, Negotiated, Srtp, SrtpKeys,
+    SrtpMasterKey, UpdateKeysError,
 };
 pub use gramseal_webpki as webpki;
 pub use incoming::{Handshake, Incoming};

@@ -22,8 +22,8 @@
 use std::sync::Arc;
 
 pub use gramseal_proto::session::{
-    BadSession, BadTicketKeys, ClientSessionCache, ClientSessionStore, OpenedTicket, ServerSessionCache,
-    ServerSessionStore, Session, TicketKeys, TicketSealer, TicketSecret,
+    AntiReplay, AntiReplayCache, BadSession, BadTicketKeys, ClientSessionCache, ClientSessionStore, EarlyHello,
+    OpenedTicket, ServerSessionCache, ServerSessionStore, Session, TicketKeys, TicketSealer, TicketSecret,
 };
 use pki_types::UnixTime;
 
@@ -47,4 +47,13 @@ pub fn server_cache() -> Arc<ServerSessionCache> {
 /// If the random source fails.
 pub fn ticket_keys() -> Result<Arc<TicketKeys>, BadTicketKeys> {
     TicketKeys::random(crate::provider(), UnixTime::now).map(Arc::new)
+}
+
+/// What keeps a server from taking the same early data twice, for
+/// [`with_early_data`](crate::ServerConfigBuilder::with_early_data): up to 65,536 handshakes with early data within ten
+/// seconds, in at most 10 MiB of memory. A host of its own; several that accept the same tickets need an
+/// [`AntiReplay`] that asks one place.
+#[must_use]
+pub fn anti_replay() -> Arc<AntiReplayCache> {
+    Arc::new(AntiReplayCache::new(1 << 16, UnixTime::now()))
 }

@@ -9,12 +9,14 @@ use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
 use gramseal_proto as proto;
 use gramseal_proto::wire::handshake::KeyUpdateRequest;
 use gramseal_proto::{AuthenticateClientError, ClientAnswer, Deferred, Instant, UpdateKeysError};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
+use crate::early::SendEarlyError;
 use crate::error::{CloseReason, ConnectionError, SendError};
 use crate::queue::{Pushed, ReceiveQueue};
 use crate::router::{Key, Router};
@@ -89,8 +91,13 @@ impl Shared {
         for payload in protocol.handle_datagram(now, datagram) {
             kept += usize::from(received.push(payload) == Pushed::Kept);
         }
+        let handshaking = !guard.connected;
         // Failures to send count as loss on the way: the protocol repeats what matters.
         let _ = self.settle(guard, now, scratch);
+        if handshaking {
+            // Early data may have come.
+            self.changed.notify_waiters();
+        }
         for _ in 0..kept {
             self.readable.notify_one();
         }
@@ -153,6 +160,29 @@ impl Shared {
     pub(crate) fn client_answer(&self) -> Option<Result<ClientAnswer, CloseReason>> {
         let state = self.lock();
         state.client_answer.map(Ok).or_else(|| state.closed.clone().map(Err))
+    }
+
+    /// Early data that nobody has fetched yet, or that there is none any more; `None` if some may come.
+    pub(crate) fn early_data(&self) -> Option<Option<Bytes>> {
+        let mut state = self.lock();
+        let payload = state.protocol.poll_early_data().map(Bytes::from);
+        (payload.is_some() || state.connected || state.closed.is_some()).then_some(payload)
+    }
+
+    /// Seals `data` as early data and sends it.
+    pub(crate) fn send_early(&self, data: &[u8]) -> Result<(), SendEarlyError> {
+        let mut state = self.lock();
+        let protocol = &mut state.protocol;
+        let mut datagram = vec![0; protocol.sealed_early_len(data.len().min(protocol.max_early_payload()))];
+        let len = protocol.seal_early(data, &mut datagram).map_err(SendEarlyError::NotPossible)?;
+        drop(state);
+        match self.router.socket.send(self.path, &datagram[..len]) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.blocked.add(1);
+                Ok(())
+            }
+            sent => sent.map_err(SendEarlyError::Io),
+        }
     }
 
     /// Closes the association and tells the peer.

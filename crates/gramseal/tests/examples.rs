@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails the test")]
 
 #[allow(dead_code, reason = "their `main`")]
+#[path = "../examples/early_data.rs"]
+mod early_data;
+#[allow(dead_code, reason = "their `main`")]
 #[path = "../examples/psk.rs"]
 mod psk;
 #[allow(dead_code, reason = "their `main`")]
@@ -30,6 +33,13 @@ async fn the_second_connection_resumes_the_session_of_the_first() {
     let identity = TestPki::new().server("localhost");
     let resumed = soon(resumption::run(identity.chain_pem.as_bytes(), identity.key_pem.as_bytes())).await.unwrap();
     assert_eq!(resumed, [false, true]);
+}
+
+#[tokio::test]
+async fn the_second_request_is_early_data() {
+    let identity = TestPki::new().server("localhost");
+    let answers = soon(early_data::run(identity.chain_pem.as_bytes(), identity.key_pem.as_bytes())).await.unwrap();
+    assert_eq!(answers, ["later: what time is it?", "early: what time is it?"]);
 }
 
 #[tokio::test]

@@ -1,0 +1,124 @@
+//! Connections whose handshake is not done, for early data (0-RTT).
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use gramseal_proto::{EarlyDataError, ExportError};
+
+use crate::connection::Connection;
+use crate::error::ConnectError;
+use crate::shared::Shared;
+
+/// An association whose handshake goes on, over which early data travels (0-RTT, RFC 9846 §2.3): a client's first
+/// payloads, which do not wait for the server to answer.
+///
+/// On a client from [`Endpoint::connect_early`](crate::Endpoint::connect_early), on a server from
+/// [`Incoming::accept_early`](crate::Incoming::accept_early). Dropping it ends the handshake.
+///
+/// **Everybody who sees early data on its way can send it again**, to the same server as often as its
+/// [`AntiReplay`](crate::sessions::AntiReplay) lets them, usually never, and to others that accept the same tickets. And
+/// who learns the session's secret later can read what was recorded. So it is for requests that may happen twice.
+#[must_use = "dropping it ends the handshake"]
+pub struct EarlyConnection {
+    connection: Connection,
+}
+
+impl EarlyConnection {
+    /// Begins the handshake of `shared`.
+    pub(crate) fn begin(shared: Arc<Shared>) -> Result<Self, ConnectError> {
+        Ok(Self { connection: Connection::begin(shared)? })
+    }
+
+    /// Seals `data` and sends it as one datagram of early data; never waits. On clients alone, and only
+    /// if there is a session with the server that allows it: else nothing is sent, and the handshake goes on.
+    ///
+    /// It may get lost, as every datagram; and if the server takes no early data, all of it is, as
+    /// [`Negotiated::early_data`](crate::Negotiated::early_data) says after the handshake. Then the
+    /// application decides whether to send it again.
+    ///
+    /// # Errors
+    /// See [`SendEarlyError`]; the handshake goes on.
+    pub fn send_early(&self, data: &[u8]) -> Result<(), SendEarlyError> {
+        self.connection.shared().send_early(data)
+    }
+
+    /// The longest payload that [`send_early`](Self::send_early) takes now, in bytes; 0 if none can be sent.
+    #[must_use]
+    pub fn max_early_payload(&self) -> usize {
+        self.connection.shared().ask(|protocol| protocol.max_early_payload())
+    }
+
+    /// The next payload of early data, on a server; `None` once the handshake is done or has failed and everything that
+    /// came before is fetched. Dropping the future loses nothing.
+    ///
+    /// It is from a client that had the session, and it is new as far as this host can tell. That the client is there,
+    /// and at its address, shows only when the handshake gets done: until then this may be a copy.
+    pub async fn recv_early(&self) -> Option<Bytes> {
+        self.connection.recv_early().await
+    }
+
+    /// Fills `out` with keying material that goes with early data (RFC 9846 §7.5): the same for whoever repeats
+    /// the client's hello.
+    ///
+    /// # Errors
+    /// [`ExportError::NoEarlyData`] if there is none.
+    pub fn export_early_keying_material(
+        &self,
+        label: &[u8],
+        context: &[u8],
+        out: &mut [u8],
+    ) -> Result<(), ExportError> {
+        self.connection.shared().ask(|protocol| protocol.export_early_keying_material(label, context, out))
+    }
+
+    /// Where the peer is; an IPv4 peer has an IPv4 address here whatever the socket.
+    #[must_use]
+    pub fn peer_addr(&self) -> SocketAddr {
+        self.connection.peer_addr()
+    }
+
+    /// Waits for the end of the handshake.
+    ///
+    /// # Errors
+    /// See [`ConnectError`].
+    pub async fn established(self) -> Result<Connection, ConnectError> {
+        self.connection.established().await
+    }
+}
+
+impl fmt::Debug for EarlyConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EarlyConnection").field("peer", &self.peer_addr()).finish_non_exhaustive()
+    }
+}
+
+/// Early data was not sent. The handshake goes on.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum SendEarlyError {
+    /// It cannot be, or not this much of it.
+    NotPossible(EarlyDataError),
+    /// The system did not take the datagram.
+    Io(io::Error),
+}
+
+impl fmt::Display for SendEarlyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotPossible(error) => error.fmt(f),
+            Self::Io(error) => write!(f, "the datagram could not be sent: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for SendEarlyError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::NotPossible(error) => Some(error),
+            Self::Io(error) => Some(error),
+        }
+    }
+}
