@@ -169,6 +169,12 @@ pub(crate) struct ServerArgs {
     #[arg(long, value_name = "N", default_value = "1")]
     pub(crate) tickets: u8,
 
+    /// Take up to BYTES of early data (0-RTT) from each client of DTLS 1.3 that resumes a session, and mark it "early":
+    /// others can have sent it again. A client whose early data is taken is not asked for a cookie, since that would
+    /// reject its early data: until it has answered, at most three times as much is sent to its address as came from it
+    #[arg(long, value_name = "BYTES", default_value = "0")]
+    pub(crate) max_early_data: u32,
+
     /// Accept a ClientHello without the cookie exchange (RFC 6347 §4.2.1): only where addresses cannot be forged
     #[arg(long)]
     pub(crate) no_cookie: bool,
@@ -218,6 +224,11 @@ pub(crate) struct ClientArgs {
     /// whoever reads FILE can read the traffic
     #[arg(long, value_name = "FILE")]
     pub(crate) resume: Option<PathBuf>,
+
+    /// Send the first line as early data (0-RTT, DTLS 1.3), with the session in --resume FILE if its server allows
+    /// that; others can send it again. If the server does not take it, it is sent once more after the handshake
+    #[arg(long, requires = "resume")]
+    pub(crate) early_data: bool,
 
     /// Update the keys of both sides each time N lines were sent (DTLS 1.3)
     #[arg(long, value_name = "N")]

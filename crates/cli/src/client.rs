@@ -34,12 +34,15 @@ pub(crate) async fn run(args: ClientArgs, output: Output) -> Result<(), Failure>
     let config = configure(&args, sessions.clone(), output)?;
     let name = args.name.as_deref().unwrap_or(&args.target.host);
     let addresses = resolve(&args.target).await?;
-    let connected = connect(&addresses, name, &config, output).await;
+    let mut lines = lines();
+    let first = if args.early_data { lines.recv().await } else { None };
+    let connected = connect(&addresses, name, &config, first.as_deref(), output).await;
     if let (Err(Failure::Connection { alert: Some(_), .. }), Some(sessions)) = (&connected, &sessions) {
         // A session that was offered and failed is not offered again; one that nobody answered is.
         sessions.save()?;
     }
-    let (endpoint, connection) = connected?;
+    let Established { endpoint, connection, early } = connected?;
+    let first = first.filter(|_| !early);
 
     let connected = Connected::new(&connection, args.common.export.as_ref())?;
     output.status(&Event::Connected(&connected), &connected);
@@ -48,7 +51,7 @@ pub(crate) async fn run(args: ClientArgs, output: Output) -> Result<(), Failure>
     }
     let saved = sessions.as_ref().map(|sessions| sessions.save()).transpose();
     let result = match Sender::new(&connection, args.key_update) {
-        Ok(sender) => talk(&connection, sender, args.wait, output).await,
+        Ok(sender) => begin(&connection, sender, first.as_deref(), lines, args.wait, output).await,
         Err(failure) => Err(failure),
     };
     endpoint.close().await;
@@ -77,6 +80,7 @@ fn configure(
     output: Output,
 ) -> Result<Arc<ClientConfig>, Failure> {
     let mut settings = Settings::new(&args.common)?;
+    settings.early_data = args.early_data;
     settings.session_store = sessions.map(|sessions| sessions as Arc<dyn ClientSessionStore>);
     if args.common.trace {
         settings.trace = Some(Arc::new(LiveTrace { side: Side::Client, output }));
@@ -99,7 +103,15 @@ async fn resolve(target: &Target) -> Result<Vec<SocketAddr>, Failure> {
     if addresses.is_empty() { Err(Failure::connection(format!("{host} has no address"))) } else { Ok(addresses) }
 }
 
-type Attempt = Result<(Endpoint, Connection), ConnectError>;
+type Attempt = Result<Established, ConnectError>;
+
+/// A connection, with the endpoint that it lives in.
+struct Established {
+    endpoint: Endpoint,
+    connection: Connection,
+    /// Whether the first line went as early data, and was taken.
+    early: bool,
+}
 
 /// The first of `addresses` that answers. Each has a head start before the next is tried as well;
 /// a peer that answers and is refused decides the matter.
@@ -107,8 +119,9 @@ async fn connect(
     addresses: &[SocketAddr],
     name: &str,
     config: &Arc<ClientConfig>,
+    first: Option<&[u8]>,
     output: Output,
-) -> Result<(Endpoint, Connection), Failure> {
+) -> Result<Established, Failure> {
     let mut attempts: JoinSet<Attempt> = JoinSet::new();
     let mut waiting = addresses.iter();
     let mut last = None;
@@ -116,7 +129,7 @@ async fn connect(
         let next = waiting.next();
         if let Some(address) = next {
             output.detail(format_args!("connecting to {address}"));
-            attempts.spawn(attempt(*address, name.to_owned(), Arc::clone(config)));
+            attempts.spawn(attempt(*address, name.to_owned(), Arc::clone(config), first.map(<[u8]>::to_vec)));
         }
         let head_start = sleep(HEAD_START);
         tokio::pin!(head_start);
@@ -138,14 +151,20 @@ async fn connect(
     }
 }
 
-async fn attempt(address: SocketAddr, name: String, config: Arc<ClientConfig>) -> Attempt {
+async fn attempt(address: SocketAddr, name: String, config: Arc<ClientConfig>, first: Option<Vec<u8>>) -> Attempt {
     let any = match address.ip() {
         IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
         IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
     };
     let endpoint = Endpoint::client(SocketAddr::new(any, 0)).map_err(ConnectError::Io)?;
-    match endpoint.connect(address, name.as_str(), config).await {
-        Ok(connection) => Ok((endpoint, connection)),
+    let early = endpoint.connect_early(address, name.as_str(), config)?;
+    // What is not sent now is sent after the handshake.
+    let sent = first.is_some_and(|line| early.send_early(&line).is_ok());
+    match early.established().await {
+        Ok(connection) => {
+            let early = sent && connection.negotiated().early_data;
+            Ok(Established { endpoint, connection, early })
+        }
         Err(error) => {
             // The alert is on its way before the program ends.
             endpoint.close().await;
@@ -159,16 +178,33 @@ fn is_unreachable(error: &ConnectError) -> bool {
     matches!(error, ConnectError::Io(_) | ConnectError::Failed(Error::TimedOut(TimedOut::NoAnswer)))
 }
 
+/// As [`talk`], after the line that was to be early data if the server did not take it.
+async fn begin(
+    connection: &Connection,
+    mut sender: Sender<'_>,
+    first: Option<&[u8]>,
+    lines: mpsc::Receiver<Vec<u8>>,
+    wait: Duration,
+    output: Output,
+) -> Result<&'static str, Failure> {
+    if let Some(line) = first {
+        output::note("no early data was taken: the first line is sent now");
+        sender.send(line)?;
+    }
+    talk(connection, sender, lines, wait, output).await
+}
+
 /// Sends what comes from standard input and prints what comes from the peer, until `wait` after
 /// the end of input or until the peer closes; which of them.
 async fn talk(
     connection: &Connection,
     mut sender: Sender<'_>,
+    lines: mpsc::Receiver<Vec<u8>>,
     wait: Duration,
     output: Output,
 ) -> Result<&'static str, Failure> {
     let peer = connection.peer_addr();
-    let mut lines = Some(lines());
+    let mut lines = Some(lines);
     let mut deadline = None;
     loop {
         tokio::select! {
@@ -176,7 +212,7 @@ async fn talk(
             biased;
             received = connection.recv() => match received? {
                 Some(data) if output.is_json() => {
-                    output.result(&Event::Datagram { peer, payload: Payload::new(&data) }, "");
+                    output.result(&Event::Datagram { peer, early: false, payload: Payload::new(&data) }, "");
                 }
                 Some(data) => output::payload(&data),
                 None => return sender.finish("closed by the peer"),

@@ -30,6 +30,9 @@ pub(crate) enum Event<'a> {
     /// Application data came.
     Datagram {
         peer: SocketAddr,
+        /// It came before the handshake was done, and others can have sent it again.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        early: bool,
         #[serde(flatten)]
         payload: Payload<'a>,
     },
@@ -75,6 +78,8 @@ pub(crate) struct Connected {
     pub(crate) srtp: Option<String>,
     pub(crate) server_name: Option<String>,
     pub(crate) resumed: bool,
+    /// Whether early data was taken.
+    pub(crate) early_data: bool,
     pub(crate) signature_scheme: Option<String>,
     pub(crate) psk_identity: Option<String>,
     pub(crate) peer_identity: Option<PeerIdentity>,
@@ -109,6 +114,7 @@ impl Connected {
             srtp: negotiated.srtp.as_ref().map(|srtp| srtp.profile.to_string()),
             server_name: negotiated.server_name.as_deref().map(|name| printable(name.as_bytes())),
             resumed: negotiated.resumed,
+            early_data: negotiated.early_data,
             signature_scheme: negotiated.peer_signature_scheme.map(|scheme| scheme.to_string()),
             psk_identity: negotiated.psk_identity.as_deref().map(printable),
             peer_identity: PeerIdentity::of(&negotiated),
@@ -132,6 +138,9 @@ impl fmt::Display for Connected {
         }
         if self.resumed {
             f.write_str(", resumed")?;
+        }
+        if self.early_data {
+            f.write_str(", early data taken")?;
         }
         match (&self.peer_identity, &self.peer_raw_public_key, &self.psk_identity) {
             (Some(identity), _, _) => write!(f, ", peer {} {}", identity.subject, identity.fingerprint),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use gramseal::proto::config::{ClientAuth, OcspSource};
-use gramseal::{CloseReason, Connection, ConnectionError, CookiePolicy, Endpoint, Incoming, trust};
+use gramseal::{CloseReason, ConnectError, Connection, ConnectionError, CookiePolicy, Endpoint, Incoming, trust};
 use tokio::sync::mpsc;
 
 use crate::args::{Export, ServerArgs};
@@ -44,10 +44,18 @@ fn start(args: &ServerArgs, output: Output) -> Result<(Endpoint, Option<Own>), F
         settings.trace = Some(Arc::new(LiveTrace { side: Side::Server, output }));
     }
     settings.tickets = args.tickets;
+    settings.max_early_data = args.max_early_data;
+    if args.max_early_data > 0 && args.tickets == 0 {
+        return Err(Failure::usage("--max-early-data: early data comes with tickets alone (--tickets)"));
+    }
     let own = own_identity(args)?;
     let identity = own.as_ref().map(|own| own.identity.clone());
     let config = settings.server(identity, args.psks.clone(), client_auth(args)?)?;
-    let cookies = if args.no_cookie { CookiePolicy::Off } else { CookiePolicy::Required };
+    let cookies = match (args.no_cookie, args.max_early_data) {
+        (true, _) => CookiePolicy::Off,
+        (false, 0) => CookiePolicy::Required,
+        (false, _) => CookiePolicy::ExceptEarlyData,
+    };
     let unusable = |error: &dyn std::fmt::Display| format!("--listen {}: {error}", args.listen);
     let addresses: Vec<SocketAddr> =
         args.listen.to_socket_addrs().map_err(|error| Failure::usage(unusable(&error)))?.collect();
@@ -148,11 +156,11 @@ struct Service {
 }
 
 impl Service {
-    /// From the first ClientHello with a cookie to the end; reports all there is to report.
+    /// From the ClientHello that was let in to the end; reports all there is to report.
     async fn serve(&self, incoming: Incoming) -> Result<(), Failure> {
         let peer = incoming.peer();
-        let connection = match incoming.await {
-            Ok(connection) => connection,
+        let (connection, early_data) = match self.establish(incoming).await {
+            Ok(established) => established,
             Err(error) => return Err(self.failed(peer, Failure::from(error))),
         };
         let connected = Connected::new(&connection, self.export.as_ref())?;
@@ -160,6 +168,7 @@ impl Service {
         if let Some(export) = connected.export.as_ref().filter(|_| !self.output.is_json()) {
             output::note(export);
         }
+        early_data.iter().for_each(|data| self.echo(&connection, peer, data));
         let ended = self.datagrams(&connection, peer).await;
         let counts = Counts::new(&connection.stats());
         match ended {
@@ -180,14 +189,31 @@ impl Service {
     async fn datagrams(&self, connection: &Connection, peer: SocketAddr) -> Result<CloseReason, ConnectionError> {
         while let Some(data) = connection.recv().await? {
             let text = format!("{peer} {}", printable(&data));
-            self.output.result(&Event::Datagram { peer, payload: Payload::new(&data) }, text);
-            if self.echo
-                && let Err(error) = connection.send(&data)
-            {
-                output::note(format_args!("{NOTICE}{peer} not sent back: {error}{NOTICE:#}"));
-            }
+            self.output.result(&Event::Datagram { peer, early: false, payload: Payload::new(&data) }, text);
+            self.echo(connection, peer, &data);
         }
         Ok(connection.closed().await)
+    }
+
+    /// Waits for the handshake, and prints the early data that comes before its end.
+    async fn establish(&self, incoming: Incoming) -> Result<(Connection, Vec<Vec<u8>>), ConnectError> {
+        let peer = incoming.peer();
+        let early = incoming.accept_early()?;
+        let mut early_data = Vec::new();
+        while let Some(data) = early.recv_early().await {
+            let text = format!("{peer} early {}", printable(&data));
+            self.output.result(&Event::Datagram { peer, early: true, payload: Payload::new(&data) }, text);
+            early_data.push(data.to_vec());
+        }
+        Ok((early.established().await?, early_data))
+    }
+
+    fn echo(&self, connection: &Connection, peer: SocketAddr, data: &[u8]) {
+        if self.echo
+            && let Err(error) = connection.send(data)
+        {
+            output::note(format_args!("{NOTICE}{peer} not sent back: {error}{NOTICE:#}"));
+        }
     }
 
     fn failed(&self, peer: SocketAddr, failure: Failure) -> Failure {

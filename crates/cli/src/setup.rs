@@ -32,6 +32,10 @@ pub(crate) struct Settings {
     pub(crate) session_store: Option<Arc<dyn ClientSessionStore>>,
     /// How many tickets a server gives to clients; without any, no session is resumed.
     pub(crate) tickets: u8,
+    /// Whether a client announces early data.
+    pub(crate) early_data: bool,
+    /// How many bytes of it a server takes.
+    pub(crate) max_early_data: u32,
 }
 
 /// Calls the setters that both builders have.
@@ -80,6 +84,8 @@ impl Settings {
             trace: None,
             session_store: None,
             tickets: 0,
+            early_data: false,
+            max_early_data: 0,
         })
     }
 
@@ -94,6 +100,9 @@ impl Settings {
         }
         if let Some(store) = &self.session_store {
             builder = builder.with_session_store(Arc::clone(store));
+        }
+        if self.early_data {
+            builder = builder.with_early_data();
         }
         builder.build().map(Arc::new).map_err(refused)
     }
@@ -115,6 +124,9 @@ impl Settings {
             let keys = sessions::ticket_keys().map_err(Failure::connection)?;
             builder = builder.with_ticket_sealer(keys).with_ticket_count(self.tickets);
             builder = builder.with_session_store(sessions::server_cache());
+        }
+        if self.max_early_data > 0 {
+            builder = builder.with_early_data(self.max_early_data, sessions::anti_replay());
         }
         builder.with_client_auth(client_auth).build().map(Arc::new).map_err(refused)
     }
