@@ -266,6 +266,9 @@ impl Node {
         let mut reply = Vec::new();
         match self.endpoint.route(now, peer, datagram, &mut reply) {
             Route::Connection(_) => {
+                if !reply.is_empty() {
+                    self.network.send(peer, &reply);
+                }
                 let connection = self.connection.as_mut().expect("its key came from here");
                 self.received.extend(connection.handle_datagram(now, datagram).map(|payload| payload.to_vec()));
             }

@@ -111,6 +111,9 @@ impl Router {
             Route::Connection(key) => {
                 let connection = table.connections.get(&key).cloned();
                 drop(table);
+                if !scratch.is_empty() {
+                    let _ = self.socket.send(path, scratch);
+                }
                 if let Some(connection) = connection {
                     connection.handle_datagram(now, datagram, scratch);
                 }

@@ -9,7 +9,8 @@
 //!
 //! Give every datagram to [`Endpoint::route`] and do what the [`Route`] says:
 //!
-//! - `Connection(key)`: the datagram is for that connection.
+//! - `Connection(key)`: the datagram is for that connection. If the reply buffer is not empty, send it to
+//!   the peer as well.
 //! - `Incoming(incoming)`: decide. [`Incoming::accept`] makes a connection that has handled the
 //!   hello already; hand it what [`Endpoint::take_early_data`] has, if the server takes early data;
 //!   keep it under a key, tell the key with [`Endpoint::insert`], and close the
@@ -49,6 +50,7 @@
 //!                 for payload in connection.handle_datagram(now, datagram) {
 //!                     println!("{} bytes from {peer}", payload.len());
 //!                 }
+//!                 return (!reply.is_empty()).then_some(reply);
 //!             }
 //!             Route::Incoming(incoming) => {
 //!                 self.next_key += 1;
@@ -103,7 +105,8 @@ use crate::discard::Discard;
 #[must_use = "a datagram that is not acted on is lost"]
 #[expect(clippy::exhaustive_enums, reason = "callers have to act on every kind")]
 pub enum Route<K> {
-    /// It belongs to this connection.
+    /// It belongs to this connection. The reply buffer may hold a datagram to send to the peer, for a client
+    /// that perhaps begins anew at the address with a hello in several datagrams.
     Connection(K),
     /// It begins a handshake that the application may accept.
     Incoming(Incoming),
@@ -144,7 +147,7 @@ impl<K: Copy + Eq> Endpoint<K> {
     /// Says what to do with a datagram from `peer`.
     ///
     /// `reply` is cleared, and filled if the route is [`Route::Reply`]: with one datagram, never
-    /// longer than the one that came. Until a hello brings a valid cookie nothing is kept, except, where
+    /// longer than what came. It may be with [`Route::Connection`]. Until a hello brings a valid cookie nothing is kept, except, where
     /// 1.3 is spoken, parts of hellos that come in several datagrams: of at most 64, each of at most 4096
     /// bytes, for at most 30 seconds.
     pub fn route(&mut self, now: Instant, peer: SocketAddr, datagram: &[u8], reply: &mut Vec<u8>) -> Route<K> {
@@ -221,20 +224,25 @@ impl<K: Copy + Eq> Endpoint<K> {
             None => return Err(Discard::Malformed),
         }
         let known = self.demux.connection(peer);
-        let hello = match Hello::read(datagram) {
-            Ok(hello) => hello,
+        let gathered = match Hello::read(datagram) {
+            Ok(hello) => match self.begin(now, peer, &hello, datagram, datagram.len(), reply) {
+                Err(Discard::HelloFragment) => self.gather(now, peer, datagram, reply),
+                decided => return decided,
+            },
             Err(Discard::HelloFragment) if known.is_none() || self.gathering.has(peer) => {
-                return self.gather(now, peer, datagram, reply);
+                self.gather(now, peer, datagram, reply)
             }
             Err(_) if known.is_none() && hello::is_early_data(datagram) && self.demux.keep(peer, datagram) => {
                 add(&mut self.stats.early_datagrams, 1);
-                return Ok(Route::Kept);
+                Ok(Route::Kept)
             }
-            Err(reason) => return known.map(Route::Connection).ok_or(reason),
+            Err(reason) => Err(reason),
         };
-        match self.begin(now, peer, &hello, datagram, datagram.len(), reply) {
-            Err(Discard::HelloFragment) => self.gather(now, peer, datagram, reply),
-            decided => decided,
+        match (known, gathered) {
+            // Anybody can send a part of a hello in the peer's name, and the connection may need those of
+            // its own. Only a good cookie shows that the peer begins anew.
+            (Some(key), Ok(Route::Reply | Route::Kept) | Err(_)) => Ok(Route::Connection(key)),
+            (_, gathered) => gathered,
         }
     }
 

@@ -153,6 +153,9 @@ impl Gateway {
                 if asked {
                     to_sensor.push_back(sealed(connection, ANSWER)?);
                 }
+                if !reply.is_empty() {
+                    to_sensor.push_back(reply);
+                }
             }
             Route::Reply => to_sensor.push_back(reply),
             // Dropped, and counted in the endpoint's statistics.

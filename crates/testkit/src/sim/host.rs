@@ -77,7 +77,12 @@ impl Host {
         let Some(Listener { endpoint, config }) = &mut self.listener else { return true };
         let mut reply = Vec::new();
         match endpoint.route(now, from, datagram, &mut reply) {
-            Route::Connection(()) => return true,
+            Route::Connection(()) => {
+                if !reply.is_empty() {
+                    self.outgoing.push(reply);
+                }
+                return true;
+            }
             Route::Incoming(incoming) => {
                 let mut connection = incoming.accept(Arc::clone(config), now);
                 for mut early in endpoint.take_early_data(from) {

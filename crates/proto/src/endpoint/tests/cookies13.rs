@@ -493,6 +493,63 @@ fn a_connection_gets_the_parts_of_its_own_hello() {
     }
 }
 
+/// Whoever forges the beginning of another hello, even one that the peer's own parts make whole.
+#[test] // RFC 6347 §4.2.8
+fn forged_parts_divert_nothing_from_a_connection() {
+    let mut endpoint = dual();
+    let old = hello13().with(|hello| {
+        hello.versions = vec![OLDER];
+        hello.more = vec![(ExtensionType::SERVER_NAME, vec![7; 300])];
+    });
+    let reply = gathered(&mut endpoint, &old, [0, 1, 2]).expect("an answer");
+    let own = old.with(|hello| {
+        hello.legacy_cookie = reply[28..].to_vec();
+        hello.message_seq = 1;
+    });
+    let forged = own.with(|hello| {
+        hello.random = [66; 32];
+        hello.more = vec![(ExtensionType::SERVER_NAME, vec![7; 300 + hello.legacy_cookie.len()])];
+        hello.legacy_cookie.clear();
+    });
+    let (body, forged) = (own.body(), forged.body());
+    assert_eq!(body.len(), forged.len());
+    assert_eq!(route(&mut endpoint, seconds(0), peer(1), &own.fragment(&body, 0, 200)).0, Outcome::Incoming);
+    endpoint.insert(peer(1), 1);
+    for (front, from, whole) in [(200, 200, true), (100, 300, false), (200, 200, true)] {
+        let forged = route(&mut endpoint, seconds(0), peer(1), &own.fragment(&forged, 0, front));
+        assert_eq!(forged, (Outcome::Connection(1), vec![]));
+        let (outcome, reply) = route(&mut endpoint, seconds(0), peer(1), &own.fragment(&body, from, body.len()));
+        assert_eq!((outcome, reply.is_empty()), (Outcome::Connection(1), !whole));
+    }
+}
+
+#[test] // RFC 9147 §5.11
+fn a_client_that_restarts_in_parts_replaces_its_connection_with_a_cookie_alone() {
+    let mut endpoint = dual();
+    let proved = proved13(&mut endpoint, seconds(0), &hello13());
+    let _connection = incoming13(&mut endpoint, seconds(0), &proved);
+    endpoint.insert(peer(1), 1);
+    let first = hello13().with(|hello| {
+        hello.random = [9; 32];
+        hello.more = vec![(ExtensionType::SERVER_NAME, vec![7; 300])];
+    });
+    let parts = |hello: &Hello13| {
+        let body = hello.body();
+        [(0, 200), (200, 350), (350, body.len())].map(|(start, end)| hello.fragment(&body, start, end))
+    };
+    let replies = parts(&first).map(|part| {
+        let (outcome, reply) = route(&mut endpoint, seconds(0), peer(1), &part);
+        assert_eq!(outcome, Outcome::Connection(1), "nothing is proved yet");
+        reply
+    });
+    assert!(replies[0].is_empty() && replies[1].is_empty());
+    let second = first.with_cookie(&request_in(&replies[2], &first).cookie);
+    let [one, two, three] = parts(&second).map(|part| route(&mut endpoint, seconds(0), peer(1), &part).0);
+    assert_eq!([one, two], [Outcome::Connection(1), Outcome::Connection(1)]);
+    assert_eq!(three, Outcome::Incoming);
+    assert_eq!(endpoint.insert(peer(1), 2), Some(1));
+}
+
 #[test]
 fn with_cookies_off_a_cookie_still_has_to_be_good() {
     let off = || config_for(&[NEWER, OLDER]).with_cookie_policy(CookiePolicy::Off);
