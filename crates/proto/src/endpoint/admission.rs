@@ -56,14 +56,18 @@ pub(super) enum Verdict {
     Dropped(Discard),
 }
 
-/// Where a hello came from, and when.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Arrival {
+/// A hello to judge, and what may come of it.
+#[derive(Debug)]
+pub(super) struct Arrival<'a> {
     pub(super) now: Instant,
     pub(super) peer: SocketAddr,
     pub(super) address: Address,
-    /// Bytes of its datagram.
+    pub(super) hello: &'a Hello<'a>,
+    /// Bytes that came for it.
     pub(super) bytes: usize,
+    pub(super) stats: &'a mut EndpointStats,
+    /// For an answer.
+    pub(super) reply: &'a mut Vec<u8>,
 }
 
 #[derive(Debug)]
@@ -74,30 +78,21 @@ pub(super) struct Admission {
 }
 
 impl Admission {
-    /// Whether the hello shows what the policy asks for; fills `reply` if it does not and can be answered.
-    pub(super) fn judge(
-        &mut self,
-        arrival: Arrival,
-        hello: &Hello<'_>,
-        stats: &mut EndpointStats,
-        reply: &mut Vec<u8>,
-    ) -> Verdict {
+    /// Whether the hello shows what the policy asks for; fills the reply if it does not and can be answered.
+    pub(super) fn judge(&mut self, mut arrival: Arrival<'_>) -> Verdict {
         if !self.gathers() {
-            return self.judge12(arrival, hello, stats, reply);
+            return self.judge12(&mut arrival);
         }
-        let Some(body) = hello.body else { return self.judge_fragment(arrival, hello, stats, reply) };
+        let Some(body) = arrival.hello.body else { return self.judge_fragment(&mut arrival) };
         let read = ClientHello::from_bytes(body).map_err(Error::from);
         match read.and_then(|whole| Ok(chooses13(&whole, &self.config)?.then_some(whole))) {
-            Ok(Some(whole)) => {
-                let judged = self.judge13(arrival, &whole, body, hello, stats, reply);
-                judged.unwrap_or_else(|error| refuse(hello, &error, stats, reply))
-            }
+            Ok(Some(whole)) => self.judge13(&mut arrival, &whole, body).unwrap_or_else(|error| arrival.refuse(&error)),
             // Who speaks nothing that we do hears of it once its address is proved, in the way of 1.2.
-            Ok(None) => self.judge12(arrival, hello, stats, reply),
-            Err(_) if self.config.common.allows(ProtocolVersion::DTLS1_2) || self.needs_no_cookie(arrival) => {
-                self.judge12(arrival, hello, stats, reply)
+            Ok(None) => self.judge12(&mut arrival),
+            Err(_) if self.config.common.allows(ProtocolVersion::DTLS1_2) || self.needs_no_cookie(&arrival) => {
+                self.judge12(&mut arrival)
             }
-            Err(error) => refuse(hello, &error, stats, reply),
+            Err(error) => arrival.refuse(&error),
         }
     }
 
@@ -118,75 +113,55 @@ impl Admission {
         }
     }
 
-    fn needs_no_cookie(&self, arrival: Arrival) -> bool {
+    fn needs_no_cookie(&self, arrival: &Arrival<'_>) -> bool {
         // RFC 6347 §4.2.8, RFC 9147 §5.11: only a client that has proved its address may replace a
         // connection there, whatever the policy.
         self.policy == CookiePolicy::Off && arrival.address == Address::Unknown
     }
 
-    fn judge12(
-        &mut self,
-        arrival: Arrival,
-        hello: &Hello<'_>,
-        stats: &mut EndpointStats,
-        reply: &mut Vec<u8>,
-    ) -> Verdict {
-        let Arrival { now, peer, .. } = arrival;
+    fn judge12(&mut self, arrival: &mut Arrival<'_>) -> Verdict {
+        let &mut Arrival { now, peer, hello, .. } = arrival;
         if self.needs_no_cookie(arrival) {
             return Verdict::Admitted(Admitted::by(Door::Open));
         }
         if !hello.prefix.cookie.is_empty() {
             match cookie12::verify(&mut self.cookies, now, peer, &hello.prefix) {
                 Ok(()) => {
-                    add(&mut stats.cookies_accepted, 1);
+                    add(&mut arrival.stats.cookies_accepted, 1);
                     return Verdict::Admitted(Admitted::by(Door::Open));
                 }
                 // RFC 6347 §4.2.1: as good as none, so the client is asked again.
-                Err(refusal) => stats.cookies_refused.count(refusal),
+                Err(refusal) => arrival.stats.cookies_refused.count(refusal),
             }
         }
         let cookie = cookie12::make(&mut self.cookies, now, peer, &hello.prefix);
-        hello::write_verify_request(hello, &cookie, reply);
-        add(&mut stats.cookies_sent, 1);
+        hello::write_verify_request(hello, &cookie, arrival.reply);
+        add(&mut arrival.stats.cookies_sent, 1);
         Verdict::Answered
     }
 
     /// Of which version it is may stand in another fragment.
-    fn judge_fragment(
-        &mut self,
-        arrival: Arrival,
-        hello: &Hello<'_>,
-        stats: &mut EndpointStats,
-        reply: &mut Vec<u8>,
-    ) -> Verdict {
+    fn judge_fragment(&mut self, arrival: &mut Arrival<'_>) -> Verdict {
         // RFC 9147 §5.3: 1.3 leaves that field empty.
-        if self.needs_no_cookie(arrival) || !hello.prefix.cookie.is_empty() {
-            return self.judge12(arrival, hello, stats, reply);
+        if self.needs_no_cookie(arrival) || !arrival.hello.prefix.cookie.is_empty() {
+            return self.judge12(arrival);
         }
         Verdict::Dropped(Discard::HelloFragment)
     }
 
-    fn judge13(
-        &mut self,
-        arrival: Arrival,
-        whole: &ClientHello<'_>,
-        body: &[u8],
-        hello: &Hello<'_>,
-        stats: &mut EndpointStats,
-        reply: &mut Vec<u8>,
-    ) -> Result<Verdict, Error> {
-        let Arrival { now, peer, bytes, .. } = arrival;
+    fn judge13(&mut self, arrival: &mut Arrival<'_>, whole: &ClientHello<'_>, body: &[u8]) -> Result<Verdict, Error> {
+        let &mut Arrival { now, peer, hello, bytes, .. } = arrival;
         if let Some(Cookie { cookie }) = whole.extensions.find()? {
             // Its hash stands in no transcript but the one that the cookie continues: where a cookie is,
             // it has to be good, whatever the policy.
             return match cookie13::verify(&mut self.cookies, now, peer, whole, cookie) {
                 Ok(exchange) => {
-                    add(&mut stats.cookies_accepted, 1);
+                    add(&mut arrival.stats.cookies_accepted, 1);
                     Ok(Verdict::Admitted(Admitted::by(Door::Cookie(Box::new(exchange)))))
                 }
                 // RFC 9147 §5.1: a client that was asked twice would give up; this one can begin anew.
                 Err(refusal) => {
-                    stats.cookies_refused.count(refusal);
+                    arrival.stats.cookies_refused.count(refusal);
                     Err(PeerFault::InvalidCookie.into())
                 }
             };
@@ -201,21 +176,23 @@ impl Admission {
         let asked = Asked::with_cookie(whole, &self.config)?;
         let exchange = CookieExchange { asked, first_hello: handshake::hash_of_hello(asked, &self.config, body)? };
         let cookie = cookie13::make(&mut self.cookies, now, peer, whole, &exchange);
-        asked.request(Some(&cookie), |request| hello::write_retry_request(hello, request, reply));
+        asked.request(Some(&cookie), |request| hello::write_retry_request(hello, request, arrival.reply));
         // Nobody shall make us send more than they do. Only a hello with next to nothing in it is that short.
-        if reply.len() > bytes {
-            reply.clear();
+        if arrival.reply.len() > bytes {
+            arrival.reply.clear();
             return Ok(Verdict::Dropped(Discard::HelloTooShort));
         }
-        add(&mut stats.cookies_sent, 1);
+        add(&mut arrival.stats.cookies_sent, 1);
         Ok(Verdict::Answered)
     }
 }
 
-/// Answers with an alert what no cookie would help.
-fn refuse(hello: &Hello<'_>, error: &Error, stats: &mut EndpointStats, reply: &mut Vec<u8>) -> Verdict {
-    let description = error.alert().unwrap_or(AlertDescription::INTERNAL_ERROR);
-    hello::write_alert(hello, description, reply);
-    add(&mut stats.hellos_refused, 1);
-    Verdict::Answered
+impl Arrival<'_> {
+    /// Answers with an alert what no cookie would help.
+    fn refuse(self, error: &Error) -> Verdict {
+        let description = error.alert().unwrap_or(AlertDescription::INTERNAL_ERROR);
+        hello::write_alert(self.hello, description, self.reply);
+        add(&mut self.stats.hellos_refused, 1);
+        Verdict::Answered
+    }
 }
