@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use gramseal_proto::config::{ClientConfig, ClientConfigBuilder, ServerConfig, ServerConfigBuilder};
+use gramseal_proto::config::{ClientAuth, ClientConfig, ClientConfigBuilder, ServerConfig, ServerConfigBuilder};
 use gramseal_proto::session::{ClientSessionCache, ServerSessionCache, TicketKeys};
 use pki_types::UnixTime;
 
-use crate::null;
+use crate::null::{self, NullVerifier, ToyKind};
 use crate::sim::{Side, Sim};
 
 /// How a handshake has to do with sessions.
@@ -46,6 +46,81 @@ impl Resumption {
             stores.clock.advance(TicketKeys::DEFAULT_PERIOD - Duration::from_secs(1));
         }
     }
+}
+
+/// What a test does to the settings of a client.
+pub type ChangeClient = fn(ClientConfigBuilder) -> ClientConfigBuilder;
+
+/// What it does to those of a server.
+pub type ChangeServer = fn(ServerConfigBuilder) -> ServerConfigBuilder;
+
+/// What a test does to the settings of both sides.
+#[derive(Clone, Copy)]
+#[expect(clippy::exhaustive_structs, reason = "tests make their own")]
+pub struct Settings {
+    /// To the client's.
+    pub client: ChangeClient,
+    /// To the server's.
+    pub server: ChangeServer,
+}
+
+impl Settings {
+    /// Nothing.
+    pub const PLAIN: Self = Self { client: |builder| builder, server: |builder| builder };
+
+    /// What must be the same in either version for a session to be resumed, and settings in which it is not.
+    pub const CHANGES: [(&'static str, Self, Self); 8] = [
+        (
+            "the application protocol",
+            Self { client: |builder| builder.with_alpn(["a", "b"]), server: |builder| builder.with_alpn(["a"]) },
+            Self { client: |builder| builder.with_alpn(["a", "b"]), server: |builder| builder.with_alpn(["b"]) },
+        ),
+        (
+            "an application protocol",
+            Self { client: |builder| builder.with_alpn(["a"]), server: |builder| builder.with_alpn(["a"]) },
+            Self { client: |builder| builder.with_alpn(["a"]), ..Self::PLAIN },
+        ),
+        (
+            "what the client offers",
+            Self { client: |builder| builder.with_alpn(["a"]), server: |builder| builder.with_alpn(["a"]) },
+            Self { client: |builder| builder.with_alpn(["a", "b"]), server: |builder| builder.with_alpn(["a"]) },
+        ),
+        ("that the client is anonymous", Self::PLAIN, Self { client: with_identity, ..Self::PLAIN }),
+        (
+            "who the client is",
+            Self { client: with_identity, server: requiring },
+            Self { client: with_other_identity, server: requiring },
+        ),
+        (
+            "that the server asks for no certificate",
+            Self { client: with_identity, ..Self::PLAIN },
+            Self { client: with_identity, server: requiring },
+        ),
+        (
+            "the client's context",
+            Self::PLAIN,
+            Self { client: |builder| builder.with_session_context("other"), ..Self::PLAIN },
+        ),
+        (
+            "the server's context",
+            Self::PLAIN,
+            Self { server: |builder| builder.with_session_context("other"), ..Self::PLAIN },
+        ),
+    ];
+}
+
+/// A client that has a certificate.
+pub fn with_identity(builder: ClientConfigBuilder) -> ClientConfigBuilder {
+    builder.with_identity(null::identity(ToyKind::EcdsaP256, null::CLIENT_NAME, 0))
+}
+
+fn with_other_identity(builder: ClientConfigBuilder) -> ClientConfigBuilder {
+    builder.with_identity(null::identity(ToyKind::EcdsaP256, "other.example", 0))
+}
+
+/// A server that wants to see one.
+pub fn requiring(builder: ServerConfigBuilder) -> ServerConfigBuilder {
+    builder.with_client_auth(ClientAuth::Required(Arc::new(NullVerifier::default())))
 }
 
 /// The time of day as a test wants it.

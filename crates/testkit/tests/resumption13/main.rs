@@ -9,37 +9,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gramseal_proto::Negotiated;
-use gramseal_proto::config::{
-    ClientConfig, ClientConfigBuilder, ResumedKeyExchange, ServerConfig, ServerConfigBuilder,
-};
+use gramseal_proto::config::{ClientConfig, ResumedKeyExchange, ServerConfig};
 use gramseal_proto::wire::{HandshakeType, NamedGroup, ProtocolVersion};
 use gramseal_testkit::decode::Item;
 use gramseal_testkit::null::{self, ToyKind};
-use gramseal_testkit::sessions::{Resumption, Stores};
+use gramseal_testkit::sessions::{ChangeClient, ChangeServer, Resumption, Settings, Stores};
 use gramseal_testkit::sim::{Pair, Sent, Side, Sim};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 const VERSIONS: [ProtocolVersion; 1] = [ProtocolVersion::DTLS1_3];
 const KINDS: [Resumption; 2] = [Resumption::Id, Resumption::Ticket];
 
-type Client = fn(ClientConfigBuilder) -> ClientConfigBuilder;
-type Server = fn(ServerConfigBuilder) -> ServerConfigBuilder;
+const PLAIN: Settings = Settings::PLAIN;
 
-/// Settings of both sides.
-#[derive(Clone, Copy)]
-struct Settings {
-    client: Client,
-    server: Server,
-}
-
-const PLAIN: Settings = Settings { client: |builder| builder, server: |builder| builder };
-
-fn client(seed: u64, stores: &Stores, change: Client) -> Arc<ClientConfig> {
+fn client(seed: u64, stores: &Stores, change: ChangeClient) -> Arc<ClientConfig> {
     let builder = stores.client(null::client_config(seed)).with_session_context("test").with_versions(&VERSIONS);
     change(builder).build().expect("a client").into()
 }
 
-fn server(seed: u64, stores: &Stores, change: Server) -> Arc<ServerConfig> {
+fn server(seed: u64, stores: &Stores, change: ChangeServer) -> Arc<ServerConfig> {
     let identity = null::identity(ToyKind::EcdsaP256, null::SERVER_NAME, 0);
     let builder = stores.server(null::server_config(seed, identity));
     change(builder.with_session_context("test").with_versions(&VERSIONS)).build().expect("a server").into()
@@ -173,7 +161,7 @@ fn the_key_exchange_is_left_out_only_where_both_sides_allow_it() {
 }
 
 /// How many tickets a client has after each of two connections.
-fn tickets(change_client: Client, change_server: Server) -> [usize; 2] {
+fn tickets(change_client: ChangeClient, change_server: ChangeServer) -> [usize; 2] {
     let stores = Stores::new(Some(Resumption::Ticket));
     let (client, server) = (client(1, &stores, change_client), server(2, &stores, change_server));
     let mut sim = Sim::new(1).without_cookies();
@@ -191,7 +179,7 @@ fn tickets_are_as_many_as_the_server_gives_and_the_client_wants() {
     assert_eq!(tickets(|builder| builder.with_ticket_request(3, 2), PLAIN.server), [3, 4]);
     assert_eq!(tickets(|builder| builder.with_ticket_request(1, 0), PLAIN.server), [1, 0]);
     assert_eq!(tickets(|builder| builder.with_ticket_request(0, 9), PLAIN.server), [0, 0]);
-    let stingy: Server = |builder| builder.with_ticket_count(0);
+    let stingy: ChangeServer = |builder| builder.with_ticket_count(0);
     assert_eq!(tickets(|builder| builder.with_ticket_request(3, 2), stingy), [0, 0]);
 }
 

@@ -13,11 +13,11 @@ use gramseal_proto::{CloseReason, Error, PeerFault};
 use gramseal_testkit::decode::{fragments, records};
 use gramseal_testkit::null::{self, ToyKind};
 use gramseal_testkit::peer::{Outcome, Scene};
-use gramseal_testkit::sessions::{Resumption, Stores};
+use gramseal_testkit::sessions::{ChangeClient, Resumption, Stores};
 use gramseal_testkit::sim::{Side, Sim};
 
 use super::hellos::{acquainted, hello};
-use super::{Client, PLAIN, client, connect, is_resumed, negotiated, server};
+use super::{PLAIN, client, connect, is_resumed, negotiated, server};
 
 const SHA256: CipherSuite = CipherSuite::TLS_AES_128_GCM_SHA256;
 const SHA384: CipherSuite = CipherSuite::TLS_AES_256_GCM_SHA384;
@@ -117,7 +117,7 @@ fn who_offers_no_key_takes_none_and_who_needs_no_exchange_does_without() {
     assert_eq!(outcome(&client(1, &stores, PLAIN.client), GOOD), failed(PeerFault::UnofferedExtension));
 
     acquainted(&stores);
-    let alone: Client = |builder| builder.with_resumed_key_exchange(ResumedKeyExchange::Optional);
+    let alone: ChangeClient = |builder| builder.with_resumed_key_exchange(ResumedKeyExchange::Optional);
     let config = client(3, &stores, alone);
     assert_eq!(outcome(&config, Answer { group: None, ..GOOD }), Outcome::Waiting);
     assert_eq!(outcome(&config, GOOD), Outcome::Waiting);
@@ -126,7 +126,7 @@ fn who_offers_no_key_takes_none_and_who_needs_no_exchange_does_without() {
 #[test] // RFC 9149 §3
 fn ticket_request_has_its_place_in_encrypted_extensions_alone() {
     let stores = Stores::new(Some(Resumption::Ticket));
-    let asking: Client = |builder| builder.with_ticket_request(1, 1);
+    let asking: ChangeClient = |builder| builder.with_ticket_request(1, 1);
     let misplaced = Answer { other: Some(ExtensionType::TICKET_REQUEST), selected: None, ..GOOD };
     assert_eq!(outcome(&client(1, &stores, asking), misplaced), failed(PeerFault::MisplacedExtension));
     let mut scene = Scene::client(client(1, &stores, asking), 1);
@@ -197,7 +197,7 @@ fn after_a_hello_retry_request_only_keys_of_its_hash_are_offered() {
 
 #[test] // RFC 9147 §5.3
 fn a_client_of_both_versions_offers_a_session_of_each() {
-    let both: Client = |builder| builder.with_versions(&[ProtocolVersion::DTLS1_3, ProtocolVersion::DTLS1_2]);
+    let both: ChangeClient = |builder| builder.with_versions(&[ProtocolVersion::DTLS1_3, ProtocolVersion::DTLS1_2]);
     for kind in super::KINDS {
         for (version, versions) in [
             (ProtocolVersion::DTLS1_3, &[ProtocolVersion::DTLS1_3, ProtocolVersion::DTLS1_2][..]),
