@@ -6,7 +6,8 @@
  * that it receives. A server takes one client after another. A client with `--resume on` waits for
  * a ticket, leaves, and comes again with it. With `--key-update on` either asks for new keys of both
  * sides before each payload that it sends. With `--post-auth on` a client lets itself be asked for its
- * certificate after the handshake, and a server asks before each payload that it sends. */
+ * certificate after the handshake, and a server asks before each payload that it sends. With `--early-data TEXT` a
+ * client that comes again sends TEXT as early data; with `--early-data N` a server takes up to N bytes of it. */
 
 #include <wolfssl/wolfcrypt/settings.h>
 
@@ -30,7 +31,7 @@
 
 struct options {
     int server, cookies, resume, key_update, post_auth;
-    const char *port, *suite, *groups, *ca, *cert, *key, *name, *mtu, *srtp, *alpn;
+    const char *early_data, *port, *suite, *groups, *ca, *cert, *key, *name, *mtu, *srtp, *alpn;
 };
 
 static void fail(const char *what, int code) {
@@ -59,6 +60,7 @@ static struct options parse(int argc, char **argv) {
         else if (!strcmp(option, "--srtp")) o.srtp = value;
         else if (!strcmp(option, "--alpn")) o.alpn = value;
         else if (!strcmp(option, "--cookies")) o.cookies = strcmp(value, "off") != 0;
+        else if (!strcmp(option, "--early-data")) o.early_data = value;
         else if (!strcmp(option, "--resume")) o.resume = strcmp(value, "on") == 0;
         else if (!strcmp(option, "--key-update")) o.key_update = strcmp(value, "on") == 0;
         else if (!strcmp(option, "--post-auth")) o.post_auth = strcmp(value, "on") == 0;
@@ -70,6 +72,8 @@ static struct options parse(int argc, char **argv) {
 static WOLFSSL_CTX *configure(const struct options *o) {
     WOLFSSL_CTX *context = wolfSSL_CTX_new(o->server ? wolfDTLSv1_3_server_method() : wolfDTLSv1_3_client_method());
     if (!context) fail("context", 0);
+    if (o->server && o->early_data && wolfSSL_CTX_set_max_early_data(context, (unsigned)atoi(o->early_data)) != 0)
+        fail("early data", 0);
     if (o->suite) check("suite", wolfSSL_CTX_set_cipher_list(context, o->suite));
     if (o->srtp && wolfSSL_CTX_set_tlsext_use_srtp(context, o->srtp) != 0) fail("profile", 0);
     if (o->ca) check("roots", wolfSSL_CTX_load_verify_locations(context, o->ca, NULL));
@@ -151,7 +155,33 @@ static void wait_or_repeat(WOLFSSL *ssl, int descriptor) {
         fail("HANDSHAKE FAILED", wolfSSL_get_error(ssl, 0));
 }
 
-static void handshake(WOLFSSL *ssl, int descriptor, const struct options *o) {
+/* What a client sends with its first flight. */
+static void send_early(WOLFSSL *ssl, int descriptor, const char *text) {
+    int length = (int)strlen(text), sent = 0;
+    for (;;) {
+        int code = wolfSSL_write_early_data(ssl, text, length, &sent);
+        if (sent == length) return;
+        int error = wolfSSL_get_error(ssl, code);
+        if (error != WOLFSSL_ERROR_WANT_READ && error != WOLFSSL_ERROR_WANT_WRITE) fail("EARLY DATA FAILED", error);
+        wait_or_repeat(ssl, descriptor);
+    }
+}
+
+/* Early data until the handshake is done, as server. */
+static void print_early(WOLFSSL *ssl, int descriptor) {
+    char buffer[16384];
+    while (!wolfSSL_is_init_finished(ssl)) {
+        int length = 0, code = wolfSSL_read_early_data(ssl, buffer, sizeof buffer, &length);
+        if (length > 0) printf("EARLY %.*s\n", length, buffer);
+        if (code > 0) continue;
+        int error = wolfSSL_get_error(ssl, code);
+        if (error == WOLFSSL_ERROR_NONE) return;
+        if (error != WOLFSSL_ERROR_WANT_READ && error != WOLFSSL_ERROR_WANT_WRITE) fail("EARLY DATA FAILED", error);
+        wait_or_repeat(ssl, descriptor);
+    }
+}
+
+static void handshake(WOLFSSL *ssl, int descriptor, const struct options *o, int early) {
     struct sockaddr_in peer = loopback(o->port);
     socklen_t length = sizeof peer;
     if (o->server) {
@@ -161,6 +191,8 @@ static void handshake(WOLFSSL *ssl, int descriptor, const struct options *o) {
         if (recvfrom(descriptor, &first, 1, MSG_PEEK, (struct sockaddr *)&peer, &length) < 0) fail("peek", errno);
     }
     check("peer", wolfSSL_dtls_set_peer(ssl, &peer, length));
+    if (early && o->server) print_early(ssl, descriptor);
+    if (early && !o->server) send_early(ssl, descriptor, o->early_data);
     for (;;) {
         int code = o->server ? wolfSSL_accept(ssl) : wolfSSL_connect(ssl);
         if (code == WOLFSSL_SUCCESS) return;
@@ -251,7 +283,9 @@ static WOLFSSL *resume(WOLFSSL *ssl, WOLFSSL_CTX *context, int *descriptor, cons
     ssl = new_connection(context, *descriptor, o, ticket);
     check("session", wolfSSL_set_session(ssl, session));
     wolfSSL_SESSION_free(session);
-    handshake(ssl, *descriptor, o);
+    handshake(ssl, *descriptor, o, o->early_data != NULL);
+    if (o->early_data)
+        printf("EARLY DATA %s\n", wolfSSL_get_early_data_status(ssl) == WOLFSSL_EARLY_DATA_ACCEPTED ? "accepted" : "rejected");
     return ssl;
 }
 
@@ -265,7 +299,7 @@ int main(int argc, char **argv) {
     int descriptor = bind_and_tell(&o);
     do {
         WOLFSSL *ssl = new_connection(context, descriptor, &o, &ticket);
-        handshake(ssl, descriptor, &o);
+        handshake(ssl, descriptor, &o, o.server && o.early_data != NULL);
         if (!o.server && o.resume) ssl = resume(ssl, context, &descriptor, &o, &ticket);
         report(ssl, &o);
         another = exchange(ssl, descriptor, &o);

@@ -8,7 +8,7 @@ use gramseal_proto::config::{ClientConfig, ClientConfigBuilder, ServerConfig, Se
 use gramseal_proto::endpoint::{CookiePolicy, Endpoint, EndpointConfig, EndpointStats, Route};
 use gramseal_proto::pki_types::ServerName;
 use gramseal_proto::wire::KeyUpdateRequest;
-use gramseal_proto::{ClientAnswer, CloseReason, Connection, Event, Instant};
+use gramseal_proto::{ClientAnswer, CloseReason, Connection, EarlyDataAnswer, Event, Instant};
 
 use crate::network::{Network, Weather};
 use crate::{PATIENCE, Process, Watch};
@@ -29,6 +29,8 @@ pub struct Node {
     peer: Option<SocketAddr>,
     watch: Watch,
     received: Vec<Vec<u8>>,
+    early_data: Vec<Vec<u8>>,
+    answer: Option<EarlyDataAnswer>,
     connected: bool,
     closed: Option<CloseReason>,
     client_answers: Vec<ClientAnswer>,
@@ -78,6 +80,8 @@ impl Node {
             peer: None,
             watch,
             received: Vec::new(),
+            early_data: Vec::new(),
+            answer: None,
             connected: false,
             closed: None,
             client_answers: Vec::new(),
@@ -154,6 +158,30 @@ impl Node {
         self.network.send(peer, &datagram[..length]);
     }
 
+    /// Sends early data, as client.
+    ///
+    /// # Panics
+    /// If the connection cannot.
+    pub fn send_early(&mut self, payload: &[u8]) {
+        let connection = self.connection.as_mut().expect("there is a connection");
+        let mut datagram = vec![0; connection.sealed_early_len(payload.len())];
+        let length = connection.seal_early(payload, &mut datagram).expect("a session that allows it");
+        let peer = self.peer.expect("a connection has a peer");
+        self.network.send(peer, &datagram[..length]);
+    }
+
+    /// The early data that came, as server.
+    #[must_use]
+    pub fn early_data(&self) -> &[Vec<u8>] {
+        &self.early_data
+    }
+
+    /// What the server said of our early data.
+    #[must_use]
+    pub fn early_data_answer(&self) -> Option<EarlyDataAnswer> {
+        self.answer
+    }
+
     /// Changes our keys and asks for new ones of the peer's (1.3).
     ///
     /// # Panics
@@ -199,6 +227,7 @@ impl Node {
         }
         (self.connection, self.closed, self.connected) = (None, None, false);
         self.received.clear();
+        self.early_data.clear();
         self.watch.clear();
     }
 
@@ -274,7 +303,11 @@ impl Node {
             }
             Route::Incoming(incoming) => {
                 let config = self.server.clone().expect("only servers accept");
-                self.connection = Some(incoming.accept(config, now));
+                let mut connection = incoming.accept(config, now);
+                for mut early in self.endpoint.take_early_data(peer) {
+                    drop(connection.handle_datagram(now, &mut early));
+                }
+                self.connection = Some(connection);
                 self.endpoint.insert(peer, KEY);
                 self.peer = Some(peer);
             }
@@ -289,8 +322,10 @@ impl Node {
         while connection.poll_transmit(Instant::now(), &mut self.datagram) {
             self.network.send(peer, &self.datagram);
         }
+        self.early_data.extend(std::iter::from_fn(|| connection.poll_early_data()));
         while let Some(event) = connection.poll_event() {
             match event {
+                Event::EarlyData(answer) => self.answer = Some(answer),
                 Event::Connected => self.connected = true,
                 Event::ClientAnswered(answer) => self.client_answers.push(answer),
                 Event::Closed(reason) => self.closed = Some(reason),

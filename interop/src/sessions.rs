@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use gramseal_proto::config::{ClientConfigBuilder, ServerConfigBuilder};
 use gramseal_proto::pki_types::UnixTime;
-use gramseal_proto::session::{ClientSessionCache, ServerSessionCache, TicketKeys};
+use gramseal_proto::session::{AntiReplayCache, ClientSessionCache, ServerSessionCache, TicketKeys};
 
 use crate::{Node, provider};
 use gramseal_proto::Direction;
@@ -66,6 +66,14 @@ impl Sessions {
     pub fn client(&self, config: ClientConfigBuilder) -> ClientConfigBuilder {
         // A test makes a verifier for each connection, although from the same root.
         config.with_session_context("one test").with_session_store(self.client.clone())
+    }
+
+    /// Lets a server take up to `max` bytes of early data.
+    ///
+    /// # Panics
+    /// Never.
+    pub fn early_data(&self, config: ServerConfigBuilder, max: u32) -> ServerConfigBuilder {
+        config.with_early_data(max, Arc::new(AntiReplayCache::new(100, now())))
     }
 
     /// Lets a server use it.

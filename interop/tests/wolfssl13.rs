@@ -11,7 +11,9 @@ use gramseal_proto::endpoint::CookiePolicy;
 use gramseal_proto::wire::{
     CipherSuite as Suite, HandshakeType, NamedGroup, ProtocolVersion, SignatureScheme, SrtpProfile,
 };
-use gramseal_proto::{ClientAnswer, CloseReason, Direction, Error, Incompatible, Negotiated, TraceEvent, Traced};
+use gramseal_proto::{
+    ClientAnswer, CloseReason, Direction, EarlyDataAnswer, Error, Incompatible, Negotiated, TraceEvent, Traced,
+};
 use gramseal_testkit::pki::{TestKeyKind, TestPki};
 
 const VERSIONS: [ProtocolVersion; 1] = [ProtocolVersion::DTLS1_3];
@@ -310,6 +312,54 @@ fn it_reads_padded_payloads_in_both_roles() {
             assert_eq!(short, long, "what went over was padded");
         }
     });
+}
+
+#[test] // RFC 9846 §2.3, §4.3.10
+fn early_data_as_client() {
+    for (cookies, expected) in [("off", EarlyDataAnswer::Accepted), ("on", EarlyDataAnswer::Rejected)] {
+        let (pki, sessions) = (TestPki::new(), Sessions::new());
+        let (mut peer, address) = wolfssl(&pki).args(["--cookies", cookies, "--early-data", "1000"]).listening();
+        for round in 0..3 {
+            peer.forget();
+            let config = sessions.client(client(&pki)).with_versions(&VERSIONS).with_early_data();
+            let mut node = Node::client(config, SERVER_NAME, address, Weather::default());
+            if round > 0 {
+                node.send_early(b"one\n");
+                node.send_early(b"two\n");
+            }
+            compiled::check(&mut node, &mut peer);
+            assert_eq!(node.early_data_answer(), (round > 0).then_some(expected), "{}", peer.transcript());
+            let taken = round > 0 && expected == EarlyDataAnswer::Accepted;
+            let early = ["EARLY one", "EARLY two"].map(|line| peer.transcript().contains(line));
+            assert_eq!(early, [taken; 2], "{}", peer.transcript());
+            assert_eq!(agreed(&node).early_data, taken);
+            node.close();
+            peer.wait_for("CLOSED BY PEER");
+        }
+    }
+}
+
+#[test] // RFC 9846 §2.3, §4.3.10
+fn early_data_as_server() {
+    for (cookies, taken) in
+        [(CookiePolicy::Off, true), (CookiePolicy::ExceptEarlyData, true), (CookiePolicy::Required, false)]
+    {
+        for_each(&Resumption::BOTH, |kind| {
+            let (pki, sessions) = (TestPki::new(), Sessions::new());
+            let config = sessions.early_data(sessions.server(server(&pki), *kind), 1000);
+            let options = ["--resume", "on", "--early-data", "first of all"];
+            let (mut node, mut peer) =
+                from_wolfssl_with(cookies, config, &pki, Weather::default(), |peer| peer.args(options));
+            assert_eq!(node.run_to_end(&peer), CloseReason::Peer);
+            node.next();
+            compiled::check(&mut node, &mut peer);
+            let early: &[&[u8]] = if taken { &[b"first of all"] } else { &[] };
+            assert_eq!(node.early_data(), early, "{}; {}", node.state(), peer.transcript());
+            let said = if taken { "accepted" } else { "rejected" };
+            assert_eq!(peer.value("EARLY DATA ").as_deref(), Some(said), "{}", peer.transcript());
+            assert!(resumed(&node) && agreed(&node).early_data == taken, "{}", node.state());
+        });
+    }
 }
 
 #[test]
