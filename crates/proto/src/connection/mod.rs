@@ -63,6 +63,8 @@ use crate::time::Instant;
 ///   [`poll_timeout`](Self::poll_timeout) names and call `handle_timeout`;
 /// * the time given to these calls must not run backwards.
 ///
+/// A server that takes early data fetches it likewise, with [`poll_early_data`](Self::poll_early_data).
+///
 /// The network cannot cause an error: what does not belong here is dropped and counted in
 /// [`stats`](Self::stats). A failed association says so with [`Event::Closed`].
 ///

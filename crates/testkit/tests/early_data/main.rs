@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gramseal_proto::config::{ClientConfig, ClientConfigBuilder, ServerConfig, ServerConfigBuilder};
+use gramseal_proto::endpoint::CookiePolicy;
 use gramseal_proto::session::AntiReplayCache;
 use gramseal_proto::wire::{NamedGroup, ProtocolVersion};
 use gramseal_proto::{Discard, EarlyDataAnswer, EarlyDataError, Event, ExportError};
@@ -230,7 +231,8 @@ fn early_data_fits_into_datagrams_and_is_padded_as_the_rest() {
 fn early_data_that_is_lost_reordered_or_doubled_is_a_datagram_like_others() {
     let Acquainted { client, server, stores } = acquainted(Resumption::Ticket);
     for seed in gramseal_testkit::sim::seeds(0..200) {
-        let mut sim = Sim::new(seed).loss(0.2).reorder(0.2).duplicate(0.2).without_cookies();
+        let policy = if seed % 2 == 0 { CookiePolicy::Off } else { CookiePolicy::ExceptEarlyData };
+        let mut sim = Sim::new(seed).loss(0.2).reorder(0.2).duplicate(0.2).cookies(policy);
         let pair = sim.connect(Arc::clone(&client), Arc::clone(&server));
         let mut sent = Vec::new();
         for number in 0..10_u8 {
@@ -255,10 +257,11 @@ fn early_data_that_is_lost_reordered_or_doubled_is_a_datagram_like_others() {
 
 #[test] // RFC 9147 §5.6
 fn any_single_datagram_of_such_a_handshake_may_get_lost() {
-    for side in Side::BOTH {
+    let policies = [CookiePolicy::Off, CookiePolicy::ExceptEarlyData];
+    for (side, policy) in Side::BOTH.iter().flat_map(|side| policies.map(|policy| (*side, policy))) {
         for index in 0..6 {
             let Acquainted { client, server, .. } = acquainted(Resumption::Ticket);
-            let mut sim = Sim::new(1).without_cookies();
+            let mut sim = Sim::new(1).cookies(policy);
             sim.drop_nth(side, index);
             let (pair, came) = {
                 let pair = sim.connect(client, server);
