@@ -8,6 +8,7 @@ use gramseal_proto::config::{
     ClientAuth, ClientConfig, Identity, LegacySuites, PeerVerifier, Psk, ServerConfig, Transport,
 };
 use gramseal_proto::crypto::SigningKey;
+use gramseal_proto::session::AntiReplayCache;
 use gramseal_proto::wire::{CertificateType, CipherSuite, NamedGroup, ProtocolVersion, SrtpProfile};
 use gramseal_testkit::null::{self, NullKey, NullVerifier, Slow, ToyKind};
 use gramseal_testkit::sessions::{Resumption, Stores};
@@ -38,6 +39,8 @@ pub(crate) struct Kind {
     pub(crate) mtu: usize,
     /// How a session is resumed, after a full handshake on a good network.
     pub(crate) resumption: Option<Resumption>,
+    /// Early data goes with the hello; without cookies it is taken.
+    pub(crate) early_data: bool,
     /// Whether both sides use SRTP, and how records are kept small.
     pub(crate) extensions: Extensions,
 }
@@ -64,12 +67,13 @@ const PLAIN: Kind = Kind {
     certificate_len: 500,
     mtu: 1200,
     resumption: None,
+    early_data: false,
     extensions: Extensions::None,
 };
 
 const PLAIN_13: Kind = Kind { name: "1.3", dtls13: true, ..PLAIN };
 
-pub(crate) const KINDS: [Kind; 44] = [
+pub(crate) const KINDS: [Kind; 46] = [
     PLAIN,
     Kind { name: "ECDHE with client certificate", client_auth: true, ..PLAIN },
     Kind { name: "DHE_RSA", legacy: true, ..PLAIN },
@@ -143,6 +147,14 @@ pub(crate) const KINDS: [Kind; 44] = [
         ..PLAIN_13
     },
     Kind {
+        name: "1.3, early data",
+        cookies: false,
+        early_data: true,
+        resumption: Some(Resumption::Ticket),
+        ..PLAIN_13
+    },
+    Kind { name: "1.3, early data after a cookie", early_data: true, resumption: Some(Resumption::Id), ..PLAIN_13 },
+    Kind {
         name: "1.3, more records than go out at once",
         client_auth: true,
         certificate_len: 3500,
@@ -187,6 +199,9 @@ impl Kind {
                 builder.with_srtp(&SRTP).with_srtp_mki([1; 4]).with_max_fragment_length(512)
             }
         };
+        if self.early_data {
+            builder = builder.with_early_data();
+        }
         if let Some(key_log) = key_log {
             builder = builder.with_key_log(key_log);
         }
@@ -218,6 +233,9 @@ impl Kind {
         }
         if self.extensions != Extensions::None {
             builder = builder.with_srtp(&SRTP).with_record_size_limit(400);
+        }
+        if self.early_data {
+            builder = builder.with_early_data(1000, Arc::new(AntiReplayCache::new(10, stores.clock.now())));
         }
         stores.server(builder).build().expect("a server configuration")
     }
@@ -269,6 +287,9 @@ impl Kind {
             resumption.prepare(&configs, &stores, self.cookies);
         }
         let pair = sim.connect(configs.0, configs.1);
+        if self.early_data {
+            sim.send_early(pair, b"early").expect("the session allows it");
+        }
         (sim, pair)
     }
 
@@ -281,6 +302,7 @@ impl Kind {
             let version = self.version();
             assert!(!self.retry || negotiated.group == Some(NamedGroup::SECP256R1), "{}", self.name);
             assert_eq!((negotiated.version, negotiated.resumed), (version, resumes), "{}", self.name);
+            assert_eq!(negotiated.early_data, self.early_data && !self.cookies, "{}", self.name);
             assert_eq!(negotiated.srtp.is_some(), self.extensions != Extensions::None, "{}", self.name);
             let most = self.extensions.max_payload(side);
             let payload = sim.connection(pair, side).expect("connected").max_payload();
