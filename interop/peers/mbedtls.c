@@ -10,9 +10,6 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -25,8 +22,7 @@
 #include <mbedtls/ssl_ticket.h>
 #include <mbedtls/timing.h>
 
-#define LABEL "EXPORTER-gramseal-interop"
-#define EXPORTED 32
+#include "peer.h"
 
 struct options {
     int server;
@@ -48,32 +44,16 @@ static void check(const char *what, int code) {
     if (code != 0) fail(what, code);
 }
 
-static void print_hex(const unsigned char *bytes, size_t length) {
-    for (size_t i = 0; i < length; i++) printf("%02x", bytes[i]);
-}
-
 static struct options parse(int argc, char **argv) {
     struct options o = {.cookies = 1};
-    if (argc < 3 || argc % 2 == 0) fail("usage: server|client PORT [--option value]...", 0);
-    o.server = strcmp(argv[1], "server") == 0;
-    o.port = argv[2];
-    for (int i = 3; i < argc; i += 2) {
-        const char *option = argv[i], *value = argv[i + 1];
-        if (!strcmp(option, "--suite")) o.suite = value;
-        else if (!strcmp(option, "--psk")) o.psk = value;
-        else if (!strcmp(option, "--identity")) o.identity = value;
-        else if (!strcmp(option, "--ca")) o.ca = value;
-        else if (!strcmp(option, "--cert")) o.cert = value;
-        else if (!strcmp(option, "--key")) o.key = value;
-        else if (!strcmp(option, "--name")) o.name = value;
-        else if (!strcmp(option, "--mtu")) o.mtu = value;
-        else if (!strcmp(option, "--sessions")) o.sessions = value;
-        else if (!strcmp(option, "--srtp")) o.srtp = value;
-        else if (!strcmp(option, "--mki")) o.mki = value;
-        else if (!strcmp(option, "--max-fragment")) o.max_fragment = value;
-        else if (!strcmp(option, "--cookies")) o.cookies = strcmp(value, "off") != 0;
-        else fail(option, 0);
-    }
+    const struct option known[] = {
+        {"--suite", &o.suite, NULL}, {"--psk", &o.psk, NULL}, {"--identity", &o.identity, NULL},
+        {"--ca", &o.ca, NULL}, {"--cert", &o.cert, NULL}, {"--key", &o.key, NULL}, {"--name", &o.name, NULL},
+        {"--mtu", &o.mtu, NULL}, {"--sessions", &o.sessions, NULL}, {"--srtp", &o.srtp, NULL},
+        {"--mki", &o.mki, NULL}, {"--max-fragment", &o.max_fragment, NULL}, {"--cookies", NULL, &o.cookies},
+        {NULL, NULL, NULL},
+    };
+    parse_options(argc, argv, &o.server, &o.port, known);
     return o;
 }
 

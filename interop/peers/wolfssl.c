@@ -19,14 +19,11 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define LABEL "EXPORTER-gramseal-interop"
-#define EXPORTED 32
+#include "peer.h"
+
 #define MOST_GROUPS 4
 
 struct options {
@@ -45,27 +42,14 @@ static void check(const char *what, int code) {
 
 static struct options parse(int argc, char **argv) {
     struct options o = {.cookies = 1};
-    if (argc < 3 || argc % 2 == 0) fail("usage: server|client PORT [--option value]...", 0);
-    o.server = strcmp(argv[1], "server") == 0;
-    o.port = argv[2];
-    for (int i = 3; i < argc; i += 2) {
-        const char *option = argv[i], *value = argv[i + 1];
-        if (!strcmp(option, "--suite")) o.suite = value;
-        else if (!strcmp(option, "--groups")) o.groups = value;
-        else if (!strcmp(option, "--ca")) o.ca = value;
-        else if (!strcmp(option, "--cert")) o.cert = value;
-        else if (!strcmp(option, "--key")) o.key = value;
-        else if (!strcmp(option, "--name")) o.name = value;
-        else if (!strcmp(option, "--mtu")) o.mtu = value;
-        else if (!strcmp(option, "--srtp")) o.srtp = value;
-        else if (!strcmp(option, "--alpn")) o.alpn = value;
-        else if (!strcmp(option, "--cookies")) o.cookies = strcmp(value, "off") != 0;
-        else if (!strcmp(option, "--early-data")) o.early_data = value;
-        else if (!strcmp(option, "--resume")) o.resume = strcmp(value, "on") == 0;
-        else if (!strcmp(option, "--key-update")) o.key_update = strcmp(value, "on") == 0;
-        else if (!strcmp(option, "--post-auth")) o.post_auth = strcmp(value, "on") == 0;
-        else fail(option, 0);
-    }
+    const struct option known[] = {
+        {"--suite", &o.suite, NULL}, {"--groups", &o.groups, NULL}, {"--ca", &o.ca, NULL},
+        {"--cert", &o.cert, NULL}, {"--key", &o.key, NULL}, {"--name", &o.name, NULL}, {"--mtu", &o.mtu, NULL},
+        {"--srtp", &o.srtp, NULL}, {"--alpn", &o.alpn, NULL}, {"--cookies", NULL, &o.cookies},
+        {"--early-data", &o.early_data, NULL}, {"--resume", NULL, &o.resume},
+        {"--key-update", NULL, &o.key_update}, {"--post-auth", NULL, &o.post_auth}, {NULL, NULL, NULL},
+    };
+    parse_options(argc, argv, &o.server, &o.port, known);
     return o;
 }
 
@@ -210,7 +194,7 @@ static void report(WOLFSSL *ssl, const struct options *o) {
     }
     check("export", wolfSSL_export_keying_material(ssl, exported, EXPORTED, LABEL, strlen(LABEL), NULL, 0, 0));
     printf("EXPORTED ");
-    for (int i = 0; i < EXPORTED; i++) printf("%02x", exported[i]);
+    print_hex(exported, EXPORTED);
     printf("\nSESSION %s", wolfSSL_session_reused(ssl) ? "resumed" : "new");
     printf("\nCONNECTED %s %s\n", wolfSSL_get_version(ssl), wolfSSL_get_cipher_name(ssl));
 }
