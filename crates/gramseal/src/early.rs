@@ -18,6 +18,32 @@ use crate::shared::Shared;
 /// On a client from [`Endpoint::connect_early`](crate::Endpoint::connect_early), on a server from
 /// [`Incoming::accept_early`](crate::Incoming::accept_early). Dropping it ends the handshake.
 ///
+/// ```no_run
+/// # use std::net::SocketAddr;
+/// # use std::sync::Arc;
+/// # use gramseal::{ClientConfig, Endpoint, Incoming};
+/// # type Failure = Box<dyn std::error::Error + Send + Sync>;
+/// async fn ask(endpoint: &Endpoint, server: SocketAddr, config: Arc<ClientConfig>) -> Result<(), Failure> {
+///     let early = endpoint.connect_early(server, "example.org", config)?;
+///     let sent = early.send_early(b"GET status").is_ok();
+///     let conn = early.established().await?;
+///     if !(sent && conn.negotiated().early_data) {
+///         conn.send(b"GET status")?;
+///     }
+///     println!("{:?}", conn.recv().await?);
+///     Ok(())
+/// }
+///
+/// async fn answer(incoming: Incoming) -> Result<(), Failure> {
+///     let early = incoming.accept_early()?;
+///     while let Some(request) = early.recv_early().await {
+///         println!("perhaps a copy: {request:?}");
+///     }
+///     early.established().await?.send(b"fine")?;
+///     Ok(())
+/// }
+/// ```
+///
 /// **Everybody who sees early data on its way can send it again**, to the same server as often as its
 /// [`AntiReplay`](crate::sessions::AntiReplay) lets them, usually never, and to others that accept the same tickets. And
 /// who learns the session's secret later can read what was recorded. So it is for requests that may happen twice.

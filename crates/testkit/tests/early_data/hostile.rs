@@ -18,7 +18,7 @@ use gramseal_testkit::sessions::{Resumption, Stores};
 use gramseal_testkit::sim::{Side, Sim};
 use pki_types::UnixTime;
 
-use super::{PATIENCE, Server, VERSIONS, same, server};
+use super::{PATIENCE, REJECTED, Server, VERSIONS, come, same, server};
 
 const NOW: Instant = Instant::from_micros(1_000_000);
 
@@ -93,8 +93,10 @@ const ALPN: (ExtensionType, &[u8]) = (ExtensionType::APPLICATION_LAYER_PROTOCOL_
 fn outcome(taken: &Taken, selected: Option<u16>, extensions: &[(ExtensionType, &[u8])]) -> Outcome {
     let mut scene = Scene13::client13(Arc::clone(&taken.client), 7);
     if let Some(selected) = selected {
+        // The scripted server has SHA-256 alone, and the client offers the latest key of each hash.
         let keys = taken.watched.keys.lock().expect("not poisoned").clone();
-        scene.peer.resume(keys[usize::from(selected)].clone(), selected);
+        let key = keys.into_iter().find(|key| key.len() == 32).expect("a key");
+        scene.peer.resume(key, selected);
     }
     scene.say(&[HandshakeType::SERVER_HELLO]);
     scene.say_of(HandshakeType::ENCRYPTED_EXTENSIONS, &encrypted(extensions));
@@ -127,6 +129,40 @@ fn a_server_takes_early_data_only_as_it_was_offered() {
         |builder| builder.with_alpn(["a"]).with_cipher_suites(&[CipherSuite::TLS_CHACHA20_POLY1305_SHA256]);
     assert_eq!(outcome(&with(&SHA256, chacha), Some(0), &[EARLY_DATA, ALPN]), mismatch(), "another suite");
     assert_eq!(outcome(&with(&SHA256, chacha), Some(0), &[ALPN]), Outcome::Connected);
+}
+
+/// A client with a session of each hash, the one with SHA-384 first in its hellos.
+fn with_two_keys() -> (Taken, Stores) {
+    let stores = Stores::new(Some(Resumption::Ticket));
+    let watched = Arc::new(Watched { store: stores.client.clone(), keys: Mutex::default() });
+    let tap = Arc::new(Wiretap::default());
+    let builder = null::client_config(1).with_session_context("test").with_versions(&VERSIONS);
+    let builder = builder.with_session_store(watched.clone()).with_key_log(tap.clone()).with_early_data();
+    let client = Arc::new(builder.build().expect("a client"));
+    let of = |seed, suite: Server| server(seed, &stores, suite);
+    let sha256 = of(2, |builder| builder.with_cipher_suites(&[CipherSuite::TLS_AES_128_GCM_SHA256]));
+    let sha384 = of(3, |builder| builder.with_cipher_suites(&[CipherSuite::TLS_AES_256_GCM_SHA384]));
+    let mut sim = Sim::new(1).without_cookies();
+    for server in [&sha256, &sha384] {
+        let pair = sim.connect(Arc::clone(&client), Arc::clone(server));
+        sim.run_until(|sim| sim.connected(pair), PATIENCE).expect("both sides connect");
+        sim.run_for(std::time::Duration::from_secs(1));
+        // A client holds it against no other session that the server could not use one of its own.
+        stores.clock.advance(std::time::Duration::from_secs(1));
+    }
+    watched.keys.lock().expect("not poisoned").clear();
+    (Taken { watched, client, tap, server: sha256 }, stores)
+}
+
+#[test] // RFC 9846 §4.3.11
+fn early_data_is_not_taken_with_another_key_than_the_first() {
+    let (taken, _stores) = with_two_keys();
+    assert_eq!(outcome(&taken, Some(1), &[EARLY_DATA]), failed(PeerFault::EarlyDataMismatch));
+    let (taken, _stores) = with_two_keys();
+    assert_eq!(outcome(&taken, Some(1), &[]), Outcome::Connected);
+    let (taken, _stores) = with_two_keys();
+    let (_, came) = come(&mut Sim::new(2).without_cookies(), &taken.client, &taken.server);
+    assert_eq!(came, REJECTED, "our server knows that as well");
 }
 
 #[test] // RFC 9846 §4.2.4, §4.3.10
@@ -286,6 +322,38 @@ fn early_data_without_a_session_is_ignored() {
     assert_eq!(events, [], "a full handshake goes on");
     assert!(server.poll_transmit(NOW, &mut Vec::new()));
     assert!(server.export_early_keying_material(b"label", b"", &mut [0; 8]).is_err());
+}
+
+#[test] // RFC 9147 §4.2.1
+fn a_flood_before_the_hello_is_bounded_and_keeps_nobody_out() {
+    let Taken { client, server, .. } = taken_over(true, &SHA256[..1], |builder| builder.with_alpn(["a"]));
+    let first = FirstHello { message_seq: MessageSeq(0), sequence_number: SequenceNumber(0) };
+    let mut server = Connection::server(server, first, NOW);
+    let junk = [&[0x2D, 0, 0, 0, 40][..], &[7; 40]].concat();
+    for _ in 0..1000 {
+        assert_eq!(server.handle_datagram(NOW, &mut junk.clone()).count(), 0);
+    }
+    assert_eq!(server.stats().discards.get(Discard::EarlyStoreFull), 1000 - 16);
+    let mut client = Connection::client(client, null::SERVER_NAME.try_into().expect("a name"), NOW).expect("begun");
+    let mut hello = Vec::new();
+    assert!(client.poll_transmit(NOW, &mut hello));
+    let mut early = vec![0; 100];
+    let len = client.seal_early(b"early", &mut early).expect("the session allows it");
+    drop(server.handle_datagram(NOW, &mut hello));
+    assert_eq!(server.stats().discards.get(Discard::BadTag), 16);
+    drop(server.handle_datagram(NOW, &mut early[..len]));
+    assert_eq!(server.poll_early_data().as_deref(), Some(&b"early"[..]));
+}
+
+#[test] // RFC 9846 §4.3.10
+fn records_of_early_data_that_was_not_announced_are_dropped_and_counted() {
+    let (mut server, events) = hello_changed(|_| ());
+    assert_eq!(events, []);
+    let junk = [&[0x2D, 0, 0, 0, 40][..], &[7; 40]].concat();
+    for _ in 0..5 {
+        drop(server.handle_datagram(NOW, &mut junk.clone()));
+    }
+    assert_eq!(server.stats().discards.get(Discard::UnknownEpoch), 5);
 }
 
 #[test] // RFC 9846 §4.3.10
