@@ -28,7 +28,8 @@ pub enum CookiePolicy {
     ExceptEarlyData,
     /// Only from an address that has a connection already, which a forged hello must not end
     /// (RFC 6347 §4.2.8). Anyone can then make the server keep state and answer with its
-    /// certificates, to forged addresses too: for paths that are proven elsewhere, as by ICE.
+    /// certificates, to forged addresses too: for paths that are proven elsewhere, as by ICE. Early data is
+    /// taken from there as well, if the server takes any.
     Off,
 }
 
