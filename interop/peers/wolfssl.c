@@ -6,7 +6,7 @@
  * that it receives. A server takes one client after another. A client with `--resume on` waits for
  * a ticket, leaves, and comes again with it. With `--key-update on` either asks for new keys of both
  * sides before each payload that it sends. With `--post-auth on` a client lets itself be asked for its
- * certificate after the handshake, and a server asks before each payload that it sends. With `--early-data TEXT` a
+ * certificate after the handshake, and a server asks once as soon as it is connected. With `--early-data TEXT` a
  * client that comes again sends TEXT as early data; with `--early-data N` a server takes up to N bytes of it. */
 
 #include <wolfssl/wolfcrypt/settings.h>
@@ -217,7 +217,6 @@ static int print_payloads(WOLFSSL *ssl) {
 }
 
 static void send_line(WOLFSSL *ssl, const char *line, size_t length, const struct options *o) {
-    if (o->post_auth && o->server) check("request", wolfSSL_request_certificate(ssl));
     if (o->key_update) check("key update", wolfSSL_update_keys(ssl));
     if (wolfSSL_write(ssl, line, (int)length) != (int)length) fail("WRITING FAILED", wolfSSL_get_error(ssl, 0));
 }
@@ -227,6 +226,8 @@ static int exchange(WOLFSSL *ssl, int descriptor, const struct options *o) {
     char line[16384];
     size_t filled = 0;
     struct pollfd both[2] = {{.fd = descriptor, .events = POLLIN}, {.fd = STDIN_FILENO, .events = POLLIN}};
+    /* Once: a second request before the first answer is in the transcript by which it checks that answer. */
+    if (o->post_auth && o->server) check("request", wolfSSL_request_certificate(ssl));
     for (;;) {
         if (!print_payloads(ssl)) {
             wolfSSL_shutdown(ssl);

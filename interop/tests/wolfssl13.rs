@@ -211,6 +211,8 @@ fn wolfssl_asks_for_a_certificate_after_the_handshake() {
     let peer = wolfssl(&pki).trust(&pki).args(["--post-auth", "on"]);
     let (mut node, mut peer) = to_wolfssl(config, peer, Weather::default());
     compiled::check(&mut node, &mut peer);
+    let answered = |node: &Node| node.watch().log().saw(Direction::Sent, HandshakeType::CERTIFICATE_VERIFY);
+    node.run_until("our answer", &peer, |node| answered(node) || node.closed().is_some());
     let ours = |event: &&TraceEvent| {
         event.direction == Direction::Sent
             && matches!(event.traced, Traced::Handshake { msg_type: HandshakeType::CERTIFICATE_VERIFY, .. })
