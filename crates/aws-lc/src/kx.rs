@@ -2,7 +2,7 @@
 
 use aws_lc_rs::agreement::{self, EphemeralPrivateKey, PublicKey, UnparsedPublicKey, agree_ephemeral};
 use aws_lc_rs::rand::SystemRandom;
-use gramseal_proto::crypto::{ActiveKx, CryptoError, KxGroup, SecureRandom, SharedSecret};
+use gramseal_proto::crypto::{ActiveKx, CryptoError, KxError, KxGroup, SecureRandom, SharedSecret};
 use gramseal_wire::NamedGroup;
 
 /// x25519.
@@ -72,12 +72,12 @@ impl ActiveKx for Active {
         self.public.as_ref()
     }
 
-    fn complete(self: Box<Self>, peer: &[u8]) -> Result<SharedSecret, CryptoError> {
+    fn complete(self: Box<Self>, peer: &[u8]) -> Result<SharedSecret, KxError> {
         if !self.share.admits(peer) {
-            return Err(CryptoError::new());
+            return Err(KxError::InvalidShare);
         }
         let peer = UnparsedPublicKey::new(self.algorithm, peer);
         // Points off the curve and all-zero results (RFC 7748 §6.1) are refused in here.
-        agree_ephemeral(self.private, peer, CryptoError::new(), |secret| Ok(SharedSecret::new(secret.to_vec())))
+        agree_ephemeral(self.private, peer, KxError::InvalidShare, |secret| Ok(SharedSecret::new(secret.to_vec())))
     }
 }

@@ -8,7 +8,7 @@ use core::fmt;
 
 use gramseal_wire::{AlertDescription, DecodeError, EncodeError, ExtensionType, HandshakeType};
 
-use crate::crypto::CryptoError;
+use crate::crypto::{CryptoError, KxError};
 
 /// Why an association failed. Every value is final.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -412,6 +412,15 @@ impl From<LocalFault> for Error {
 impl From<CryptoError> for Error {
     fn from(_: CryptoError) -> Self {
         Self::Local(LocalFault::Crypto)
+    }
+}
+
+impl From<KxError> for Error {
+    fn from(error: KxError) -> Self {
+        match error {
+            KxError::InvalidShare => Self::Peer(PeerFault::BadKeyShare),
+            KxError::Failed => Self::Local(LocalFault::Crypto),
+        }
     }
 }
 

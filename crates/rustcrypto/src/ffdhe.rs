@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use gramseal_proto::crypto::{
-    ActiveKx, CryptoError, FiniteFieldDh, FiniteFieldExchange, FiniteFieldParams, KxGroup, ParamsRejected,
+    ActiveKx, CryptoError, FiniteFieldDh, FiniteFieldExchange, FiniteFieldParams, KxError, KxGroup, ParamsRejected,
     SecureRandom, SharedSecret,
 };
 use gramseal_wire::NamedGroup;
@@ -99,11 +99,11 @@ impl ActiveKx for Active {
 
     /// Takes numbers without leading zeros too, as peers of 1.2 may send them (RFC 5246 §7.4.7.2);
     /// the full length that 1.3 demands (RFC 9846 §4.3.8.1) is for its handshake to check.
-    fn complete(self: Box<Self>, peer: &[u8]) -> Result<SharedSecret, CryptoError> {
+    fn complete(self: Box<Self>, peer: &[u8]) -> Result<SharedSecret, KxError> {
         if peer.len() > self.public.len() {
-            return Err(CryptoError::new());
+            return Err(KxError::InvalidShare);
         }
-        let peer = self.group.element(peer).ok_or_else(CryptoError::new)?;
+        let peer = self.group.element(peer).ok_or(KxError::InvalidShare)?;
         Ok(self.group.shared_secret(peer, &self.exponent))
     }
 }

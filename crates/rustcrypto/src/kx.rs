@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::marker::PhantomData;
 
-use gramseal_proto::crypto::{ActiveKx, CryptoError, KxGroup, SecureRandom, SharedSecret};
+use gramseal_proto::crypto::{ActiveKx, CryptoError, KxError, KxGroup, SecureRandom, SharedSecret};
 use gramseal_wire::NamedGroup;
 use p256::elliptic_curve::ecdh::EphemeralSecret;
 use p256::elliptic_curve::sec1::{FromSec1Point, ModulusSize, ToSec1Point};
@@ -56,12 +56,12 @@ impl ActiveKx for ActiveMontgomery {
         self.public.as_bytes()
     }
 
-    fn complete(self: Box<Self>, peer: &[u8]) -> Result<SharedSecret, CryptoError> {
-        let peer: [u8; 32] = peer.try_into().map_err(|_| CryptoError::new())?;
+    fn complete(self: Box<Self>, peer: &[u8]) -> Result<SharedSecret, KxError> {
+        let peer: [u8; 32] = peer.try_into().map_err(|_| KxError::InvalidShare)?;
         let secret = self.private.diffie_hellman(&XPublicKey::from(peer));
         // RFC 7748 §6.1, RFC 8422 §5.11: an all-zero result comes from a point of small order.
         if !secret.was_contributory() {
-            return Err(CryptoError::new());
+            return Err(KxError::InvalidShare);
         }
         Ok(SharedSecret::new(secret.as_bytes().to_vec()))
     }
@@ -120,13 +120,13 @@ where
         &self.public
     }
 
-    fn complete(self: Box<Self>, peer: &[u8]) -> Result<SharedSecret, CryptoError> {
+    fn complete(self: Box<Self>, peer: &[u8]) -> Result<SharedSecret, KxError> {
         // The library reads compressed points too; a share is none.
         if peer.len() != self.public.len() || peer.first() != Some(&UNCOMPRESSED) {
-            return Err(CryptoError::new());
+            return Err(KxError::InvalidShare);
         }
         // Points off the curve are refused in here; a curve of prime order has none of small order.
-        let peer = PublicKey::<C>::from_sec1_bytes(peer).map_err(|_| CryptoError::new())?;
+        let peer = PublicKey::<C>::from_sec1_bytes(peer).map_err(|_| KxError::InvalidShare)?;
         Ok(SharedSecret::new(self.private.diffie_hellman(&peer).raw_secret_bytes().to_vec()))
     }
 }

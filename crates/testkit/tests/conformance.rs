@@ -4,7 +4,7 @@ use std::panic;
 use std::sync::Arc;
 
 use gramseal_proto::crypto::{
-    ActiveKx, AeadAlgorithm, CryptoError, CryptoProvider, KxGroup, SecureRandom, SharedSecret,
+    ActiveKx, AeadAlgorithm, CryptoError, CryptoProvider, KxError, KxGroup, SecureRandom, SharedSecret,
 };
 use gramseal_rustcrypto::{FINITE_FIELD, OsRandom, ccm_aeads, ffdhe_groups};
 use gramseal_testkit::{conformance, null};
@@ -156,7 +156,7 @@ impl ActiveKx for ActiveCredulous {
         self.0.public_key()
     }
 
-    fn complete(self: Box<Self>, peer: &[u8]) -> Result<SharedSecret, CryptoError> {
+    fn complete(self: Box<Self>, peer: &[u8]) -> Result<SharedSecret, KxError> {
         Ok(self.0.complete(peer).unwrap_or_else(|_| SharedSecret::new(vec![1; 32])))
     }
 }

@@ -1,4 +1,4 @@
-//! Key agreement: named groups, and the finite-field exchange of DTLS 1.2.
+//! Key exchange: named groups, and the finite-field exchange of DTLS 1.2.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -40,39 +40,75 @@ impl fmt::Debug for SharedSecret {
     }
 }
 
-/// A named group of a provider.
+/// Why no secret came of a peer's share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KxError {
+    /// It is no share of this group: the peer is at fault.
+    InvalidShare,
+    /// The random source or the library failed: we are.
+    Failed,
+}
+
+impl From<CryptoError> for KxError {
+    fn from(_: CryptoError) -> Self {
+        Self::Failed
+    }
+}
+
+impl fmt::Display for KxError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::InvalidShare => "the share is not valid in its group",
+            Self::Failed => "the key exchange failed",
+        })
+    }
+}
+
+impl core::error::Error for KxError {}
+
+/// A named group of a provider: Diffie-Hellman, a key encapsulation mechanism, or both
+/// ([`HybridGroup`](super::HybridGroup)).
+///
+/// Whoever speaks first calls [`start`](Self::start) and, with the other side's share,
+/// [`ActiveKx::complete`]; whoever has the other side's share already calls [`answer`](Self::answer).
+/// A mechanism of encapsulation needs the two to do different things, and so works in 1.3 alone, where the
+/// client speaks first: a 1.2 server of ours starts with its share, and never takes such a group.
 pub trait KxGroup: Send + Sync + fmt::Debug {
     /// Which group this is.
     fn name(&self) -> NamedGroup;
 
-    /// Makes an ephemeral key pair.
+    /// Makes an ephemeral key pair, whose public half is our share.
     ///
     /// # Errors
     /// If the random source fails.
     fn start(&self, random: &dyn SecureRandom) -> Result<Box<dyn ActiveKx>, CryptoError>;
 
-    /// Answers a peer's share at once: our share to send, and the secret.
+    /// Answers the share of a peer that started: our share to send, and the secret.
+    ///
+    /// As it stands it is for Diffie-Hellman, where an answer is a share like any other; a group with
+    /// encapsulation has to bring its own.
     ///
     /// # Errors
     /// If `peer` is not a valid share of this group, or the random source fails.
-    fn answer(&self, random: &dyn SecureRandom, peer: &[u8]) -> Result<(Vec<u8>, SharedSecret), CryptoError> {
+    fn answer(&self, random: &dyn SecureRandom, peer: &[u8]) -> Result<(Vec<u8>, SharedSecret), KxError> {
         let ours = self.start(random)?;
         let share = ours.public_key().to_vec();
         Ok((share, ours.complete(peer)?))
     }
 }
 
-/// Our half of a key agreement that waits for the peer's share.
+/// Our half of a key exchange that waits for the peer's answer.
 pub trait ActiveKx: Send + Sync {
     /// Our share, encoded as the group wants it on the wire.
     fn public_key(&self) -> &[u8];
 
-    /// Computes the secret and consumes the private key.
+    /// Computes the secret from the peer's share and consumes the private key.
     ///
     /// # Errors
     /// If `peer` is not a valid share of this group: wrong length, not on the curve, of small
     /// order, an all-zero result (RFC 7748 §6.1), out of range (RFC 7919 §5.1).
-    fn complete(self: Box<Self>, peer: &[u8]) -> Result<SharedSecret, CryptoError>;
+    fn complete(self: Box<Self>, peer: &[u8]) -> Result<SharedSecret, KxError>;
 }
 
 /// The group of a finite-field exchange as a 1.2 server sends it: big-endian, of any origin.

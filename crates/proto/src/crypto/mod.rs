@@ -7,6 +7,7 @@
 mod aead;
 mod deferrable;
 mod hash;
+mod hybrid;
 mod kx;
 mod prf;
 mod provider;
@@ -24,7 +25,10 @@ use core::fmt;
 pub use aead::{Aead, AeadAlgorithm, AeadKey, MASK_SAMPLE_LEN, MaskKey, NONCE_LEN};
 pub use deferrable::Deferrable;
 pub use hash::{Digest, Hash, HashAlgorithm, HashContext, HmacKey};
-pub use kx::{ActiveKx, FiniteFieldDh, FiniteFieldExchange, FiniteFieldParams, KxGroup, ParamsRejected, SharedSecret};
+pub use hybrid::{HybridGroup, ShareLengths};
+pub use kx::{
+    ActiveKx, FiniteFieldDh, FiniteFieldExchange, FiniteFieldParams, KxError, KxGroup, ParamsRejected, SharedSecret,
+};
 pub use prf::hmac_prf;
 pub use provider::{CryptoProvider, SchemeVerifier, SecureRandom};
 pub(crate) use record_keys::{RecordKeys12, RecordKeys13};

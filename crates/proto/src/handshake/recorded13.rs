@@ -24,8 +24,8 @@ use crate::crypto::test_aead::Gcm;
 use crate::crypto::test_hash::SHA256;
 use crate::crypto::test_hex::unhex;
 use crate::crypto::{
-    ActiveKx, CryptoError, CryptoProvider, Deferrable, KeyLoader, KeyRejected, KxGroup, PublicKey, RecordKeys13,
-    SchemeVerifier, SecureRandom, SharedSecret, SigningKey,
+    ActiveKx, CryptoError, CryptoProvider, Deferrable, KeyLoader, KeyRejected, KxError, KxGroup, PublicKey,
+    RecordKeys13, SchemeVerifier, SecureRandom, SharedSecret, SigningKey,
 };
 use crate::error::{Error, PeerFault};
 use crate::message::Message;
@@ -65,10 +65,11 @@ impl ActiveKx for RecordedKx {
         &self.0
     }
 
-    fn complete(self: Box<Self>, peer: &[u8]) -> Result<SharedSecret, CryptoError> {
+    fn complete(self: Box<Self>, peer: &[u8]) -> Result<SharedSecret, KxError> {
         let hello = recorded("server_hello");
         let theirs = hello.windows(peer.len()).any(|bytes| bytes == peer);
-        if theirs && peer.len() == 32 { Ok(SharedSecret::new(recorded("shared_secret"))) } else { Err(CryptoError) }
+        let known = theirs && peer.len() == 32;
+        if known { Ok(SharedSecret::new(recorded("shared_secret"))) } else { Err(KxError::InvalidShare) }
     }
 }
 

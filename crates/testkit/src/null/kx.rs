@@ -1,23 +1,38 @@
-//! Stand-ins for key agreement: Diffie-Hellman modulo a prime of 61 bits, dressed up to the
-//! lengths of the real groups.
+//! Stand-ins for key exchange: Diffie-Hellman modulo a prime of 61 bits, dressed up to the
+//! lengths of the real groups, ML-KEM's included.
 
 use gramseal_proto::crypto::{
-    ActiveKx, CryptoError, FiniteFieldDh, FiniteFieldExchange, FiniteFieldParams, KxGroup, ParamsRejected,
-    SecureRandom, SharedSecret,
+    ActiveKx, CryptoError, FiniteFieldDh, FiniteFieldExchange, FiniteFieldParams, HybridGroup, KxError, KxGroup,
+    ParamsRejected, SecureRandom, ShareLengths, SharedSecret,
 };
 use gramseal_wire::NamedGroup;
 
 use super::mix::Mixer;
 
+/// Small shares come first, unlike with other providers: whoever tests large ones names them.
 pub(super) static GROUPS: &[&dyn KxGroup] = &[
-    &NullGroup { name: NamedGroup::X25519, prefix: &[], share_len: 32, secret_len: 32 },
-    &NullGroup { name: NamedGroup::SECP256R1, prefix: &[4], share_len: 65, secret_len: 32 },
-    &NullGroup { name: NamedGroup::SECP384R1, prefix: &[4], share_len: 97, secret_len: 48 },
-    &NullGroup { name: NamedGroup::SECP521R1, prefix: &[4], share_len: 133, secret_len: 66 },
-    &NullGroup { name: NamedGroup::FFDHE2048, prefix: &[], share_len: 256, secret_len: 256 },
-    &NullGroup { name: NamedGroup::FFDHE3072, prefix: &[], share_len: 384, secret_len: 384 },
-    &NullGroup { name: NamedGroup::FFDHE4096, prefix: &[], share_len: 512, secret_len: 512 },
+    &X25519,
+    &SECP256R1,
+    &NullGroup::new(NamedGroup::SECP384R1, &[4], 97, 48),
+    &NullGroup::new(NamedGroup::SECP521R1, &[4], 133, 66),
+    &HybridGroup::new(
+        NamedGroup::X25519MLKEM768,
+        [&ML_KEM_768, &X25519],
+        ShareLengths { start: ML_KEM_768.share_len, answer: ML_KEM_768.answer_len },
+    ),
+    &HybridGroup::new(
+        NamedGroup::SECP256R1MLKEM768,
+        [&SECP256R1, &ML_KEM_768],
+        ShareLengths { start: SECP256R1.share_len, answer: SECP256R1.answer_len },
+    ),
+    &NullGroup::new(NamedGroup::FFDHE2048, &[], 256, 256),
+    &NullGroup::new(NamedGroup::FFDHE3072, &[], 384, 384),
+    &NullGroup::new(NamedGroup::FFDHE4096, &[], 512, 512),
 ];
+
+const X25519: NullGroup = NullGroup::new(NamedGroup::X25519, &[], 32, 32);
+const SECP256R1: NullGroup = NullGroup::new(NamedGroup::SECP256R1, &[4], 65, 32);
+const ML_KEM_768: NullGroup = NullGroup { answer_len: 1088, ..NullGroup::new(NamedGroup::MLKEM768, &[], 1184, 32) };
 
 /// The prime 2⁶¹ − 1: products fit into 128 bits and every group "order" question is a toy's.
 const MODULUS: u64 = (1 << 61) - 1;
@@ -29,7 +44,20 @@ pub struct NullGroup {
     name: NamedGroup,
     prefix: &'static [u8],
     share_len: usize,
+    /// Of the share that answers one.
+    answer_len: usize,
     secret_len: usize,
+}
+
+impl NullGroup {
+    const fn new(name: NamedGroup, prefix: &'static [u8], share_len: usize, secret_len: usize) -> Self {
+        Self { name, prefix, share_len, answer_len: share_len, secret_len }
+    }
+
+    fn secret(&self, private: u64, peer: &[u8]) -> Result<SharedSecret, KxError> {
+        let peer = decode(self.prefix, peer).ok_or(KxError::InvalidShare)?;
+        Ok(SharedSecret::new(encode(&[], power(peer, private), self.secret_len)))
+    }
 }
 
 impl KxGroup for NullGroup {
@@ -40,15 +68,23 @@ impl KxGroup for NullGroup {
     fn start(&self, random: &dyn SecureRandom) -> Result<Box<dyn ActiveKx>, CryptoError> {
         let private = private_key(random)?;
         let share = encode(self.prefix, power(GENERATOR, private), self.share_len);
-        Ok(Box::new(NullKx { private, share, prefix: self.prefix, secret_len: self.secret_len }))
+        Ok(Box::new(NullKx { private, share, group: Self { ..*self } }))
+    }
+
+    fn answer(&self, random: &dyn SecureRandom, peer: &[u8]) -> Result<(Vec<u8>, SharedSecret), KxError> {
+        if peer.len() != self.share_len {
+            return Err(KxError::InvalidShare);
+        }
+        let private = private_key(random)?;
+        let share = encode(self.prefix, power(GENERATOR, private), self.answer_len);
+        Ok((share, self.secret(private, peer)?))
     }
 }
 
 struct NullKx {
     private: u64,
     share: Vec<u8>,
-    prefix: &'static [u8],
-    secret_len: usize,
+    group: NullGroup,
 }
 
 impl ActiveKx for NullKx {
@@ -56,12 +92,11 @@ impl ActiveKx for NullKx {
         &self.share
     }
 
-    fn complete(self: Box<Self>, peer: &[u8]) -> Result<SharedSecret, CryptoError> {
-        if peer.len() != self.share.len() {
-            return Err(CryptoError::new());
+    fn complete(self: Box<Self>, peer: &[u8]) -> Result<SharedSecret, KxError> {
+        if peer.len() != self.group.answer_len {
+            return Err(KxError::InvalidShare);
         }
-        let peer = decode(self.prefix, peer).ok_or_else(CryptoError::new)?;
-        Ok(SharedSecret::new(encode(&[], power(peer, self.private), self.secret_len)))
+        self.group.secret(self.private, peer)
     }
 }
 
@@ -99,8 +134,13 @@ impl FiniteFieldDh for NullFiniteField {
 
     fn params(&self, group: NamedGroup) -> Option<FiniteFieldParams<'static>> {
         static ONES: [u8; 512] = [0xFF; 512];
-        let len = GROUPS.iter().position(|known| known.name() == group && group.0 >= 0x0100)?;
-        let p = ONES.get(..[256, 384, 512][len - 4])?;
+        let len = match group {
+            NamedGroup::FFDHE2048 => 256,
+            NamedGroup::FFDHE3072 => 384,
+            NamedGroup::FFDHE4096 => 512,
+            _ => return None,
+        };
+        let p = ONES.get(..len)?;
         Some(FiniteFieldParams { p, g: &[2] })
     }
 }

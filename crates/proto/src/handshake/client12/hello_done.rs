@@ -175,7 +175,7 @@ fn finish(
 /// Our share for the server's, and the secret.
 fn answer(provider: &CryptoProvider, group: NamedGroup, share: &[u8]) -> Result<(Vec<u8>, SharedSecret), Error> {
     let kx = provider.group(group).ok_or(LocalFault::MissingAlgorithm)?;
-    kx.answer(&*provider.random, share).map_err(|_| PeerFault::BadKeyShare.into())
+    Ok(kx.answer(&*provider.random, share)?)
 }
 
 fn choose_psk<'c>(config: &'c ClientConfig, hint: &[u8], negotiated: &mut Negotiated) -> Result<&'c Psk, Error> {

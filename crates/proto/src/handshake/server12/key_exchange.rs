@@ -9,7 +9,7 @@ use gramseal_wire::{Codec, HandshakeType};
 use super::{Context, ExpectCertificateVerify, ExpectFinished, State};
 use crate::config::PeerVerified;
 use crate::crypto::{ActiveKx, RecordKeys12, SharedSecret};
-use crate::error::{Error, LocalFault, PeerFault};
+use crate::error::{Error, LocalFault};
 use crate::handshake::schedule12::Session12;
 use crate::handshake::{Action, Protection, expect};
 use crate::message::Message;
@@ -48,9 +48,7 @@ impl ExpectClientKeyExchange {
         let Self { mut context, kx, peer } = self;
         expect(message, HandshakeType::CLIENT_KEY_EXCHANGE, Protection::None)?;
         context.transcript.add(message);
-        let complete = |kx: Box<dyn ActiveKx>, share: &[u8]| -> Result<SharedSecret, Error> {
-            kx.complete(share).map_err(|_| PeerFault::BadKeyShare.into())
-        };
+        let complete = |kx: Box<dyn ActiveKx>, share: &[u8]| -> Result<SharedSecret, Error> { Ok(kx.complete(share)?) };
         let secret = match context.suite.key_exchange {
             KeyExchange::Ecdhe => complete(kx, ClientKeyExchangeEcdh::from_bytes(message.body())?.public)?,
             KeyExchange::Dhe => complete(kx, ClientKeyExchangeDh::from_bytes(message.body())?.public)?,

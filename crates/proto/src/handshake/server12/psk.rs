@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use super::key_exchange::Keyed;
 use super::{AnyState, Context, ExpectFinished, State};
 use crate::crypto::ActiveKx;
-use crate::error::{Error, LocalFault, PeerFault};
+use crate::error::{Error, LocalFault};
 use crate::handshake::auth12::PLAINTEXT;
 use crate::handshake::{Action, Protection, expect, psk};
 use crate::message::Message;
@@ -66,7 +66,7 @@ impl ExpectPskClientKeyExchange {
             }
             Some(kx) => {
                 let exchange = ClientKeyExchangeEcdhePsk::from_bytes(message.body())?;
-                let secret = kx.complete(exchange.public).map_err(|_| PeerFault::BadKeyShare)?;
+                let secret = kx.complete(exchange.public)?;
                 let key = key(&context, exchange.identity)?;
                 let premaster_secret = psk::behind(secret.as_ref(), &key)?;
                 (exchange.identity, key, premaster_secret)

@@ -21,7 +21,7 @@ use super::finished::{ExpectFinished, Secrets};
 use super::{AnyState, Context, Promise, State};
 use crate::config::{Common, PeerVerifier, ServerConfig};
 use crate::crypto::{CryptoProvider, SharedSecret};
-use crate::error::{Error, LocalFault, PeerFault};
+use crate::error::{Error, LocalFault};
 use crate::handshake::auth12::PLAINTEXT;
 use crate::handshake::auth13::{self, APPLICATION, HANDSHAKE, Signer, signed_content};
 use crate::handshake::compose::OutgoingSeq;
@@ -106,7 +106,7 @@ struct Exchange {
 
 fn exchange(provider: &CryptoProvider, group: NamedGroup, share: &[u8]) -> Result<Exchange, Error> {
     let kx = provider.group(group).ok_or(LocalFault::MissingAlgorithm)?;
-    let (ours, shared) = kx.answer(&*provider.random, share).map_err(|_| PeerFault::BadKeyShare)?;
+    let (ours, shared) = kx.answer(&*provider.random, share)?;
     Ok(Exchange { group, ours, shared })
 }
 
