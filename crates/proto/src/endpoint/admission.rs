@@ -15,7 +15,8 @@ use gramseal_wire::{AlertDescription, Codec, ExtensionType, ProtocolVersion};
 use super::config::CookiePolicy;
 use super::cookie::CookieMaker;
 use super::demux::MAX_EARLY_DATAGRAMS;
-use super::hello::{self, Hello};
+use super::gather::Sender;
+use super::hello::{self, Hello, Part};
 use super::stats::{EndpointStats, add};
 use super::{cookie12, cookie13};
 use crate::Instant;
@@ -113,6 +114,14 @@ impl Admission {
         }
     }
 
+    /// What the part of a hello shows of its sender.
+    pub(super) fn sender(&mut self, now: Instant, peer: SocketAddr, part: &Part<'_>) -> Sender {
+        match part.cookie().map(|cookie| cookie13::read(&mut self.cookies, now, peer, cookie)) {
+            Some(Ok(_)) => Sender::Proved,
+            Some(Err(_)) | None => Sender::Unknown,
+        }
+    }
+
     fn needs_no_cookie(&self, arrival: &Arrival<'_>) -> bool {
         // RFC 6347 §4.2.8, RFC 9147 §5.11: only a client that has proved its address may replace a
         // connection there, whatever the policy.
@@ -140,10 +149,11 @@ impl Admission {
         Verdict::Answered
     }
 
-    /// Of which version it is may stand in another fragment.
+    /// Of which version it is may stand in another fragment. That one may come before the handshake is accepted,
+    /// and would be lost: so who needs no cookie waits for all of it, too.
     fn judge_fragment(&mut self, arrival: &mut Arrival<'_>) -> Verdict {
         // RFC 9147 §5.3: 1.3 leaves that field empty.
-        if self.needs_no_cookie(arrival) || !arrival.hello.prefix.cookie.is_empty() {
+        if !arrival.hello.prefix.cookie.is_empty() {
             return self.judge12(arrival);
         }
         Verdict::Dropped(Discard::HelloFragment)

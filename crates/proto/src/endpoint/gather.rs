@@ -1,10 +1,11 @@
-//! ClientHellos in several datagrams, from addresses that nothing is known of.
+//! ClientHellos in several datagrams, from addresses that have no connection.
 //!
 //! Whether a hello is one of 1.3 may stand in its last part, and its cookie binds all of it. So parts
-//! are kept, within bounds that nobody can make us exceed: [`MAX_HELLOS`] of at most [`MAX_LEN`] bytes
-//! each and about [`MAX_PIECES`] pieces, one of an address, for [`PATIENCE`]. A new one displaces the
-//! oldest, because the parts of an honest one come close behind each other. Never answers anything.
-//! RFC 9147 §5.5.
+//! are kept, within bounds that nobody can make us exceed: hellos of at most [`MAX_LEN`] bytes and about
+//! [`MAX_PIECES`] pieces, one of an address, for [`PATIENCE`]. Of senders that nothing is known of there are
+//! [`MAX_UNKNOWN`]; of senders whose part brings a cookie of ours, [`MAX_PROVED`] more, which no forged part
+//! can displace. A new one displaces the oldest of its kind, because the parts of an honest one come close
+//! behind each other. Never answers anything. RFC 9147 §5.5.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -19,8 +20,11 @@ use crate::Instant;
 use crate::discard::{Discard, DiscardCounts};
 use crate::flight::{Inbound, InboundLimits, Inserted};
 
-/// How many hellos may be incomplete.
-const MAX_HELLOS: usize = 64;
+/// How many hellos may be incomplete whose senders may have forged their address.
+const MAX_UNKNOWN: usize = 64;
+
+/// How many that have shown a cookie.
+const MAX_PROVED: usize = 256;
 
 /// The longest, in bytes: post-quantum shares fit.
 const MAX_LEN: u32 = 4096;
@@ -28,8 +32,9 @@ const MAX_LEN: u32 = 4096;
 /// In so many pieces it can come: 128 bytes in each.
 const MAX_PIECES: usize = 32;
 
-/// How long the parts of one are kept: a client that hears nothing repeats itself ever more slowly.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long the parts of one are kept: a client that hears nothing repeats itself ever more slowly, our own after a
+/// minute at most, and what got lost of it first shall not cost it the rest.
+const PATIENCE: Duration = Duration::from_secs(70);
 
 /// A hello that is complete.
 #[derive(Debug)]
@@ -40,11 +45,23 @@ pub(super) struct Whole {
     pub(super) bytes: usize,
 }
 
+/// What a part shows of its sender.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sender {
+    Unknown,
+    /// It has a cookie of ours, and so receives what is sent to its address.
+    Proved,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Gathering {
-    /// In the order in which they began.
-    hellos: VecDeque<Incomplete>,
+    unknown: Hellos,
+    proved: Hellos,
 }
+
+/// In the order in which they began.
+#[derive(Debug, Default)]
+struct Hellos(VecDeque<Incomplete>);
 
 struct Incomplete {
     peer: SocketAddr,
@@ -64,13 +81,14 @@ impl Gathering {
     /// Whether a hello from this address has begun to arrive.
     pub(super) fn has(&self, peer: SocketAddr) -> bool {
         let peer = address(peer);
-        self.hellos.iter().any(|hello| hello.peer == peer)
+        [&self.unknown, &self.proved].into_iter().any(|hellos| hellos.position(peer).is_some())
     }
 
     /// Gives up what has begun to arrive from this address.
     pub(super) fn forget(&mut self, peer: SocketAddr) {
         let peer = address(peer);
-        self.hellos.retain(|hello| hello.peer != peer);
+        self.unknown.take(peer);
+        self.proved.take(peer);
     }
 
     /// Keeps one part, which came in a datagram of `bytes`; gives the hello if that makes it whole. Parts
@@ -79,19 +97,16 @@ impl Gathering {
         &mut self,
         now: Instant,
         peer: SocketAddr,
+        sender: Sender,
         part: &Part<'_>,
         bytes: usize,
         counts: &mut DiscardCounts,
     ) -> Result<Option<Whole>, Discard> {
         let peer = address(peer);
-        self.hellos.retain(|hello| hello.since + PATIENCE > now);
-        let of_peer = self.hellos.iter().position(|hello| hello.peer == peer);
-        // Only one of an address: whoever begins another has given the first one up.
-        let index = match of_peer.filter(|index| self.is_of(*index, part)) {
-            Some(index) => index,
-            None => self.begin(now, peer, part, of_peer),
-        };
-        let hello = self.hellos.get_mut(index).ok_or(Discard::HelloFragment)?;
+        self.unknown.expire(now);
+        self.proved.expire(now);
+        let (hellos, index) = self.place(now, peer, sender, part.fragment.message_seq)?;
+        let hello = hellos.0.get_mut(index).ok_or(Discard::HelloFragment)?;
         let inserted = hello.inbound.insert(Epoch::UNPROTECTED, part.fragment, counts)?;
         if inserted != Inserted::Stored {
             return Err(Discard::FragmentOld);
@@ -99,7 +114,7 @@ impl Gathering {
         hello.bytes += bytes;
         let Some(message) = hello.inbound.next() else { return Ok(None) };
         let bytes = hello.bytes;
-        self.hellos.remove(index);
+        hellos.0.remove(index);
         let record = PlaintextHeader {
             content_type: ContentType::HANDSHAKE,
             version: ProtocolVersion::DTLS1_2,
@@ -110,22 +125,72 @@ impl Gathering {
         Ok(Some(Whole { datagram: [&record.to_bytes()[..], message.bytes()].concat(), bytes }))
     }
 
-    fn is_of(&self, index: usize, part: &Part<'_>) -> bool {
-        self.hellos.get(index).is_some_and(|hello| hello.message_seq == part.fragment.message_seq)
+    /// Where the parts of this hello are. There is one of an address: whoever begins another has given the first
+    /// one up, unless that one has shown a cookie and this one has not.
+    fn place(
+        &mut self,
+        now: Instant,
+        peer: SocketAddr,
+        sender: Sender,
+        message_seq: MessageSeq,
+    ) -> Result<(&mut Hellos, usize), Discard> {
+        if let Some(index) = self.proved.position(peer) {
+            if self.proved.has(index, message_seq) {
+                return Ok((&mut self.proved, index));
+            }
+            if sender == Sender::Unknown {
+                return Err(Discard::HelloFragment);
+            }
+            self.proved.take(peer);
+        }
+        if sender == Sender::Unknown {
+            if let Some(index) = self.unknown.position(peer) {
+                if self.unknown.has(index, message_seq) {
+                    return Ok((&mut self.unknown, index));
+                }
+                self.unknown.take(peer);
+            }
+            let index = self.unknown.push(Incomplete::new(now, peer, message_seq), MAX_UNKNOWN);
+            return Ok((&mut self.unknown, index));
+        }
+        // What came before the part with the cookie may be of the same hello.
+        let begun = self.unknown.take(peer).filter(|hello| hello.message_seq == message_seq);
+        let index = self.proved.push(begun.unwrap_or_else(|| Incomplete::new(now, peer, message_seq)), MAX_PROVED);
+        Ok((&mut self.proved, index))
+    }
+}
+
+impl Hellos {
+    fn position(&self, peer: SocketAddr) -> Option<usize> {
+        self.0.iter().position(|hello| hello.peer == peer)
     }
 
-    /// Makes room for a hello, and says where it is.
-    fn begin(&mut self, now: Instant, peer: SocketAddr, part: &Part<'_>, replaced: Option<usize>) -> usize {
-        match replaced {
-            Some(index) => drop(self.hellos.remove(index)),
-            None if self.hellos.len() >= MAX_HELLOS => drop(self.hellos.pop_front()),
-            None => {}
+    fn has(&self, index: usize, message_seq: MessageSeq) -> bool {
+        self.0.get(index).is_some_and(|hello| hello.message_seq == message_seq)
+    }
+
+    fn take(&mut self, peer: SocketAddr) -> Option<Incomplete> {
+        self.position(peer).and_then(|index| self.0.remove(index))
+    }
+
+    fn expire(&mut self, now: Instant) {
+        self.0.retain(|hello| hello.since + PATIENCE > now);
+    }
+
+    /// Adds one, at the cost of the oldest if there are `most`, and says where it is.
+    fn push(&mut self, hello: Incomplete, most: usize) -> usize {
+        if self.0.len() >= most {
+            self.0.pop_front();
         }
-        let message_seq = part.fragment.message_seq;
+        self.0.push_back(hello);
+        self.0.len() - 1
+    }
+}
+
+impl Incomplete {
+    fn new(since: Instant, peer: SocketAddr, message_seq: MessageSeq) -> Self {
         let limits = InboundLimits { max_message_len: MAX_LEN, max_pieces: MAX_PIECES, max_ahead: 0, ahead: 1 };
-        let inbound = Inbound::new(message_seq, limits);
-        self.hellos.push_back(Incomplete { peer, message_seq, since: now, bytes: 0, inbound });
-        self.hellos.len() - 1
+        Self { peer, message_seq, since, bytes: 0, inbound: Inbound::new(message_seq, limits) }
     }
 }
 
@@ -157,12 +222,22 @@ mod tests {
         peer: SocketAddr,
         part: &Part<'_>,
     ) -> Result<Option<Whole>, Discard> {
-        gathering.add(now, peer, part, 25 + part.fragment.body.len(), &mut DiscardCounts::default())
+        add_from(gathering, now, peer, Sender::Unknown, part)
     }
 
-    fn allocated(gathering: &Gathering) -> usize {
-        let slots = gathering.hellos.capacity() * size_of::<Incomplete>();
-        slots + gathering.hellos.iter().map(|hello| hello.inbound.allocated()).sum::<usize>()
+    fn add_from(
+        gathering: &mut Gathering,
+        now: Instant,
+        peer: SocketAddr,
+        sender: Sender,
+        part: &Part<'_>,
+    ) -> Result<Option<Whole>, Discard> {
+        gathering.add(now, peer, sender, part, 25 + part.fragment.body.len(), &mut DiscardCounts::default())
+    }
+
+    fn allocated(hellos: &Hellos) -> usize {
+        let slots = hellos.0.capacity() * size_of::<Incomplete>();
+        slots + hellos.0.iter().map(|hello| hello.inbound.allocated()).sum::<usize>()
     }
 
     #[test]
@@ -172,7 +247,7 @@ mod tests {
             let kept = add(&mut gathering, seconds(0), peer(number), &part(4096, 0, &[1; 1000]));
             assert!(matches!(kept, Ok(None)));
         }
-        assert_eq!(gathering.hellos.len(), MAX_HELLOS);
+        assert_eq!(gathering.unknown.0.len(), MAX_UNKNOWN);
         assert!(gathering.has(peer(999)) && !gathering.has(peer(0)));
         let too_long = add(&mut gathering, seconds(0), peer(1000), &part(4097, 0, &[1]));
         assert!(matches!(too_long, Err(Discard::MessageTooLong)));
@@ -182,14 +257,14 @@ mod tests {
     fn parts_are_kept_for_a_while() {
         let mut gathering = Gathering::default();
         assert!(matches!(add(&mut gathering, seconds(0), peer(1), &part(4, 0, &[1, 2])), Ok(None)));
-        assert!(matches!(add(&mut gathering, seconds(31), peer(2), &part(4, 0, &[1, 2])), Ok(None)));
+        assert!(matches!(add(&mut gathering, seconds(71), peer(2), &part(4, 0, &[1, 2])), Ok(None)));
         assert!(!gathering.has(peer(1)));
-        assert!(matches!(add(&mut gathering, seconds(31), peer(1), &part(4, 2, &[3, 4])), Ok(None)));
-        let whole = add(&mut gathering, seconds(32), peer(2), &part(4, 2, &[3, 4])).expect("fits").expect("whole");
+        assert!(matches!(add(&mut gathering, seconds(71), peer(1), &part(4, 2, &[3, 4])), Ok(None)));
+        let whole = add(&mut gathering, seconds(72), peer(2), &part(4, 2, &[3, 4])).expect("fits").expect("whole");
         assert_eq!((&whole.datagram[25..], whole.bytes), (&[1, 2, 3, 4][..], 54));
         assert_eq!(whole.datagram[10], 3, "the number of the record that came last");
         gathering.forget(peer(1));
-        assert!(gathering.hellos.is_empty());
+        assert!(gathering.unknown.0.is_empty());
     }
 
     #[test]
@@ -205,8 +280,8 @@ mod tests {
                 .count();
             assert!(full > 3000, "{full}");
         }
-        assert_eq!(gathering.hellos.len(), MAX_HELLOS);
-        assert!(allocated(&gathering) < 800_000, "{}", allocated(&gathering));
+        assert_eq!(gathering.unknown.0.len(), MAX_UNKNOWN);
+        assert!(allocated(&gathering.unknown) < 800_000, "{}", allocated(&gathering.unknown));
         // The same when the bytes are many and the pieces few.
         for number in 100..200 {
             for (offset, body) in [(0, &[1; 3000][..]), (3000, &[1; 1095])] {
@@ -214,7 +289,7 @@ mod tests {
                 assert!(matches!(kept, Ok(None)));
             }
         }
-        assert!(allocated(&gathering) < 800_000, "{}", allocated(&gathering));
+        assert!(allocated(&gathering.unknown) < 800_000, "{}", allocated(&gathering.unknown));
     }
 
     #[test]
@@ -232,9 +307,62 @@ mod tests {
     fn versions_that_give_way_are_counted() {
         let (mut gathering, mut counts) = (Gathering::default(), DiscardCounts::default());
         for length in 100..110 {
-            let kept = gathering.add(seconds(0), peer(1), &part(length, 0, &[1]), 26, &mut counts);
+            let kept = gathering.add(seconds(0), peer(1), Sender::Unknown, &part(length, 0, &[1]), 26, &mut counts);
             assert!(matches!(kept, Ok(None)));
         }
         assert_eq!(counts.get(Discard::FragmentMismatch), 8);
+    }
+
+    fn numbered(message_seq: u16, fragment_offset: u32, body: &[u8]) -> Part<'_> {
+        let mut part = part(4, fragment_offset, body);
+        part.fragment.message_seq = MessageSeq(message_seq);
+        part
+    }
+
+    #[test]
+    fn no_forged_part_displaces_a_hello_that_has_shown_a_cookie() {
+        let (mut gathering, now) = (Gathering::default(), seconds(0));
+        let kept = add_from(&mut gathering, now, peer(1), Sender::Proved, &numbered(1, 0, &[1, 2]));
+        assert!(matches!(kept, Ok(None)));
+        for number in 2..1000 {
+            assert!(matches!(add(&mut gathering, now, peer(number), &numbered(1, 0, &[1, 2])), Ok(None)));
+        }
+        // In the name of the same address.
+        for message_seq in [0, 2] {
+            let other = add(&mut gathering, now, peer(1), &numbered(message_seq, 0, &[9, 9]));
+            assert!(matches!(other, Err(Discard::HelloFragment)));
+        }
+        let whole = add(&mut gathering, now, peer(1), &numbered(1, 2, &[3, 4])).expect("fits").expect("whole");
+        assert_eq!(whole.datagram[25..], [1, 2, 3, 4]);
+        assert!(gathering.proved.0.is_empty());
+    }
+
+    #[test]
+    fn a_part_that_comes_before_the_one_with_the_cookie_counts() {
+        let (mut gathering, now) = (Gathering::default(), seconds(0));
+        assert!(matches!(add(&mut gathering, now, peer(1), &numbered(1, 2, &[3, 4])), Ok(None)));
+        let cookie = numbered(1, 0, &[1]);
+        assert!(matches!(add_from(&mut gathering, now, peer(1), Sender::Proved, &cookie), Ok(None)));
+        assert!(gathering.unknown.0.is_empty());
+        assert!(matches!(add(&mut gathering, now, peer(1), &numbered(1, 1, &[2])), Ok(Some(_))));
+    }
+
+    #[test]
+    fn whoever_has_a_cookie_may_begin_anew_and_there_is_a_bound_for_them_too() {
+        let (mut gathering, now) = (Gathering::default(), seconds(0));
+        for message_seq in 1..10 {
+            let kept = add_from(&mut gathering, now, peer(1), Sender::Proved, &numbered(message_seq, 0, &[1]));
+            assert!(matches!(kept, Ok(None)));
+            assert_eq!(gathering.proved.0.len(), 1);
+        }
+        for number in 0..1000 {
+            for (offset, body) in [(0, &[1; 3000][..]), (3000, &[1; 1095])] {
+                let part = part(MAX_LEN, offset, body);
+                assert!(matches!(add_from(&mut gathering, now, peer(number), Sender::Proved, &part), Ok(None)));
+            }
+        }
+        assert_eq!(gathering.proved.0.len(), MAX_PROVED);
+        assert!(allocated(&gathering.proved) < 3_200_000, "{}", allocated(&gathering.proved));
+        assert!(!gathering.has(peer(1)) && gathering.has(peer(999)));
     }
 }

@@ -5,11 +5,12 @@
 
 use alloc::vec::Vec;
 
+use gramseal_wire::extension::Cookie;
 use gramseal_wire::handshake::ServerHello;
 use gramseal_wire::{
-    Alert, AlertDescription, ClientHelloPrefix, Codec, ContentType, DecodeError, Epoch, Fragment, HandshakeHeader,
-    HandshakeMessage, HandshakeType, HelloVerifyRequest, MessageSeq, PlaintextHeader, ProtocolVersion, Reader,
-    SequenceNumber, UnifiedHeader, Writer,
+    Alert, AlertDescription, ClientHelloPrefix, Codec, ContentType, DecodeError, Epoch, ExtensionType, Fragment,
+    HandshakeHeader, HandshakeMessage, HandshakeType, HelloVerifyRequest, MessageSeq, PlaintextHeader, ProtocolVersion,
+    Reader, SequenceNumber, UnifiedHeader, Writer,
 };
 
 use super::cookie12::COOKIE_LEN;
@@ -87,6 +88,24 @@ impl<'a> Part<'a> {
             return Err(Discard::UnknownPeer);
         }
         Ok(Self { sequence_number: header.sequence_number, fragment })
+    }
+}
+
+impl<'a> Part<'a> {
+    /// The cookie of 1.3 in what is here of the extensions, if this is the beginning of a hello.
+    pub(super) fn cookie(&self) -> Option<&'a [u8]> {
+        if self.fragment.fragment_offset != 0 {
+            return None;
+        }
+        let mut r = Reader::new(self.fragment.body);
+        ClientHelloPrefix::read(&mut r).ok()?;
+        let (_suites, _compression, _length) = (r.vec16().ok()?, r.vec8().ok()?, r.u16().ok()?);
+        loop {
+            let (extension, content) = (ExtensionType(r.u16().ok()?), r.vec16().ok()?);
+            if extension == ExtensionType::COOKIE {
+                return Cookie::from_bytes(content).ok().map(|cookie| cookie.cookie);
+            }
+        }
     }
 }
 

@@ -147,9 +147,10 @@ impl<K: Copy + Eq> Endpoint<K> {
     /// Says what to do with a datagram from `peer`.
     ///
     /// `reply` is cleared, and filled if the route is [`Route::Reply`]: with one datagram, never
-    /// longer than what came. It may be with [`Route::Connection`]. Until a hello brings a valid cookie nothing is kept, except, where
-    /// 1.3 is spoken, parts of hellos that come in several datagrams: of at most 64, each of at most 4096
-    /// bytes, for at most 30 seconds.
+    /// longer than what came. It may be with [`Route::Connection`]. Until a hello brings a valid cookie nothing
+    /// is kept, except, where 1.3 is spoken, parts of hellos that come in several datagrams: one of an address,
+    /// each of at most 4096 bytes, for at most 70 seconds. There are 64 of them at most, and another 256 of hellos
+    /// whose first part has shown a valid cookie.
     pub fn route(&mut self, now: Instant, peer: SocketAddr, datagram: &[u8], reply: &mut Vec<u8>) -> Route<K> {
         reply.clear();
         self.decide(now, peer, datagram, reply).unwrap_or_else(|reason| {
@@ -254,11 +255,11 @@ impl<K: Copy + Eq> Endpoint<K> {
         datagram: &[u8],
         reply: &mut Vec<u8>,
     ) -> Result<Route<K>, Discard> {
-        if !self.admission.as_ref().is_some_and(Admission::gathers) {
-            return Err(Discard::HelloFragment);
-        }
+        let admission =
+            self.admission.as_mut().filter(|admission| admission.gathers()).ok_or(Discard::HelloFragment)?;
         let part = Part::read(datagram)?;
-        match self.gathering.add(now, peer, &part, datagram.len(), &mut self.stats.discards)? {
+        let sender = admission.sender(now, peer, &part);
+        match self.gathering.add(now, peer, sender, &part, datagram.len(), &mut self.stats.discards)? {
             None => {
                 add(&mut self.stats.hello_parts, 1);
                 Ok(Route::Kept)

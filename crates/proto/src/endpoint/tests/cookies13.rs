@@ -11,29 +11,31 @@ use super::super::{CookiePolicy, CookieSecrets};
 use super::*;
 use crate::handshake::{CookieExchange, Door};
 
-const OLDER: ProtocolVersion = ProtocolVersion::DTLS1_2;
-const NEWER: ProtocolVersion = ProtocolVersion::DTLS1_3;
+pub(super) const OLDER: ProtocolVersion = ProtocolVersion::DTLS1_2;
+pub(super) const NEWER: ProtocolVersion = ProtocolVersion::DTLS1_3;
 
 /// A ClientHello of 1.3 in the making.
 #[derive(Debug, Clone)]
-struct Hello13 {
-    legacy_version: ProtocolVersion,
-    random: [u8; 32],
-    session_id: Vec<u8>,
-    legacy_cookie: Vec<u8>,
-    versions: Vec<ProtocolVersion>,
-    suites: Vec<CipherSuite>,
-    groups: Vec<NamedGroup>,
+pub(super) struct Hello13 {
+    pub(super) legacy_version: ProtocolVersion,
+    pub(super) random: [u8; 32],
+    pub(super) session_id: Vec<u8>,
+    pub(super) legacy_cookie: Vec<u8>,
+    pub(super) versions: Vec<ProtocolVersion>,
+    pub(super) suites: Vec<CipherSuite>,
+    pub(super) groups: Vec<NamedGroup>,
     /// Groups that a share is sent of.
-    shares: Vec<NamedGroup>,
-    cookie: Option<Vec<u8>>,
+    pub(super) shares: Vec<NamedGroup>,
+    pub(super) cookie: Option<Vec<u8>>,
+    /// Whether the cookie comes before all else.
+    pub(super) cookie_first: bool,
     /// At the end of the extensions.
-    more: Vec<(ExtensionType, Vec<u8>)>,
-    message_seq: u16,
-    sequence_number: u64,
+    pub(super) more: Vec<(ExtensionType, Vec<u8>)>,
+    pub(super) message_seq: u16,
+    pub(super) sequence_number: u64,
 }
 
-fn hello13() -> Hello13 {
+pub(super) fn hello13() -> Hello13 {
     Hello13 {
         legacy_version: OLDER,
         random: [7; 32],
@@ -44,6 +46,7 @@ fn hello13() -> Hello13 {
         groups: vec![NamedGroup::SECP256R1, NamedGroup::X25519],
         shares: vec![NamedGroup::X25519],
         cookie: None,
+        cookie_first: false,
         more: Vec::new(),
         message_seq: 0,
         sequence_number: 5,
@@ -53,6 +56,9 @@ fn hello13() -> Hello13 {
 impl Hello13 {
     fn extensions(&self) -> ExtensionsBuf {
         let mut extensions = ExtensionsBuf::new();
+        if let Some(cookie) = self.cookie.as_ref().filter(|_| self.cookie_first) {
+            extensions.push(&Cookie { cookie });
+        }
         let versions: OwnedList<ProtocolVersion> = self.versions.iter().copied().collect();
         extensions.push(&SupportedVersionsClientHello { versions: versions.as_list() });
         let groups: OwnedList<NamedGroup> = self.groups.iter().copied().collect();
@@ -62,7 +68,7 @@ impl Hello13 {
         let entries = self.shares.iter().map(|group| KeyShareEntry { group: *group, key_exchange: &[9; 32] });
         let shares = Sequence::<KeyShareEntry<'_>>::encode(entries).unwrap();
         extensions.push(&KeyShareClientHello { client_shares: Sequence::new(&shares).unwrap() });
-        if let Some(cookie) = &self.cookie {
+        if let Some(cookie) = self.cookie.as_ref().filter(|_| !self.cookie_first) {
             extensions.push(&Cookie { cookie });
         }
         for (extension, content) in &self.more {
@@ -71,7 +77,7 @@ impl Hello13 {
         extensions
     }
 
-    fn body(&self) -> Vec<u8> {
+    pub(super) fn body(&self) -> Vec<u8> {
         let suites: OwnedList<CipherSuite> = self.suites.iter().copied().collect();
         let compression: OwnedList<CompressionMethod> = [CompressionMethod::NULL].into_iter().collect();
         let extensions = self.extensions();
@@ -87,12 +93,12 @@ impl Hello13 {
         hello.to_vec().unwrap()
     }
 
-    fn datagram(&self) -> Vec<u8> {
+    pub(super) fn datagram(&self) -> Vec<u8> {
         let body = self.body();
         self.fragment(&body, 0, body.len())
     }
 
-    fn fragment(&self, body: &[u8], start: usize, end: usize) -> Vec<u8> {
+    pub(super) fn fragment(&self, body: &[u8], start: usize, end: usize) -> Vec<u8> {
         let message = HandshakeHeader {
             msg_type: HandshakeType::CLIENT_HELLO,
             length: u32::try_from(body.len()).unwrap(),
@@ -110,7 +116,7 @@ impl Hello13 {
         [&record.to_bytes()[..], &message.to_bytes(), &body[start..end]].concat()
     }
 
-    fn with_cookie(&self, cookie: &[u8]) -> Self {
+    pub(super) fn with_cookie(&self, cookie: &[u8]) -> Self {
         Self {
             cookie: Some(cookie.to_vec()),
             message_seq: self.message_seq + 1,
@@ -119,7 +125,7 @@ impl Hello13 {
         }
     }
 
-    fn with(&self, change: impl FnOnce(&mut Self)) -> Self {
+    pub(super) fn with(&self, change: impl FnOnce(&mut Self)) -> Self {
         let mut changed = self.clone();
         change(&mut changed);
         changed
@@ -128,18 +134,18 @@ impl Hello13 {
 
 /// What a HelloRetryRequest says.
 #[derive(Debug, PartialEq, Eq)]
-struct Request {
-    suite: CipherSuite,
-    group: Option<NamedGroup>,
-    cookie: Vec<u8>,
+pub(super) struct Request {
+    pub(super) suite: CipherSuite,
+    pub(super) group: Option<NamedGroup>,
+    pub(super) cookie: Vec<u8>,
 }
 
-fn dual() -> Endpoint<u32> {
+pub(super) fn dual() -> Endpoint<u32> {
     Endpoint::new(config_for(&[NEWER, OLDER]))
 }
 
 /// The request in a reply, after checking everything around it.
-fn request_in(reply: &[u8], hello: &Hello13) -> Request {
+pub(super) fn request_in(reply: &[u8], hello: &Hello13) -> Request {
     let mut r = Reader::new(reply);
     let record = PlaintextHeader::read(&mut r).unwrap();
     assert_eq!((record.content_type, record.version), (ContentType::HANDSHAKE, OLDER));
@@ -162,19 +168,19 @@ fn request_in(reply: &[u8], hello: &Hello13) -> Request {
     Request { suite: request.cipher_suite, group, cookie }
 }
 
-fn asked(endpoint: &mut Endpoint<u32>, now: Instant, hello: &Hello13) -> Request {
+pub(super) fn asked(endpoint: &mut Endpoint<u32>, now: Instant, hello: &Hello13) -> Request {
     let (outcome, reply) = route(endpoint, now, peer(1), &hello.datagram());
     assert_eq!(outcome, Outcome::Reply);
     request_in(&reply, hello)
 }
 
 /// Sends the hello and returns the one that the reply asks for.
-fn proved13(endpoint: &mut Endpoint<u32>, now: Instant, hello: &Hello13) -> Hello13 {
+pub(super) fn proved13(endpoint: &mut Endpoint<u32>, now: Instant, hello: &Hello13) -> Hello13 {
     let request = asked(endpoint, now, hello);
     hello.with_cookie(&request.cookie)
 }
 
-fn incoming13(endpoint: &mut Endpoint<u32>, now: Instant, hello: &Hello13) -> Incoming {
+pub(super) fn incoming13(endpoint: &mut Endpoint<u32>, now: Instant, hello: &Hello13) -> Incoming {
     match endpoint.route(now, peer(1), &hello.datagram(), &mut Vec::new()) {
         Route::Incoming(incoming) => incoming,
         other => panic!("not offered: {other:?}"),
@@ -182,7 +188,12 @@ fn incoming13(endpoint: &mut Endpoint<u32>, now: Instant, hello: &Hello13) -> In
 }
 
 /// The alert that answers the hello, of which nothing is kept.
-fn refused(endpoint: &mut Endpoint<u32>, now: Instant, peer: SocketAddr, hello: &Hello13) -> AlertDescription {
+pub(super) fn refused(
+    endpoint: &mut Endpoint<u32>,
+    now: Instant,
+    peer: SocketAddr,
+    hello: &Hello13,
+) -> AlertDescription {
     let before = endpoint.stats().hellos_refused;
     let (outcome, reply) = route(endpoint, now, peer, &hello.datagram());
     assert_eq!((outcome, endpoint.entries()), (Outcome::Reply, 0));
@@ -253,10 +264,10 @@ fn the_cookie_has_a_hash_of_the_chosen_suite() {
     for (suite, hash_len) in suites {
         let first = hello13().with(|hello| {
             hello.suites = vec![suite];
-            hello.more = vec![(ExtensionType::PADDING, vec![0; 10])];
+            hello.more = vec![(ExtensionType::PADDING, vec![0; 18])];
         });
         let request = asked(&mut endpoint, seconds(0), &first);
-        assert_eq!((request.suite, request.cookie.len()), (suite, 18 + 4 + hash_len));
+        assert_eq!((request.suite, request.cookie.len()), (suite, 18 + 4 + 8 + hash_len));
         let incoming = incoming13(&mut endpoint, seconds(0), &first.with_cookie(&request.cookie));
         assert_eq!(exchange(&incoming).unwrap().first_hello.as_ref().len(), hash_len);
         endpoint.refuse(incoming);
@@ -420,143 +431,13 @@ fn a_request_is_never_longer_than_its_hello() {
     assert!(endpoint.stats().cookies_sent > 0);
 }
 
-#[test] // RFC 9147 §5.5
-fn parts_of_a_hello_of_1_3_are_put_together() {
-    let mut endpoint = dual();
-    let first = hello13().with(|hello| hello.more = vec![(ExtensionType::SERVER_NAME, vec![7; 300])]);
-    for order in [[0, 1, 2], [2, 0, 1], [1, 2, 0]] {
-        let reply = gathered(&mut endpoint, &first, order).expect("an answer");
-        let second = first.with_cookie(&request_in(&reply, &first).cookie);
-        assert_eq!(gathered(&mut endpoint, &second, order), None);
-        assert_eq!(endpoint.entries(), 1);
-        endpoint.insert(peer(1), 1);
-        endpoint.remove(peer(1), 1);
-    }
-    assert_eq!((endpoint.stats().incoming, endpoint.stats().hello_parts), (3, 12));
-}
-
-/// Sends the hello in three parts; gives the reply, or nothing if it is offered.
-fn gathered(endpoint: &mut Endpoint<u32>, hello: &Hello13, order: [usize; 3]) -> Option<Vec<u8>> {
-    let body = hello.body();
-    let parts: Vec<Vec<u8>> = [(0, 200), (200, 350), (350, body.len())]
-        .map(|(start, end)| hello.fragment(&body, start, end))
-        .into_iter()
-        .collect();
-    for index in &order[..2] {
-        assert_eq!(route(endpoint, seconds(0), peer(1), &parts[*index]).0, Outcome::Kept);
-    }
-    match route(endpoint, seconds(0), peer(1), &parts[order[2]]) {
-        (Outcome::Reply, reply) => Some(reply),
-        (Outcome::Incoming, _) => None,
-        other => panic!("{other:?}"),
-    }
-}
-
-#[test]
-fn only_who_may_speak_1_3_keeps_parts_of_hellos() {
-    let hello = hello13();
-    let body = hello.body();
-    let fragment = hello.fragment(&body, 0, body.len() - 1);
-    assert_eq!(route(&mut dual(), seconds(0), peer(1), &fragment).0, Outcome::Kept);
-    assert_eq!(route(&mut server(), seconds(0), peer(1), &fragment).0, Outcome::Reply);
-    let mut client = Endpoint::new(EndpointConfig::client());
-    assert_eq!(route(&mut client, seconds(0), peer(1), &fragment).0, Outcome::Discard(Discard::UnknownPeer));
-    // 1.2 in parts: with its cookie the first part is enough.
-    let mut endpoint = dual();
-    let old = hello13().with(|hello| {
-        hello.versions = vec![OLDER];
-        hello.more = vec![(ExtensionType::SERVER_NAME, vec![7; 300])];
-    });
-    let reply = gathered(&mut endpoint, &old, [0, 1, 2]).expect("an answer");
-    assert_eq!(reply[13], HandshakeType::HELLO_VERIFY_REQUEST.0);
-    let second = old.with(|hello| {
-        hello.legacy_cookie = reply[28..].to_vec();
-        hello.message_seq = 1;
-    });
-    assert_eq!(
-        route(&mut endpoint, seconds(0), peer(1), &second.fragment(&second.body(), 0, 100)).0,
-        Outcome::Incoming
-    );
-}
-
-#[test]
-fn a_connection_gets_the_parts_of_its_own_hello() {
-    let mut endpoint = Endpoint::new(config_for(&[NEWER, OLDER]).with_cookie_policy(CookiePolicy::Off));
-    let hello = hello13();
-    let body = hello.body();
-    let (front, rest) = (hello.fragment(&body, 0, 100), hello.fragment(&body, 100, body.len()));
-    assert_eq!(route(&mut endpoint, seconds(0), peer(1), &rest).0, Outcome::Kept);
-    assert_eq!(route(&mut endpoint, seconds(0), peer(1), &front).0, Outcome::Incoming);
-    endpoint.insert(peer(1), 1);
-    for part in [&rest, &front] {
-        assert_eq!(route(&mut endpoint, seconds(0), peer(1), part).0, Outcome::Connection(1));
-    }
-}
-
-/// Whoever forges the beginning of another hello, even one that the peer's own parts make whole.
-#[test] // RFC 6347 §4.2.8
-fn forged_parts_divert_nothing_from_a_connection() {
-    let mut endpoint = dual();
-    let old = hello13().with(|hello| {
-        hello.versions = vec![OLDER];
-        hello.more = vec![(ExtensionType::SERVER_NAME, vec![7; 300])];
-    });
-    let reply = gathered(&mut endpoint, &old, [0, 1, 2]).expect("an answer");
-    let own = old.with(|hello| {
-        hello.legacy_cookie = reply[28..].to_vec();
-        hello.message_seq = 1;
-    });
-    let forged = own.with(|hello| {
-        hello.random = [66; 32];
-        hello.more = vec![(ExtensionType::SERVER_NAME, vec![7; 300 + hello.legacy_cookie.len()])];
-        hello.legacy_cookie.clear();
-    });
-    let (body, forged) = (own.body(), forged.body());
-    assert_eq!(body.len(), forged.len());
-    assert_eq!(route(&mut endpoint, seconds(0), peer(1), &own.fragment(&body, 0, 200)).0, Outcome::Incoming);
-    endpoint.insert(peer(1), 1);
-    for (front, from, whole) in [(200, 200, true), (100, 300, false), (200, 200, true)] {
-        let forged = route(&mut endpoint, seconds(0), peer(1), &own.fragment(&forged, 0, front));
-        assert_eq!(forged, (Outcome::Connection(1), vec![]));
-        let (outcome, reply) = route(&mut endpoint, seconds(0), peer(1), &own.fragment(&body, from, body.len()));
-        assert_eq!((outcome, reply.is_empty()), (Outcome::Connection(1), !whole));
-    }
-}
-
-#[test] // RFC 9147 §5.11
-fn a_client_that_restarts_in_parts_replaces_its_connection_with_a_cookie_alone() {
-    let mut endpoint = dual();
-    let proved = proved13(&mut endpoint, seconds(0), &hello13());
-    let _connection = incoming13(&mut endpoint, seconds(0), &proved);
-    endpoint.insert(peer(1), 1);
-    let first = hello13().with(|hello| {
-        hello.random = [9; 32];
-        hello.more = vec![(ExtensionType::SERVER_NAME, vec![7; 300])];
-    });
-    let parts = |hello: &Hello13| {
-        let body = hello.body();
-        [(0, 200), (200, 350), (350, body.len())].map(|(start, end)| hello.fragment(&body, start, end))
-    };
-    let replies = parts(&first).map(|part| {
-        let (outcome, reply) = route(&mut endpoint, seconds(0), peer(1), &part);
-        assert_eq!(outcome, Outcome::Connection(1), "nothing is proved yet");
-        reply
-    });
-    assert!(replies[0].is_empty() && replies[1].is_empty());
-    let second = first.with_cookie(&request_in(&replies[2], &first).cookie);
-    let [one, two, three] = parts(&second).map(|part| route(&mut endpoint, seconds(0), peer(1), &part).0);
-    assert_eq!([one, two], [Outcome::Connection(1), Outcome::Connection(1)]);
-    assert_eq!(three, Outcome::Incoming);
-    assert_eq!(endpoint.insert(peer(1), 2), Some(1));
-}
-
 #[test]
 fn with_cookies_off_a_cookie_still_has_to_be_good() {
     let off = || config_for(&[NEWER, OLDER]).with_cookie_policy(CookiePolicy::Off);
     let mut endpoint = Endpoint::new(off());
     assert!(exchange(&incoming13(&mut endpoint, seconds(0), &hello13())).is_none());
     let mut endpoint = Endpoint::new(off());
-    let strange = hello13().with_cookie(&[7; 54]);
+    let strange = hello13().with_cookie(&[7; 62]);
     assert_eq!(refused(&mut endpoint, seconds(0), peer(1), &strange), AlertDescription::ILLEGAL_PARAMETER);
 }
 
@@ -588,7 +469,7 @@ fn a_fleet_and_a_rotated_secret_accept_cookies_of_1_3() {
 #[test]
 fn strangers_of_1_3_leave_nothing_behind() {
     let mut endpoint = dual();
-    let kinds = [hello13(), hello13().with_cookie(&[7; 54]), hello13().with(|hello| hello.shares = Vec::new())];
+    let kinds = [hello13(), hello13().with_cookie(&[7; 62]), hello13().with(|hello| hello.shares = Vec::new())];
     let kinds = kinds.map(|hello| hello.datagram());
     let mut reply = Vec::new();
     for number in 0..3000 {

@@ -3,6 +3,7 @@
 mod cookies;
 mod cookies13;
 mod flood;
+mod parts;
 mod routing;
 mod shapes;
 
