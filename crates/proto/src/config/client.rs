@@ -32,6 +32,8 @@ pub struct ClientConfig {
     pub(crate) post_handshake_auth: bool,
     /// Whether hellos announce early data where the session allows it.
     pub(crate) early_data: bool,
+    /// Whether a first hello has the share of a large group.
+    pub(crate) large_share_at_once: bool,
 }
 
 impl ClientConfig {
@@ -59,6 +61,7 @@ impl ClientConfig {
             ticket_request: None,
             post_handshake_auth: false,
             early_data: false,
+            large_share_at_once: false,
         }
     }
 }
@@ -79,6 +82,7 @@ pub struct ClientConfigBuilder {
     ticket_request: Option<(u8, u8)>,
     post_handshake_auth: bool,
     early_data: bool,
+    large_share_at_once: bool,
 }
 
 impl ClientConfigBuilder {
@@ -160,6 +164,20 @@ impl ClientConfigBuilder {
         self
     }
 
+    /// Sends the share of a post-quantum group with the first hello, if such a group is the most preferred one,
+    /// beside one of the first group that is small. That makes the hello larger than a datagram usually is.
+    ///
+    /// Default: only the small share comes with the first hello, and the large one when the server asks for it.
+    /// Servers that ask for a cookie, as servers of this library do, ask for both at once, so that it costs
+    /// nothing; and some servers, of DTLS 1.2 or of 1.3, leave a first hello in several datagrams unanswered. A
+    /// server that never asks takes the small share. With this setting it can take the large one, which is
+    /// worth it where servers do without cookies. To have nothing but post-quantum groups, name no others in
+    /// [`with_groups`](Self::with_groups).
+    pub fn with_large_share_at_once(mut self) -> Self {
+        self.large_share_at_once = true;
+        self
+    }
+
     /// Checks the whole.
     ///
     /// # Errors
@@ -168,6 +186,7 @@ impl ClientConfigBuilder {
         let Self { common, allowed, verifier, identities, psks, srtp_mki, session_store, .. } = self;
         let (names_authorities, ticket_request) = (self.names_authorities, self.ticket_request);
         let (post_handshake_auth, early_data) = (self.post_handshake_auth, self.early_data);
+        let large_share_at_once = self.large_share_at_once;
         let common = common.finish(allowed, Means { certificates: verifier.is_some(), psk: !psks.is_empty() })?;
         srtp::check_mki(&srtp_mki, &common.srtp)?;
         let max_fragment_length = self.max_fragment_length.map(limits::max_fragment_length).transpose()?;
@@ -186,6 +205,7 @@ impl ClientConfigBuilder {
             ticket_request,
             post_handshake_auth,
             early_data,
+            large_share_at_once,
         })
     }
 }

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use gramseal_wire::{CipherSuite, NamedGroup, ProtocolVersion, PskKeyExchangeMode, SignatureScheme, SrtpProfile};
 
-use super::{ConfigError, PeerVerifier, limits, srtp};
+use super::{ConfigError, GroupKind, PeerVerifier, is_finite_field, limits, srtp};
 use crate::crypto::{CryptoProvider, KeyKind};
 use crate::keylog::KeyLog;
 use crate::padding::Padding;
@@ -156,6 +156,7 @@ impl Common {
         self.check_versions()?;
         self.finish_suites(allowed.suites, means)?;
         self.finish_groups(allowed.groups)?;
+        self.give_up_suites_without_group()?;
         if self.alpn.iter().any(|name| name.is_empty() || name.len() > 255) {
             return Err(ConfigError::BadApplicationProtocol);
         }
@@ -191,9 +192,7 @@ impl Common {
         if let Some(id) = self.suites.iter().find(|id| !usable12(**id) && !usable13(**id)) {
             return Err(ConfigError::UnsupportedCipherSuite(*id));
         }
-        let (any12, any13) = (self.suites12().next().is_some(), self.suites13().next().is_some());
-        self.versions.retain(|version| if *version == ProtocolVersion::DTLS1_3 { any13 } else { any12 });
-        if self.versions.is_empty() { Err(ConfigError::NothingAllowed("cipher suite")) } else { Ok(()) }
+        self.give_up_versions_without_suite("cipher suite")
     }
 
     fn default_suites(&self, means: Means) -> Vec<CipherSuite> {
@@ -204,13 +203,13 @@ impl Common {
     }
 
     fn can_use13(&self, suite: &Suite13, means: Means) -> bool {
-        let curves = self.provider.groups.iter().any(|group| !is_finite_field(group.name()));
+        let groups = self.provider.groups.iter().any(|group| GroupKind::of(group.name()).is_for_13());
         let known = self.provider.aead(suite.aead).is_some() && self.provider.hash(suite.hash).is_some();
-        self.allows(ProtocolVersion::DTLS1_3) && means.certificates && curves && known
+        self.allows(ProtocolVersion::DTLS1_3) && means.certificates && groups && known
     }
 
     fn can_use(&self, suite: &Suite12, means: Means) -> bool {
-        let curves = || self.provider.groups.iter().any(|group| !is_finite_field(group.name()));
+        let curves = || self.provider.groups.iter().any(|group| GroupKind::of(group.name()) == GroupKind::Curve);
         let exchange = match suite.key_exchange {
             KeyExchange::Ecdhe => means.certificates && curves(),
             KeyExchange::EcdhePsk => means.psk && curves(),
@@ -228,14 +227,35 @@ impl Common {
         let needed = allowed.is_some()
             || self.suites12().any(|suite| suite.key_exchange != KeyExchange::Psk)
             || self.suites13().next().is_some();
+        let speaks13 = self.allows(ProtocolVersion::DTLS1_3);
+        let usable = |name: &NamedGroup| speaks13 || GroupKind::of(*name) != GroupKind::Encapsulation;
         let unasked = |name: &NamedGroup| self.legacy == LegacySuites::Allowed || !is_finite_field(*name);
         let names = self.provider.groups.iter().map(|group| group.name());
-        self.groups = allowed.unwrap_or_else(|| names.filter(unasked).collect());
-        match self.groups.iter().find(|name| self.provider.group(**name).is_none()) {
+        self.groups = allowed.unwrap_or_else(|| names.filter(usable).filter(unasked).collect());
+        match self.groups.iter().find(|name| !usable(name) || self.provider.group(**name).is_none()) {
             Some(name) => Err(ConfigError::UnsupportedGroup(*name)),
             None if needed && self.groups.is_empty() => Err(ConfigError::NothingAllowed("group")),
             None => Ok(()),
         }
+    }
+
+    /// Gives up the suites that none of the groups serves, and the versions that have none left.
+    fn give_up_suites_without_group(&mut self) -> Result<(), ConfigError> {
+        let has = |is_fit: fn(GroupKind) -> bool| self.groups.iter().any(|group| is_fit(GroupKind::of(*group)));
+        let (curves, any13) = (has(|kind| kind == GroupKind::Curve), has(GroupKind::is_for_13));
+        self.suites.retain(|id| match Suite12::find(*id).map(|suite| suite.key_exchange) {
+            None => any13,
+            Some(KeyExchange::Ecdhe | KeyExchange::EcdhePsk) => curves,
+            // A server may have a group of its own, and a pre-shared key needs none.
+            Some(KeyExchange::Dhe | KeyExchange::Psk) => true,
+        });
+        self.give_up_versions_without_suite("group")
+    }
+
+    fn give_up_versions_without_suite(&mut self, what: &'static str) -> Result<(), ConfigError> {
+        let (any12, any13) = (self.suites12().next().is_some(), self.suites13().next().is_some());
+        self.versions.retain(|version| if *version == ProtocolVersion::DTLS1_3 { any13 } else { any12 });
+        if self.versions.is_empty() { Err(ConfigError::NothingAllowed(what)) } else { Ok(()) }
     }
 
     /// The allowed 1.2 suites, most preferred first.
@@ -263,11 +283,6 @@ impl Common {
     }
 }
 
-/// Whether `group` is one of RFC 7919.
-pub(crate) fn is_finite_field(group: NamedGroup) -> bool {
-    (0x0100..=0x01FF).contains(&group.0)
-}
-
 /// The setters that the builders of both roles share.
 macro_rules! common_setters {
     () => {
@@ -290,6 +305,9 @@ macro_rules! common_setters {
 
         /// The groups to allow, most preferred first. Default: the provider's, finite-field ones only
         /// if legacy suites are allowed.
+        ///
+        /// The post-quantum ones, which come first by default, are for 1.3 alone; if only such are named,
+        /// nothing older is spoken.
         pub fn with_groups(mut self, groups: &[gramseal_wire::NamedGroup]) -> Self {
             self.allowed.groups = Some(groups.to_vec());
             self

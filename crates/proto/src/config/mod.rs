@@ -6,6 +6,7 @@
 
 mod client;
 mod common;
+mod groups;
 mod identity;
 mod limits;
 mod psk;
@@ -20,8 +21,9 @@ use gramseal_wire::{CipherSuite, NamedGroup, ProtocolVersion, SrtpProfile};
 
 pub use crate::padding::Padding;
 pub use client::{ClientConfig, ClientConfigBuilder};
-pub(crate) use common::{Common, is_finite_field};
+pub(crate) use common::Common;
 pub use common::{LegacySuites, ResumedKeyExchange, Transport};
+pub(crate) use groups::{GroupKind, is_finite_field};
 pub use identity::{Identity, OcspSource};
 pub(crate) use limits::RECORD_SIZE_LIMITS;
 pub(crate) use psk::for_hint;
@@ -39,7 +41,7 @@ pub enum ConfigError {
     UnsupportedVersion(ProtocolVersion),
     /// The provider or gramseal does not have this cipher suite, or it needs the legacy switch.
     UnsupportedCipherSuite(CipherSuite),
-    /// The provider does not have this group.
+    /// The provider does not have this group, or only a version that is not allowed could use it.
     UnsupportedGroup(NamedGroup),
     /// A list that must name something is empty.
     NothingAllowed(&'static str),

@@ -22,6 +22,7 @@ use gramseal_wire::{Epoch, ExtensionType, HandshakeHeader, HandshakeType, Messag
 use pki_types::UnixTime;
 
 use super::auth12::PLAINTEXT;
+use super::offered_groups::OfferedGroups;
 use super::resume13::{self, Shown};
 use super::schedule13::{EarlyExporter, EarlySecret};
 use super::{Action, LoggedSecret, select};
@@ -157,7 +158,7 @@ fn claims(hello: &ClientHello<'_>, body: &[u8], config: &ServerConfig) -> Result
     let suite = select::suite13(hello, &config.common, None)?;
     let Some(found) = resume13::find(hello, suite, config)? else { return Ok(false) };
     // What has to be asked for another share loses its early data.
-    if !found.is_alone() && select::share13(hello, &config.common, None)?.1.is_none() {
+    if !found.is_alone() && OfferedGroups::read(hello)?.choose(&config.common, None)?.1.is_none() {
         return Ok(false);
     }
     let Ok(length) = u32::try_from(body.len()) else { return Ok(false) };

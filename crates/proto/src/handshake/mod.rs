@@ -15,6 +15,7 @@ mod early;
 mod later;
 mod limits;
 mod offer;
+mod offered_groups;
 mod post;
 mod psk;
 #[cfg(test)]

@@ -1,11 +1,10 @@
 //! The server's choices: pure functions of the client's hello and our configuration.
 
-use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use gramseal_wire::extension::{
-    Alpn, EcPointFormats, ExtendedMasterSecret, KeyShareClientHello, RenegotiationInfo, ServerName, SupportedGroups,
+    Alpn, EcPointFormats, ExtendedMasterSecret, RenegotiationInfo, ServerName, SupportedGroups,
     SupportedVersionsClientHello,
 };
 use gramseal_wire::handshake::{ClientHello, DOWNGRADE_TLS12};
@@ -16,10 +15,11 @@ use pki_types::DnsName;
 use super::credential::{self, Chosen, Plan};
 use super::limits::{self, RecordLimits};
 use super::offer::check_point_formats;
+use super::offered_groups::OfferedGroups;
 use super::resume13::{self, Resumed13};
 use super::server::Asked;
 use super::srtp::{self, Srtp};
-use crate::config::{Common, ServerConfig, is_finite_field};
+use crate::config::{Common, GroupKind, ServerConfig, is_finite_field};
 use crate::error::{Error, Incompatible, PeerFault};
 use crate::suite::{KeyExchange, Suite12, Suite13};
 
@@ -169,11 +169,13 @@ pub(super) fn select13<'h>(
     })
 }
 
-/// What a HelloRetryRequest with a cookie has to ask for (RFC 9147 §5.1).
+/// What a HelloRetryRequest with a cookie has to ask for (RFC 9147 §5.1). It is sent anyway, so that nothing
+/// speaks against asking for a share of our most preferred group, if that is not there yet.
 pub(super) fn ask13(hello: &ClientHello<'_>, common: &Common) -> Result<Asked, Error> {
     let suite = suite13(hello, common, None)?;
-    let group = match share13(hello, common, None) {
-        Ok((group, share)) => share.is_none().then_some(group),
+    let offered = OfferedGroups::read(hello)?;
+    let group = match offered.favourite(common) {
+        Ok(group) => Some(group).filter(|group| offered.share(*group).is_none()),
         // Who has a session may need no group.
         Err(Error::Incompatible(_)) if hello.extensions.contains(ExtensionType::PRE_SHARED_KEY) => None,
         Err(error) => return Err(error),
@@ -212,46 +214,6 @@ pub(super) fn check_full13(hello: &ClientHello<'_>) -> Result<(), Error> {
         Some(missing) => Err(PeerFault::MissingExtension(missing).into()),
         None => Ok(()),
     }
-}
-
-/// Our most preferred group of which the client sends a share, with the share; if there is none, the
-/// most preferred that both know: a round trip costs more than our order is worth. Only `asked` is
-/// looked at where a share of it was asked for.
-pub(super) fn share13<'h>(
-    hello: &ClientHello<'h>,
-    common: &Common,
-    asked: Option<NamedGroup>,
-) -> Result<(NamedGroup, Option<&'h [u8]>), Error> {
-    let shares = hello.extensions.find::<KeyShareClientHello<'h>>()?.map(|extension| extension.client_shares);
-    let shares = shares.unwrap_or_default();
-    let offered = hello.extensions.find::<SupportedGroups<'_>>()?.map(|extension| extension.groups).unwrap_or_default();
-    check_shares(shares.iter().map(|share| share.group), &offered)?;
-    let asked_for = |group: &NamedGroup| asked.is_none_or(|asked| asked == *group);
-    let ours = || common.groups.iter().copied().filter(|group| !is_finite_field(*group)).filter(asked_for);
-    if let Some(share) = ours().find_map(|group| shares.iter().find(|share| share.group == group)) {
-        return Ok((share.group, Some(share.key_exchange)));
-    }
-    let group = ours().find(|group| offered.contains(group)).ok_or(Incompatible::NoCommonGroup)?;
-    Ok((group, None))
-}
-
-/// RFC 9846 §4.3.8: one share of a group, and of listed groups alone. Sets, because a hostile hello has
-/// thousands of either.
-fn check_shares(shares: impl Iterator<Item = NamedGroup>, listed: &List<'_, NamedGroup>) -> Result<(), Error> {
-    let mut left: BTreeSet<NamedGroup> = listed.iter().collect();
-    for group in shares {
-        if !left.remove(&group) {
-            return Err(PeerFault::BadKeyShareList.into());
-        }
-    }
-    Ok(())
-}
-
-/// Whether the shares in a second hello are what was asked for: one of `group`, and no other
-/// (RFC 9846 §4.2.2). A hello without the extension is another matter.
-pub(super) fn has_only_share(hello: &ClientHello<'_>, group: NamedGroup) -> Result<bool, Error> {
-    let Some(offer) = hello.extensions.find::<KeyShareClientHello<'_>>()? else { return Ok(true) };
-    Ok(offer.client_shares.iter().map(|share| share.group).eq([group]))
 }
 
 /// The extensions without which we do not talk.
@@ -309,7 +271,8 @@ fn group12(suite: &Suite12, offered: Option<&List<'_, NamedGroup>>, common: &Com
         return None;
     }
     let finite_field = suite.key_exchange == KeyExchange::Dhe;
-    let mut ours = common.groups.iter().copied().filter(|group| is_finite_field(*group) == finite_field);
+    let kind = if finite_field { GroupKind::FiniteField } else { GroupKind::Curve };
+    let mut ours = common.groups.iter().copied().filter(|group| GroupKind::of(*group) == kind);
     match offered {
         // RFC 7919 §4: a client that lists no finite-field group leaves the choice to the server.
         Some(offered) if finite_field && !offered.iter().any(is_finite_field) => ours.next(),

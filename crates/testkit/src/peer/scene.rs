@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use gramseal_proto::config::{ClientConfig, ServerConfig};
 use gramseal_proto::{ClientAnswer, CloseReason, Connection, Discard, Event, FirstHello, Instant, Settled};
-use gramseal_wire::{HandshakeType, MessageSeq, SequenceNumber};
+use gramseal_wire::{HandshakeType, MessageSeq, NamedGroup, SequenceNumber};
 use pki_types::ServerName;
 
 use super::{Peer, Peer13, Step};
@@ -126,6 +126,14 @@ impl Scene13 {
     #[must_use]
     pub fn client13(config: impl Into<Arc<ClientConfig>>, seed: u64) -> Self {
         Self::of_client(config.into(), Peer13::new(Side::Server, seed))
+    }
+
+    /// The same with a server that takes the client's share of `group`.
+    #[must_use]
+    pub fn client13_with(config: impl Into<Arc<ClientConfig>>, seed: u64, group: NamedGroup) -> Self {
+        let mut peer = Peer13::new(Side::Server, seed);
+        peer.set_group(group);
+        Self::of_client(config.into(), peer)
     }
 
     /// A server under test that needs no cookie, before a scripted client that has sent nothing.

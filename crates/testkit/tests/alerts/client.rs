@@ -159,6 +159,9 @@ const KEY_EXCHANGE: HandshakeType = HandshakeType::SERVER_KEY_EXCHANGE;
 fn key_exchanges_that_were_not_offered() {
     let group = flight(2, KEY_EXCHANGE, |body| body[1..3].copy_from_slice(&[0, 22]));
     assert_refused(&group, PeerFault::UnofferedGroup, Alert::ILLEGAL_PARAMETER);
+    // Offered, for 1.3.
+    let hybrid = flight(2, KEY_EXCHANGE, |body| body[1..3].copy_from_slice(&[0x11, 0xEC]));
+    assert_refused(&hybrid, PeerFault::UnofferedGroup, Alert::ILLEGAL_PARAMETER);
     // curve_type, group, length of the share, 32 bytes, then the scheme.
     let scheme_at = 1 + 2 + 1 + 32;
     let sha1 = flight(2, KEY_EXCHANGE, |body| body[scheme_at..scheme_at + 2].copy_from_slice(&[2, 3]));

@@ -41,8 +41,19 @@ pub(crate) struct Kind {
     pub(crate) resumption: Option<Resumption>,
     /// Early data goes with the hello; without cookies it is taken.
     pub(crate) early_data: bool,
+    /// Whether the key exchange has a large share, and when the client sends it.
+    pub(crate) large: Large,
     /// Whether both sides use SRTP, and how records are kept small.
     pub(crate) extensions: Extensions,
+}
+
+/// Large key shares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Large {
+    None,
+    /// When the server asks, and with the cookie if there is one.
+    Asked,
+    AtOnce,
 }
 
 /// Extensions that change what is sent; both with use_srtp.
@@ -68,12 +79,13 @@ const PLAIN: Kind = Kind {
     mtu: 1200,
     resumption: None,
     early_data: false,
+    large: Large::None,
     extensions: Extensions::None,
 };
 
 const PLAIN_13: Kind = Kind { name: "1.3", dtls13: true, ..PLAIN };
 
-pub(crate) const KINDS: [Kind; 46] = [
+pub(crate) const KINDS: [Kind; 53] = [
     PLAIN,
     Kind { name: "ECDHE with client certificate", client_auth: true, ..PLAIN },
     Kind { name: "DHE_RSA", legacy: true, ..PLAIN },
@@ -146,6 +158,19 @@ pub(crate) const KINDS: [Kind; 46] = [
         mtu: 600,
         ..PLAIN_13
     },
+    Kind { name: "1.3, a large share", large: Large::Asked, ..PLAIN_13 },
+    Kind { name: "1.3, a large share without cookie", large: Large::Asked, cookies: false, ..PLAIN_13 },
+    Kind { name: "1.3, a large share at once", large: Large::AtOnce, ..PLAIN_13 },
+    Kind { name: "1.3, a large share at once without cookie", large: Large::AtOnce, cookies: false, ..PLAIN_13 },
+    Kind { name: "1.3, a large share and small MTU", large: Large::Asked, client_auth: true, mtu: 300, ..PLAIN_13 },
+    Kind { name: "1.3, a large share at once and small MTU", large: Large::AtOnce, mtu: 300, ..PLAIN_13 },
+    Kind {
+        name: "1.3, resumed with a large share",
+        large: Large::AtOnce,
+        resumption: Some(Resumption::Ticket),
+        mtu: 600,
+        ..PLAIN_13
+    },
     Kind {
         name: "1.3, early data",
         cookies: false,
@@ -202,6 +227,12 @@ impl Kind {
         if self.early_data {
             builder = builder.with_early_data();
         }
+        builder = match self.large {
+            Large::None => builder,
+            // No other group: the server has to ask.
+            Large::Asked => builder.with_groups(&LARGE),
+            Large::AtOnce => builder.with_groups(&LARGE).with_large_share_at_once(),
+        };
         if let Some(key_log) = key_log {
             builder = builder.with_key_log(key_log);
         }
@@ -223,6 +254,9 @@ impl Kind {
         builder = builder.with_transport(self.transport(timeout)).with_versions(&[self.version()]);
         if self.retry {
             builder = builder.with_groups(&[NamedGroup::SECP256R1]);
+        }
+        if self.large != Large::None {
+            builder = builder.with_groups(&LARGE);
         }
         if self.client_auth {
             let verifier = NullVerifier::default().with_client_name(null::CLIENT_NAME);
@@ -300,6 +334,7 @@ impl Kind {
             let negotiated = sim.connection(pair, side).and_then(|connection| connection.negotiated());
             let negotiated = negotiated.expect("connected");
             let version = self.version();
+            assert_eq!(self.large != Large::None, negotiated.group == Some(LARGE[0]), "{}", self.name);
             assert!(!self.retry || negotiated.group == Some(NamedGroup::SECP256R1), "{}", self.name);
             assert_eq!((negotiated.version, negotiated.resumed), (version, resumes), "{}", self.name);
             assert_eq!(negotiated.early_data, self.early_data && !self.cookies, "{}", self.name);
@@ -312,6 +347,8 @@ impl Kind {
         }
     }
 }
+
+const LARGE: [NamedGroup; 1] = [NamedGroup::X25519MLKEM768];
 
 /// What servers staple to their certificates.
 const STAPLE: [u8; 400] = [0x30; 400];

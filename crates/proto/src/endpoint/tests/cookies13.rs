@@ -257,6 +257,20 @@ fn the_request_for_a_cookie_asks_for_a_group_at_once() {
     }
 }
 
+#[test] // RFC 9147 §5.1: the round trip is there anyway
+fn the_request_for_a_cookie_asks_for_the_most_preferred_group_whatever_share_there_is() {
+    let mut endpoint = dual();
+    let first = hello13().with(|hello| {
+        hello.shares = vec![NamedGroup::SECP256R1];
+        hello.more = vec![(ExtensionType::PADDING, vec![0; 40])];
+    });
+    assert_eq!(asked(&mut endpoint, seconds(0), &first).group, Some(NamedGroup::X25519));
+    let both = first.with(|hello| hello.shares.push(NamedGroup::X25519));
+    assert_eq!(asked(&mut endpoint, seconds(0), &both).group, None);
+    let unlisted = first.with(|hello| hello.groups.truncate(1));
+    assert_eq!(asked(&mut endpoint, seconds(0), &unlisted).group, None);
+}
+
 #[test]
 fn the_cookie_has_a_hash_of_the_chosen_suite() {
     let mut endpoint = dual();

@@ -59,7 +59,7 @@ use super::offer::{Agreed12, AgreedCertificates, Offer};
 use super::schedule12::Randoms;
 use super::transcript::{Keep, Transcript};
 use super::{Action, Negotiated, Outcome, State as AnyState, unexpected};
-use crate::config::is_finite_field;
+use crate::config::GroupKind;
 use crate::error::{Error, LocalFault, PeerFault};
 use crate::message::Message;
 use crate::suite::Suite12;
@@ -131,7 +131,7 @@ impl Context {
     /// `group`, if it is a curve that we offered. Groups of RFC 7919 are in the same list, for the
     /// other kind of exchange.
     fn offered_curve(&self, group: NamedGroup) -> Result<NamedGroup, PeerFault> {
-        let offered = !is_finite_field(group) && self.offer.offers_group(group);
+        let offered = GroupKind::of(group) == GroupKind::Curve && self.offer.offers_group(group);
         if offered { Ok(group) } else { Err(PeerFault::UnofferedGroup) }
     }
 }

@@ -3,14 +3,14 @@
 use alloc::vec::Vec;
 
 use gramseal_wire::extension::{
-    Alpn, Cookie, EarlyData, Extensions, ExtensionsBuf, KeyShareClientHello, KeyShareEntry, KeyShareHelloRetryRequest,
-    KeyShareServerHello, ServerNameAck, TicketRequestEncryptedExtensions,
+    Alpn, Cookie, EarlyData, Extensions, ExtensionsBuf, KeyShareEntry, KeyShareHelloRetryRequest, KeyShareServerHello,
+    ServerNameAck, TicketRequestEncryptedExtensions,
 };
 use gramseal_wire::handshake::{EncryptedExtensions, ServerHello};
 use gramseal_wire::{CompressionMethod, ExtensionType, NamedGroup, ProtocolVersion, PskKeyExchangeMode};
 
 use super::certificates::{self, AgreedCertificates};
-use super::{Offer, push_share};
+use super::{Offer, push_shares};
 use crate::config::is_finite_field;
 use crate::crypto::SharedSecret;
 use crate::error::{Error, Incompatible, PeerFault};
@@ -81,11 +81,9 @@ impl Offer {
     /// Completes the key agreement with the server's share.
     fn complete(&mut self, share: &KeyShareEntry<'_>) -> Result<(NamedGroup, SharedSecret), Error> {
         // RFC 9846 §4.3.8: of a group that we sent a share of.
-        let offered = self.extensions.as_extensions().find::<KeyShareClientHello<'_>>()?;
-        let has_share = |offer: KeyShareClientHello<'_>| offer.client_shares.iter().any(|own| own.group == share.group);
-        let kx = self.share.take().filter(|_| offered.is_some_and(has_share)).ok_or(PeerFault::UnofferedGroup)?;
-        let shared = kx.complete(share.key_exchange).map_err(|_| PeerFault::BadKeyShare)?;
-        Ok((share.group, shared))
+        let mut shares = core::mem::take(&mut self.shares).into_iter();
+        let (group, kx) = shares.find(|(group, _)| *group == share.group).ok_or(PeerFault::UnofferedGroup)?;
+        Ok((group, kx.complete(share.key_exchange)?))
     }
 
     /// What every ServerHello of 1.3 has, a HelloRetryRequest too.
@@ -119,26 +117,29 @@ impl Offer {
         }
         let old = self.extensions.as_extensions();
         let mut extensions = ExtensionsBuf::new();
+        // First of all, so that a hello in several pieces has it in the first: there servers look for it, some
+        // of which keep no piece before they have seen it.
+        if let Some(cookie) = cookie {
+            extensions.push(&cookie);
+        }
         for (extension, content) in old.iter() {
             match group {
                 Some(group) if extension == ExtensionType::KEY_SHARE => {
                     // RFC 9846 §4.3.8: one that we offer, and have not sent a share of.
-                    let shares = old.find::<KeyShareClientHello<'_>>()?.map(|offer| offer.client_shares);
-                    let sent = shares.unwrap_or_default().iter().any(|share| share.group == group);
+                    let sent = self.shares.iter().any(|(sent, _)| *sent == group);
                     if sent || !self.offers_group(group) || is_finite_field(group) {
                         return Err(PeerFault::UnofferedGroup.into());
                     }
-                    self.share = Some(push_share(&self.config, group, &mut extensions)?);
+                    self.shares = push_shares(&self.config, [group].into_iter(), &mut extensions)?;
                 }
                 // It is made anew, and comes last.
                 _ if extension == ExtensionType::PRE_SHARED_KEY => {}
                 // RFC 9846 §4.3.10: that is over.
                 _ if extension == ExtensionType::EARLY_DATA => {}
+                // The hello is longer by a cookie or a share, and may lose it (RFC 9846 §4.2.2).
+                _ if extension == ExtensionType::PADDING => {}
                 _ => extensions.push_raw(extension, content),
             }
-        }
-        if let Some(cookie) = cookie {
-            extensions.push(&cookie);
         }
         self.extensions = extensions;
         self.keep_psks_of(suite.hash);

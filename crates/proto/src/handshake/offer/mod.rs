@@ -17,8 +17,8 @@ pub(super) use answers::{Agreed12, check_point_formats};
 pub(super) use answers13::{Agreed13, AgreedEncrypted};
 pub(super) use certificates::{AgreedCertificates, push_certificate_schemes};
 use gramseal_wire::extension::{
-    Alpn, EcPointFormats, ExtendedMasterSecret, ExtensionsBuf, KeyShareClientHello, KeyShareEntry, PostHandshakeAuth,
-    RenegotiationInfo, ServerName as ServerNameExtension, SignatureAlgorithms, SupportedGroups,
+    Alpn, EcPointFormats, ExtendedMasterSecret, ExtensionsBuf, KeyShareClientHello, KeyShareEntry, Padding,
+    PostHandshakeAuth, RenegotiationInfo, ServerName as ServerNameExtension, SignatureAlgorithms, SupportedGroups,
     SupportedVersionsClientHello,
 };
 use gramseal_wire::handshake::ClientHello;
@@ -27,7 +27,7 @@ use gramseal_wire::{
 };
 use pki_types::ServerName;
 
-use crate::config::{ClientConfig, Common, is_finite_field};
+use crate::config::{ClientConfig, GroupKind};
 use crate::crypto::ActiveKx;
 use crate::error::{Error, LocalFault};
 use crate::handshake::resume13::Offered;
@@ -36,8 +36,15 @@ use crate::session::Session;
 
 /// Bytes that the extensions of most hellos of clients stay below, without a ticket.
 const USUAL_OFFERS: usize = 192;
+/// Bytes that the extensions of a 1.3 hello have at least, if need be with padding (RFC 7685). A HelloRetryRequest of
+/// ours, with its cookie, is as long as the shortest hello with so many: what is shorter, its server would leave
+/// unanswered, as nobody shall make it send more than they do.
+const LEAST_OFFERS: usize = 96;
 /// Bytes that the extensions of most hellos of servers stay below.
 pub(super) const USUAL_ANSWERS: usize = 64;
+
+/// The private halves of key shares, with their groups.
+type Shares = Vec<(NamedGroup, Box<dyn ActiveKx>)>;
 
 /// What we offered. Kept until the handshake no longer needs to check answers against it.
 pub(super) struct Offer {
@@ -45,8 +52,8 @@ pub(super) struct Offer {
     pub(super) name: ServerName<'static>,
     pub(super) random: Random,
     extensions: ExtensionsBuf,
-    /// The private half of the key share in the hello, if 1.3 is offered.
-    share: Option<Box<dyn ActiveKx>>,
+    /// Of the key shares in the hello.
+    shares: Shares,
     /// The session that the hello offers to resume.
     session: Option<Box<Session>>,
     /// What the hello names it, and what a server that resumes it says in turn.
@@ -59,13 +66,13 @@ impl Offer {
     pub(super) fn new(config: Arc<ClientConfig>, name: ServerName<'static>) -> Result<Self, Error> {
         let random = Random(config.common.provider.random_array()?);
         let mut extensions = extensions(&config, &name)?;
-        let share = if config.common.allows(ProtocolVersion::DTLS1_3) {
-            Some(push_version13(&config, &mut extensions)?)
+        let shares = if config.common.allows(ProtocolVersion::DTLS1_3) {
+            push_version13(&config, &mut extensions)?
         } else {
-            None
+            Vec::new()
         };
         let (session_id, psks) = (Vec::new(), Offered::new());
-        let offer = Self { config, name, random, extensions, share, session: None, session_id, psks };
+        let offer = Self { config, name, random, extensions, shares, session: None, session_id, psks };
         offer.with_sessions()
     }
 
@@ -140,28 +147,51 @@ fn extensions(config: &ClientConfig, name: &ServerName<'_>) -> Result<Extensions
     Ok(buf)
 }
 
-/// Adds what makes a hello one of 1.3 too: the versions, most preferred first, and a share of our most
-/// preferred group, whose private half is given back.
-fn push_version13(config: &ClientConfig, buf: &mut ExtensionsBuf) -> Result<Box<dyn ActiveKx>, Error> {
-    let Common { versions, groups, .. } = &config.common;
-    let versions: OwnedList<ProtocolVersion> = versions.iter().copied().collect();
+/// Adds what makes a hello one of 1.3 too: the versions, most preferred first, and key shares, whose private
+/// halves are given back.
+fn push_version13(config: &ClientConfig, buf: &mut ExtensionsBuf) -> Result<Shares, Error> {
+    let versions: OwnedList<ProtocolVersion> = config.common.versions.iter().copied().collect();
     // RFC 9846 §4.3.6: only where we mean it, for a server may then ask at any time.
     if config.post_handshake_auth {
         buf.push(&PostHandshakeAuth);
     }
     buf.push(&SupportedVersionsClientHello { versions: versions.as_list() });
-    let group = groups.iter().copied().find(|group| !is_finite_field(*group)).ok_or(LocalFault::MissingAlgorithm)?;
-    push_share(config, group, buf)
+    let shares = push_shares(config, first_groups(config), buf)?;
+    let missing = LEAST_OFFERS.saturating_sub(buf.as_extensions().as_bytes().len());
+    if missing > 0 {
+        buf.push(&Padding { len: u16::try_from(missing).unwrap_or_default() });
+    }
+    Ok(shares)
 }
 
-/// Adds a share of `group`, whose private half is given back.
-fn push_share(config: &ClientConfig, group: NamedGroup, buf: &mut ExtensionsBuf) -> Result<Box<dyn ActiveKx>, Error> {
+/// The groups of which a first hello has shares: our most preferred small one. A large share would make two
+/// datagrams of it, which costs servers that have not seen our address yet more than some are ready to spend; so
+/// that one comes when it is asked for, unless the configuration says otherwise. Where there is no other, there
+/// is no share (RFC 9846 §4.3.8).
+fn first_groups(config: &ClientConfig) -> impl Iterator<Item = NamedGroup> {
+    let mut groups = config.common.groups.iter().map(|group| (*group, GroupKind::of(*group)));
+    let small = groups.clone().find(|(_, kind)| *kind == GroupKind::Curve);
+    let favourite = groups.find(|(_, kind)| kind.is_for_13());
+    let large = favourite.filter(|(_, kind)| config.large_share_at_once && *kind == GroupKind::Encapsulation);
+    large.into_iter().chain(small).map(|(group, _)| group)
+}
+
+/// Adds shares of `groups`, whose private halves are given back.
+fn push_shares(
+    config: &ClientConfig,
+    groups: impl Iterator<Item = NamedGroup>,
+    buf: &mut ExtensionsBuf,
+) -> Result<Shares, Error> {
     let provider = &config.common.provider;
-    let kx = provider.group(group).ok_or(LocalFault::MissingAlgorithm)?.start(&*provider.random)?;
-    let share = KeyShareEntry { group, key_exchange: kx.public_key() };
-    let shares = Sequence::<KeyShareEntry<'_>>::encode([share])?;
+    let start = |group| {
+        let kx = provider.group(group).ok_or(LocalFault::MissingAlgorithm)?;
+        Ok((group, kx.start(&*provider.random)?))
+    };
+    let started = groups.map(start).collect::<Result<Vec<_>, Error>>()?;
+    let entries = started.iter().map(|(group, kx)| KeyShareEntry { group: *group, key_exchange: kx.public_key() });
+    let shares = Sequence::<KeyShareEntry<'_>>::encode(entries)?;
     buf.push(&KeyShareClientHello { client_shares: Sequence::new(&shares)? });
-    Ok(kx)
+    Ok(started)
 }
 
 /// Adds the ALPN extension with `names` (RFC 7301 §3.1).

@@ -6,9 +6,10 @@ use alloc::vec::Vec;
 
 use gramseal_wire::extension::SessionTicket;
 use gramseal_wire::handshake::ServerHello;
-use gramseal_wire::{HandshakeHeader, PlaintextHeader, ProtocolVersion};
+use gramseal_wire::{HandshakeHeader, NamedGroup, PlaintextHeader, ProtocolVersion};
 
 use super::{Offer, psks};
+use crate::config::GroupKind;
 use crate::crypto::Hash;
 use crate::error::{Error, PeerFault};
 use crate::handshake::resume13::Offered;
@@ -36,10 +37,8 @@ impl Offer {
         if self.config.common.allows(ProtocolVersion::DTLS1_3) {
             self.push_ticket_wishes();
         }
-        // Tickets must not make the hello outgrow its datagram: servers without state could not answer it.
-        let mtu = self.config.common.transport.mtu;
         let early_data = if self.config.early_data { EARLY_DATA_LEN } else { 0 };
-        while !psks.is_empty() && self.datagram_len() + early_data + psks::extension_len(&psks) > mtu {
+        while !psks.is_empty() && !self.has_room(early_data + psks::extension_len(&psks)) {
             psks.pop();
         }
         self.psks = psks;
@@ -53,18 +52,16 @@ impl Offer {
 
     /// Adds a session of 1.2, or asks for a ticket.
     fn push_session12(&mut self, older: Option<Session>) -> Result<(), Error> {
-        let plain = self.extensions.clone();
-        if let Some(session) = older {
+        let room_for = |session: &Session| {
+            let ticket = 4 + session.ticket.len() + MAX_SESSION_ID_LEN;
+            session.ticket.is_empty() || self.has_room(ticket + psks::extension_len(&self.psks))
+        };
+        if let Some(session) = older.filter(room_for) {
             self.session_id = self.name_for(&session)?;
             self.extensions.push(&SessionTicket { ticket: &session.ticket });
-            let len = self.datagram_len() + psks::extension_len(&self.psks);
-            if session.ticket.is_empty() || len <= self.config.common.transport.mtu {
-                self.session = Some(Box::new(session));
-                return Ok(());
-            }
+            self.session = Some(Box::new(session));
+            return Ok(());
         }
-        self.session_id = Vec::new();
-        self.extensions = plain;
         // RFC 5077 §3.2: an empty one asks for a ticket.
         self.extensions.push(&SessionTicket::default());
         Ok(())
@@ -109,6 +106,21 @@ impl Offer {
         }
         // RFC 5077 §3.4: with an id of our making the server's answer tells whether it resumes.
         Ok(self.config.common.provider.random_array::<MAX_SESSION_ID_LEN>()?.to_vec())
+    }
+
+    /// Whether the hello can be longer by so many bytes of tickets. They must not make it outgrow its datagram, if it
+    /// fits into one without: servers without state could not answer it. Nor must the hello after a
+    /// HelloRetryRequest get longer than what servers put together before they know us, ours for one.
+    fn has_room(&self, tickets: usize) -> bool {
+        const MOST_IN_PIECES: usize = 4000;
+        const LARGE_SHARE: usize = 1300;
+        let mtu = self.config.common.transport.mtu;
+        let plain = self.datagram_len();
+        let large = |group: &NamedGroup| GroupKind::of(*group) == GroupKind::Encapsulation;
+        let is_there = self.shares.iter().any(|(group, _)| large(group));
+        let may_come = !is_there && self.config.common.groups.iter().any(large);
+        let longest = plain + tickets + if may_come { LARGE_SHARE } else { 0 };
+        (plain > mtu || plain + tickets <= mtu) && longest <= mtu.max(MOST_IN_PIECES)
     }
 
     /// Bytes of the datagram with our hello and a cookie as most servers make them.

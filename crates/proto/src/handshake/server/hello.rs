@@ -18,6 +18,7 @@ use crate::config::ServerConfig;
 use crate::error::{Error, PeerFault};
 use crate::handshake::auth12::PLAINTEXT;
 use crate::handshake::compose::OutgoingSeq;
+use crate::handshake::offered_groups::OfferedGroups;
 use crate::handshake::select::Auth13;
 use crate::handshake::transcript::Transcript13;
 use crate::handshake::{Action, EarlyClaim, Protection, State, expect, resume, resume13, select, server12, server13};
@@ -98,7 +99,7 @@ impl ExpectClientHello {
         if found.is_none() {
             select::check_full13(hello)?;
         }
-        let share = match select::share13(hello, &config.common, asked.and_then(|asked| asked.group))? {
+        let share = match OfferedGroups::read(hello)?.choose(&config.common, asked.and_then(|asked| asked.group))? {
             (group, Some(share)) => Some((group, share)),
             // RFC 9846 §4.2.4: asked for once, and then it has to be there.
             (_, None) if asked.is_some() => return Err(PeerFault::ChangedAfterRetry.into()),

@@ -15,6 +15,7 @@ use crate::crypto::{Digest, Hash};
 use crate::error::{Error, LocalFault, PeerFault};
 use crate::handshake::auth12::PLAINTEXT;
 use crate::handshake::compose::OutgoingSeq;
+use crate::handshake::offered_groups::has_only_share;
 use crate::handshake::select;
 use crate::handshake::transcript::Transcript13;
 use crate::message::Message;
@@ -102,7 +103,7 @@ impl Retried {
         }
         // RFC 9846 §4.2.2: one share of the group that was asked for, and no other.
         if let Some(group) = self.asked.group {
-            if !select::has_only_share(second, group)? {
+            if !has_only_share(second, group)? {
                 return Err(changed());
             }
         }

@@ -55,7 +55,9 @@ impl Peer13 {
             w.vec16(|w| {
                 extension(w, ExtensionType::SUPPORTED_VERSIONS, |w| w.vec8(|w| w.u16(ProtocolVersion::DTLS1_3.0)));
                 extension(w, ExtensionType::SUPPORTED_GROUPS, |w| {
-                    w.vec16(|w| [NamedGroup::X25519, NamedGroup::SECP256R1].iter().for_each(|group| w.u16(group.0)));
+                    let mut groups = vec![NamedGroup::X25519, NamedGroup::SECP256R1];
+                    groups.extend([self.group].into_iter().filter(|group| group.0 > 0x1000));
+                    w.vec16(|w| groups.iter().for_each(|group| w.u16(group.0)));
                 });
                 extension(w, ExtensionType::SIGNATURE_ALGORITHMS, |w| w.vec16(|w| w.u16(SCHEME.0)));
                 extension(w, ExtensionType::KEY_SHARE, |w| w.vec16(|w| self.share(w)));

@@ -1,5 +1,6 @@
 //! The scripted peer of DTLS 1.3: as [`Peer`](super::Peer), with a key schedule, record protection and messages of
-//! its own. It knows one suite, TLS_AES_128_GCM_SHA256, with x25519 and secp256r1.
+//! its own. It knows one suite, TLS_AES_128_GCM_SHA256, with x25519, secp256r1 and, where a test asks for them, the
+//! hybrid groups of the null provider.
 
 mod keys;
 mod messages;
@@ -8,7 +9,7 @@ mod wiretap;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use gramseal_proto::crypto::{ActiveKx, CryptoProvider};
+use gramseal_proto::crypto::{ActiveKx, CryptoProvider, SharedSecret};
 use gramseal_wire::{
     Ack, Alert, ClientHello, Codec, ContentType, Cookie, Epoch, HandshakeHeader, HandshakeType, KeyShareClientHello,
     KeyShareHelloRetryRequest, KeyShareServerHello, MessageSeq, NamedGroup, PlaintextHeader, ProtocolVersion, Reader,
@@ -59,6 +60,8 @@ pub struct Peer13 {
     psk: Option<(Vec<u8>, u16)>,
     group: NamedGroup,
     kx: Option<Box<dyn ActiveKx>>,
+    /// The secret, for a server of a group whose answers are no shares of their own.
+    answered: Option<SharedSecret>,
     own_share: Vec<u8>,
     /// Of the group above, from the hello of the side under test.
     peer_share: Vec<u8>,
@@ -105,6 +108,7 @@ impl Peer13 {
             psk: None,
             group: NamedGroup::X25519,
             kx: None,
+            answered: None,
             own_share: Vec::new(),
             peer_share: Vec::new(),
             transcript: Vec::new(),
@@ -391,6 +395,19 @@ impl Peer13 {
         let Ok(Some(offer)) = hello.extensions.find::<KeyShareClientHello<'_>>() else { return };
         if let Some(share) = offer.client_shares.iter().find(|share| share.group == self.group) {
             self.peer_share = share.key_exchange.to_vec();
+            self.answer();
+        }
+    }
+
+    /// As server of a hybrid group: the share follows from the client's.
+    fn answer(&mut self) {
+        let hybrid = [NamedGroup::X25519MLKEM768, NamedGroup::SECP256R1MLKEM768].contains(&self.group);
+        if !hybrid || self.side == Side::Client {
+            return;
+        }
+        let known = self.provider.group(self.group).expect("a group of the null provider");
+        if let Ok((share, secret)) = known.answer(&*self.provider.random, &self.peer_share) {
+            (self.own_share, self.answered) = (share, Some(secret));
         }
     }
 
@@ -430,7 +447,9 @@ impl Peer13 {
         if !self.keys.contains_key(&epoch) {
             let keys = match epoch {
                 HANDSHAKE => {
-                    let shared = self.kx.take().and_then(|kx| kx.complete(&self.peer_share).ok());
+                    let kx = self.kx.take();
+                    let complete = || kx.and_then(|kx| kx.complete(&self.peer_share).ok());
+                    let shared = self.answered.take().or_else(complete);
                     let secret = self.suite.handshake_secret(self.psk(), shared.as_ref().map_or(&[], AsRef::as_ref));
                     let keys = self.handshake_keys(&secret);
                     self.handshake_secret = Some(secret);

@@ -7,6 +7,7 @@ mod choice;
 mod client;
 mod encrypted;
 mod extensions;
+mod hybrid;
 mod order;
 mod post;
 mod retry;
