@@ -234,6 +234,11 @@ pub(crate) struct ClientArgs {
     #[arg(long, value_name = "N")]
     pub(crate) key_update: Option<NonZeroU32>,
 
+    /// Send the large share of a post-quantum group with the first hello, which some servers leave unanswered, instead
+    /// of waiting until the server asks for it, which some never do
+    #[arg(long)]
+    pub(crate) large_share_at_once: bool,
+
     /// How long to wait for replies at the end of input, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = parse_seconds)]
     pub(crate) wait: Duration,

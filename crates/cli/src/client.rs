@@ -81,6 +81,7 @@ fn configure(
 ) -> Result<Arc<ClientConfig>, Failure> {
     let mut settings = Settings::new(&args.common)?;
     settings.early_data = args.early_data;
+    settings.large_share_at_once = args.large_share_at_once;
     settings.session_store = sessions.map(|sessions| sessions as Arc<dyn ClientSessionStore>);
     if args.common.trace {
         settings.trace = Some(Arc::new(LiveTrace { side: Side::Client, output }));

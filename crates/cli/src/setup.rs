@@ -28,6 +28,8 @@ pub(crate) struct Settings {
     pub(crate) transport: Transport,
     pub(crate) key_log: Option<Arc<dyn KeyLog>>,
     pub(crate) trace: Option<Arc<dyn Trace>>,
+    /// Whether a client sends the share of a large group unasked.
+    pub(crate) large_share_at_once: bool,
     /// Where a client keeps its sessions.
     pub(crate) session_store: Option<Arc<dyn ClientSessionStore>>,
     /// How many tickets a server gives to clients; without any, no session is resumed.
@@ -82,6 +84,7 @@ impl Settings {
             transport,
             key_log: key_log(common.keylog.as_deref())?,
             trace: None,
+            large_share_at_once: false,
             session_store: None,
             tickets: 0,
             early_data: false,
@@ -97,6 +100,9 @@ impl Settings {
         let mut builder = apply!(self, builder);
         if let Some(identity) = identity {
             builder = builder.with_identity(identity);
+        }
+        if self.large_share_at_once {
+            builder = builder.with_large_share_at_once();
         }
         if let Some(store) = &self.session_store {
             builder = builder.with_session_store(Arc::clone(store));

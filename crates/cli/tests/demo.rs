@@ -113,6 +113,18 @@ fn reports_in_json() {
 }
 
 #[test]
+fn shows_a_post_quantum_handshake_in_small_datagrams_whatever_is_lost() {
+    // The second hello has the share, with the cookie; without another group there is none before.
+    for options in ["", "--group X25519MLKEM768 --mtu 600 --loss 0.2", "--group SecP256r1MLKEM768 --mtu 300"] {
+        let output = run(&format!("demo {options} --seed 7"));
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        assert_eq!(messages(stdout(&output)), rungs_13(false), "{}", stdout(&output));
+        let group = if options.contains("SecP256r1") { "SecP256r1MLKEM768" } else { "X25519MLKEM768" };
+        assert!(stdout(&output).contains(&format!("_SHA256, {group}")), "{}", stdout(&output));
+    }
+}
+
+#[test]
 fn traces_both_sides() {
     let output = run("demo --trace --messages 0 --suite TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256 --group secp384r1");
     let traced = stderr(&output);
@@ -147,6 +159,7 @@ fn wrong_use_is_told_apart() {
         ("demo --dtls 1.1", "1.2, 1.3"),
         ("demo --suite TLS_FANCY", "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"),
         ("demo --group p256", "x25519"),
+        ("demo --group X25519MLKEM768 --dtls 1.2", "X25519MLKEM768"),
         ("demo --suite TLS_DHE_RSA_WITH_AES_128_GCM_SHA256", "--legacy"),
         ("demo --suite TLS_PSK_WITH_AES_128_CCM_8", "not supported"),
         ("demo --mtu 100", "256 to 65507"),

@@ -21,7 +21,7 @@ fn datagrams_come_back() {
     let (lines, status) = server.finish();
     assert_eq!(status, Some(0));
     let connected = event(&lines, "connected");
-    assert_eq!((&connected["alpn"], &connected["group"]), (&"coap".into(), &"x25519".into()));
+    assert_eq!((&connected["alpn"], &connected["group"]), (&"coap".into(), &"X25519MLKEM768".into()));
     assert!(connected["peer_identity"].is_null());
     assert_eq!(event(&lines, "datagram")["utf8"], "hello");
     assert_eq!(event(&lines, "closed")["reason"], "closed by the peer");
@@ -171,6 +171,18 @@ fn each_side_can_be_told_the_versions_to_speak() {
     let output = run(&format!("{} --dtls 1.2", server.trusted()));
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("protocol_version"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_large_share_may_come_at_once() {
+    let server = Server::start("--self-signed example.test --echo --no-cookie");
+    for (option, group, pieces) in [("--large-share-at-once", "X25519MLKEM768", true), ("", "x25519", false)] {
+        let output = run_with_input(gramseal(&format!("{} {option} --trace", server.trusted())), "hello\n");
+        assert_eq!((output.status.code(), stdout(&output)), (Some(0), "hello\n"), "{}", stderr(&output));
+        assert!(stderr(&output).contains(&format!("_SHA256, {group}")), "{}", stderr(&output));
+        let second = |line: &str| line.contains("ClientHello") && line.contains(" bytes from ");
+        assert_eq!(stderr(&output).lines().any(second), pieces, "{}", stderr(&output));
+    }
 }
 
 #[test]

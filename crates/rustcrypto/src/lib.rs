@@ -1,8 +1,8 @@
 //! Cryptography for gramseal in pure Rust.
 //!
 //! This crate fits the crates of the RustCrypto and dalek projects to the traits of
-//! [`gramseal_proto::crypto`]: AES-GCM, AES-CCM and ChaCha20-Poly1305, SHA-256/384 and HMAC, ECDHE,
-//! finite-field Diffie-Hellman (RFC 7919, and the groups of a 1.2 server's choice), signatures and
+//! [`gramseal_proto::crypto`]: AES-GCM, AES-CCM and ChaCha20-Poly1305, SHA-256/384 and HMAC, ECDHE
+//! alone and beside ML-KEM, finite-field Diffie-Hellman (RFC 7919, and the groups of a 1.2 server's choice), signatures and
 //! private keys. It owns no protocol rule and implements no primitive. It needs `alloc` but not
 //! `std`.
 //!
@@ -35,6 +35,7 @@ mod aead;
 mod ffdhe;
 mod group;
 mod hash;
+mod hybrid;
 mod kx;
 mod primes;
 mod random;
@@ -52,20 +53,21 @@ pub use aead::{
 };
 pub use ffdhe::{FFDHE2048, FFDHE3072, FFDHE4096, FINITE_FIELD, ffdhe_groups};
 pub use hash::{SHA256, SHA384};
+pub use hybrid::{MLKEM768, SECP256R1MLKEM768, X25519MLKEM768};
 pub use kx::{SECP256R1, SECP384R1, SECP521R1, X25519};
 #[cfg(feature = "getrandom")]
 pub use random::OsRandom;
 pub use sign::KEY_LOADER;
 pub use verify::{ALL_VERIFICATION_ALGORITHMS, SCHEME_VERIFIERS};
 
-/// Everything this crate has, in the order of preference: x25519 first.
+/// Everything this crate has, in the order of preference: X25519MLKEM768 first.
 ///
 /// `random` must be fit for keys; with the feature `getrandom`, `OsRandom` is.
 #[must_use]
 pub fn provider(random: Arc<dyn SecureRandom>) -> CryptoProvider {
     let mut aeads = vec![AES_128_GCM, AES_256_GCM, CHACHA20_POLY1305];
     aeads.extend(ccm_aeads());
-    let mut groups = vec![X25519, SECP256R1, SECP384R1, SECP521R1];
+    let mut groups = vec![X25519MLKEM768, SECP256R1MLKEM768, X25519, SECP256R1, SECP384R1, SECP521R1];
     groups.extend(ffdhe_groups());
     CryptoProvider {
         aeads,

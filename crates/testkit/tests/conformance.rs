@@ -91,7 +91,9 @@ const AEADS: [AeadAlgorithm; 7] = [
     AeadAlgorithm::Aes256Ccm8,
 ];
 
-const GROUPS: [NamedGroup; 7] = [
+const GROUPS: [NamedGroup; 9] = [
+    NamedGroup::X25519MLKEM768,
+    NamedGroup::SECP256R1MLKEM768,
     NamedGroup::X25519,
     NamedGroup::SECP256R1,
     NamedGroup::SECP384R1,
@@ -103,7 +105,7 @@ const GROUPS: [NamedGroup; 7] = [
 
 #[test]
 fn each_provider_has_what_it_promises() {
-    conformance::has(&aws_lc(), &AEADS[..3], &GROUPS[..4]);
+    conformance::has(&aws_lc(), &AEADS[..3], &GROUPS[..6]);
     conformance::has(&rustcrypto(), &AEADS, &GROUPS);
     conformance::has(&aws_lc_and_more(), &AEADS, &GROUPS);
 }

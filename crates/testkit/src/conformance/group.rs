@@ -1,6 +1,6 @@
-//! Key agreement: both sides agree, and bad shares are refused.
+//! Key exchange: both sides agree, and bad shares are refused.
 
-use gramseal_proto::crypto::{CryptoProvider, FiniteFieldParams, KxGroup, ParamsRejected};
+use gramseal_proto::crypto::{CryptoProvider, FiniteFieldParams, KxError, KxGroup, ParamsRejected, SharedSecret};
 use gramseal_wire::NamedGroup;
 
 use super::{FixedRandom, hex};
@@ -15,12 +15,30 @@ pub fn groups(provider: &CryptoProvider) {
             NamedGroup::FFDHE2048 | NamedGroup::FFDHE3072 | NamedGroup::FFDHE4096 => {
                 trivial_numbers_are_refused(*group, provider);
             }
+            NamedGroup::X25519MLKEM768 => {
+                hybrid_parts_are_checked(*group, provider, 0, &[0; 32]);
+            }
+            NamedGroup::SECP256R1MLKEM768 => {
+                hybrid_parts_are_checked(*group, provider, 65, &[&[4][..], &[0; 64]].concat());
+            }
             _ => bad_points_are_refused(*group, provider),
         }
     }
 }
 
-/// Bytes in a share of the group.
+const ML_KEM_KEY_LEN: usize = 1184;
+const ML_KEM_CIPHERTEXT_LEN: usize = 1088;
+
+/// Bytes in the share that answers one (draft-ietf-tls-ecdhe-mlkem §4.2).
+fn answer_len(group: &dyn KxGroup) -> usize {
+    match group.name() {
+        NamedGroup::X25519MLKEM768 => ML_KEM_CIPHERTEXT_LEN + 32,
+        NamedGroup::SECP256R1MLKEM768 => 65 + ML_KEM_CIPHERTEXT_LEN,
+        _ => share_len(group),
+    }
+}
+
+/// Bytes in the share of who starts.
 fn share_len(group: &dyn KxGroup) -> usize {
     match group.name() {
         NamedGroup::X25519 => 32,
@@ -30,6 +48,8 @@ fn share_len(group: &dyn KxGroup) -> usize {
         NamedGroup::FFDHE2048 => 256,
         NamedGroup::FFDHE3072 => 384,
         NamedGroup::FFDHE4096 => 512,
+        NamedGroup::X25519MLKEM768 => ML_KEM_KEY_LEN + 32,
+        NamedGroup::SECP256R1MLKEM768 => 65 + ML_KEM_KEY_LEN,
         other => panic!("no share length known for {other:?}"),
     }
 }
@@ -40,8 +60,9 @@ fn is_finite_field(group: &dyn KxGroup) -> bool {
 
 fn refuses(group: &dyn KxGroup, provider: &CryptoProvider, share: &[u8], what: &str) {
     let ours = group.start(&*provider.random).expect("a key pair");
-    assert!(ours.complete(share).is_err(), "{group:?} takes {what}");
-    assert!(group.answer(&*provider.random, share).is_err(), "{group:?} answers {what}");
+    assert_eq!(ours.complete(share).err(), Some(KxError::InvalidShare), "{group:?} takes {what}");
+    let answer = group.answer(&*provider.random, share);
+    assert_eq!(answer.err(), Some(KxError::InvalidShare), "{group:?} answers {what}");
 }
 
 fn both_sides_agree(group: &dyn KxGroup, provider: &CryptoProvider) {
@@ -50,13 +71,18 @@ fn both_sides_agree(group: &dyn KxGroup, provider: &CryptoProvider) {
     assert_ne!(client.public_key(), other.public_key(), "{group:?}: key pairs are fresh");
     assert_eq!(client.public_key().len(), share_len(group), "{group:?}");
     let (share, server_secret) = group.answer(&*provider.random, client.public_key()).expect("a good share");
-    assert_eq!(share.len(), share_len(group), "{group:?}");
+    assert_eq!(share.len(), answer_len(group), "{group:?}");
     let client_secret = client.complete(&share).expect("a good share");
     assert_eq!(client_secret.as_ref(), server_secret.as_ref(), "{group:?}");
     assert!(client_secret.as_ref().iter().any(|byte| *byte != 0), "{group:?}");
-    // The x coordinate of NIST's curves (RFC 8422 §5.10), and the number as long as the prime.
-    let secret_len =
-        if matches!(share.first(), Some(4)) && share.len() % 2 == 1 { share.len() / 2 } else { share.len() };
+    let secret_len = match group.name() {
+        // draft-ietf-tls-ecdhe-mlkem §4.3
+        NamedGroup::X25519MLKEM768 | NamedGroup::SECP256R1MLKEM768 => 64,
+        // The x coordinate of NIST's curves (RFC 8422 §5.10).
+        NamedGroup::SECP256R1 | NamedGroup::SECP384R1 | NamedGroup::SECP521R1 => share.len() / 2,
+        // The number as long as the prime.
+        _ => share.len(),
+    };
     assert_eq!(client_secret.as_ref().len(), secret_len, "{group:?}");
 }
 
@@ -74,6 +100,47 @@ fn shares_of_other_lengths_are_refused(group: &dyn KxGroup, provider: &CryptoPro
             refuses(group, provider, theirs.public_key(), "another group's share");
         }
     }
+}
+
+/// What each part refuses, the whole refuses; `at` is where ML-KEM begins, and `bad_point` no share of the curve.
+fn hybrid_parts_are_checked(group: &dyn KxGroup, provider: &CryptoProvider, at: usize, bad_point: &[u8]) {
+    let ours = group.start(&*provider.random).expect("a key pair");
+    let share = ours.public_key().to_vec();
+    let (answer, secret) = group.answer(&*provider.random, &share).expect("a good share");
+    let answered = |share: &[u8]| group.answer(&*provider.random, share).map(|_| ());
+    let completed = |answer: &[u8]| {
+        let active = group.start(&*provider.random).expect("a key pair");
+        active.complete(answer).map(|_| ())
+    };
+    for wrong in [&answer[1..], &answer[..answer.len() - 1], &[&answer[..], &[0]].concat(), &share] {
+        assert_eq!(completed(wrong), Err(KxError::InvalidShare), "{group:?}: {} bytes", wrong.len());
+    }
+    assert_eq!(answered(&answer), Err(KxError::InvalidShare), "{group:?} takes an answer for a share");
+
+    // FIPS 203 §7.2, draft-ietf-tls-ecdhe-mlkem §4.2: numbers of 12 bits that are not below the modulus.
+    let mut overflow = share.clone();
+    overflow[at..at + 3].fill(0xFF);
+    assert_eq!(answered(&overflow), Err(KxError::InvalidShare), "{group:?}");
+
+    let point_at = |whole: &[u8], kem_len: usize| if at == 0 { kem_len..whole.len() } else { 0..at };
+    let (mut bad_share, mut bad_answer) = (share.clone(), answer.clone());
+    bad_share[point_at(&share, ML_KEM_KEY_LEN)].copy_from_slice(bad_point);
+    bad_answer[point_at(&answer, ML_KEM_CIPHERTEXT_LEN)].copy_from_slice(bad_point);
+    assert_eq!(answered(&bad_share), Err(KxError::InvalidShare), "{group:?}");
+    assert_eq!(completed(&bad_answer), Err(KxError::InvalidShare), "{group:?}");
+
+    // FIPS 203 §6.3: a ciphertext that was changed is not told from a good one, and its secret is another. The
+    // curve's part of the secret is the same, which shows the order of the two (draft §4.3).
+    let mut changed = answer;
+    changed[at] ^= 1;
+    let other = ours.complete(&changed).expect("no way to tell");
+    let halves = |secret: &SharedSecret| {
+        let (first, second) = secret.as_ref().split_at(32);
+        if at == 0 { (first.to_vec(), second.to_vec()) } else { (second.to_vec(), first.to_vec()) }
+    };
+    let ((kem, curve), (other_kem, other_curve)) = (halves(&secret), halves(&other));
+    assert_eq!(curve, other_curve, "{group:?}");
+    assert_ne!(kem, other_kem, "{group:?}");
 }
 
 // RFC 7748 §6.1, RFC 8422 §5.11: an all-zero secret ends the handshake.
