@@ -36,10 +36,13 @@ const CRYPTOGRAPHY: &[&str] = &[
     "rsa",
     "sha",
     "sha256",
+    "sha3",
     "sha512",
     "signature",
     "sp_int",
     "wc_encrypt",
+    "wc_mlkem",
+    "wc_mlkem_poly",
     "wc_port",
     "wolfmath",
 ];

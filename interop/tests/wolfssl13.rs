@@ -27,8 +27,13 @@ const SUITES: [(Suite, &str); 5] = [
 ];
 
 /// A group, and its number for wolfSSL.
-const GROUPS: [(NamedGroup, &str); 3] =
-    [(NamedGroup::X25519, "29"), (NamedGroup::SECP256R1, "23"), (NamedGroup::SECP384R1, "24")];
+const GROUPS: [(NamedGroup, &str); 5] = [
+    (NamedGroup::X25519, "29"),
+    (NamedGroup::SECP256R1, "23"),
+    (NamedGroup::SECP384R1, "24"),
+    (NamedGroup::X25519MLKEM768, "4588"),
+    (NamedGroup::SECP256R1MLKEM768, "4587"),
+];
 
 /// With every kind of key that may sign in 1.3.
 const KINDS: [TestKeyKind; 4] =
@@ -69,11 +74,14 @@ fn from_wolfssl_with(
 
 /// How often the client began anew: once, or twice if it was asked to retry.
 fn hellos(node: &Node) -> usize {
-    let first = |event: &&TraceEvent| {
+    let front = |event: &&TraceEvent| {
         event.retransmission == 0
-            && matches!(event.traced, Traced::Handshake { msg_type: HandshakeType::CLIENT_HELLO, .. })
+            && matches!(
+                event.traced,
+                Traced::Handshake { msg_type: HandshakeType::CLIENT_HELLO, fragment_offset: 0, .. }
+            )
     };
-    node.watch().log().events.iter().filter(first).count()
+    node.watch().log().events.iter().filter(front).count()
 }
 
 fn agreed(node: &Node) -> &Negotiated {
@@ -133,10 +141,67 @@ fn every_group_as_server() {
                 compiled::check(&mut node, &mut peer);
                 assert_eq!(agreed(&node).group, Some(*group));
                 // Who asks for a cookie asks for the group with it, before there is a connection.
+                // A large share it never sends unasked: its server would not take the hello.
+                let retried = retried || group.0 > 0x1000;
                 let seen = 1 + usize::from(retried && cookies == CookiePolicy::Off);
                 assert_eq!(hellos(&node), seen, "{}", node.state());
             }
         }
+    });
+}
+
+/// A server that takes any group, with or without cookies.
+fn with_large_groups(pki: &TestPki, cookies: &str) -> Compiled {
+    wolfssl(pki).args(["--groups", "4588,29", "--cookies", cookies])
+}
+
+#[test] // RFC 9147 §5.1, §5.5
+fn our_large_share_comes_with_the_cookie_in_two_datagrams() {
+    // Without a small share, and so without any, it has to ask; with one, it takes that.
+    for (groups, agreed_group) in
+        [(&[NamedGroup::X25519MLKEM768][..], NamedGroup::X25519MLKEM768), (&[], NamedGroup::X25519)]
+    {
+        for cookies in ["on", "off"] {
+            let pki = TestPki::new();
+            let config = if groups.is_empty() { client(&pki) } else { client(&pki).with_groups(groups) };
+            let (mut node, mut peer) = to_wolfssl(config, with_large_groups(&pki, cookies), Weather::default());
+            compiled::check(&mut node, &mut peer);
+            assert_eq!(agreed(&node).group, Some(agreed_group), "cookies {cookies}");
+            let retried = cookies == "on" || !groups.is_empty();
+            assert_eq!(hellos(&node), 1 + usize::from(retried), "{}", node.state());
+        }
+    }
+}
+
+#[test]
+fn our_large_share_at_once_has_to_fit_into_one_datagram() {
+    for (cookies, expected) in [("on", 2), ("off", 1)] {
+        let pki = TestPki::new();
+        let transport = Transport { mtu: 2000, ..Transport::default() };
+        let config = client(&pki).with_large_share_at_once().with_transport(transport);
+        let peer = with_large_groups(&pki, cookies).args(["--mtu", "2000"]);
+        let (mut node, mut peer) = to_wolfssl(config, peer, Weather::default());
+        compiled::check(&mut node, &mut peer);
+        assert_eq!((agreed(&node).group, hellos(&node)), (Some(NamedGroup::X25519MLKEM768), expected));
+    }
+}
+
+#[test] // RFC 9147 §5.8
+fn large_shares_over_a_lossy_network() {
+    in_storms(&SEEDS, |pki, weather| {
+        let config = stormy_client(pki).with_groups(&[NamedGroup::X25519MLKEM768]);
+        let peer = with_large_groups(pki, "on").trust(pki).args(["--mtu", "700"]);
+        let (mut node, mut peer) = to_wolfssl(config, peer, weather);
+        compiled::check(&mut node, &mut peer);
+        node
+    });
+    in_storms(&SEEDS, |pki, weather| {
+        let (mut node, mut peer) = from_wolfssl(stormy_server(pki), pki, weather, |peer| {
+            peer.identity(&pki.client("client.example")).args(["--mtu", "700", "--groups", "4588,29"])
+        });
+        compiled::check(&mut node, &mut peer);
+        assert_eq!(agreed(&node).group, Some(NamedGroup::X25519MLKEM768));
+        node
     });
 }
 

@@ -1,5 +1,6 @@
 //! DTLS 1.3 with BoringSSL as client and as server.
 
+mod post_quantum;
 mod talk;
 
 use std::sync::Arc;

@@ -142,9 +142,10 @@ impl Talk {
         let mut endpoint: Endpoint<()> = Endpoint::new(endpoint);
         let peer = SocketAddr::from(([127, 0, 0, 1], 1));
         loop {
-            let hello = pipe.from_boring.borrow_mut().pop_front().expect("a hello, with the cookie once there is one");
+            let part = pipe.from_boring.borrow_mut().pop_front().expect("a hello, with the cookie once there is one");
             let mut reply = Vec::new();
-            match endpoint.route(START, peer, &hello, &mut reply) {
+            match endpoint.route(START, peer, &part, &mut reply) {
+                Route::Kept => continue,
                 Route::Reply => pipe.to_boring.borrow_mut().push_back(reply),
                 Route::Incoming(incoming) => {
                     assert_eq!((endpoint.stats().cookies_sent, endpoint.stats().cookies_accepted), (1, 1));
@@ -169,6 +170,13 @@ impl Talk {
     fn between(ours: Connection, theirs: Theirs, pipe: Pipe, weather: Weather) -> Self {
         let received = Default::default();
         Self { ours, theirs, pipe, now: START, weather, sent: 0, longest: [0; 2], received }
+    }
+
+    /// How many datagrams our first flight is, and how many there are of theirs already.
+    pub(crate) fn first_datagrams(&mut self) -> (u32, usize) {
+        let theirs = self.pipe.from_boring.borrow().len();
+        self.ours_to_theirs();
+        (self.sent, theirs)
     }
 
     /// Moves what is there, once each way.
