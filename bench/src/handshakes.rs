@@ -25,7 +25,7 @@ pub struct Handshake {
 }
 
 /// All that are measured.
-pub static HANDSHAKES: [Handshake; 4] = [
+pub static HANDSHAKES: [Handshake; 5] = [
     Handshake {
         name: "1.2 X25519, ECDSA P-256",
         version: ProtocolVersion::DTLS1_2,
@@ -58,6 +58,14 @@ pub static HANDSHAKES: [Handshake; 4] = [
         group: NamedGroup::X25519,
         raw: &agreement::X25519,
     },
+    Handshake {
+        name: "1.3 X25519MLKEM768, ECDSA P-256",
+        version: ProtocolVersion::DTLS1_3,
+        key: Key::EcdsaP256,
+        suite: CipherSuite::TLS_AES_128_GCM_SHA256,
+        group: NamedGroup::X25519MLKEM768,
+        raw: &agreement::X25519,
+    },
 ];
 
 impl Handshake {
@@ -71,7 +79,7 @@ impl Handshake {
     #[must_use]
     pub fn compare(&self) -> Comparison {
         let configs = self.configs();
-        let raw = raw::Handshake::new(self.key, self.raw);
+        let raw = self.raw();
         let mut datagram = Vec::new();
         compare(&mut || drop(black_box(Pair::connected(&configs, &mut datagram))), &mut || raw.run())
     }
@@ -87,10 +95,15 @@ impl Handshake {
 
     /// A profiler's work: does the raw operations alone `count` times.
     pub fn profile_raw(&self, count: u32) {
-        let raw = raw::Handshake::new(self.key, self.raw);
+        let raw = self.raw();
         for _ in 0..count {
             raw.run();
         }
+    }
+
+    fn raw(&self) -> raw::Handshake {
+        let raw = raw::Handshake::new(self.key, self.raw);
+        if self.group == NamedGroup::X25519MLKEM768 { raw.with_ml_kem() } else { raw }
     }
 }
 

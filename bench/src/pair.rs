@@ -93,7 +93,7 @@ pub struct Configs {
 }
 
 impl Configs {
-    /// The version and one suite of it, one group, and a root that signs the server's certificate itself. No client
+    /// The version and one suite of it, one group, of which the client has a share at once, and a root that signs the server's certificate itself. No client
     /// certificate; everything else is the default.
     ///
     /// # Panics
@@ -104,7 +104,8 @@ impl Configs {
         let client = ClientConfig::builder(provider.clone(), Arc::new(verifier))
             .with_versions(&[version])
             .with_cipher_suites(&[suite])
-            .with_groups(&[group]);
+            .with_groups(&[group])
+            .with_large_share_at_once();
         let server = ServerConfig::builder(provider, identity)
             .with_versions(&[version])
             .with_cipher_suites(&[suite])

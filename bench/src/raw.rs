@@ -4,6 +4,7 @@ use std::fmt;
 
 use aws_lc_rs::aead::{self, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::agreement::{self, EphemeralPrivateKey, UnparsedPublicKey, agree_ephemeral};
+use aws_lc_rs::kem::{self, DecapsulationKey, EncapsulationKey};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{self, EcdsaKeyPair, KeyPair, RsaKeyPair, VerificationAlgorithm};
 
@@ -79,11 +80,12 @@ impl fmt::Debug for Aead {
 const CERTIFICATE_LEN: usize = 400;
 
 /// The public-key operations of one handshake, both sides together: two key generations, two
-/// agreements, the signature over the server's share and its verification, and the verification of
+/// agreements, with ML-KEM a key pair, an encapsulation and its opening beside them, the signature over the server's share and its verification, and the verification of
 /// the one signature in the certificate chain.
 #[derive(Debug)]
 pub struct Handshake {
     agreement: &'static agreement::Algorithm,
+    ml_kem: bool,
     signer: Signer,
     verification: &'static dyn VerificationAlgorithm,
     certificate_verification: &'static dyn VerificationAlgorithm,
@@ -115,6 +117,7 @@ impl Handshake {
                 let signer = Signer::Ecdsa(pair);
                 Self {
                     agreement,
+                    ml_kem: false,
                     verification: &signature::ECDSA_P256_SHA256_ASN1,
                     certificate_verification: &signature::ECDSA_P256_SHA256_ASN1,
                     public_key,
@@ -130,6 +133,7 @@ impl Handshake {
                     .expect("the lengths fit");
                 Self {
                     agreement,
+                    ml_kem: false,
                     verification: &signature::RSA_PSS_2048_8192_SHA256,
                     certificate_verification: &signature::RSA_PKCS1_2048_8192_SHA256,
                     public_key: pair.public_key().as_ref().to_vec(),
@@ -139,6 +143,13 @@ impl Handshake {
                 }
             }
         }
+    }
+
+    /// With ML-KEM-768 beside the agreement.
+    #[must_use]
+    pub const fn with_ml_kem(mut self) -> Self {
+        self.ml_kem = true;
+        self
     }
 
     /// All of it, once.
@@ -169,7 +180,19 @@ impl Handshake {
         let ours = agree(client, server_share.as_ref()).expect("a good share");
         let theirs = agree(server, client_share.as_ref()).expect("a good share");
         assert_eq!(ours, theirs);
+        if self.ml_kem {
+            exchange_with_ml_kem();
+        }
     }
+}
+
+fn exchange_with_ml_kem() {
+    let client = DecapsulationKey::generate(&kem::ML_KEM_768).expect("random bytes");
+    let share = client.encapsulation_key().and_then(|key| key.key_bytes()).expect("a good key");
+    let key = EncapsulationKey::new(&kem::ML_KEM_768, share.as_ref()).expect("a good key");
+    let (ciphertext, theirs) = key.encapsulate().expect("a good key");
+    let ours = client.decapsulate(ciphertext.as_ref().into()).expect("a ciphertext");
+    assert_eq!(ours.as_ref(), theirs.as_ref());
 }
 
 impl Signer {
