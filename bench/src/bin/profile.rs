@@ -1,4 +1,4 @@
-//! Work for a profiler: `profile seal|open [bytes] [count]` or
+//! Work for a profiler: `profile seal|open [bytes] [count] [cipher]` or
 //! `profile handshake|symmetric|symmetric-raw|raw [index] [count]`. With `held [index] [count]` so many
 //! idle pairs of connections are there at the end, for a profiler of memory.
 
@@ -14,8 +14,12 @@ fn main() {
     let mut arguments = env::args().skip(1);
     let what = arguments.next().unwrap_or_default();
     match what.as_str() {
-        "seal" => records::profile_seal(&CIPHERS[0], number(arguments.next(), 1200), number(arguments.next(), 100_000)),
-        "open" => records::profile_open(&CIPHERS[0], number(arguments.next(), 1200), number(arguments.next(), 100_000)),
+        "seal" | "open" => {
+            let (size, count) = (number(arguments.next(), 1200), number(arguments.next(), 100_000));
+            let cipher: usize = number(arguments.next(), 0);
+            let profile = if what == "seal" { records::profile_seal } else { records::profile_open };
+            profile(&CIPHERS[cipher], size, count);
+        }
         "handshake" => {
             let index: usize = number(arguments.next(), 0);
             HANDSHAKES[index].profile(number(arguments.next(), 1000));
@@ -40,7 +44,7 @@ fn main() {
             // They are still there when the process ends.
             process::exit(0);
         }
-        _ => println!("profile seal|open [bytes] [count], or profile handshake|symmetric|raw|held [index] [count]"),
+        _ => println!("profile seal|open [bytes] [count] [cipher], or profile handshake|symmetric|raw|held [index] [count]"),
     }
 }
 
