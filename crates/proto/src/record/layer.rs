@@ -3,6 +3,9 @@
 //! At most three a side: previous, current and next. The receive path is in `open.rs`, the send
 //! path in `seal.rs`. RFC 6347 §4.1, RFC 9147 §4.2.1.
 
+use alloc::boxed::Box;
+use core::mem;
+
 use gramseal_wire::{Epoch, ProtocolVersion, RecordNumber, SequenceNumber};
 
 use super::ContentLimits;
@@ -110,19 +113,19 @@ impl RecordLayer {
 
     /// The newest epoch that can be read.
     pub(crate) fn newest_read_epoch(&self) -> Epoch {
-        self.read.newest
+        self.read.newest().epoch()
     }
 
     /// The newest epoch that can be written.
     pub(crate) fn write_epoch(&self) -> Epoch {
-        self.write.newest
+        self.write.newest().epoch()
     }
 
     /// The newest epoch that alerts and ACKs can go out in: never that of early data, which the peer need not be
     /// able to read (rfc9147bis §7).
     pub(crate) fn speaking_epoch(&self) -> Epoch {
-        let only_early_data = self.write.newest == EARLY && self.write.find(EARLY).is_some_and(WriteEpoch::is_dtls13);
-        if only_early_data { Epoch::UNPROTECTED } else { self.write.newest }
+        let newest = self.write.newest();
+        if newest.is_dtls13() && newest.epoch() == EARLY { Epoch::UNPROTECTED } else { newest.epoch() }
     }
 
     /// The number of the next record that `epoch` seals; `None` without keys or numbers.
@@ -133,7 +136,7 @@ impl RecordLayer {
     /// Bytes that a record of `epoch` has beyond its payload, header included. Of an epoch that is
     /// not there, those of the newest one.
     pub(crate) fn overhead(&self, epoch: Epoch) -> usize {
-        self.write.find(epoch).or_else(|| self.write.find(self.write.newest)).map_or(0, WriteEpoch::overhead)
+        self.write.find(epoch).unwrap_or_else(|| self.write.newest()).overhead()
     }
 
     /// Bytes of the record of `epoch` that holds `content_len` bytes.
@@ -145,19 +148,19 @@ impl RecordLayer {
     /// `records_per_key` records.
     /// RFC 9147 §4.5.3, RFC 9325 §4.4: time for new keys, or for the end.
     pub(crate) fn nearly_exhausted(&self, records_per_key: u64) -> bool {
-        self.write.find(self.write.newest).is_none_or(|epoch| epoch.is_nearly_exhausted(records_per_key))
+        self.write.newest().is_nearly_exhausted(records_per_key)
     }
 
     /// Whether the newest epoch has met so many forgeries that it opens nothing any more.
     /// RFC 9147 §4.5.3: the association should be closed.
     pub(crate) fn forgery_limit_reached(&self) -> bool {
-        self.read.find(self.read.newest).is_some_and(ReadEpoch::is_worn_out)
+        self.read.newest().is_worn_out()
     }
 
     /// Whether the newest epoch has met half of the forgeries that it may.
     /// RFC 9147 §4.5.3: the peer should be asked for new keys.
     pub(crate) fn nears_forgery_limit(&self) -> bool {
-        self.read.find(self.read.newest).is_some_and(ReadEpoch::is_wearing_out)
+        self.read.newest().is_wearing_out()
     }
 
     /// The version that was agreed on, if one was.
@@ -193,53 +196,63 @@ impl InEpoch for WriteEpoch {
     }
 }
 
-/// The epochs of one direction, the newest first.
+/// The epochs of one direction.
+///
+/// Nearly all records are of the newest one. Those before it are on the heap: a connection has them for a
+/// moment, and would have room for them all its life.
 pub(super) struct Epochs<T> {
-    slots: [Option<T>; 3],
-    /// The newest that was ever installed; what is retired does not come back.
-    newest: Epoch,
+    newest: T,
+    /// The newer one first.
+    older: [Option<Box<T>>; 2],
 }
 
 impl<T: InEpoch> Epochs<T> {
     fn new(first: T) -> Self {
-        let newest = first.epoch();
-        Self { slots: [Some(first), None, None], newest }
+        Self { newest: first, older: [None, None] }
     }
 
     fn install(&mut self, value: T) {
-        let epoch = value.epoch();
-        debug_assert!(epoch > self.newest, "epochs are installed in order");
+        let newest = self.newest.epoch();
+        debug_assert!(value.epoch() > newest, "epochs are installed in order");
         // A second install of an epoch would begin its sequence numbers anew under the same key.
-        if epoch <= self.newest {
+        if value.epoch() <= newest {
             return;
         }
-        self.newest = epoch;
-        self.slots.rotate_right(1);
-        if let Some(first) = self.slots.first_mut() {
-            *first = Some(value);
-        }
+        let previous = Box::new(mem::replace(&mut self.newest, value));
+        let [newer, older] = &mut self.older;
+        *older = newer.replace(previous);
     }
 
+    /// The newest one always stays.
     fn retire_before(&mut self, epoch: Epoch) {
-        for slot in &mut self.slots {
+        for slot in &mut self.older {
             if slot.as_ref().is_some_and(|value| value.epoch() < epoch) {
                 *slot = None;
             }
         }
     }
 
+    pub(super) fn newest(&self) -> &T {
+        &self.newest
+    }
+
     pub(super) fn find(&self, epoch: Epoch) -> Option<&T> {
-        self.slots.iter().flatten().find(|value| value.epoch() == epoch)
+        if self.newest.epoch() == epoch {
+            return Some(&self.newest);
+        }
+        self.older.iter().flatten().map(|value| &**value).find(|value| value.epoch() == epoch)
+    }
+
+    pub(super) fn find_mut(&mut self, epoch: Epoch) -> Option<&mut T> {
+        self.find_newest_mut(|value| value.epoch() == epoch)
     }
 
     /// The newest one that `fits`.
     pub(super) fn find_newest_mut(&mut self, fits: impl Fn(&T) -> bool) -> Option<&mut T> {
-        // Each is installed in front of those before it.
-        self.slots.iter_mut().flatten().find(|value| fits(value))
-    }
-
-    pub(super) fn find_mut(&mut self, epoch: Epoch) -> Option<&mut T> {
-        self.slots.iter_mut().flatten().find(|value| value.epoch() == epoch)
+        if fits(&self.newest) {
+            return Some(&mut self.newest);
+        }
+        self.older.iter_mut().flatten().map(|value| &mut **value).find(|value| fits(value))
     }
 }
 
@@ -281,6 +294,6 @@ mod tests {
     #[test]
     fn stays_small() {
         // The aim: 2 KB for an idle connection, keys included.
-        assert!(size_of::<RecordLayer>() <= 672, "{}", size_of::<RecordLayer>());
+        assert!(size_of::<RecordLayer>() <= 264, "{}", size_of::<RecordLayer>());
     }
 }
