@@ -135,8 +135,7 @@ impl ReadEpoch {
         let opened = opened.inspect_err(|discard| self.failed_opens += u64::from(*discard == Discard::BadTag))?;
         // RFC 9147 §4.5.1: after opening, or the time it takes would tell the number; and only a record
         // that opened may move the window.
-        window.check(opened.sequence_number)?;
-        window.accept(opened.sequence_number);
+        window.accept(opened.sequence_number)?;
         Ok(opened)
     }
 
@@ -160,7 +159,7 @@ impl ReadEpoch {
         let content = content.inspect_err(|discard| self.failed_opens += u64::from(*discard == Discard::BadTag))?;
         // RFC 6347 §4.1.2.6: only a record that opened may move the window.
         if let Some(window) = &mut self.window {
-            window.accept(number);
+            window.accept(number)?;
         }
         Ok(content)
     }

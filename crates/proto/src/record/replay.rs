@@ -67,12 +67,10 @@ impl ReplayWindow {
 
     /// Marks a number as received, moving the window to the right if needed.
     ///
-    /// Only for records that opened: a forged number must not move the window. A number that
-    /// [`Self::check`] refuses is ignored.
-    pub(crate) fn accept(&mut self, number: SequenceNumber) {
-        if self.check(number).is_err() {
-            return;
-        }
+    /// Only for records that opened: a forged number must not move the window. Neither does one that
+    /// [`Self::check`] refuses.
+    pub(crate) fn accept(&mut self, number: SequenceNumber) -> Result<(), Discard> {
+        self.check(number)?;
         let number = number.0;
         let old_right = self.right;
         self.right = old_right.max(number.saturating_add(1));
@@ -99,6 +97,7 @@ impl ReplayWindow {
                 }
             }
         }
+        Ok(())
     }
 }
 
@@ -140,7 +139,7 @@ mod tests {
     fn the_left_edge_is_the_size_below_the_highest() {
         for size in [64, 128, 1024] {
             let mut window = ReplayWindow::new(size);
-            window.accept(SequenceNumber(5000));
+            window.accept(SequenceNumber(5000)).expect("the first");
             let age = |age: u64| SequenceNumber(5000 - age);
             assert_eq!(window.check(age(0)), Err(Discard::Replayed));
             assert_eq!(window.check(age(u64::from(size) - 1)), Ok(()), "{size}");
@@ -151,7 +150,7 @@ mod tests {
     #[test]
     fn asking_changes_nothing() {
         let mut window = ReplayWindow::new(64);
-        window.accept(SequenceNumber(3));
+        window.accept(SequenceNumber(3)).expect("the first");
         assert_eq!(window.check(SequenceNumber(1 << 47)), Ok(()));
         assert_eq!(window.check(SequenceNumber(2)), Ok(()));
         assert_eq!(window.check(SequenceNumber(2)), Ok(()));
@@ -161,7 +160,7 @@ mod tests {
     fn odd_sizes_are_rounded_up_within_bounds() {
         for (asked, size) in [(0, 64), (1, 64), (65, 128), (1000, 1024), (u32::MAX, 1024)] {
             let mut window = ReplayWindow::new(asked);
-            window.accept(SequenceNumber(size));
+            window.accept(SequenceNumber(size)).expect("the first");
             assert_eq!(window.check(SequenceNumber(1)), Ok(()), "{asked}");
             assert_eq!(window.check(SequenceNumber(0)), Err(Discard::TooOld), "{asked}");
         }
@@ -190,7 +189,7 @@ mod tests {
                 let expected = model.check(number);
                 prop_assert_eq!(window.check(SequenceNumber(number)), expected, "number {}", number);
                 // Also what is refused, as a caller's mistake must not open the window again.
-                window.accept(SequenceNumber(number));
+                prop_assert_eq!(window.accept(SequenceNumber(number)), expected, "number {}", number);
                 if expected.is_ok() {
                     model.accepted.insert(number);
                 }
