@@ -29,6 +29,7 @@ enum Protection {
 
 impl Protection {
     /// Bytes that a record has beyond content of a useful length, header included.
+    #[inline]
     fn overhead(&self) -> usize {
         match self {
             Self::Plaintext => PlaintextHeader::LEN,
@@ -38,6 +39,7 @@ impl Protection {
     }
 
     /// Bytes of the record that holds `content_len` bytes.
+    #[inline]
     fn sealed_len(&self, content_len: usize) -> usize {
         match self {
             Self::Plaintext | Self::Dtls12(_) => self.overhead() + content_len,
@@ -93,11 +95,13 @@ impl ReadEpoch {
         }
     }
 
+    #[inline]
     pub(crate) fn epoch(&self) -> Epoch {
         self.epoch
     }
 
     /// Whether records with a unified header that ends in these bits may be of this epoch.
+    #[inline]
     pub(super) fn has_bits(&self, epoch_bits: u8) -> bool {
         matches!(self.protection, Protection::Dtls13(_)) && UnifiedHeader::epoch_bits_of(self.epoch) == epoch_bits
     }
@@ -124,6 +128,7 @@ impl ReadEpoch {
     }
 
     /// Opens a whole record of 1.3 in place.
+    #[inline]
     pub(super) fn open13<'d>(&mut self, header: UnifiedHeader, record: &'d mut [u8]) -> Result<Opened13<'d>, Discard> {
         let (Protection::Dtls13(protection), Some(window)) = (&self.protection, &mut self.window) else {
             return Err(Discard::UnknownEpoch);
@@ -140,6 +145,7 @@ impl ReadEpoch {
     }
 
     /// Opens the body of a record in place.
+    #[inline]
     pub(super) fn open<'d>(&mut self, covered: Covered, body: &'d mut [u8]) -> Result<&'d mut [u8], Discard> {
         let number = covered.number.sequence_number;
         // RFC 6347 §4.1.2.6: duplicates go first, they cost least here.
@@ -239,6 +245,7 @@ impl WriteEpoch {
         }
     }
 
+    #[inline]
     pub(crate) fn epoch(&self) -> Epoch {
         self.epoch
     }
@@ -254,17 +261,20 @@ impl WriteEpoch {
     }
 
     /// Bytes that a record has beyond its content, header included.
+    #[inline]
     pub(super) fn overhead(&self) -> usize {
         self.protection.overhead()
     }
 
     /// Bytes of the record that holds `content_len` bytes, which may need padding.
+    #[inline]
     pub(super) fn sealed_len(&self, content_len: usize) -> usize {
         self.protection.sealed_len(content_len)
     }
 
     /// Whether less than a sixteenth is left of what this epoch may seal, or `records_per_key` records are
     /// sealed.
+    #[inline]
     pub(super) fn is_nearly_exhausted(&self, records_per_key: u64) -> bool {
         let limit = self.limits.sealed_blocks;
         self.next.is_none_or(|next| next.0 >= WARN_AT.min(records_per_key)) || self.sealed_blocks >= limit - limit / 16
@@ -272,6 +282,7 @@ impl WriteEpoch {
 
     /// Seals one record into the front of `out` and returns its length. Of `padding`, in bytes, only 1.3
     /// knows, and only for application data.
+    #[inline]
     pub(super) fn seal(
         &mut self,
         content_type: ContentType,
@@ -297,6 +308,7 @@ impl WriteEpoch {
     }
 
     /// Takes the next sequence number, for good: it is gone even if sealing fails.
+    #[inline]
     fn take_number(&mut self, content_len: usize) -> Result<SequenceNumber, SealError> {
         // RFC 6347 §4.1: the number must not wrap. RFC 9147 §4.5.3, RFC 9325 §4.4: nor may the key
         // be used beyond its limit.
@@ -312,6 +324,7 @@ impl WriteEpoch {
 }
 
 /// Writes the header that plaintext and 1.2 have to the front of `record`, and gives back the rest.
+#[inline]
 fn write_header(covered: Covered, record: &mut [u8]) -> Result<&mut [u8], SealError> {
     let Covered { number: RecordNumber { epoch, sequence_number }, content_type, version } = covered;
     let (header, body) = record.split_first_chunk_mut::<{ PlaintextHeader::LEN }>().ok_or(SealError::BufferTooSmall)?;

@@ -55,6 +55,7 @@ impl RecordLayer {
     }
 
     /// Bytes that are added to application data of `content_len` bytes in `epoch`.
+    #[inline]
     pub(crate) fn padding(&self, epoch: Epoch, content_len: usize) -> usize {
         if self.padding == Padding::None || !self.write.find(epoch).is_some_and(WriteEpoch::is_dtls13) {
             return 0;
@@ -81,6 +82,7 @@ impl RecordLayer {
     }
 
     /// How many bytes of content a record of `epoch` may have that we seal.
+    #[inline]
     pub(crate) fn max_content(&self, epoch: Epoch) -> usize {
         self.write_limits.of(epoch)
     }
@@ -112,11 +114,13 @@ impl RecordLayer {
     }
 
     /// The newest epoch that can be read.
+    #[inline]
     pub(crate) fn newest_read_epoch(&self) -> Epoch {
         self.read.newest().epoch()
     }
 
     /// The newest epoch that can be written.
+    #[inline]
     pub(crate) fn write_epoch(&self) -> Epoch {
         self.write.newest().epoch()
     }
@@ -135,11 +139,13 @@ impl RecordLayer {
 
     /// Bytes that a record of `epoch` has beyond its payload, header included. Of an epoch that is
     /// not there, those of the newest one.
+    #[inline]
     pub(crate) fn overhead(&self, epoch: Epoch) -> usize {
         self.write.find(epoch).unwrap_or_else(|| self.write.newest()).overhead()
     }
 
     /// Bytes of the record of `epoch` that holds `content_len` bytes.
+    #[inline]
     pub(crate) fn sealed_len(&self, epoch: Epoch, content_len: usize) -> usize {
         self.write.find(epoch).map_or(0, |epoch| epoch.sealed_len(content_len))
     }
@@ -147,6 +153,7 @@ impl RecordLayer {
     /// Whether less than a sixteenth is left of what the newest epoch may seal, or it has sealed
     /// `records_per_key` records.
     /// RFC 9147 §4.5.3, RFC 9325 §4.4: time for new keys, or for the end.
+    #[inline]
     pub(crate) fn nearly_exhausted(&self, records_per_key: u64) -> bool {
         self.write.newest().is_nearly_exhausted(records_per_key)
     }
@@ -164,12 +171,14 @@ impl RecordLayer {
     }
 
     /// The version that was agreed on, if one was.
+    #[inline]
     pub(crate) fn version(&self) -> Option<ProtocolVersion> {
         self.version
     }
 
     /// The version for records to be sent. Before one is agreed on it is DTLS 1.0, which every
     /// server takes in a ClientHello and which RFC 6347 §4.2.1 wants in a HelloVerifyRequest.
+    #[inline]
     pub(super) fn write_version(&self) -> ProtocolVersion {
         match self.version {
             None => ProtocolVersion::DTLS1_0,
@@ -232,10 +241,12 @@ impl<T: InEpoch> Epochs<T> {
         }
     }
 
+    #[inline]
     pub(super) fn newest(&self) -> &T {
         &self.newest
     }
 
+    #[inline]
     pub(super) fn find(&self, epoch: Epoch) -> Option<&T> {
         if self.newest.epoch() == epoch {
             return Some(&self.newest);
@@ -243,11 +254,13 @@ impl<T: InEpoch> Epochs<T> {
         self.older.iter().flatten().map(|value| &**value).find(|value| value.epoch() == epoch)
     }
 
+    #[inline]
     pub(super) fn find_mut(&mut self, epoch: Epoch) -> Option<&mut T> {
         self.find_newest_mut(|value| value.epoch() == epoch)
     }
 
     /// The newest one that `fits`.
+    #[inline]
     pub(super) fn find_newest_mut(&mut self, fits: impl Fn(&T) -> bool) -> Option<&mut T> {
         if fits(&self.newest) {
             return Some(&mut self.newest);

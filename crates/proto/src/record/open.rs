@@ -56,6 +56,7 @@ impl RecordLayer {
     ///
     /// [`Discard::EarlyEpoch`] leaves the record as it was, so that it can be kept for later; after
     /// any other reason it may hold anything.
+    #[inline]
     pub(crate) fn open<'d>(&mut self, record: Record<'d>) -> Result<Opened<'d>, Discard> {
         match record.header {
             Header::Plaintext(header) => self.open_plaintext(header, record),
@@ -64,6 +65,7 @@ impl RecordLayer {
     }
 
     /// Opens a record with the header of 1.2, which those of epoch 0 have in 1.3 too.
+    #[inline]
     fn open_plaintext<'d>(&mut self, header: PlaintextHeader, record: Record<'d>) -> Result<Opened<'d>, Discard> {
         check_form(&header)?;
         let PlaintextHeader { content_type, version, epoch, sequence_number, .. } = header;
@@ -90,6 +92,7 @@ impl RecordLayer {
         Ok(Opened { number, content_type, content })
     }
 
+    #[inline]
     fn open_unified<'d>(&mut self, header: UnifiedHeader, record: Record<'d>) -> Result<Opened<'d>, Discard> {
         if record.bytes.len() > header.header_len() + MAX_CONTENT_LEN + MAX_EXPANSION_13 {
             return Err(Discard::Oversized);
@@ -131,6 +134,7 @@ impl RecordLayer {
     }
 
     /// RFC 9147 §6.1: epoch 2 is that of the handshake, epoch 3 the first of application data.
+    #[inline]
     fn comes_early_unified(&self, header: UnifiedHeader) -> bool {
         let epoch = Epoch(header.epoch_bits.into());
         let handshakes = (Epoch(2)..=Epoch(3)).contains(&epoch) && epoch > self.newest_read_epoch();
@@ -142,6 +146,7 @@ impl RecordLayer {
 ///
 /// What is no record spoils all that follows, since nothing says where the next one begins: the
 /// rest of the datagram is then dropped with it (RFC 6347 §4.1.1).
+#[inline]
 pub(crate) fn split_record<'d>(datagram: &mut &'d mut [u8]) -> Result<Option<Record<'d>>, Discard> {
     let rest = mem::take(datagram);
     let Some(first) = rest.first() else { return Ok(None) };
@@ -163,6 +168,7 @@ pub(crate) fn split_record<'d>(datagram: &mut &'d mut [u8]) -> Result<Option<Rec
 }
 
 /// What can be said against a record from its header alone.
+#[inline]
 fn check_form(header: &PlaintextHeader) -> Result<(), Discard> {
     match header.content_type {
         ContentType::CHANGE_CIPHER_SPEC

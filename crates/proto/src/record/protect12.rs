@@ -41,6 +41,7 @@ impl Protection12 {
     }
 
     /// Seals `content` into `body`, which must be exactly [`Self::overhead`] bytes longer.
+    #[inline]
     pub(super) fn seal(&self, covered: Covered, content: &[u8], body: &mut [u8]) -> Result<(), CryptoError> {
         // The explicit part is the record number and never random: a random one repeats sooner or
         // later, and a repeated GCM nonce gives the authentication key away.
@@ -58,6 +59,7 @@ impl Protection12 {
     }
 
     /// Opens `body` in place and gives back the content in it.
+    #[inline]
     pub(super) fn open<'d>(&self, covered: Covered, body: &'d mut [u8]) -> Result<&'d mut [u8], Discard> {
         let content_len = body.len().checked_sub(self.overhead()).ok_or(Discard::Malformed)?;
         let aad = additional_data(covered, content_len).ok_or(Discard::Oversized)?;

@@ -45,22 +45,26 @@ impl Protection13 {
     }
 
     /// Bytes that a record has beyond content of a useful length, header included.
+    #[inline]
     pub(super) fn overhead(&self) -> usize {
         HEADER_LEN + TYPE_LEN + self.keys.algorithm.tag_len()
     }
 
     /// Bytes of the record that holds `content_len` bytes.
+    #[inline]
     pub(super) fn sealed_len(&self, content_len: usize) -> usize {
         self.overhead() + content_len + self.padding(content_len)
     }
 
     /// RFC 9147 §4.2.3: the ciphertext must be long enough for the mask to depend on.
+    #[inline]
     fn padding(&self, content_len: usize) -> usize {
         MASK_SAMPLE_LEN.saturating_sub(content_len + TYPE_LEN + self.keys.algorithm.tag_len())
     }
 
     /// Seals `content` into `record`, which must have [`Self::sealed_len`] bytes; for application data it may
     /// have more, which become padding.
+    #[inline]
     pub(super) fn seal(
         &self,
         number: RecordNumber,
@@ -94,6 +98,7 @@ impl Protection13 {
 
     /// Opens `record`, whose header was read, in place. Of the numbers that the header may mean it is
     /// the one nearest to `expected` (RFC 9147 §4.2.2).
+    #[inline]
     pub(super) fn open<'d>(
         &self,
         header: UnifiedHeader,
@@ -116,6 +121,7 @@ impl Protection13 {
     }
 
     /// The mask for a record with this body; `None` if it is too short for one, or the provider fails.
+    #[inline]
     fn mask(&self, body: &[u8]) -> Option<[u8; 2]> {
         self.keys.mask.mask(body.first_chunk::<MASK_SAMPLE_LEN>()?).ok()
     }
@@ -124,6 +130,7 @@ impl Protection13 {
     ///
     /// In a long word and a short one, as ciphers load it: bytes that were stored in other portions
     /// have to settle in the cache first.
+    #[inline]
     fn nonce(&self, number: SequenceNumber) -> [u8; NONCE_LEN] {
         let [a, b, c, d, e, f, g, h, i, j, k, l] = self.keys.iv;
         let [s, t, u, v, w, x, y, z] = number.0.to_be_bytes();
@@ -136,6 +143,7 @@ impl Protection13 {
 }
 
 /// The number that ends in the bits of `short` and is nearest to `expected` (RFC 9147 §4.2.2).
+#[inline]
 fn reconstruct(short: ShortSequenceNumber, expected: SequenceNumber) -> SequenceNumber {
     let span = 1u64 << (8 * short.size());
     let same_turn = expected.0 & !(span - 1) | u64::from(short.value());

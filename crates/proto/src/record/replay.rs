@@ -45,11 +45,13 @@ impl ReplayWindow {
     }
 
     /// The number above the highest one received; 0 at first.
+    #[inline]
     pub(crate) fn expected(&self) -> SequenceNumber {
         SequenceNumber(self.right)
     }
 
     /// Whether a record with this number may be new. Changes nothing.
+    #[inline]
     pub(crate) fn check(&self, number: SequenceNumber) -> Result<(), Discard> {
         let number = number.0;
         // How far left of the highest accepted number it lies.
@@ -69,6 +71,7 @@ impl ReplayWindow {
     ///
     /// Only for records that opened: a forged number must not move the window. Neither does one that
     /// [`Self::check`] refuses.
+    #[inline]
     pub(crate) fn accept(&mut self, number: SequenceNumber) -> Result<(), Discard> {
         self.check(number)?;
         let number = number.0;

@@ -10,6 +10,7 @@ use super::layer::RecordLayer;
 impl RecordLayer {
     /// Seals `payload` in `epoch` into the front of `out` and returns the length of the record in
     /// bytes. `out` must not overlap `payload`, and may hold anything.
+    #[inline]
     pub(crate) fn seal(
         &mut self,
         epoch: Epoch,
