@@ -1,13 +1,14 @@
-//! SHA-256 and SHA-384, running, as HMAC (RFC 2104) and as PRF of 1.2 (RFC 5246 §5).
+//! SHA-256 and SHA-384, running, as HMAC (RFC 2104), PRF of 1.2 (RFC 5246 §5) and HKDF (RFC 5869).
 
-use aws_lc_rs::{digest, hmac, tls_prf};
-use gramseal_proto::crypto::{Digest, Hash, HashAlgorithm, HashContext, HmacKey, hmac_prf};
+use aws_lc_rs::{digest, hkdf, hmac, tls_prf};
+use gramseal_proto::crypto::{Digest, Hash, HashAlgorithm, HashContext, HmacKey, hmac_hkdf_expand, hmac_prf};
 
 /// SHA-256 and HMAC-SHA-256.
 pub static SHA256: &dyn Hash = &Function {
     name: HashAlgorithm::Sha256,
     digest: &digest::SHA256,
     hmac: hmac::HMAC_SHA256,
+    hkdf: hkdf::HKDF_SHA256,
     prf: &tls_prf::P_SHA256,
 };
 
@@ -16,6 +17,7 @@ pub static SHA384: &dyn Hash = &Function {
     name: HashAlgorithm::Sha384,
     digest: &digest::SHA384,
     hmac: hmac::HMAC_SHA384,
+    hkdf: hkdf::HKDF_SHA384,
     prf: &tls_prf::P_SHA384,
 };
 
@@ -24,6 +26,7 @@ struct Function {
     name: HashAlgorithm,
     digest: &'static digest::Algorithm,
     hmac: hmac::Algorithm,
+    hkdf: hkdf::Algorithm,
     prf: &'static tls_prf::Algorithm,
 }
 
@@ -36,8 +39,29 @@ impl Hash for Function {
         Box::new(Context(digest::Context::new(self.digest)))
     }
 
+    fn digest(&self, parts: &[&[u8]]) -> Digest {
+        let mut running = digest::Context::new(self.digest);
+        parts.iter().for_each(|part| running.update(part));
+        Digest::new(running.finish().as_ref())
+    }
+
     fn hmac_key(&self, key: &[u8]) -> Box<dyn HmacKey> {
         Box::new(Key(hmac::Key::new(self.hmac, key)))
+    }
+
+    fn hmac(&self, key: &[u8], message: &[u8]) -> Digest {
+        Digest::new(hmac::sign(&hmac::Key::new(self.hmac, key), message).as_ref())
+    }
+
+    fn hkdf_expand(&self, secret: &[u8], info: &[&[u8]], out: &mut [u8]) {
+        // The library copies keys for HMAC, of which each has more than a kilobyte. It takes no secret that
+        // is longer than its longest digest.
+        if secret.len() > digest::MAX_OUTPUT_LEN {
+            return hmac_hkdf_expand(&*self.hmac_key(secret), info, out);
+        }
+        let secret = hkdf::Prk::new_less_safe(self.hkdf, secret);
+        let expanded = secret.expand(info, OutputLen(out.len())).and_then(|output| output.fill(out));
+        debug_assert!(expanded.is_ok(), "at most 255 digests");
     }
 
     fn prf(&self, secret: &[u8], label: &[u8], seed: &[&[u8]], out: &mut [u8]) {
@@ -51,6 +75,15 @@ impl Hash for Function {
             // It takes no empty secret and gives no empty output.
             Err(_) => hmac_prf(&*self.hmac_key(secret), label, seed, out),
         }
+    }
+}
+
+/// How many bytes HKDF is to give.
+struct OutputLen(usize);
+
+impl hkdf::KeyType for OutputLen {
+    fn len(&self) -> usize {
+        self.0
     }
 }
 

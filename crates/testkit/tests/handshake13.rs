@@ -8,7 +8,7 @@ use std::time::Duration;
 use common::{KINDS, Kind, Large};
 use gramseal_proto::config::Transport;
 use gramseal_proto::wire::{AlertDescription, ProtocolVersion};
-use gramseal_proto::{AlertReceived, CloseReason, Error, KeyLog};
+use gramseal_proto::{AlertReceived, CloseReason, Error, ExportError, KeyLog};
 use gramseal_testkit::null::{self, ToyKind};
 use gramseal_testkit::sim::{Pair, Side, Sim};
 
@@ -160,6 +160,11 @@ fn both_sides_export_the_same_keys_and_log_the_same_secrets() {
     assert_eq!(export(Side::Client, None), export(Side::Server, None));
     assert_eq!(export(Side::Client, None), export(Side::Client, Some(&[])), "unlike 1.2");
     assert_ne!(export(Side::Client, None), export(Side::Client, Some(b"context")));
+    // RFC 5869 §2.3
+    let too_long = sim
+        .connection(pair, Side::Client)
+        .map(|connection| connection.export_keying_material(b"EXPERIMENTAL test", None, &mut [0; 255 * 48 + 1]));
+    assert_eq!(too_long, Some(Err(ExportError::OutputTooLong)));
 
     let [ours, theirs] = logs.map(|log| log.0.lock().expect("not poisoned").clone());
     assert_eq!(ours, theirs);

@@ -159,7 +159,8 @@ impl Connection {
     /// server that takes early data until [`poll_early_data`](Self::poll_early_data) has no more after that.
     ///
     /// # Errors
-    /// [`ExportError::NoEarlyData`] if there is none, [`ExportError::ReservedLabel`].
+    /// [`ExportError::NoEarlyData`] if there is none, [`ExportError::ReservedLabel`],
+    /// [`ExportError::OutputTooLong`].
     pub fn export_early_keying_material(
         &self,
         label: &[u8],
@@ -169,6 +170,9 @@ impl Connection {
         let not_rejected = |early: &&EarlyData| early.answer != Some(EarlyDataAnswer::Rejected);
         let early = self.early.as_deref().filter(not_rejected).ok_or(ExportError::NoEarlyData)?;
         check_label(label)?;
+        if out.len() > early.exporter.max_len() {
+            return Err(ExportError::OutputTooLong);
+        }
         early.exporter.export(label, context, out);
         Ok(())
     }

@@ -18,6 +18,8 @@ pub enum ExportError {
     ReservedLabel,
     /// The context is longer than 65,535 bytes.
     ContextTooLong,
+    /// In 1.3 HKDF gives no more than 255 digests of its hash (RFC 5869 §2.3).
+    OutputTooLong,
     /// No SRTP profile was agreed on.
     NoSrtp,
     /// There is no early data, or not any more.
@@ -31,6 +33,7 @@ impl fmt::Display for ExportError {
             Self::ReservedLabel => "the label is reserved for the protocol",
             Self::NoEarlyData => "there is no early data",
             Self::NoSrtp => "no SRTP profile was agreed on",
+            Self::OutputTooLong => "more bytes than keys of this connection can be expanded to",
             Self::ContextTooLong => "the context is longer than 65535 bytes",
         })
     }
@@ -64,6 +67,9 @@ impl Connection {
             }
             None => None,
         };
+        if out.len() > agreed.keying.max_export() {
+            return Err(ExportError::OutputTooLong);
+        }
         agreed.keying.export(label, context, out);
         Ok(())
     }

@@ -6,7 +6,7 @@ use core::fmt;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
-use super::hmac_prf;
+use super::{hmac_hkdf_expand, hmac_prf};
 
 /// The hash functions of the cipher suites that gramseal knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -87,8 +87,26 @@ pub trait Hash: Send + Sync + fmt::Debug {
     /// Begins a running hash.
     fn start(&self) -> Box<dyn HashContext>;
 
+    /// The digest of the concatenation of `parts`.
+    fn digest(&self, parts: &[&[u8]]) -> Digest {
+        let mut running = self.start();
+        parts.iter().for_each(|part| running.update(part));
+        running.current()
+    }
+
     /// Expands a key of any length for HMAC.
     fn hmac_key(&self, key: &[u8]) -> Box<dyn HmacKey>;
+
+    /// HMAC with a key that is used once. To be replaced where that needs no memory for the key.
+    fn hmac(&self, key: &[u8], message: &[u8]) -> Digest {
+        self.hmac_key(key).sign(&[message])
+    }
+
+    /// HKDF-Expand with this function (RFC 5869 §2.3): fills `out`, at most 255 digests long, from
+    /// `secret` and the concatenation of `info`. To be replaced where a library has one of its own.
+    fn hkdf_expand(&self, secret: &[u8], info: &[&[u8]], out: &mut [u8]) {
+        hmac_hkdf_expand(&*self.hmac_key(secret), info, out);
+    }
 
     /// The PRF of 1.2 with this function (RFC 5246 §5): fills `out` from `secret`, `label` and the
     /// concatenation of `seed`. To be replaced where a library has one of its own.

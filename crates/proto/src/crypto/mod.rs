@@ -8,8 +8,8 @@ mod aead;
 mod deferrable;
 mod hash;
 mod hybrid;
+mod kdf;
 mod kx;
-mod prf;
 mod provider;
 mod record_keys;
 mod sign;
@@ -26,10 +26,10 @@ pub use aead::{Aead, AeadAlgorithm, AeadKey, MASK_SAMPLE_LEN, MaskKey, NONCE_LEN
 pub use deferrable::Deferrable;
 pub use hash::{Digest, Hash, HashAlgorithm, HashContext, HmacKey};
 pub use hybrid::{HybridGroup, ShareLengths};
+pub use kdf::{hmac_hkdf_expand, hmac_prf};
 pub use kx::{
     ActiveKx, FiniteFieldDh, FiniteFieldExchange, FiniteFieldParams, KxError, KxGroup, ParamsRejected, SharedSecret,
 };
-pub use prf::hmac_prf;
 pub use provider::{CryptoProvider, SchemeVerifier, SecureRandom};
 pub(crate) use record_keys::{RecordKeys12, RecordKeys13};
 pub(crate) use sign::signs13;

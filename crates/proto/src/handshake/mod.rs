@@ -131,6 +131,14 @@ pub(crate) enum Keying {
 }
 
 impl Keying {
+    /// How many bytes [`export`](Self::export) can give at once.
+    pub(crate) fn max_export(&self) -> usize {
+        match self {
+            Self::V12(_) => usize::MAX,
+            Self::V13(session) => session.max_export(),
+        }
+    }
+
     /// Keying material for the application; `context` of at most 65,535 bytes.
     pub(crate) fn export(&self, label: &[u8], context: Option<(&[u8], u16)>, out: &mut [u8]) {
         match self {

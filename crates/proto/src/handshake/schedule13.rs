@@ -17,8 +17,9 @@ use alloc::vec::Vec;
 use gramseal_wire::Random;
 use zeroize::{Zeroize, Zeroizing};
 
-use super::LoggedSecret;
-use crate::crypto::{AeadAlgorithm, CryptoProvider, Digest, Hash, HmacKey, NONCE_LEN, RecordKeys13};
+use super::{Action, LoggedSecret};
+use crate::config::Common;
+use crate::crypto::{AeadAlgorithm, CryptoProvider, Digest, Hash, NONCE_LEN, RecordKeys13};
 use crate::error::{Error, LocalFault};
 
 /// RFC 9147 §5.9: without the space that TLS has at its end.
@@ -33,76 +34,53 @@ struct Secret {
 impl Secret {
     /// HKDF-Extract (RFC 5869 §2.2).
     fn extract(hash: &'static dyn Hash, salt: &[u8], input: &[u8]) -> Self {
-        Self { hash, bytes: Box::new(hash.hmac_key(salt).sign(&[input])) }
+        Self { hash, bytes: Box::new(hash.hmac(salt, input)) }
     }
 
-    /// As a key for HMAC, for all that is derived from it in one place.
-    fn key(&self) -> Key {
-        Key { hash: self.hash, hmac: self.hash.hmac_key((*self.bytes).as_ref()) }
+    fn bytes(&self) -> &[u8] {
+        (*self.bytes).as_ref()
     }
 
-    /// HKDF-Expand-Label to as many bytes as a digest has.
-    fn expand_digest(&self, label: &[u8], context: &[u8]) -> Self {
-        self.key().expand_digest(label, context)
-    }
-
-    /// The salt of the next stage: Derive-Secret(secret, "derived", "").
-    fn into_salt(self) -> Self {
-        let nothing = self.hash.start().current();
-        self.expand_digest(b"derived", nothing.as_ref())
-    }
-
-    fn logged(&self, label: impl Into<Cow<'static, str>>, client_random: &Random) -> LoggedSecret {
-        let secret = Zeroizing::new((*self.bytes).as_ref().to_vec());
-        LoggedSecret { label: label.into(), client_random: client_random.0, secret }
-    }
-}
-
-/// A secret as a key for HMAC: larger, so not for keeping.
-struct Key {
-    hash: &'static dyn Hash,
-    hmac: Box<dyn HmacKey>,
-}
-
-impl Key {
     /// HKDF-Expand-Label (RFC 9846 §7.1).
     fn expand(&self, label: &[u8], context: &[u8], out: &mut [u8]) {
-        expand_label(&*self.hmac, label, context, out);
+        let len = u16::try_from(out.len()).unwrap_or(u16::MAX).to_be_bytes();
+        let label_len = [u8::try_from(LABEL_PREFIX.len() + label.len()).unwrap_or(u8::MAX)];
+        let context_len = [u8::try_from(context.len()).unwrap_or(u8::MAX)];
+        let info = [&len[..], &label_len, LABEL_PREFIX, label, &context_len, context];
+        self.hash.hkdf_expand(self.bytes(), &info, out);
     }
 
     /// The same to as many bytes as a digest has.
-    fn expand_digest(&self, label: &[u8], context: &[u8]) -> Secret {
+    fn expand_digest(&self, label: &[u8], context: &[u8]) -> Digest {
         let mut out = Zeroizing::new([0; Digest::MAX_LEN]);
         let (out, _) = out.split_at_mut(self.hash.algorithm().output_len());
         self.expand(label, context, out);
-        Secret { hash: self.hash, bytes: Box::new(Digest::new(out)) }
+        Digest::new(out)
     }
 
-    /// Two traffic secrets of one epoch, the client's and the server's.
-    fn traffic(&self, labels: [&[u8]; 2], transcript: &Digest) -> TrafficSecrets {
-        let [client, server] = labels.map(|label| TrafficSecret(self.expand_digest(label, transcript.as_ref())));
-        TrafficSecrets { client, server }
+    /// Another secret: Derive-Secret(secret, label, messages that hash to `transcript`).
+    fn derive(&self, label: &[u8], transcript: &Digest) -> Self {
+        Self { hash: self.hash, bytes: Box::new(self.expand_digest(label, transcript.as_ref())) }
     }
-}
 
-/// HKDF-Expand (RFC 5869 §2.3) of the label structure.
-fn expand_label(key: &dyn HmacKey, label: &[u8], context: &[u8], out: &mut [u8]) {
-    let len = u16::try_from(out.len()).unwrap_or(u16::MAX).to_be_bytes();
-    let label_len = [u8::try_from(LABEL_PREFIX.len() + label.len()).unwrap_or(u8::MAX)];
-    let context_len = [u8::try_from(context.len()).unwrap_or(u8::MAX)];
-    let mut block = Digest::new(&[]);
-    let mut counter = 0u8;
-    let mut rest = out;
-    while !rest.is_empty() {
-        counter = counter.wrapping_add(1);
-        let parts = [block.as_ref(), &len, &label_len, LABEL_PREFIX, label, &context_len, context, &[counter]];
-        let next = key.sign(&parts);
-        block = next;
-        let (now, later) = rest.split_at_mut(block.as_ref().len().min(rest.len()));
-        for (to, from) in now.iter_mut().zip(block.as_ref()) {
-            *to = *from;
+    /// The salt of the next stage: Derive-Secret(secret, "derived", "").
+    fn salt(&self) -> Digest {
+        self.expand_digest(b"derived", self.hash.digest(&[]).as_ref())
+    }
+
+    /// Gives the key log, if there is one, its line for this secret.
+    fn log(&self, label: &'static str, common: &Common, client_random: &Random, out: &mut Vec<Action>) {
+        if common.key_log.is_some() {
+            out.push(Action::LogSecret(self.logged(label, client_random)));
         }
-        rest = later;
+    }
+
+    fn logged(&self, label: impl Into<Cow<'static, str>>, client_random: &Random) -> LoggedSecret {
+        LoggedSecret {
+            label: label.into(),
+            client_random: client_random.0,
+            secret: Zeroizing::new(self.bytes().to_vec()),
+        }
     }
 }
 
@@ -129,26 +107,24 @@ impl EarlySecret {
     /// The binder of a key from a ticket, in a hello that hashes to `transcript` up to its binders
     /// (RFC 9846 §4.3.11.2).
     pub(super) fn resumption_binder(&self, transcript: &Digest) -> Digest {
-        let nothing = self.0.hash.start().current();
         // Made as the content of a Finished is.
-        TrafficSecret(self.0.expand_digest(b"res binder", nothing.as_ref())).verify_data(transcript)
+        TrafficSecret(self.0.derive(b"res binder", &self.0.hash.digest(&[]))).verify_data(transcript)
     }
 
     /// What early data is protected with, after a hello that hashes to `transcript`.
     pub(super) fn traffic(&self, transcript: &Digest) -> TrafficSecret {
-        TrafficSecret(self.0.expand_digest(b"c e traffic", transcript.as_ref()))
+        TrafficSecret(self.0.derive(b"c e traffic", transcript))
     }
 
     /// What early exporters begin with, after the same.
     pub(super) fn exporter(&self, transcript: &Digest) -> EarlyExporter {
-        EarlyExporter(Exporter(self.0.expand_digest(b"e exp master", transcript.as_ref())))
+        EarlyExporter(Exporter(self.0.derive(b"e exp master", transcript)))
     }
 
     /// Takes in what the key shares gave, if there were any.
     pub(super) fn into_handshake(self, shared: Option<&[u8]>) -> HandshakeSecret {
         let hash = self.0.hash;
-        let salt = self.0.into_salt();
-        HandshakeSecret(Secret::extract(hash, (*salt.bytes).as_ref(), shared.unwrap_or_else(|| zeros(hash))))
+        HandshakeSecret(Secret::extract(hash, self.0.salt().as_ref(), shared.unwrap_or_else(|| zeros(hash))))
     }
 }
 
@@ -158,13 +134,12 @@ pub(super) struct HandshakeSecret(Secret);
 impl HandshakeSecret {
     /// The traffic secrets of epoch 2, after the hellos that hash to `transcript`.
     pub(super) fn traffic(&self, transcript: &Digest) -> TrafficSecrets {
-        self.0.key().traffic([b"c hs traffic", b"s hs traffic"], transcript)
+        TrafficSecrets::derive(&self.0, [b"c hs traffic", b"s hs traffic"], transcript)
     }
 
     pub(super) fn into_main(self) -> MainSecret {
         let hash = self.0.hash;
-        let salt = self.0.into_salt();
-        MainSecret(Secret::extract(hash, (*salt.bytes).as_ref(), zeros(hash)))
+        MainSecret(Secret::extract(hash, self.0.salt().as_ref(), zeros(hash)))
     }
 }
 
@@ -175,18 +150,18 @@ impl MainSecret {
     /// The traffic secrets of epoch 3, after a handshake that hashes to `transcript` up to the
     /// server's Finished.
     pub(super) fn traffic(&self, transcript: &Digest) -> TrafficSecrets {
-        self.0.key().traffic([b"c ap traffic", b"s ap traffic"], transcript)
+        TrafficSecrets::derive(&self.0, [b"c ap traffic", b"s ap traffic"], transcript)
     }
 
     /// What exporters begin with, after the same.
     pub(super) fn exporter(&self, transcript: &Digest) -> Session13 {
-        Session13 { exporter: Exporter(self.0.expand_digest(b"exp master", transcript.as_ref())), resumption: None }
+        Session13 { exporter: Exporter(self.0.derive(b"exp master", transcript)), resumption: None }
     }
 
     /// What tickets are made of, after a handshake that hashes to `transcript` up to the client's
     /// Finished.
     pub(super) fn into_resumption(self, transcript: &Digest) -> ResumptionSecret {
-        ResumptionSecret(self.0.expand_digest(b"res master", transcript.as_ref()))
+        ResumptionSecret(self.0.derive(b"res master", transcript))
     }
 }
 
@@ -197,7 +172,7 @@ impl ResumptionSecret {
     /// The key that goes with the ticket of this nonce (RFC 9846 §4.7.1).
     pub(super) fn psk(&self, nonce: &[u8]) -> Zeroizing<Vec<u8>> {
         let mut psk = Zeroizing::new(zeros(self.0.hash).to_vec());
-        self.0.key().expand(b"resumption", nonce, &mut psk);
+        self.0.expand(b"resumption", nonce, &mut psk);
         psk
     }
 }
@@ -209,20 +184,22 @@ pub(super) struct TrafficSecrets {
 }
 
 impl TrafficSecrets {
-    /// The key log's lines for epoch 2 (RFC 9850 §2).
-    pub(super) fn logged_handshake(&self, random: &Random) -> [LoggedSecret; 2] {
-        [
-            self.client.0.logged("CLIENT_HANDSHAKE_TRAFFIC_SECRET", random),
-            self.server.0.logged("SERVER_HANDSHAKE_TRAFFIC_SECRET", random),
-        ]
+    /// Those with these labels, the client's first, after messages that hash to `transcript`.
+    fn derive(secret: &Secret, labels: [&[u8]; 2], transcript: &Digest) -> Self {
+        let [client, server] = labels.map(|label| TrafficSecret(secret.derive(label, transcript)));
+        Self { client, server }
+    }
+
+    /// Gives the key log, if there is one, its lines for epoch 2 (RFC 9850 §2).
+    pub(super) fn log_handshake(&self, common: &Common, random: &Random, out: &mut Vec<Action>) {
+        self.client.0.log("CLIENT_HANDSHAKE_TRAFFIC_SECRET", common, random, out);
+        self.server.0.log("SERVER_HANDSHAKE_TRAFFIC_SECRET", common, random, out);
     }
 
     /// The same for epoch 3.
-    pub(super) fn logged_application(&self, random: &Random) -> [LoggedSecret; 2] {
-        [
-            self.client.0.logged("CLIENT_TRAFFIC_SECRET_0", random),
-            self.server.0.logged("SERVER_TRAFFIC_SECRET_0", random),
-        ]
+    pub(super) fn log_application(&self, common: &Common, random: &Random, out: &mut Vec<Action>) {
+        self.client.0.log("CLIENT_TRAFFIC_SECRET_0", common, random, out);
+        self.server.0.log("SERVER_TRAFFIC_SECRET_0", common, random, out);
     }
 }
 
@@ -237,15 +214,14 @@ impl TrafficSecret {
         provider: &CryptoProvider,
     ) -> Result<RecordKeys13, Error> {
         let aead = provider.aead(algorithm).ok_or(LocalFault::MissingAlgorithm)?;
-        let secret = self.0.key();
         let mut bytes = Zeroizing::new([0; 32]);
         let (key, _) = bytes.split_at_mut(algorithm.key_len());
-        secret.expand(b"sn", &[], key);
+        self.0.expand(b"sn", &[], key);
         let mask = aead.mask_key(key)?;
-        secret.expand(b"key", &[], key);
+        self.0.expand(b"key", &[], key);
         let key = aead.key(key)?;
         let mut iv = [0; NONCE_LEN];
-        secret.expand(b"iv", &[], &mut iv);
+        self.0.expand(b"iv", &[], &mut iv);
         let keys = RecordKeys13 { algorithm, key, iv, mask };
         iv.zeroize();
         Ok(keys)
@@ -253,7 +229,7 @@ impl TrafficSecret {
 
     /// The secret of the same side's next epoch (RFC 9846 §7.2).
     pub(super) fn next(&self) -> Self {
-        Self(self.0.expand_digest(b"traffic upd", &[]))
+        Self(Secret { hash: self.0.hash, bytes: Box::new(self.0.expand_digest(b"traffic upd", &[])) })
     }
 
     /// The key log's line for it.
@@ -265,7 +241,7 @@ impl TrafficSecret {
     /// (RFC 9846 §4.5.3).
     pub(super) fn verify_data(&self, transcript: &Digest) -> Digest {
         let key = self.0.expand_digest(b"finished", &[]);
-        key.hash.hmac_key((*key.bytes).as_ref()).sign(&[transcript.as_ref()])
+        self.0.hash.hmac(key.as_ref(), transcript.as_ref())
     }
 }
 
@@ -273,12 +249,15 @@ impl TrafficSecret {
 struct Exporter(Secret);
 
 impl Exporter {
+    /// How many bytes can be exported at once (RFC 5869 §2.3).
+    fn max_len(&self) -> usize {
+        255 * self.0.hash.algorithm().output_len()
+    }
+
     fn export(&self, label: &[u8], context: &[u8], out: &mut [u8]) {
         let hash = self.0.hash;
-        let nothing = hash.start().current();
-        let mut running = hash.start();
-        running.update(context);
-        self.0.expand_digest(label, nothing.as_ref()).key().expand(b"exporter", running.current().as_ref(), out);
+        let exported = self.0.derive(label, &hash.digest(&[]));
+        exported.expand(b"exporter", hash.digest(&[context]).as_ref(), out);
     }
 }
 
@@ -286,6 +265,11 @@ impl Exporter {
 pub(crate) struct EarlyExporter(Exporter);
 
 impl EarlyExporter {
+    /// How many bytes [`export`](Self::export) can give at once.
+    pub(crate) fn max_len(&self) -> usize {
+        self.0.max_len()
+    }
+
     /// Keying material of the early exporter. No context and an empty one are the same.
     pub(crate) fn export(&self, label: &[u8], context: &[u8], out: &mut [u8]) {
         self.0.export(label, context, out);
@@ -315,14 +299,19 @@ impl Session13 {
         self.resumption.as_ref().map(|secret| secret.psk(nonce))
     }
 
+    /// How many bytes [`export`](Self::export) can give at once.
+    pub(crate) fn max_export(&self) -> usize {
+        self.exporter.max_len()
+    }
+
     /// Keying material for the application (RFC 9846 §7.5). No context and an empty one are the same.
     pub(crate) fn export(&self, label: &[u8], context: &[u8], out: &mut [u8]) {
         self.exporter.export(label, context, out);
     }
 
-    /// The key log's line for it.
-    pub(super) fn logged(&self, random: &Random) -> LoggedSecret {
-        self.exporter.0.logged("EXPORTER_SECRET", random)
+    /// Gives the key log, if there is one, its line.
+    pub(super) fn log(&self, common: &Common, random: &Random, out: &mut Vec<Action>) {
+        self.exporter.0.log("EXPORTER_SECRET", common, random, out);
     }
 }
 
@@ -343,7 +332,7 @@ mod tests {
     fn expands(secret: &TrafficSecret, label: &[u8], text: &str) {
         let mut out = unhex(text);
         out.fill(0);
-        secret.0.key().expand(label, &[], &mut out);
+        secret.0.expand(label, &[], &mut out);
         assert_eq!(out, unhex(text));
     }
 
@@ -415,16 +404,16 @@ mod tests {
         let zeros = [0; 32];
         let alone = EarlySecret::with_psk(&SHA256, &psk).into_handshake(None);
         let of_zeros = EarlySecret::with_psk(&SHA256, &psk).into_handshake(Some(&zeros));
-        assert!(alone.0.bytes.ct_eq((*of_zeros.0.bytes).as_ref()), "without an exchange there are zeros");
-        assert!(!salted.0.bytes.ct_eq((*of_zeros.0.bytes).as_ref()));
+        assert!(alone.0.bytes.ct_eq(of_zeros.0.bytes()), "without an exchange there are zeros");
+        assert!(!salted.0.bytes.ct_eq(of_zeros.0.bytes()));
     }
 
     #[test] // RFC 5869 §2.3
     fn output_longer_than_a_digest_goes_on_and_is_another_for_each_length() {
         let secret = Secret::extract(&SHA384, b"salt", b"input");
         let (mut long, mut short) = ([0; 100], [0; 48]);
-        secret.key().expand(b"label", b"context", &mut long);
-        secret.key().expand(b"label", b"context", &mut short);
+        secret.expand(b"label", b"context", &mut long);
+        secret.expand(b"label", b"context", &mut short);
         assert_ne!(long[..48], short, "the length is part of the label");
         assert!(long.chunks(48).all(|block| block.iter().any(|byte| *byte != 0)));
         assert_ne!(long[..48], long[48..96]);

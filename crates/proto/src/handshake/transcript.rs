@@ -91,12 +91,8 @@ impl Transcript13 {
 
     /// The hash of a ClientHello alone, from its body.
     pub(super) fn hash_of_hello(hash: &dyn Hash, body: &[u8]) -> Digest {
-        let mut hello = hash.start();
         let [_, len @ ..] = u32::try_from(body.len()).unwrap_or(u32::MAX).to_be_bytes();
-        hello.update(&[HandshakeType::CLIENT_HELLO.0]);
-        hello.update(&len);
-        hello.update(body);
-        hello.current()
+        hash.digest(&[&[HandshakeType::CLIENT_HELLO.0], &len, body])
     }
 
     pub(super) fn add(&mut self, message: &Message) {

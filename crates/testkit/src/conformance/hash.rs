@@ -1,6 +1,6 @@
-//! Hash functions, HMAC and the PRF of 1.2: known answers, forks.
+//! Hash functions, HMAC, the PRF of 1.2 and HKDF: known answers, forks.
 
-use gramseal_proto::crypto::{CryptoProvider, Hash, HashAlgorithm, hmac_prf};
+use gramseal_proto::crypto::{CryptoProvider, Hash, HashAlgorithm, hmac_hkdf_expand, hmac_prf};
 
 use super::hex;
 
@@ -82,6 +82,7 @@ pub fn hashes(provider: &CryptoProvider) {
         a_fork_goes_its_own_way(*hash);
         hmac(*hash);
         prf(*hash);
+        hkdf(*hash);
     }
 }
 
@@ -106,6 +107,7 @@ fn digests(hash: &dyn Hash) {
             assert_eq!(context.current().as_ref(), expected, "{hash:?}");
             // Looking does not change what is hashed.
             assert_eq!(context.current().as_ref(), expected, "{hash:?}");
+            assert_eq!(hash.digest(&[front, &[], back]).as_ref(), expected, "{hash:?}");
         }
     }
 }
@@ -123,8 +125,9 @@ fn a_fork_goes_its_own_way(hash: &dyn Hash) {
 
 fn hmac(hash: &dyn Hash) {
     for (key, message, sha256, sha384) in macs() {
-        let key = hash.hmac_key(&key);
         let expected = answer(hash, sha256, sha384);
+        assert_eq!(hash.hmac(&key, &message).as_ref()[..expected.len()], expected, "{hash:?}");
+        let key = hash.hmac_key(&key);
         let (front, back) = message.split_at(7);
         for parts in [&[front, &[], back][..], &[&message]] {
             let mac = key.sign(parts);
@@ -143,6 +146,34 @@ fn prf(hash: &dyn Hash) {
                 let (mut own, mut made) = (vec![0; len], vec![0xee; len]);
                 hash.prf(secret, b"a label", seed, &mut own);
                 hmac_prf(&*hash.hmac_key(secret), b"a label", seed, &mut made);
+                assert_eq!(own, made, "{hash:?}, {} bytes of secret, {len} of output", secret.len());
+            }
+        }
+    }
+}
+
+/// RFC 5869 §2.3, with the known answer of its §A.1; HKDF of a provider's own is the one that
+/// HMAC makes.
+fn hkdf(hash: &dyn Hash) {
+    if hash.algorithm() == HashAlgorithm::Sha256 {
+        let secret = hex("077709362c2e32df0ddc3f0dc47bba6390b6c73bb50f9c3122ec844ad7c2b3e5");
+        let input: Vec<u8> = [0x0B; 22].to_vec();
+        assert_eq!(hash.hmac(&hex("000102030405060708090a0b0c"), &input).as_ref(), secret);
+        let mut out = [0; 42];
+        hash.hkdf_expand(&secret, &[&hex("f0f1f2f3f4"), &hex("f5f6f7f8f9")], &mut out);
+        assert_eq!(
+            out[..],
+            hex("3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865")
+        );
+    }
+    let most = 255 * hash.algorithm().output_len();
+    for secret in [&[1; 32][..], &[2; 48], &[3; 200]] {
+        let infos: [&[&[u8]]; 4] = [&[], &[b"one"], &[b"one", b"", b"two"], &[&[7; 300]]];
+        for info in infos {
+            for len in [0, 1, 12, 32, 48, 200, most] {
+                let (mut own, mut made) = (vec![0; len], vec![0xEE; len]);
+                hash.hkdf_expand(secret, info, &mut own);
+                hmac_hkdf_expand(&*hash.hmac_key(secret), info, &mut made);
                 assert_eq!(own, made, "{hash:?}, {} bytes of secret, {len} of output", secret.len());
             }
         }

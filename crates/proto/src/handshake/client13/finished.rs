@@ -39,12 +39,13 @@ impl ExpectFinished {
         let tickets = TicketTerms::new(&offer.name, resumed.as_ref(), &offer.config);
 
         let main = handshake.into_main();
-        let application = main.traffic(&transcript.digest());
-        let session = main.exporter(&transcript.digest());
-        out.extend(application.logged_application(&offer.random).map(Action::LogSecret));
-        out.push(Action::LogSecret(session.logged(&offer.random)));
-        let provider = &offer.config.common.provider;
-        out.push(Action::InstallRead13(APPLICATION, application.server.record_keys(suite.aead, provider)?));
+        let digest = transcript.digest();
+        let application = main.traffic(&digest);
+        let session = main.exporter(&digest);
+        let common = &offer.config.common;
+        application.log_application(common, &offer.random, out);
+        session.log(common, &offer.random, out);
+        out.push(Action::InstallRead13(APPLICATION, application.server.record_keys(suite.aead, &common.provider)?));
         let finished = traffic.client;
         let mut flight = Flight {
             offer,

@@ -146,7 +146,7 @@ pub(super) fn start(
     let handshake = early.into_handshake(shared.as_ref().map(|(_, secret)| secret.as_ref()));
     let traffic = handshake.traffic(&transcript.digest());
     out.push(Action::Version(ProtocolVersion::DTLS1_3));
-    out.extend(traffic.logged_handshake(&offer.random).map(Action::LogSecret));
+    traffic.log_handshake(&offer.config.common, &offer.random, out);
     out.push(Action::InstallRead13(HANDSHAKE, traffic.server.record_keys(suite.aead, provider)?));
     out.push(Action::InstallWrite13(HANDSHAKE, traffic.client.record_keys(suite.aead, provider)?));
 

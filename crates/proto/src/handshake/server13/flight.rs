@@ -80,7 +80,7 @@ pub(in crate::handshake) fn start(
 
     let handshake = early.into_handshake(exchange.as_ref().map(|exchange| exchange.shared.as_ref()));
     let traffic = handshake.traffic(&context.transcript.digest());
-    out.extend(traffic.logged_handshake(&hello.random).map(Action::LogSecret));
+    traffic.log_handshake(&context.config.common, &hello.random, out);
     out.push(Action::InstallRead13(HANDSHAKE, traffic.client.record_keys(suite.aead, &provider)?));
     out.push(Action::InstallWrite13(HANDSHAKE, traffic.server.record_keys(suite.aead, &provider)?));
     out.push(Action::LimitRecords(limits));
@@ -262,12 +262,14 @@ fn finish(
     context.send(finished, out);
 
     let main = handshake.into_main();
-    let application = main.traffic(&context.transcript.digest());
-    let session = main.exporter(&context.transcript.digest());
-    out.extend(application.logged_application(&client_random).map(Action::LogSecret));
-    out.push(Action::LogSecret(session.logged(&client_random)));
-    let provider = &context.config.common.provider;
-    out.push(Action::InstallWrite13(APPLICATION, application.server.record_keys(context.suite.aead, provider)?));
+    let digest = context.transcript.digest();
+    let application = main.traffic(&digest);
+    let session = main.exporter(&digest);
+    let common = &context.config.common;
+    application.log_application(common, &client_random, out);
+    session.log(common, &client_random, out);
+    let write_keys = application.server.record_keys(context.suite.aead, &common.provider)?;
+    out.push(Action::InstallWrite13(APPLICATION, write_keys));
     out.push(Action::EndFlight);
     let secrets = Secrets { finished: traffic.client, application, main, session, client_random };
     let verifier = context.config.client_auth.verifier().cloned();
