@@ -1,10 +1,11 @@
-//! SHA-256 and SHA-384, running and as HMAC (RFC 2104).
+//! SHA-256 and SHA-384, running, as HMAC (RFC 2104), PRF of 1.2 (RFC 5246 §5) and HKDF (RFC 5869).
 
 use alloc::boxed::Box;
 use core::fmt;
 use core::marker::PhantomData;
 
-use gramseal_proto::crypto::{Digest, Hash, HashAlgorithm, HashContext, HmacKey};
+use gramseal_proto::crypto::{Digest, Hash, HashAlgorithm, HashContext, HmacKey, hmac_hkdf_expand, hmac_prf};
+use hkdf::{Hkdf, HmacImpl};
 use hmac::{EagerHash, Hmac, KeyInit, Mac};
 use sha2::{Sha256, Sha384};
 
@@ -28,7 +29,7 @@ impl<D> fmt::Debug for Function<D> {
 impl<D> Hash for Function<D>
 where
     D: sha2::Digest + EagerHash + Clone + Send + Sync + 'static,
-    Hmac<D>: Mac + KeyInit + Clone + Send + Sync,
+    Hmac<D>: HmacImpl + Mac + KeyInit + Clone + Send + Sync,
 {
     fn algorithm(&self) -> HashAlgorithm {
         self.name
@@ -38,8 +39,32 @@ where
         Box::new(Context(D::new()))
     }
 
+    fn digest(&self, parts: &[&[u8]]) -> Digest {
+        let mut running = D::new();
+        parts.iter().for_each(|part| running.update(part));
+        Digest::new(&running.finalize())
+    }
+
     fn hmac_key(&self, key: &[u8]) -> Box<dyn HmacKey> {
-        Box::new(Key(<Hmac<D> as KeyInit>::new_from_slice(key).expect("HMAC takes keys of any length")))
+        Box::new(Key::<Hmac<D>>::new(key))
+    }
+
+    // The keys of what follows serve once, and need no place on the heap.
+
+    fn hmac(&self, key: &[u8], message: &[u8]) -> Digest {
+        Key::<Hmac<D>>::new(key).sign(&[message])
+    }
+
+    fn hkdf_expand(&self, secret: &[u8], info: &[&[u8]], out: &mut [u8]) {
+        match Hkdf::<D>::from_prk(secret) {
+            Ok(hkdf) => hkdf.expand_multi_info(info, out).expect("at most 255 digests"),
+            // The crate takes no secret that is shorter than a digest.
+            Err(_) => hmac_hkdf_expand(&Key::<Hmac<D>>::new(secret), info, out),
+        }
+    }
+
+    fn prf(&self, secret: &[u8], label: &[u8], seed: &[&[u8]], out: &mut [u8]) {
+        hmac_prf(&Key::<Hmac<D>>::new(secret), label, seed, out);
     }
 }
 
@@ -61,6 +86,12 @@ impl<D: sha2::Digest + Clone + Send + Sync + 'static> HashContext for Context<D>
 
 /// The state after the padded key, to be continued with each message.
 struct Key<M>(M);
+
+impl<M: KeyInit> Key<M> {
+    fn new(key: &[u8]) -> Self {
+        Self(<M as KeyInit>::new_from_slice(key).expect("HMAC takes keys of any length"))
+    }
+}
 
 impl<M: Mac + Clone + Send + Sync> HmacKey for Key<M> {
     fn sign(&self, parts: &[&[u8]]) -> Digest {

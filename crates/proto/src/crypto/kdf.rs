@@ -3,17 +3,23 @@
 
 use alloc::vec::Vec;
 
+use zeroize::Zeroizing;
+
 use super::{Digest, HmacKey};
 
 /// `P_hash` with `key`, the expanded secret, over `label` and the concatenation of `seed`: fills `out`.
 pub fn hmac_prf(key: &dyn HmacKey, label: &[u8], seed: &[&[u8]], out: &mut [u8]) {
-    let label_and_seed = || core::iter::once(label).chain(seed.iter().copied());
-    let mut a = key.sign(&label_and_seed().collect::<Vec<_>>());
+    let len = label.len() + seed.iter().map(|part| part.len()).sum::<usize>();
+    // A seed may be secret as well. It never grows, so nothing of it is left behind.
+    let mut whole = Zeroizing::new(Vec::with_capacity(len));
+    whole.extend_from_slice(label);
+    seed.iter().for_each(|part| whole.extend_from_slice(part));
+    let mut a = key.sign(&[&whole]);
     for (index, chunk) in out.chunks_mut(a.as_ref().len().max(1)).enumerate() {
         if index > 0 {
             a = key.sign(&[a.as_ref()]);
         }
-        let block = key.sign(&core::iter::once(a.as_ref()).chain(label_and_seed()).collect::<Vec<_>>());
+        let block = key.sign(&[a.as_ref(), &whole]);
         for (to, from) in chunk.iter_mut().zip(block.as_ref()) {
             *to = *from;
         }
@@ -23,20 +29,18 @@ pub fn hmac_prf(key: &dyn HmacKey, label: &[u8], seed: &[&[u8]], out: &mut [u8])
 /// HKDF-Expand with `key`, the expanded secret, over the concatenation of `info`: fills `out`, which has at
 /// most 255 times the length of a digest.
 pub fn hmac_hkdf_expand(key: &dyn HmacKey, info: &[&[u8]], out: &mut [u8]) {
-    let mut block: Option<Digest> = None;
+    let info = info.concat();
+    let mut block = Digest::new(&[]);
     let mut rest = out;
     for number in 1..=u8::MAX {
-        let previous = block.as_ref().map(AsRef::as_ref).unwrap_or_default();
-        let number = [number];
-        let parts = core::iter::once(previous).chain(info.iter().copied()).chain([&number[..]]);
-        let next = key.sign(&parts.collect::<Vec<_>>());
-        let (now, later) = rest.split_at_mut(next.as_ref().len().min(rest.len()));
-        for (to, from) in now.iter_mut().zip(next.as_ref()) {
+        block = key.sign(&[block.as_ref(), &info, &[number]]);
+        let (now, later) = rest.split_at_mut(block.as_ref().len().min(rest.len()));
+        for (to, from) in now.iter_mut().zip(block.as_ref()) {
             *to = *from;
         }
         if later.is_empty() {
             break;
         }
-        (rest, block) = (later, Some(next));
+        rest = later;
     }
 }
