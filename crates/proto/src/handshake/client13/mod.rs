@@ -66,8 +66,9 @@ pub(crate) enum State {
 }
 
 impl State {
-    pub(crate) fn handle(self: Box<Self>, message: &Message, out: &mut Vec<Action>) -> Result<AnyState, Error> {
-        let next = match *self {
+    pub(crate) fn handle(mut self: Box<Self>, message: &Message, out: &mut Vec<Action>) -> Result<AnyState, Error> {
+        // The box serves the next state too.
+        *self = match *self {
             Self::EncryptedExtensions(state) => state.handle(message, out)?,
             Self::Certificate(state) => state.handle(message, out)?,
             Self::CertificateVerify(state) => state.handle(message)?,
@@ -75,7 +76,7 @@ impl State {
             // Messages wait as long as the state does.
             Self::Verdict(_) | Self::Signature(_) => return Err(unexpected(message)),
         };
-        Ok(AnyState::Client13(Box::new(next)))
+        Ok(AnyState::Client13(self))
     }
 
     pub(crate) fn is_waiting(&self) -> bool {

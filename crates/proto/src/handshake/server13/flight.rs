@@ -28,7 +28,7 @@ use crate::handshake::compose::OutgoingSeq;
 use crate::handshake::credential::{Ask, Chosen, Plan};
 use crate::handshake::deferred::now_or_defer;
 use crate::handshake::early::EarlyTerms;
-use crate::handshake::offer::{push_alpn, push_certificate_schemes};
+use crate::handshake::offer::{USUAL_ANSWERS, push_alpn, push_certificate_schemes};
 use crate::handshake::resume13::Resumed13;
 use crate::handshake::schedule13::{EarlySecret, HandshakeSecret, TrafficSecrets};
 use crate::handshake::select::{self, Auth13, Selected13};
@@ -117,7 +117,7 @@ fn server_hello(
     exchange: Option<&Exchange>,
     resumed: Option<&Resumed13>,
 ) -> Result<Message, Error> {
-    let mut extensions = ExtensionsBuf::new();
+    let mut extensions = ExtensionsBuf::with_capacity(USUAL_ANSWERS);
     extensions.push(&SupportedVersionsServerHello { selected_version: ProtocolVersion::DTLS1_3 });
     if let Some(Exchange { group, ours, .. }) = exchange {
         extensions.push(&KeyShareServerHello { server_share: KeyShareEntry { group: *group, key_exchange: ours } });

@@ -61,15 +61,16 @@ pub(crate) enum State {
 }
 
 impl State {
-    pub(crate) fn handle(self: Box<Self>, message: &Message, out: &mut Vec<Action>) -> Result<AnyState, Error> {
-        let next = match *self {
+    pub(crate) fn handle(mut self: Box<Self>, message: &Message, out: &mut Vec<Action>) -> Result<AnyState, Error> {
+        // The box serves the next state too.
+        *self = match *self {
             Self::Certificate(state) => state.handle(message, out)?,
             Self::CertificateVerify(state) => state.handle(message)?,
             Self::Finished(state) => return state.handle(message, out),
             // Messages wait as long as the state does.
             Self::Signature(_) | Self::Verdict(_) => return Err(unexpected(message)),
         };
-        Ok(AnyState::Server13(Box::new(next)))
+        Ok(AnyState::Server13(self))
     }
 
     pub(crate) fn is_waiting(&self) -> bool {
