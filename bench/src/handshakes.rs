@@ -8,6 +8,7 @@ use gramseal_proto::wire::{CipherSuite, NamedGroup, ProtocolVersion};
 use crate::pair::{Configs, Key, Pair, Resumption};
 use crate::paired::{Comparison, compare};
 use crate::raw;
+use crate::resumed13;
 use crate::symmetric::Side;
 
 /// A handshake to measure.
@@ -107,20 +108,28 @@ impl Handshake {
     }
 }
 
-/// A handshake without a public-key operation.
+/// A handshake whose sides have a secret in common from before: of an earlier connection, or pre-shared.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
-pub struct Symmetric {
+pub struct Preshared {
     /// What tables call it.
     pub name: &'static str,
     kind: Kind,
-    raw: [Side; 2],
+    raw: Raw,
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Kind {
     Resumed(Resumption),
     Psk,
+}
+
+/// What it costs at least.
+#[derive(Debug, Clone, Copy)]
+enum Raw {
+    /// Both sides of a handshake of 1.2, where nothing is asymmetric.
+    Symmetric([Side; 2]),
+    Resumed13,
 }
 
 /// Bytes of ClientHello and ServerHello.
@@ -135,26 +144,35 @@ const fn side(messages: &'static [usize], random: usize) -> Side {
 }
 
 /// All that are measured.
-pub static SYMMETRIC: [Symmetric; 3] = [
-    Symmetric {
+pub static PRESHARED: [Preshared; 4] = [
+    Preshared {
         name: "1.2 resumed by id",
         kind: Kind::Resumed(Resumption::Id),
-        raw: [side(&RESUMED, 32), side(&RESUMED, 32)],
+        raw: Raw::Symmetric([side(&RESUMED, 32), side(&RESUMED, 32)]),
     },
-    Symmetric {
+    Preshared {
         name: "1.2 resumed by ticket",
         kind: Kind::Resumed(Resumption::Ticket),
-        raw: [side(&RESUMED_BY_TICKET, 64), Side { ticket: Some(135), ..side(&RESUMED_BY_TICKET, 32) }],
+        raw: Raw::Symmetric([side(&RESUMED_BY_TICKET, 64), Side { ticket: Some(135), ..side(&RESUMED_BY_TICKET, 32) }]),
     },
-    Symmetric {
+    Preshared {
         name: "1.2 PSK",
         kind: Kind::Psk,
-        raw: [Side { new_secret: true, ..side(&PSK, 32) }, Side { new_secret: true, ..side(&PSK, 32) }],
+        raw: Raw::Symmetric([Side { new_secret: true, ..side(&PSK, 32) }, Side { new_secret: true, ..side(&PSK, 32) }]),
     },
+    Preshared { name: "1.3 resumed, psk_dhe_ke", kind: Kind::Resumed(Resumption::PskDhe13), raw: Raw::Resumed13 },
 ];
 
-impl Symmetric {
-    fn configs(&self) -> Configs {
+impl Preshared {
+    /// Whether the secret is that of an earlier connection.
+    #[must_use]
+    pub fn resumes(&self) -> bool {
+        matches!(self.kind, Kind::Resumed(_))
+    }
+
+    /// What both sides are configured with; for a session to resume, one handshake is done.
+    #[must_use]
+    pub fn configs(&self) -> Configs {
         match self.kind {
             Kind::Resumed(resumption) => Configs::resuming(resumption),
             Kind::Psk => Configs::psk(CipherSuite::TLS_PSK_WITH_AES_128_GCM_SHA256),
@@ -170,7 +188,10 @@ impl Symmetric {
     }
 
     fn run_raw(&self) {
-        self.raw.iter().for_each(|side| black_box(side).run());
+        match &self.raw {
+            Raw::Symmetric(sides) => sides.iter().for_each(|side| black_box(side).run()),
+            Raw::Resumed13 => resumed13::run(),
+        }
     }
 
     /// A profiler's work: does the raw operations alone `count` times.

@@ -10,4 +10,5 @@ pub mod pair;
 pub mod paired;
 pub mod raw;
 pub mod records;
+pub mod resumed13;
 pub mod symmetric;

@@ -1,6 +1,6 @@
 //! Prints what records and handshakes cost beside the bare cryptography. See README.md.
 
-use gramseal_bench::handshakes::{HANDSHAKES, SYMMETRIC};
+use gramseal_bench::handshakes::{HANDSHAKES, PRESHARED};
 use gramseal_bench::paired::COLUMNS;
 use gramseal_bench::records::{self, CIPHERS, SIZES};
 
@@ -16,7 +16,7 @@ fn main() {
     for handshake in &HANDSHAKES {
         println!("{:<26}        {}", handshake.name, handshake.compare());
     }
-    for handshake in &SYMMETRIC {
+    for handshake in &PRESHARED {
         println!("{:<26}        {}", handshake.name, handshake.compare());
     }
 }

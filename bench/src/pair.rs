@@ -1,11 +1,13 @@
 //! Two connections that hand each other datagrams in memory, and what they are configured with.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use gramseal_proto::config::{ClientConfig, Identity, Psk, ServerConfig};
 use gramseal_proto::crypto::CryptoProvider;
 use gramseal_proto::pki_types::{PrivatePkcs8KeyDer, ServerName, UnixTime};
-use gramseal_proto::session::{ClientSessionCache, ServerSessionCache, TicketKeys};
+use gramseal_proto::session::{
+    CONTEXT_LEN, ClientSessionCache, ClientSessionStore, ServerSessionCache, Session, TicketKeys,
+};
 use gramseal_proto::wire::{CipherSuite, MessageSeq, NamedGroup, ProtocolVersion, SequenceNumber};
 use gramseal_proto::{Connection, FirstHello, Instant};
 use gramseal_webpki::ChainVerifier;
@@ -61,7 +63,7 @@ impl Parts {
         let params = CertificateParams::new([NAME.to_owned()]).expect("an ASCII name");
         let certificate = params.signed_by(&server_key, &issuer).expect("a certificate");
 
-        let provider = Arc::new(gramseal_aws_lc::provider());
+        let provider = gramseal::provider();
         let verifier = ChainVerifier::builder(gramseal_aws_lc::ALL_VERIFICATION_ALGORITHMS)
             .with_roots([root_certificate.der().clone()])
             .and_then(gramseal_webpki::ChainVerifierBuilder::build)
@@ -81,6 +83,8 @@ pub enum Resumption {
     Id,
     /// By ticket.
     Ticket,
+    /// In 1.3 by ticket, with X25519 beside it.
+    PskDhe13,
 }
 
 /// Both sides' configurations; certificates are made anew for each value.
@@ -123,24 +127,35 @@ impl Configs {
     /// If the first handshake fails.
     #[must_use]
     pub fn resuming(resumption: Resumption) -> Self {
-        let suite = CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256;
+        let suite = match resumption {
+            Resumption::Id | Resumption::Ticket => CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+            Resumption::PskDhe13 => CipherSuite::TLS_AES_128_GCM_SHA256,
+        };
+        let store: Arc<dyn ClientSessionStore> = match resumption {
+            Resumption::Id | Resumption::Ticket => Arc::new(ClientSessionCache::new(10, 100_000, UnixTime::now)),
+            Resumption::PskDhe13 => Arc::new(SameSession::default()),
+        };
         let Parts { provider, verifier, identity } = Parts::new(Key::EcdsaP256);
         let client = ClientConfig::builder(provider.clone(), Arc::new(verifier))
             .with_cipher_suites(&[suite])
-            .with_session_store(Arc::new(ClientSessionCache::new(10, 100_000, UnixTime::now)));
+            .with_groups(&[NamedGroup::X25519])
+            .with_session_store(store);
         let mut server = ServerConfig::builder(provider.clone(), identity).with_cipher_suites(&[suite]);
         server = match resumption {
             Resumption::Id => server.with_session_store(Arc::new(ServerSessionCache::new(10, 100_000, UnixTime::now))),
-            Resumption::Ticket => {
+            Resumption::Ticket | Resumption::PskDhe13 => {
                 server.with_ticket_sealer(Arc::new(TicketKeys::random(provider, UnixTime::now).expect("random bytes")))
             }
         };
-        let configs = Self {
+        let first = Self {
             client: Arc::new(client.build().expect("the suite is there")),
-            server: Arc::new(server.build().expect("the suite goes with the key")),
+            server: Arc::new(server.clone().build().expect("the suite goes with the key")),
             name: name(),
         };
-        let _full = Pair::connected(&configs, &mut Vec::new());
+        let _full = Pair::connected(&first, &mut Vec::new());
+        // Further tickets are another thing to measure.
+        let server = server.with_ticket_count(0).build().expect("the suite goes with the key");
+        let configs = Self { server: Arc::new(server), ..first };
         let second = Pair::connected(&configs, &mut Vec::new());
         assert!(second.server.negotiated().is_some_and(|negotiated| negotiated.resumed), "from now on they resume");
         configs
@@ -152,7 +167,7 @@ impl Configs {
     /// If the suite has another kind of key exchange.
     #[must_use]
     pub fn psk(suite: CipherSuite) -> Self {
-        let provider = Arc::new(gramseal_aws_lc::provider());
+        let provider = gramseal::provider();
         let psk = Psk::new("client", [7; 16]).expect("good lengths");
         let client = ClientConfig::psk_builder(provider.clone(), psk.clone()).with_cipher_suites(&[suite]);
         let server = ServerConfig::psk_builder(provider, Arc::new(vec![psk])).with_cipher_suites(&[suite]);
@@ -177,6 +192,35 @@ impl Configs {
     pub fn server(&self) -> Connection {
         let first = FirstHello { message_seq: MessageSeq(0), sequence_number: SequenceNumber(0) };
         Connection::server(self.server.clone(), first, NOW)
+    }
+}
+
+/// A client's store that gives the same session for each hello: a ticket of 1.3 serves for one connection
+/// otherwise, and each would need another.
+#[derive(Debug, Default)]
+struct SameSession(Mutex<Kept>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    session: Option<Session>,
+    /// Whether the present hello has it.
+    is_taken: bool,
+}
+
+impl ClientSessionStore for SameSession {
+    fn now(&self) -> UnixTime {
+        UnixTime::now()
+    }
+
+    /// A client asks until there is no more.
+    fn take(&self, _: &str, _: &[u8; CONTEXT_LEN]) -> Option<Session> {
+        let mut kept = self.0.lock().expect("not poisoned");
+        kept.is_taken = !kept.is_taken && kept.session.is_some();
+        if kept.is_taken { kept.session.clone() } else { None }
+    }
+
+    fn put(&self, session: Session) {
+        self.0.lock().expect("not poisoned").session = Some(session);
     }
 }
 

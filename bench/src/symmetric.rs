@@ -67,12 +67,13 @@ impl Side {
 }
 
 /// Long enough for every message.
-const MESSAGE: [u8; 512] = [7; 512];
+pub(crate) const MESSAGE: [u8; 512] = [7; 512];
 
 /// The key that ticket keys are made from is made beforehand.
 static TICKET_KEYS: LazyLock<hmac::Key> = LazyLock::new(|| hmac::Key::new(HMAC_SHA256, &[7; 32]));
 
-fn open_ticket(len: usize) {
+/// Opens a ticket with so many bytes of session in it.
+pub(crate) fn open_ticket(len: usize) {
     let _ticket_key = hmac::sign(&TICKET_KEYS, &[7; 32]);
     let mut sealed = [0; MESSAGE.len() + TAG_LEN];
     Aead::new(&AES_256_GCM).seal(&MESSAGE[..len], &mut sealed[..len + TAG_LEN]);

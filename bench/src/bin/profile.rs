@@ -1,12 +1,12 @@
 //! Work for a profiler: `profile seal|open [bytes] [count] [cipher]` or
-//! `profile handshake|symmetric|symmetric-raw|raw [index] [count]`. With `held [index] [count]` so many
+//! `profile handshake|preshared|preshared-raw|raw [index] [count]`. With `held [index] [count]` so many
 //! idle pairs of connections are there at the end, for a profiler of memory.
 
 use std::env;
 use std::process;
 use std::str::FromStr;
 
-use gramseal_bench::handshakes::{HANDSHAKES, SYMMETRIC};
+use gramseal_bench::handshakes::{HANDSHAKES, PRESHARED};
 use gramseal_bench::pair::Pair;
 use gramseal_bench::records::{self, CIPHERS};
 
@@ -24,13 +24,13 @@ fn main() {
             let index: usize = number(arguments.next(), 0);
             HANDSHAKES[index].profile(number(arguments.next(), 1000));
         }
-        "symmetric" => {
+        "preshared" => {
             let index: usize = number(arguments.next(), 0);
-            SYMMETRIC[index].profile(number(arguments.next(), 10_000));
+            PRESHARED[index].profile(number(arguments.next(), 10_000));
         }
-        "symmetric-raw" => {
+        "preshared-raw" => {
             let index: usize = number(arguments.next(), 0);
-            SYMMETRIC[index].profile_raw(number(arguments.next(), 10_000));
+            PRESHARED[index].profile_raw(number(arguments.next(), 10_000));
         }
         "raw" => {
             let index: usize = number(arguments.next(), 0);
@@ -44,7 +44,9 @@ fn main() {
             // They are still there when the process ends.
             process::exit(0);
         }
-        _ => println!("profile seal|open [bytes] [count] [cipher], or profile handshake|symmetric|raw|held [index] [count]"),
+        _ => println!(
+            "profile seal|open [bytes] [count] [cipher], or profile handshake|preshared|preshared-raw|raw|held [index] [count]"
+        ),
     }
 }
 
