@@ -51,7 +51,7 @@
 //! ```
 //!
 //! Feature `system-roots` (on by default): `trust::system_roots`, the roots that the operating system
-//! trusts.
+//! trusts. Feature `certificate-compression`: `compress`, the algorithms of `gramseal-compress`.
 //!
 //! # Where to find it
 //!
@@ -66,6 +66,7 @@
 //! | fingerprints, as in WebRTC | [`trust::fingerprints`] |
 //! | revocation lists | [`trust::chain`], [`trust::crls_from_pem`] |
 //! | OCSP | to staple a response: [`Identity::with_ocsp_source`]; to check one: [`webpki::ChainVerifierBuilder::with_ocsp`] |
+//! | compressed certificates (1.3) | `with_certificate_compression` on the configuration, with `compress::all()` of feature `certificate-compression` or a [`CertificateCompression`] of one's own |
 //! | SRTP keys | `with_srtp` on the configuration, then [`Connection::srtp_keys`] |
 //! | resumption | [`sessions`]; example `resumption` |
 //! | early data (0-RTT) | [`EarlyConnection`]; `with_early_data` on both configurations, [`CookiePolicy::ExceptEarlyData`]; example `early_data` |
@@ -111,10 +112,13 @@ pub use credentials::{IdentityError, identity_from_pem, identity_with_key, provi
 pub use early::{EarlyConnection, SendEarlyError};
 pub use endpoint::Endpoint;
 pub use error::{AuthenticateError, CloseReason, ConnectError, ConnectionError, SendError};
+#[cfg(feature = "certificate-compression")]
+pub use gramseal_compress as compress;
 pub use gramseal_proto as proto;
 pub use gramseal_proto::config::{
-    ClientAuth, ClientConfig, ClientConfigBuilder, ConfigError, Identity, LegacySuites, OcspSource, Padding,
-    PeerVerifier, Psk, PskLookup, ResumedKeyExchange, ServerConfig, ServerConfigBuilder, Transport,
+    CertificateCompression, ClientAuth, ClientConfig, ClientConfigBuilder, ConfigError, Identity, LegacySuites,
+    OcspSource, Padding, PeerVerifier, Psk, PskLookup, ResumedKeyExchange, ServerConfig, ServerConfigBuilder,
+    Transport,
 };
 pub use gramseal_proto::endpoint::{CookiePolicy, CookieSecrets};
 pub use gramseal_proto::wire::handshake::KeyUpdateRequest;

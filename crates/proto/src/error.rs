@@ -94,6 +94,11 @@ pub enum PeerFault {
     UnofferedApplicationProtocol,
     /// A form of certificate, or of certificate status, that was not offered.
     UnofferedCertificateType,
+    /// A certificate compressed in a way that was not offered (RFC 8879 §4).
+    UnofferedCertificateCompression,
+    /// A compressed certificate that cannot be decompressed, not to as many bytes as it says, or that would be
+    /// longer than a message may be (RFC 8879 §4, §5).
+    BadCompressedCertificate,
     /// An SRTP protection profile that was not offered.
     UnofferedSrtpProfile,
     /// An SRTP master key identifier that is neither the client's nor empty (RFC 5764 §4.1.3).
@@ -318,7 +323,7 @@ impl PeerFault {
             Self::FinishedMismatch | Self::BadSignature | Self::BinderMismatch => AlertDescription::DECRYPT_ERROR,
             Self::UnofferedExtension => AlertDescription::UNSUPPORTED_EXTENSION,
             Self::RenegotiationInfoMismatch => AlertDescription::HANDSHAKE_FAILURE,
-            Self::NoCertificate => AlertDescription::BAD_CERTIFICATE,
+            Self::NoCertificate | Self::BadCompressedCertificate => AlertDescription::BAD_CERTIFICATE,
             Self::EmptyCertificate => AlertDescription::DECODE_ERROR,
             Self::MissingExtension(_) => AlertDescription::MISSING_EXTENSION,
             Self::InappropriateFallback => AlertDescription::INAPPROPRIATE_FALLBACK,
@@ -329,6 +334,7 @@ impl PeerFault {
             | Self::UnofferedSignatureScheme
             | Self::UnofferedApplicationProtocol
             | Self::UnofferedCertificateType
+            | Self::UnofferedCertificateCompression
             | Self::UnofferedSrtpProfile
             | Self::SrtpMkiMismatch
             | Self::BadRecordSizeLimit
@@ -484,6 +490,10 @@ impl fmt::Display for PeerFault {
             Self::UnofferedSignatureScheme => "the peer chose a signature scheme that was not offered",
             Self::UnofferedApplicationProtocol => "the server chose an application protocol that was not offered",
             Self::UnofferedCertificateType => "the server chose a form of certificate that was not offered",
+            Self::UnofferedCertificateCompression => {
+                "the peer's certificate is compressed in a way that was not offered"
+            }
+            Self::BadCompressedCertificate => "the peer's compressed certificate cannot be decompressed",
             Self::UnofferedSrtpProfile => "the server chose an SRTP profile that was not offered",
             Self::SrtpMkiMismatch => "the server's SRTP master key identifier is not the one that was offered",
             Self::BadRecordSizeLimit => "the peer's record size limit is not one that it may have",

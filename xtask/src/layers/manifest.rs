@@ -8,17 +8,36 @@ use crate::source;
 const PROTO_NEEDS: [&str; 4] = ["gramseal-wire", "pki-types", "subtle", "zeroize"];
 
 /// A crate's folder and the crates of this workspace that it may use. Tests may use more.
-const CRATES: [(&str, &[&str]); 8] = [
+const CRATES: [(&str, &[&str]); 9] = [
     ("wire", &[]),
     ("proto", &["gramseal-wire"]),
     ("aws-lc", &["gramseal-wire", "gramseal-proto"]),
     ("rustcrypto", &["gramseal-wire", "gramseal-proto"]),
     ("webpki", &["gramseal-wire", "gramseal-proto"]),
+    ("compress", &["gramseal-wire", "gramseal-proto"]),
     ("testkit", &["gramseal-wire", "gramseal-proto", "gramseal-aws-lc", "gramseal-rustcrypto", "gramseal-webpki"]),
-    ("gramseal", &["gramseal-wire", "gramseal-proto", "gramseal-aws-lc", "gramseal-rustcrypto", "gramseal-webpki"]),
+    (
+        "gramseal",
+        &[
+            "gramseal-wire",
+            "gramseal-proto",
+            "gramseal-aws-lc",
+            "gramseal-rustcrypto",
+            "gramseal-webpki",
+            "gramseal-compress",
+        ],
+    ),
     (
         "cli",
-        &["gramseal", "gramseal-wire", "gramseal-proto", "gramseal-aws-lc", "gramseal-rustcrypto", "gramseal-webpki"],
+        &[
+            "gramseal",
+            "gramseal-wire",
+            "gramseal-proto",
+            "gramseal-aws-lc",
+            "gramseal-rustcrypto",
+            "gramseal-webpki",
+            "gramseal-compress",
+        ],
     ),
 ];
 

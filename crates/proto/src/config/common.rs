@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use gramseal_wire::{CipherSuite, NamedGroup, ProtocolVersion, PskKeyExchangeMode, SignatureScheme, SrtpProfile};
 
-use super::{ConfigError, GroupKind, PeerVerifier, is_finite_field, limits, srtp};
+use super::{CertificateCompression, ConfigError, GroupKind, PeerVerifier, is_finite_field, limits, srtp};
 use crate::crypto::{CryptoProvider, KeyKind};
 use crate::keylog::KeyLog;
 use crate::padding::Padding;
@@ -129,6 +129,8 @@ pub(crate) struct Common {
     pub(crate) trace: Option<Arc<dyn Trace>>,
     pub(crate) session_context: Option<Vec<u8>>,
     pub(crate) resumed_key_exchange: ResumedKeyExchange,
+    /// Most preferred first. Empty: certificates are not compressed.
+    pub(crate) compression: Vec<Arc<dyn CertificateCompression>>,
 }
 
 impl Common {
@@ -148,6 +150,7 @@ impl Common {
             trace: None,
             session_context: None,
             resumed_key_exchange: ResumedKeyExchange::default(),
+            compression: Vec::new(),
         }
     }
 
@@ -385,6 +388,22 @@ macro_rules! common_setters {
         /// does. Without one on both sides there is no forward secrecy.
         pub fn with_resumed_key_exchange(mut self, exchange: $crate::config::ResumedKeyExchange) -> Self {
             self.common.resumed_key_exchange = exchange;
+            self
+        }
+
+        /// Lets certificates of 1.3 be compressed, either side's, with these algorithms, most preferred first
+        /// (RFC 8879): peers hear which ones we can undo, and ours are compressed with the first of these that
+        /// the peer can undo. That saves datagrams where chains are long. Default: not, because it lets
+        /// everybody who finishes a key exchange reach a decompressor.
+        ///
+        /// What the peer sends is decompressed to at most
+        /// [`Transport::max_message_len`]($crate::config::Transport::max_message_len) bytes. A certificate that
+        /// is shown after the handshake is not compressed: nobody waits for it to fit into a flight.
+        pub fn with_certificate_compression(
+            mut self,
+            algorithms: impl IntoIterator<Item = alloc::sync::Arc<dyn $crate::config::CertificateCompression>>,
+        ) -> Self {
+            self.common.compression = algorithms.into_iter().collect();
             self
         }
     };

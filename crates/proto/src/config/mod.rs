@@ -6,6 +6,7 @@
 
 mod client;
 mod common;
+mod compression;
 mod groups;
 mod identity;
 mod limits;
@@ -23,6 +24,7 @@ pub use crate::padding::Padding;
 pub use client::{ClientConfig, ClientConfigBuilder};
 pub(crate) use common::Common;
 pub use common::{LegacySuites, ResumedKeyExchange, Transport};
+pub use compression::{CertificateCompression, DecompressError};
 pub(crate) use groups::{GroupKind, is_finite_field};
 pub use identity::{Identity, OcspSource};
 pub(crate) use limits::RECORD_SIZE_LIMITS;

@@ -96,7 +96,10 @@ impl Connection {
         match (&self.role, message.msg_type()) {
             (
                 Role::Server(_),
-                HandshakeType::CERTIFICATE | HandshakeType::CERTIFICATE_VERIFY | HandshakeType::FINISHED,
+                HandshakeType::CERTIFICATE
+                | HandshakeType::COMPRESSED_CERTIFICATE
+                | HandshakeType::CERTIFICATE_VERIFY
+                | HandshakeType::FINISHED,
             ) => self.client_message(message),
             (_, other) if interrupted => self.fail(PeerFault::UnexpectedMessage(other).into()),
             (Role::Client(_), HandshakeType::CERTIFICATE_REQUEST) => self.certificate_requested(message),

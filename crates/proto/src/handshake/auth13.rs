@@ -11,10 +11,11 @@ use pki_types::CertificateDer;
 
 use super::auth12::Shown;
 use super::compose::OutgoingSeq;
+use super::compression::Compressed;
 use super::schedule13::TrafficSecret;
 use super::transcript::Transcript13;
 use super::{FinishedVerified, unexpected};
-use crate::config::{Common, Identity, PeerVerified};
+use crate::config::{CertificateCompression, Common, Identity, PeerVerified};
 use crate::crypto::{Digest, signs13};
 use crate::error::{Error, PeerFault};
 use crate::message::Message;
@@ -73,12 +74,14 @@ pub(super) fn read_certificate(
     Ok(Some((shown, status.map(|status| status.response.to_vec()).unwrap_or_default())))
 }
 
-/// Our Certificate message, to a request with this `context`; without an identity it shows nothing.
+/// Our Certificate message, to a request with this `context`; without an identity it shows nothing. It is
+/// compressed if that makes it shorter.
 pub(super) fn certificate(
     seq: &mut OutgoingSeq,
     context: &[u8],
     identity: Option<&Identity>,
     staple: Option<&[u8]>,
+    compression: Option<&dyn CertificateCompression>,
 ) -> Result<Message, Error> {
     let mut first = ExtensionsBuf::new();
     if let Some(response) = staple {
@@ -91,7 +94,12 @@ pub(super) fn certificate(
         extensions: if index == 0 { first.as_extensions() } else { Extensions::EMPTY },
     });
     let entries = Sequence::<CertificateEntry<'_>>::encode(entries)?;
-    seq.message(HANDSHAKE, &Certificate13 { context, entries: Sequence::new(&entries)? })
+    let certificate = Certificate13 { context, entries: Sequence::new(&entries)? };
+    let compressed = compression.map(|compression| Compressed::of(&certificate, compression)).transpose()?;
+    match compressed.flatten() {
+        Some(compressed) => seq.message(HANDSHAKE, &compressed.as_message()),
+        None => seq.message(HANDSHAKE, &certificate),
+    }
 }
 
 /// What a CertificateVerify signs after messages that hash to `transcript` (RFC 9846 §4.5.2).

@@ -14,7 +14,7 @@ use gramseal_wire::handshake::{CertificateRequest12, ClientHello};
 use gramseal_wire::{CertificateType, ClientCertificateType, List, SignatureScheme};
 
 use super::select;
-use crate::config::{ClientAuth, ClientConfig, Identity, ServerConfig};
+use crate::config::{CertificateCompression, ClientAuth, ClientConfig, Identity, ServerConfig};
 use crate::crypto::{KeyKind, signs13};
 use crate::error::{Error, Incompatible};
 
@@ -135,6 +135,8 @@ pub(super) struct Plan {
     pub(super) tells_form: bool,
     /// The OCSP response to staple.
     pub(super) staple: Option<Vec<u8>>,
+    /// With what our certificate is compressed, if it is.
+    pub(super) compression: Option<Arc<dyn CertificateCompression>>,
     /// How the client is asked for its certificate, if it is.
     pub(super) ask: Option<Ask>,
 }
@@ -154,7 +156,7 @@ pub(super) fn plan(hello: &ClientHello<'_>, config: &ServerConfig, chosen: Chose
         Some(StatusRequest::Other { .. }) | None => None,
     };
     let tells_form = hello.extensions.find::<ServerCertificateTypeOffer<'_>>()?.is_some();
-    Ok(Plan { chosen, tells_form, staple, ask: ask(hello, config)? })
+    Ok(Plan { chosen, tells_form, staple, compression: None, ask: ask(hello, config)? })
 }
 
 fn ask(hello: &ClientHello<'_>, config: &ServerConfig) -> Result<Option<Ask>, Error> {

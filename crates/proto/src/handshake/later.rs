@@ -16,12 +16,13 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use gramseal_wire::handshake::CertificateRequest13;
-use gramseal_wire::{CertificateType, Codec, Epoch, HandshakeType, MessageSeq};
+use gramseal_wire::{CertificateCompressionAlgorithm, CertificateType, Codec, Epoch, HandshakeType, MessageSeq};
 
 use super::auth12::Shown;
 use super::auth13::{self, Signer, check_certificate_verify, check_finished, read_certificate, signed_content};
 use super::client13::answer_to;
 use super::compose::OutgoingSeq;
+use super::compression::{is_certificate, received};
 use super::credential::Chosen;
 use super::deferred::{Signed, Work};
 use super::post::PostHandshake;
@@ -86,7 +87,7 @@ impl Due {
         let mut transcript = self.transcript.fork();
         // The transcript leaves out the number, which is not known before the answer is sent (RFC 9147 §5.2).
         let unnumbered = &mut OutgoingSeq::new(MessageSeq(0));
-        transcript.add(&auth13::certificate(unnumbered, &self.context, Some(identity), None)?);
+        transcript.add(&auth13::certificate(unnumbered, &self.context, Some(identity), None, None)?);
         let content = signed_content(Signer::Client, &transcript.digest());
         Ok(Some(identity.key().sign(*scheme, &content, &*config.common.provider.random)))
     }
@@ -155,7 +156,7 @@ impl PostHandshake {
         let Due { context, chosen, mut transcript, proof } = due;
         let identity = chosen.as_ref().map(|chosen| &*chosen.identity);
         let mut messages = Vec::with_capacity(Self::ANSWER_LEN);
-        let certificate = auth13::certificate(&mut self.seq, &context, identity, None)?;
+        let certificate = auth13::certificate(&mut self.seq, &context, identity, None, None)?;
         transcript.add(&certificate);
         messages.push(certificate);
         if let (Some(chosen), Proof::Ready(signed)) = (&chosen, proof) {
@@ -184,6 +185,8 @@ struct Request {
     context: [u8; CONTEXT_LEN],
     transcript: Transcript13,
     awaited: Awaited,
+    /// How the Certificate that answers it is compressed.
+    compression: Option<CertificateCompressionAlgorithm>,
 }
 
 /// Bytes in the context of a request.
@@ -257,7 +260,8 @@ impl PostHandshake {
         let message = certificate_request(&mut self.seq, &config.common, &**verifier, &context)?;
         let mut transcript = later.transcript.fork();
         transcript.add(&message);
-        *request = Some(Box::new(Request { context, transcript, awaited: Awaited::Certificate }));
+        let awaited = Awaited::Certificate;
+        *request = Some(Box::new(Request { context, transcript, awaited, compression: None }));
         Ok(message)
     }
 
@@ -282,8 +286,10 @@ impl PostHandshake {
         }
         let awaited = core::mem::replace(&mut request.awaited, Awaited::Certificate);
         let (next, answered) = match (awaited, message.msg_type()) {
-            (Awaited::Certificate, HandshakeType::CERTIFICATE) => {
-                let shown = read_certificate(message.body(), &request.context, later.form, |_| false)?;
+            (Awaited::Certificate, msg_type) if is_certificate(msg_type) => {
+                let received = received(message, &config.common)?;
+                let shown = read_certificate(&received.body, &request.context, later.form, |_| false)?;
+                request.compression = received.compression;
                 let next = match shown {
                     Some((shown, _)) => Awaited::CertificateVerify(shown),
                     // RFC 9846 §4.5.1.3
@@ -325,11 +331,13 @@ impl PostHandshake {
         negotiated: &mut Negotiated,
     ) -> Result<(), Error> {
         let Some(request) = self.request().and_then(Option::take) else { return Ok(()) };
-        let Awaited::Verdict(Claim { shown, verify, signed }) = request.awaited else { return Ok(()) };
+        let Request { awaited: Awaited::Verdict(claim), compression, .. } = *request else { return Ok(()) };
+        let Claim { shown, verify, signed } = claim;
         let scheme = check_certificate_verify(&verify, &config.common, &verdict?, Signer::Client, &signed)?;
         negotiated.peer_certificates.clear();
         negotiated.peer_raw_public_key = None;
         shown.note(negotiated);
+        negotiated.peer_certificate_compression = compression;
         negotiated.peer_signature_scheme = Some(scheme);
         Ok(())
     }

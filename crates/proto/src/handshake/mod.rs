@@ -9,6 +9,7 @@ mod client;
 mod client12;
 mod client13;
 mod compose;
+mod compression;
 mod credential;
 mod deferred;
 mod early;
@@ -36,7 +37,10 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use gramseal_wire::{CipherSuite, Epoch, HandshakeType, MessageSeq, NamedGroup, ProtocolVersion, SignatureScheme};
+use gramseal_wire::{
+    CertificateCompressionAlgorithm, CipherSuite, Epoch, HandshakeType, MessageSeq, NamedGroup, ProtocolVersion,
+    SignatureScheme,
+};
 use pki_types::{CertificateDer, SubjectPublicKeyInfoDer};
 use zeroize::Zeroizing;
 
@@ -201,6 +205,10 @@ pub struct Negotiated {
     pub peer_raw_public_key: Option<SubjectPublicKeyInfoDer<'static>>,
     /// The identity of the pre-shared key that authenticated both sides (RFC 4279), if one did.
     pub psk_identity: Option<Vec<u8>>,
+    /// How the peer's Certificate message was compressed (RFC 8879), if it was.
+    pub peer_certificate_compression: Option<CertificateCompressionAlgorithm>,
+    /// How our own was, if it was.
+    pub own_certificate_compression: Option<CertificateCompressionAlgorithm>,
     /// The scheme of the peer's signature over the handshake, if it made one.
     pub peer_signature_scheme: Option<SignatureScheme>,
     /// Whether this connection goes on with the session of an earlier one (RFC 5246 §7.3, RFC 9846 §2.2).
@@ -224,6 +232,8 @@ impl Negotiated {
             peer_certificates: Vec::new(),
             peer_raw_public_key: None,
             psk_identity: None,
+            peer_certificate_compression: None,
+            own_certificate_compression: None,
             peer_signature_scheme: None,
             resumed: false,
             early_data: false,

@@ -12,6 +12,7 @@ use gramseal_wire::{CipherSuite, CompressionMethod, ExtensionType, List, NamedGr
 
 use pki_types::DnsName;
 
+use super::compression;
 use super::credential::{self, Chosen, Plan};
 use super::limits::{self, RecordLimits};
 use super::offer::check_point_formats;
@@ -146,7 +147,8 @@ pub(super) fn plan13(hello: &ClientHello<'_>, config: &ServerConfig) -> Result<P
     check_full13(hello)?;
     let candidates = credential::candidates(hello, config)?;
     let chosen = candidates.choose13().ok_or_else(|| candidates.nothing_in_common13())?;
-    credential::plan(hello, config, chosen)
+    let compression = compression::choose(&hello.extensions, &config.common)?;
+    Ok(Plan { compression, ..credential::plan(hello, config, chosen)? })
 }
 
 /// Everything else about a 1.3 handshake.

@@ -9,7 +9,9 @@ use gramseal_proto::config::{
 };
 use gramseal_proto::crypto::SigningKey;
 use gramseal_proto::session::AntiReplayCache;
-use gramseal_proto::wire::{CertificateType, CipherSuite, NamedGroup, ProtocolVersion, SrtpProfile};
+use gramseal_proto::wire::{
+    CertificateCompressionAlgorithm, CertificateType, CipherSuite, NamedGroup, ProtocolVersion, SrtpProfile,
+};
 use gramseal_testkit::null::{self, NullKey, NullVerifier, Slow, ToyKind};
 use gramseal_testkit::sessions::{Resumption, Stores};
 use gramseal_testkit::sim::{Pair, Side, Sim};
@@ -31,6 +33,8 @@ pub(crate) struct Kind {
     pub(crate) raw: bool,
     /// The server staples a status to its certificate.
     pub(crate) staple: bool,
+    /// Both sides compress certificates.
+    pub(crate) compress: bool,
     /// Signers and verifiers take their time.
     pub(crate) slow: bool,
     /// Bytes in each certificate.
@@ -74,6 +78,7 @@ const PLAIN: Kind = Kind {
     cookies: true,
     raw: false,
     staple: false,
+    compress: false,
     slow: false,
     certificate_len: 500,
     mtu: 1200,
@@ -85,7 +90,7 @@ const PLAIN: Kind = Kind {
 
 const PLAIN_13: Kind = Kind { name: "1.3", dtls13: true, ..PLAIN };
 
-pub(crate) const KINDS: [Kind; 53] = [
+pub(crate) const KINDS: [Kind; 56] = [
     PLAIN,
     Kind { name: "ECDHE with client certificate", client_auth: true, ..PLAIN },
     Kind { name: "DHE_RSA", legacy: true, ..PLAIN },
@@ -145,6 +150,23 @@ pub(crate) const KINDS: [Kind; 53] = [
     Kind { name: "1.3, slow, stapled, small MTU", client_auth: true, slow: true, staple: true, mtu: 300, ..PLAIN_13 },
     Kind { name: "1.3, big certificates", client_auth: true, certificate_len: 6000, ..PLAIN_13 },
     Kind { name: "1.3, small MTU", client_auth: true, certificate_len: 1500, mtu: 300, ..PLAIN_13 },
+    Kind {
+        name: "1.3, compressed certificates",
+        client_auth: true,
+        staple: true,
+        compress: true,
+        certificate_len: 3000,
+        ..PLAIN_13
+    },
+    Kind {
+        name: "1.3, compressed certificates, slow, small MTU",
+        client_auth: true,
+        compress: true,
+        slow: true,
+        mtu: 300,
+        ..PLAIN_13
+    },
+    Kind { name: "1.3, raw public keys and compression", client_auth: true, raw: true, compress: true, ..PLAIN_13 },
     Kind { name: "1.3, first tickets", resumption: Some(Resumption::FirstTicket), ..PLAIN_13 },
     Kind { name: "1.3, resumed by id", resumption: Some(Resumption::Id), ..PLAIN_13 },
     Kind { name: "1.3, resumed by ticket", client_auth: true, resumption: Some(Resumption::Ticket), ..PLAIN_13 },
@@ -227,6 +249,9 @@ impl Kind {
         if self.early_data {
             builder = builder.with_early_data();
         }
+        if self.compress {
+            builder = builder.with_certificate_compression([gramseal_compress::brotli(), gramseal_compress::zlib()]);
+        }
         builder = match self.large {
             Large::None => builder,
             // No other group: the server has to ask.
@@ -267,6 +292,9 @@ impl Kind {
         }
         if self.extensions != Extensions::None {
             builder = builder.with_srtp(&SRTP).with_record_size_limit(400);
+        }
+        if self.compress {
+            builder = builder.with_certificate_compression([gramseal_compress::zlib(), gramseal_compress::zstd()]);
         }
         if self.early_data {
             builder = builder.with_early_data(1000, Arc::new(AntiReplayCache::new(10, stores.clock.now())));
@@ -339,6 +367,10 @@ impl Kind {
             assert_eq!((negotiated.version, negotiated.resumed), (version, resumes), "{}", self.name);
             assert_eq!(negotiated.early_data, self.early_data && !self.cookies, "{}", self.name);
             assert_eq!(negotiated.srtp.is_some(), self.extensions != Extensions::None, "{}", self.name);
+            // A key alone is as short as it gets.
+            let zlib = (self.compress && !self.raw).then_some(CertificateCompressionAlgorithm::ZLIB);
+            let compression = [negotiated.own_certificate_compression, negotiated.peer_certificate_compression];
+            assert_eq!(compression, [zlib; 2], "{}", self.name);
             let most = self.extensions.max_payload(side);
             let payload = sim.connection(pair, side).expect("connected").max_payload();
             // In 1.3 the content type counts too (RFC 8449 §4).

@@ -1,5 +1,6 @@
 //! CertificateRequest and the server's Certificate, and what the verifier says of it.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use gramseal_wire::extension::{Extensions, SignatureAlgorithms, SignatureAlgorithmsCert};
@@ -7,16 +8,22 @@ use gramseal_wire::handshake::CertificateRequest13;
 use gramseal_wire::{CertificateType, Codec, ExtensionType, HandshakeType};
 
 use super::{AgreedCertificates, Context, ExpectCertificateVerify, State};
-use crate::config::{ClientConfig, PeerRole, Verdict};
+use crate::config::{CertificateCompression, ClientConfig, PeerRole, Verdict};
 use crate::error::{Error, Incompatible, PeerFault};
 use crate::handshake::auth13::{expect13, read_certificate};
+use crate::handshake::compression::{self, expect_certificate, is_certificate};
 use crate::handshake::credential::{self, Asked13, Chosen};
 use crate::handshake::deferred::now_or_defer;
 use crate::handshake::{Action, Work, unexpected};
 use crate::message::Message;
 
-/// How we answer a CertificateRequest: with a credential, or without any.
-pub(in crate::handshake) type RequestAnswer = Option<Chosen>;
+/// How we answer a CertificateRequest.
+pub(super) struct RequestAnswer {
+    /// The credential that we show, if any.
+    pub(super) chosen: Option<Chosen>,
+    /// With what our certificate is compressed, if it is.
+    pub(super) compression: Option<Arc<dyn CertificateCompression>>,
+}
 
 /// Waits for the server's Certificate; CertificateRequest may come once before it.
 pub(crate) struct ExpectCertificate {
@@ -29,7 +36,7 @@ impl ExpectCertificate {
     pub(super) fn handle(self, message: &Message, out: &mut Vec<Action>) -> Result<State, Error> {
         match message.msg_type() {
             HandshakeType::CERTIFICATE_REQUEST if self.request.is_none() => self.request(message),
-            HandshakeType::CERTIFICATE => self.certificate(message, out),
+            msg_type if is_certificate(msg_type) => self.certificate(message, out),
             _ => Err(unexpected(message)),
         }
     }
@@ -42,14 +49,16 @@ impl ExpectCertificate {
             return Err(PeerFault::CertificateContextMismatch.into());
         }
         let config = &self.context.offer.config;
-        self.request = Some(answer_to(&request, config, self.certificates.client)?);
+        let chosen = answer_to(&request, config, self.certificates.client)?;
+        let compression = compression::choose(&request.extensions, &config.common)?;
+        self.request = Some(RequestAnswer { chosen, compression });
         self.context.transcript.add(message);
         Ok(State::Certificate(self))
     }
 
     fn certificate(self, message: &Message, out: &mut Vec<Action>) -> Result<State, Error> {
         let Self { mut context, certificates, request } = self;
-        expect13(message, HandshakeType::CERTIFICATE)?;
+        let received = expect_certificate(message, &context.offer.config.common)?;
         // Without a verifier no suite of 1.3 was offered.
         let verifier = context.offer.config.verifier.clone().ok_or(PeerFault::UnofferedCipherSuite)?;
         if !verifier.certificate_types().contains(&certificates.server) {
@@ -57,11 +66,12 @@ impl ExpectCertificate {
         }
         let wants_status = verifier.wants_ocsp_response();
         let offered = |extension| wants_status && extension == ExtensionType::STATUS_REQUEST;
-        let shown = read_certificate(message.body(), &[], certificates.server, offered)?;
+        let shown = read_certificate(&received.body, &[], certificates.server, offered)?;
         let (shown, ocsp_response) = shown.ok_or(PeerFault::EmptyCertificate)?;
         context.transcript.add(message);
         let verdict = shown.verify(&*verifier, PeerRole::Server(&context.offer.name), &ocsp_response)?;
         shown.note(&mut context.negotiated);
+        context.negotiated.peer_certificate_compression = received.compression;
         let state = ExpectVerdict { context, request };
         match now_or_defer(verdict, Work::Verdict, out) {
             Some(verdict) => state.settle(verdict),
@@ -75,7 +85,7 @@ pub(in crate::handshake) fn answer_to(
     request: &CertificateRequest13<'_>,
     config: &ClientConfig,
     form: CertificateType,
-) -> Result<RequestAnswer, Error> {
+) -> Result<Option<Chosen>, Error> {
     check_places(&request.extensions)?;
     let schemes = request.extensions.find::<SignatureAlgorithms<'_>>()?;
     let schemes = schemes.ok_or(PeerFault::MissingExtension(ExtensionType::SIGNATURE_ALGORITHMS))?.schemes;

@@ -10,6 +10,7 @@ use super::{AnyState, Context, State};
 use crate::error::Error;
 use crate::handshake::auth13::{self, APPLICATION, Signer, signed_content};
 use crate::handshake::compose::OutgoingSeq;
+use crate::handshake::compression::of_ours;
 use crate::handshake::credential::Chosen;
 use crate::handshake::deferred::now_or_defer;
 use crate::handshake::later::Later;
@@ -62,11 +63,12 @@ impl ExpectFinished {
             form,
         };
 
-        let Some(answer) = request else { return flight.finish(out) };
-        let certificate =
-            auth13::certificate(&mut flight.seq, &[], answer.as_ref().map(|chosen| &*chosen.identity), None)?;
+        let Some(RequestAnswer { chosen, compression }) = request else { return flight.finish(out) };
+        let (identity, compression) = (chosen.as_ref().map(|chosen| &*chosen.identity), compression.as_deref());
+        let certificate = auth13::certificate(&mut flight.seq, &[], identity, None, compression)?;
+        flight.negotiated.own_certificate_compression = of_ours(&certificate, compression);
         flight.send(certificate, out);
-        match answer {
+        match chosen {
             Some(chosen) => flight.sign(&chosen, out),
             // RFC 9846 §4.5.1: who has no fitting certificate sends an empty list, and signs nothing.
             None => flight.finish(out),

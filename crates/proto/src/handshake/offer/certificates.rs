@@ -1,5 +1,5 @@
 //! What we offer and accept about certificates: their forms (RFC 7250), the signatures in them (RFC 9846
-//! §4.3.3) and a stapled status (RFC 6066 §8).
+//! §4.3.3), a stapled status (RFC 6066 §8) and what of them can be decompressed (RFC 8879 §3).
 
 use alloc::vec::Vec;
 
@@ -7,10 +7,11 @@ use gramseal_wire::extension::{
     CertificateAuthorities, ClientCertificateTypeChoice, ClientCertificateTypeOffer, Extensions, ExtensionsBuf,
     ServerCertificateTypeChoice, ServerCertificateTypeOffer, SignatureAlgorithmsCert, StatusRequest, StatusRequestAck,
 };
-use gramseal_wire::{CertificateType, OwnedList, OwnedOpaqueList, SignatureScheme};
+use gramseal_wire::{CertificateType, OwnedList, OwnedOpaqueList, ProtocolVersion, SignatureScheme};
 
 use crate::config::{ClientConfig, Common, PeerVerifier};
 use crate::error::{Error, PeerFault};
+use crate::handshake::compression;
 
 /// What a ServerHello, or EncryptedExtensions, say of the certificates to come.
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +41,9 @@ pub(super) fn push(buf: &mut ExtensionsBuf, config: &ClientConfig) {
         buf.push(&StatusRequest::ocsp());
     }
     push_certificate_schemes(buf, &config.common, &**verifier);
+    if config.common.allows(ProtocolVersion::DTLS1_3) {
+        compression::offer(&config.common, buf);
+    }
 }
 
 /// Adds the schemes of signatures in certificates, if a peer has to know them (RFC 9846 §4.3.3).

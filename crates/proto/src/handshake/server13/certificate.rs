@@ -3,13 +3,14 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use gramseal_wire::{CertificateType, HandshakeType};
+use gramseal_wire::CertificateType;
 
 use super::finished::{ExpectFinished, Secrets};
 use super::{Context, State};
 use crate::config::{ClientAuth, PeerRole, PeerVerified, PeerVerifier, Verdict};
 use crate::error::{Error, Incompatible};
-use crate::handshake::auth13::{Signer, expect13, read_certificate, verify_certificate_verify};
+use crate::handshake::auth13::{Signer, read_certificate, verify_certificate_verify};
+use crate::handshake::compression::expect_certificate;
 use crate::handshake::deferred::now_or_defer;
 use crate::handshake::{Action, Work};
 use crate::message::Message;
@@ -25,8 +26,9 @@ pub(crate) struct ExpectCertificate {
 impl ExpectCertificate {
     pub(super) fn handle(self, message: &Message, out: &mut Vec<Action>) -> Result<State, Error> {
         let Self { mut context, secrets, verifier, form } = self;
-        expect13(message, HandshakeType::CERTIFICATE)?;
-        let shown = read_certificate(message.body(), &[], form, |_| false)?;
+        let received = expect_certificate(message, &context.config.common)?;
+        let shown = read_certificate(&received.body, &[], form, |_| false)?;
+        context.negotiated.peer_certificate_compression = received.compression;
         context.transcript.add(message);
         let Some((shown, _)) = shown else {
             // RFC 9846 §4.5.1.3: who insists answers an empty list with certificate_required.

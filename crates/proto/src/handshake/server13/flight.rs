@@ -33,7 +33,7 @@ use crate::handshake::resume13::Resumed13;
 use crate::handshake::schedule13::{EarlySecret, HandshakeSecret, TrafficSecrets};
 use crate::handshake::select::{self, Auth13, Selected13};
 use crate::handshake::transcript::Transcript13;
-use crate::handshake::{Action, Negotiated, Signed, Work, limits, resume, srtp};
+use crate::handshake::{Action, Negotiated, Signed, Work, compression, limits, resume, srtp};
 use crate::message::Message;
 use crate::suite::Suite13;
 
@@ -202,6 +202,7 @@ pub(in crate::handshake) fn certificate_request(
     let schemes: OwnedList<SignatureScheme> = common.verify_schemes().collect();
     extensions.push(&SignatureAlgorithms { schemes: schemes.as_list() });
     push_certificate_schemes(&mut extensions, common, verifier);
+    compression::offer(common, &mut extensions);
     let authorities = OwnedOpaqueList::new(verifier.authorities())?;
     // RFC 9846 §4.3.4: a list of none is left out.
     if !authorities.as_list().is_empty() {
@@ -212,14 +213,16 @@ pub(in crate::handshake) fn certificate_request(
 
 /// CertificateRequest if clients should prove who they are, our Certificate, and its proof.
 fn send_certificate(mut context: Context, plan: Plan, keys: Keys, out: &mut Vec<Action>) -> Result<State, Error> {
-    let Plan { chosen: Chosen { identity, scheme }, staple, ask, .. } = plan;
+    let Plan { chosen: Chosen { identity, scheme }, staple, compression, ask, .. } = plan;
     let config = context.config.clone();
     let ask = ask.map(|ask| ask.form).filter(|_| config.client_auth.verifier().is_some());
     if let Some(verifier) = config.client_auth.verifier().filter(|_| ask.is_some()) {
         let request = certificate_request(&mut context.seq, &config.common, &**verifier, &[])?;
         context.send(request, out);
     }
-    let certificate = auth13::certificate(&mut context.seq, &[], Some(&identity), staple.as_deref())?;
+    let (staple, compression) = (staple.as_deref(), compression.as_deref());
+    let certificate = auth13::certificate(&mut context.seq, &[], Some(&identity), staple, compression)?;
+    context.negotiated.own_certificate_compression = compression::of_ours(&certificate, compression);
     context.send(certificate, out);
     let content = signed_content(Signer::Server, &context.transcript.digest());
     let signed = identity.key().sign(scheme, &content, &*config.common.provider.random);

@@ -27,7 +27,7 @@ pub use self::keys::Form;
 pub use self::wiretap::Wiretap;
 
 /// What a peer could say at the wrong time: every type that some version has there, and one that none has.
-pub const TYPES13: [HandshakeType; 14] = [
+pub const TYPES13: [HandshakeType; 15] = [
     HandshakeType::HELLO_REQUEST,
     HandshakeType::CLIENT_HELLO,
     HandshakeType::SERVER_HELLO,
@@ -41,6 +41,7 @@ pub const TYPES13: [HandshakeType; 14] = [
     HandshakeType::CERTIFICATE_VERIFY,
     HandshakeType::FINISHED,
     HandshakeType::KEY_UPDATE,
+    HandshakeType::COMPRESSED_CERTIFICATE,
     HandshakeType(99),
 ];
 

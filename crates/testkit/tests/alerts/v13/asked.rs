@@ -33,7 +33,7 @@ fn settle(scene: &mut Scene13) {
 }
 
 /// A server that has asked its client, and the context of the request.
-fn asking(config: ServerConfig) -> (Scene13, Vec<u8>) {
+pub(super) fn asking(config: impl Into<Arc<ServerConfig>>) -> (Scene13, Vec<u8>) {
     let mut scene = Scene13::server13(config, 1);
     scene.peer.offer_post_handshake_auth();
     scene.connect13();
@@ -65,7 +65,7 @@ fn asked() -> (Scene13, Vec<u8>) {
 }
 
 /// `body`, which begins with an empty context, with this one.
-fn in_context(context: &[u8], body: &[u8]) -> Vec<u8> {
+pub(super) fn in_context(context: &[u8], body: &[u8]) -> Vec<u8> {
     assert_eq!(body[0], 0);
     [&[u8::try_from(context.len()).expect("a short context")], context, &body[1..]].concat()
 }
@@ -75,7 +75,7 @@ fn say_certificate(scene: &mut Scene13, context: &[u8]) {
     scene.say_of(T::CERTIFICATE, &body);
 }
 
-fn say_finished(scene: &mut Scene13) {
+pub(super) fn say_finished(scene: &mut Scene13) {
     let body = scene.peer.finished_afterwards(scene.peer.epoch());
     scene.say_of(T::FINISHED, &body);
 }

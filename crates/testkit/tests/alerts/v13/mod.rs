@@ -5,6 +5,7 @@ mod authentication;
 mod checkable;
 mod choice;
 mod client;
+mod compressed;
 mod encrypted;
 mod extensions;
 mod hybrid;

@@ -62,6 +62,7 @@ fn messages_that_are_not_for_after_the_handshake() {
             T::ENCRYPTED_EXTENSIONS,
             T::CERTIFICATE,
             T::CERTIFICATE_VERIFY,
+            T::COMPRESSED_CERTIFICATE,
             T::FINISHED,
             // Our client does not offer to be asked later, and nobody asks a server.
             T::CERTIFICATE_REQUEST,
