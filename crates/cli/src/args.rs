@@ -75,6 +75,11 @@ pub(crate) struct CommonArgs {
     #[arg(long = "srtp", value_name = "PROFILE", value_parser = names::srtp_profile)]
     pub(crate) srtp: Vec<SrtpProfile>,
 
+    /// Compress certificates (RFC 8879) for peers that can undo it, and let them compress theirs: brotli, zstd, zlib.
+    /// DTLS 1.3 alone
+    #[arg(long)]
+    pub(crate) compress_certificates: bool,
+
     /// Largest datagram to send, in bytes of UDP payload: 256 to 65507 [default: 1200]
     #[arg(long, value_name = "BYTES")]
     pub(crate) mtu: Option<usize>,

@@ -82,6 +82,9 @@ pub(crate) struct Connected {
     pub(crate) early_data: bool,
     pub(crate) signature_scheme: Option<String>,
     pub(crate) psk_identity: Option<String>,
+    /// How our own certificate was compressed, and the peer's.
+    pub(crate) own_certificate_compression: Option<String>,
+    pub(crate) peer_certificate_compression: Option<String>,
     pub(crate) peer_identity: Option<PeerIdentity>,
     /// The fingerprint of the key that the peer showed in place of a certificate.
     pub(crate) peer_raw_public_key: Option<String>,
@@ -117,6 +120,8 @@ impl Connected {
             early_data: negotiated.early_data,
             signature_scheme: negotiated.peer_signature_scheme.map(|scheme| scheme.to_string()),
             psk_identity: negotiated.psk_identity.as_deref().map(printable),
+            own_certificate_compression: negotiated.own_certificate_compression.map(|how| how.to_string()),
+            peer_certificate_compression: negotiated.peer_certificate_compression.map(|how| how.to_string()),
             peer_identity: PeerIdentity::of(&negotiated),
             peer_raw_public_key: negotiated.peer_raw_public_key.as_ref().map(fingerprint_of_key),
             export: export.map(|export| Exported::new(connection, export)).transpose()?,
@@ -141,6 +146,12 @@ impl fmt::Display for Connected {
         }
         if self.early_data {
             f.write_str(", early data taken")?;
+        }
+        if let Some(how) = &self.own_certificate_compression {
+            write!(f, ", own certificate compressed ({how})")?;
+        }
+        if let Some(how) = &self.peer_certificate_compression {
+            write!(f, ", peer's certificate compressed ({how})")?;
         }
         match (&self.peer_identity, &self.peer_raw_public_key, &self.psk_identity) {
             (Some(identity), _, _) => write!(f, ", peer {} {}", identity.subject, identity.fingerprint),

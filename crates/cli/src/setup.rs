@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use gramseal::KeyLogFile;
 use gramseal::proto::config::{
-    ClientAuth, ClientConfig, ConfigError, Identity, LegacySuites, PeerVerifier, Psk, ServerConfig, Transport,
+    CertificateCompression, ClientAuth, ClientConfig, ConfigError, Identity, LegacySuites, PeerVerifier, Psk,
+    ServerConfig, Transport,
 };
 use gramseal::proto::wire::{CipherSuite, NamedGroup, ProtocolVersion, SrtpProfile};
 use gramseal::proto::{KeyLog, Trace};
@@ -25,6 +26,7 @@ pub(crate) struct Settings {
     alpn: Vec<String>,
     srtp: Vec<SrtpProfile>,
     legacy: LegacySuites,
+    compression: Vec<Arc<dyn CertificateCompression>>,
     pub(crate) transport: Transport,
     pub(crate) key_log: Option<Arc<dyn KeyLog>>,
     pub(crate) trace: Option<Arc<dyn Trace>>,
@@ -48,6 +50,7 @@ macro_rules! apply {
             .with_alpn(&settings.alpn)
             .with_srtp(&settings.srtp)
             .with_legacy_suites(settings.legacy)
+            .with_certificate_compression(settings.compression.iter().cloned())
             .with_transport(settings.transport.clone());
         if !settings.versions.is_empty() {
             builder = builder.with_versions(&settings.versions);
@@ -81,6 +84,7 @@ impl Settings {
             alpn: common.alpn.clone(),
             srtp: common.srtp.clone(),
             legacy: if common.legacy { LegacySuites::Allowed } else { LegacySuites::Refused },
+            compression: if common.compress_certificates { gramseal::compress::all() } else { Vec::new() },
             transport,
             key_log: key_log(common.keylog.as_deref())?,
             trace: None,

@@ -63,6 +63,12 @@ fn servers_staple_what_clients_ask_for() {
     let ca = folder.file("ca.pem", &pki.root_pem());
     let response = folder.file("response.der", &pki.ocsp(&Ocsp::good(identity.end_entity())));
     let options = identity_options(&folder, "server", &identity);
+    for dtls in VERSIONS {
+        let server = Server::start(&format!("{options} --ocsp {response}"));
+        let line = format!("client {} --wait 0 --name localhost --ca {ca} --ocsp --dtls {dtls}", server.address);
+        let output = run(&line);
+        assert_eq!(output.status.code(), Some(0), "{dtls}: {}", stderr(&output));
+    }
     let server = Server::start(&format!("{options} --ocsp {response}"));
     let client = |server: &Server, options| {
         run(&format!("client {} --wait 0 --name localhost --ca {ca} {options}", server.address))
@@ -83,6 +89,9 @@ fn servers_staple_what_clients_ask_for() {
     assert_eq!(run(&format!("server {options} --ocsp no-such-file")).status.code(), Some(2));
 }
 
+/// Those of which statuses and raw public keys are tried; all else is tried in the newest.
+const VERSIONS: [&str; 2] = ["1.3", "1.2"];
+
 #[test] // RFC 7250
 fn raw_public_keys_stand_for_certificates_on_both_sides() {
     let (folder, pki) = (Folder::new(), TestPki::new());
@@ -92,6 +101,13 @@ fn raw_public_keys_stand_for_certificates_on_both_sides() {
     let server_public = folder.file("server-public.pem", &server.public_key_pem);
     let client_public = folder.file("client-public.pem", &client.public_key_pem);
 
+    for dtls in VERSIONS {
+        let running = Server::start(&format!("--key {server_key} --raw-public-key {client_public} --dtls {dtls}"));
+        let line = format!("client {} --wait 0 --raw-public-key {server_public} --key {client_key}", running.address);
+        let output = run(&line);
+        assert_eq!(output.status.code(), Some(0), "{dtls}: {}", stderr(&output));
+        assert!(stderr(&output).contains(&format!("DTLS {dtls}")), "{}", stderr(&output));
+    }
     let running = Server::start(&format!("--key {server_key} --raw-public-key {client_public} --once"));
     assert_eq!(running.fingerprint, "", "no certificate is made");
     let line = format!("client {} --wait 0 --raw-public-key {server_public} --key {client_key}", running.address);
@@ -115,4 +131,32 @@ fn raw_public_keys_stand_for_certificates_on_both_sides() {
     }
     let output = run(&format!("{client} {server_key}"));
     assert_eq!(output.status.code(), Some(2), "a private key is no public one: {}", stderr(&output));
+}
+
+#[test] // RFC 8879
+fn certificates_are_compressed_where_both_sides_ask_for_it() {
+    let (folder, pki) = (Folder::new(), TestPki::new().with_padding(1000));
+    let ca = folder.file("ca.pem", &pki.root_pem());
+    let server_options = identity_options(&folder, "server", &pki.server("localhost"));
+    let client_options = identity_options(&folder, "client", &pki.client("client.test"));
+    for (server_asks, client_asks, dtls, used) in [
+        (true, true, "1.3", true),
+        (true, false, "1.3", false),
+        (false, true, "1.3", false),
+        (true, true, "1.2", false),
+    ] {
+        let option = |asks: bool| if asks { "--compress-certificates" } else { "" };
+        let asked = option(server_asks);
+        let server = Server::start(&format!("{server_options} --client-ca {ca} --require-client-cert --once {asked}"));
+        let line = format!("client {} --wait 0 --name localhost --ca {ca} {client_options}", server.address);
+        let output = run(&format!("{line} --dtls {dtls} {}", option(client_asks)));
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        let said = ", own certificate compressed (brotli), peer's certificate compressed (brotli), peer localhost";
+        assert_eq!(stderr(&output).contains(said), used, "{}", stderr(&output));
+        let (lines, _) = server.finish();
+        let connected = event(&lines, "connected");
+        for field in ["own_certificate_compression", "peer_certificate_compression"] {
+            assert_eq!(connected[field], if used { "brotli".into() } else { serde_json::Value::Null });
+        }
+    }
 }
