@@ -4,7 +4,7 @@
 //! are kept, within bounds that nobody can make us exceed: hellos of at most [`MAX_LEN`] bytes and about
 //! [`MAX_PIECES`] pieces, one of an address, for [`PATIENCE`]. Of senders that nothing is known of there are
 //! [`MAX_UNKNOWN`]; of senders whose part brings a cookie of ours, [`MAX_PROVED`] more, which no forged part
-//! can displace. A new one displaces the oldest of its kind, because the parts of an honest one come close
+//! can displace, nor take the room of: only parts that claim the same length belong to them. A new one displaces the oldest of its kind, because the parts of an honest one come close
 //! behind each other. Never answers anything. RFC 9147 §5.5.
 
 use alloc::collections::VecDeque;
@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
 
-use gramseal_wire::{ContentType, Epoch, MessageSeq, PlaintextHeader, ProtocolVersion};
+use gramseal_wire::{ContentType, Epoch, Fragment, MessageSeq, PlaintextHeader, ProtocolVersion};
 
 use super::demux::address;
 use super::hello::Part;
@@ -66,6 +66,8 @@ struct Hellos(VecDeque<Incomplete>);
 struct Incomplete {
     peer: SocketAddr,
     message_seq: MessageSeq,
+    /// Of all of it, once the part with the cookie has told.
+    length: Option<u32>,
     since: Instant,
     bytes: usize,
     inbound: Inbound,
@@ -105,7 +107,7 @@ impl Gathering {
         let peer = address(peer);
         self.unknown.expire(now);
         self.proved.expire(now);
-        let (hellos, index) = self.place(now, peer, sender, part.fragment.message_seq)?;
+        let (hellos, index) = self.place(now, peer, sender, &part.fragment)?;
         let hello = hellos.0.get_mut(index).ok_or(Discard::HelloFragment)?;
         let inserted = hello.inbound.insert(Epoch::UNPROTECTED, part.fragment, counts)?;
         if inserted != Inserted::Stored {
@@ -132,10 +134,10 @@ impl Gathering {
         now: Instant,
         peer: SocketAddr,
         sender: Sender,
-        message_seq: MessageSeq,
+        fragment: &Fragment<'_>,
     ) -> Result<(&mut Hellos, usize), Discard> {
         if let Some(index) = self.proved.position(peer) {
-            if self.proved.has(index, message_seq) {
+            if self.proved.takes(index, fragment) {
                 return Ok((&mut self.proved, index));
             }
             if sender == Sender::Unknown {
@@ -145,17 +147,20 @@ impl Gathering {
         }
         if sender == Sender::Unknown {
             if let Some(index) = self.unknown.position(peer) {
-                if self.unknown.has(index, message_seq) {
+                if self.unknown.takes(index, fragment) {
                     return Ok((&mut self.unknown, index));
                 }
                 self.unknown.take(peer);
             }
-            let index = self.unknown.push(Incomplete::new(now, peer, message_seq), MAX_UNKNOWN);
+            let index = self.unknown.push(Incomplete::new(now, peer, fragment.message_seq), MAX_UNKNOWN);
             return Ok((&mut self.unknown, index));
         }
         // What came before the part with the cookie may be of the same hello.
-        let begun = self.unknown.take(peer).filter(|hello| hello.message_seq == message_seq);
-        let index = self.proved.push(begun.unwrap_or_else(|| Incomplete::new(now, peer, message_seq)), MAX_PROVED);
+        let begun = self.unknown.take(peer).filter(|hello| hello.message_seq == fragment.message_seq);
+        let mut hello = begun.unwrap_or_else(|| Incomplete::new(now, peer, fragment.message_seq));
+        hello.inbound.retain_length(fragment.length);
+        (hello.length, hello.since) = (Some(fragment.length), now);
+        let index = self.proved.push(hello, MAX_PROVED);
         Ok((&mut self.proved, index))
     }
 }
@@ -165,8 +170,11 @@ impl Hellos {
         self.0.iter().position(|hello| hello.peer == peer)
     }
 
-    fn has(&self, index: usize, message_seq: MessageSeq) -> bool {
-        self.0.get(index).is_some_and(|hello| hello.message_seq == message_seq)
+    /// Whether the fragment may be of the hello at `index`.
+    fn takes(&self, index: usize, fragment: &Fragment<'_>) -> bool {
+        self.0.get(index).is_some_and(|hello| {
+            hello.message_seq == fragment.message_seq && hello.length.is_none_or(|length| length == fragment.length)
+        })
     }
 
     fn take(&mut self, peer: SocketAddr) -> Option<Incomplete> {
@@ -190,7 +198,7 @@ impl Hellos {
 impl Incomplete {
     fn new(since: Instant, peer: SocketAddr, message_seq: MessageSeq) -> Self {
         let limits = InboundLimits { max_message_len: MAX_LEN, max_pieces: MAX_PIECES, max_ahead: 0, ahead: 1 };
-        Self { peer, message_seq, since, bytes: 0, inbound: Inbound::new(message_seq, limits) }
+        Self { peer, message_seq, length: None, since, bytes: 0, inbound: Inbound::new(message_seq, limits) }
     }
 }
 
@@ -274,11 +282,12 @@ mod tests {
             // Two versions of each hello, side by side, of which every other byte comes.
             let at = |offset: u32| offset.min(MAX_LEN - 2);
             let pieces = (0..MAX_LEN).step_by(2).flat_map(|offset| [(MAX_LEN, offset), (MAX_LEN - 1, at(offset))]);
-            let full = pieces
-                .map(|(length, offset)| add(&mut gathering, seconds(0), peer(number), &part(length, offset, &[1])))
-                .filter(|added| matches!(added, Err(Discard::ReassemblyFull)))
-                .count();
-            assert!(full > 3000, "{full}");
+            let mut counts = DiscardCounts::default();
+            for (length, offset) in pieces {
+                let part = part(length, offset, &[1]);
+                let _ = gathering.add(seconds(0), peer(number), Sender::Unknown, &part, 26, &mut counts);
+            }
+            assert!(counts.get(Discard::ReassemblyFull) > 10, "{counts:?}");
         }
         assert_eq!(gathering.unknown.0.len(), MAX_UNKNOWN);
         assert!(allocated(&gathering.unknown) < 800_000, "{}", allocated(&gathering.unknown));
@@ -345,6 +354,34 @@ mod tests {
         assert!(matches!(add_from(&mut gathering, now, peer(1), Sender::Proved, &cookie), Ok(None)));
         assert!(gathering.unknown.0.is_empty());
         assert!(matches!(add(&mut gathering, now, peer(1), &numbered(1, 1, &[2])), Ok(Some(_))));
+    }
+
+    #[test]
+    fn forged_parts_that_use_up_the_room_keep_no_hello_out() {
+        let now = seconds(0);
+        let forged = |offset| {
+            let mut forged = part(MAX_LEN, offset, &[9; 16]);
+            forged.fragment.message_seq = MessageSeq(1);
+            forged
+        };
+        // As many small pieces as find room, before the part with the cookie or behind it.
+        for before in [true, false] {
+            let mut gathering = Gathering::default();
+            let flood = |gathering: &mut Gathering| {
+                (0..MAX_LEN).step_by(32).map(|offset| add(gathering, now, peer(1), &forged(offset))).last()
+            };
+            if before {
+                assert!(matches!(flood(&mut gathering), Some(Err(Discard::ReassemblyFull))));
+            }
+            let mut cookie = part(3000, 0, &[1; 1500]);
+            cookie.fragment.message_seq = MessageSeq(1);
+            assert!(matches!(add_from(&mut gathering, now, peer(1), Sender::Proved, &cookie), Ok(None)));
+            assert!(matches!(flood(&mut gathering), Some(Err(Discard::HelloFragment))));
+            let mut rest = part(3000, 1500, &[2; 1500]);
+            rest.fragment.message_seq = MessageSeq(1);
+            let whole = add(&mut gathering, now, peer(1), &rest).expect("room").expect("whole");
+            assert_eq!(whole.datagram[25..], [[1; 1500], [2; 1500]].concat());
+        }
     }
 
     #[test]

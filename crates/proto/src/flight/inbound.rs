@@ -18,9 +18,9 @@
 //! Before keys exist anybody can send a fragment that claims another length or type for the message
 //! that is due. If the first one seen stood alone, one datagram would end the handshake. So two
 //! versions of an unprotected message are put together side by side, and the one that is whole
-//! first is delivered. A third displaces the one that has gone longest without a fragment: whoever
-//! wants to keep a message out has to flood, and cannot keep out one that comes in one piece. A
-//! protected version displaces the unprotected ones; of protected ones the first stands.
+//! first is delivered. A third displaces the one that has gone longest without a fragment, and one that
+//! finds no room beside the other displaces that: whoever wants to keep a message out has to flood, and
+//! cannot keep out one that comes in one piece. A protected version displaces the unprotected ones; of protected ones the first stands.
 
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -153,6 +153,11 @@ impl Inbound {
         self.next = Some(message_seq);
     }
 
+    /// Forgets the versions of messages that have another length.
+    pub(crate) fn retain_length(&mut self, length: u32) {
+        self.partials.retain(|partial| partial.version.length == length);
+    }
+
     /// Whether `message_seq` comes before the message that is due.
     pub(crate) fn is_old(&self, message_seq: MessageSeq) -> bool {
         self.next.is_none_or(|next| message_seq < next)
@@ -215,7 +220,7 @@ impl Inbound {
         if cost == 0 {
             return Ok(Inserted::AlreadyHad);
         }
-        self.make_room(cost, version.message_seq, counts)?;
+        self.make_room(cost, version, counts)?;
         match self.partials.last_mut() {
             Some(partial) if partial.version == version => partial.add(range, body),
             _ => {
@@ -260,27 +265,35 @@ impl Inbound {
         due.saturating_add(self.limits.max_ahead)
     }
 
-    /// Makes room for `cost` bytes of message `message_seq`: what is due may displace later messages.
-    fn make_room(&mut self, cost: usize, message_seq: MessageSeq, counts: &mut DiscardCounts) -> Result<(), Discard> {
-        let later = |partial: &&Partial| self.next.is_some_and(|due| partial.version.message_seq > due);
-        let ahead: usize = self.partials.iter().filter(later).map(Partial::charge).sum();
-        let mut held = self.buffered();
-        let is_due = self.next == Some(message_seq);
-        let (most, room) = if is_due {
-            (held - ahead, self.max_buffered())
-        } else {
-            (ahead, self.limits.max_ahead.min(self.max_buffered().saturating_sub(held - ahead)))
-        };
-        if most.saturating_add(cost) > room {
-            return Err(Discard::ReassemblyFull);
+    /// Makes room for `cost` bytes of `version`: what is due may displace its rival and later messages.
+    fn make_room(&mut self, cost: usize, version: Version, counts: &mut DiscardCounts) -> Result<(), Discard> {
+        let max = self.max_buffered();
+        if self.next == Some(version.message_seq) {
+            let of_due = |partial: &Partial| partial.version.message_seq == version.message_seq;
+            let is_rival = |partial: &Partial| of_due(partial) && partial.version != version;
+            let own = self.charge_of(|partial| partial.version == version).saturating_add(cost);
+            if own > max {
+                return Err(Discard::ReassemblyFull);
+            }
+            if own.saturating_add(self.charge_of(is_rival)) > max {
+                self.partials.retain(|partial| !is_rival(partial));
+                counts.count(Discard::ReassemblyFull);
+            }
+            while self.buffered().saturating_add(cost) > max {
+                let later = self.partials.iter().enumerate().filter(|(_, partial)| !of_due(partial));
+                let Some((last, _)) = later.max_by_key(|(_, partial)| partial.version.message_seq) else { break };
+                self.partials.remove(last);
+                counts.count(Discard::ReassemblyFull);
+            }
+            return Ok(());
         }
-        while held.saturating_add(cost) > self.max_buffered() {
-            let seq = |(_, partial): &(usize, &Partial)| partial.version.message_seq;
-            let Some((last, _)) = self.partials.iter().enumerate().max_by_key(seq) else { break };
-            held -= self.partials.remove(last).charge();
-            counts.count(Discard::ReassemblyFull);
-        }
-        Ok(())
+        let ahead = self.charge_of(|partial| self.next.is_some_and(|due| partial.version.message_seq > due));
+        let room = self.limits.max_ahead.min(max.saturating_sub(self.buffered() - ahead));
+        if ahead.saturating_add(cost) > room { Err(Discard::ReassemblyFull) } else { Ok(()) }
+    }
+
+    fn charge_of(&self, which: impl Fn(&Partial) -> bool) -> usize {
+        self.partials.iter().filter(|partial| which(partial)).map(Partial::charge).sum()
     }
 }
 
@@ -418,6 +431,24 @@ mod tests {
         inbound.insert(PLAIN, fragment(0, 4, 0, b"abcd"), &mut counts).expect("stored");
         assert_eq!(inbound.next(), Some(message(PLAIN, 0, b"abcd")));
         assert_eq!(counts.get(Discard::FragmentMismatch), 89, "91 versions, of which two stood at any time");
+    }
+
+    #[test]
+    fn a_forged_version_that_uses_up_the_room_keeps_no_message_out() {
+        for pieces in [1, 2, 8] {
+            let (mut inbound, mut counts) = (inbound(), DiscardCounts::default());
+            // Every other byte of a long message, until there is no room for more.
+            let mut sparse = (0..60_000).step_by(2);
+            let full = sparse.find(|&offset| insert(&mut inbound, PLAIN, fragment(0, 60_000, offset, b"x")).is_err());
+            assert!(full.is_some());
+            let body = body(4000);
+            for (offset, part) in (0..).step_by(4000 / pieces).zip(body.chunks(4000 / pieces)) {
+                let stored = inbound.insert(PLAIN, fragment(0, 4000, offset, part), &mut counts);
+                assert_eq!(stored, Ok(Inserted::Stored), "{pieces}");
+            }
+            assert_eq!(inbound.next(), Some(message(PLAIN, 0, &body)));
+            assert_eq!((counts.get(Discard::ReassemblyFull), counts.total()), (1, 1));
+        }
     }
 
     #[test]
