@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use gramseal_proto::config::Transport;
+use gramseal_proto::wire::handshake::KeyUpdateRequest;
 use gramseal_proto::wire::{Alert, AlertDescription, AlertLevel, ContentType, ProtocolVersion};
 use gramseal_proto::{AlertReceived, CloseReason, Discard, Error, SendError};
 use gramseal_testkit::null::{self, ToyKind};
@@ -106,4 +108,55 @@ fn whoever_gives_up_within_a_handshake_uses_the_newest_keys_that_it_has() {
             assert_eq!(alerts(&mut scene), [(epoch, GOODBYE)], "{side:?}, {count}");
         }
     }
+}
+
+/// An alert that anybody can write, repeated while the peer goes on.
+#[test] // RFC 9147 §4.5.2
+fn whoever_is_heard_has_not_given_up() {
+    // The server has not acknowledged our Finished, but it goes on.
+    let mut scene = connected(Side::Client);
+    for _ in 0..4 {
+        let forged = scene.peer.record_numbered(ContentType::ALERT, 0, 90, &[2, 40]);
+        let data = scene.peer.record(ContentType::APPLICATION_DATA, b"data");
+        scene.deliver([forged, data]);
+        scene.advance(Duration::from_secs(5));
+        assert_eq!(scene.outcome(), Outcome::Connected);
+    }
+    // Nor do ACKs come from who has given up.
+    let mut scene = after(Side::Client, 1);
+    for _ in 0..4 {
+        let forged = scene.peer.record_numbered(ContentType::ALERT, 0, 90, &[2, 40]);
+        let ack = scene.peer.record_in(2, ContentType::ACK, &gramseal_testkit::peer::ack([]));
+        scene.deliver([forged, ack]);
+        scene.advance(Duration::from_secs(5));
+        assert_eq!(scene.outcome(), Outcome::Waiting);
+    }
+}
+
+#[test] // RFC 9147 §5.8.4
+fn what_nothing_protects_is_no_sign_of_the_peer() {
+    let identity = null::identity(ToyKind::EcdsaP256, null::SERVER_NAME, 0);
+    let server = null::server_config(3, identity).with_versions(&[ProtocolVersion::DTLS1_3]);
+    let server =
+        server.with_transport(Transport { initial_timeout: Duration::from_millis(100), ..Transport::default() });
+    let mut scene = Scene13::server13(server.build().expect("a configuration"), 1);
+    let honest = scene.handshake(false);
+    scene.say(&honest);
+    scene.take_sent();
+    scene.connection().update_keys(KeyUpdateRequest::NotRequested).expect("nothing is on its way");
+    // It is never acknowledged, and rests in the end.
+    let data = scene.peer.record(ContentType::APPLICATION_DATA, b"data");
+    scene.deliver([data]);
+    assert_eq!(scene.take_sent().len(), 1);
+    scene.advance(Duration::from_secs(100));
+    scene.take_sent();
+    let before = scene.connection().stats().retransmissions;
+    for content_type in [ContentType::ALERT, ContentType::HANDSHAKE] {
+        let forged = scene.peer.record_in(0, content_type, &[1, 0]);
+        scene.deliver([forged]);
+    }
+    assert_eq!((scene.connection().stats().retransmissions, scene.sent()), (before, &[][..]));
+    let data = scene.peer.record(ContentType::APPLICATION_DATA, b"data");
+    scene.deliver([data]);
+    assert_eq!((scene.connection().stats().retransmissions, scene.sent().len()), (before + 1, 1));
 }

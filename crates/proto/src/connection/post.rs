@@ -120,7 +120,7 @@ impl Connection {
     }
 
     /// An authentic record of `epoch` came from the peer.
-    pub(super) fn heard_in(&mut self, epoch: Epoch, now: Instant) {
+    pub(super) fn heard_after_handshake(&mut self, epoch: Epoch, now: Instant) {
         let Some(post) = &mut self.post else { return };
         if !post.flights.is_empty() {
             self.stats.retransmissions += post.flights.heard(now);

@@ -100,11 +100,7 @@ impl Connection {
             self.early_record(opened);
             return None;
         }
-        if self.post.is_some() {
-            self.heard_in(opened.number.epoch, now);
-        } else if opened.number.epoch >= HANDSHAKE {
-            self.address_is_proved();
-        }
+        self.heard_in(opened.number.epoch, now);
         match opened.content_type {
             ContentType::APPLICATION_DATA => return self.application_data(opened.number, opened.content),
             ContentType::HANDSHAKE => self.handshake_record(opened.number, opened.content, now),
@@ -116,11 +112,20 @@ impl Connection {
         None
     }
 
-    /// Nobody makes a record of the handshake's epoch who has not received our hello.
-    fn address_is_proved(&mut self) {
-        if let Some(handshake) = &mut self.handshake {
-            handshake.budget = None;
+    /// A record of `epoch` was opened. What keys protect comes from the peer, which is there then and has not
+    /// given up; what nothing protects says nothing of it.
+    fn heard_in(&mut self, epoch: Epoch, now: Instant) {
+        if epoch == Epoch::UNPROTECTED {
+            return;
         }
+        if let Some(handshake) = &mut self.handshake {
+            handshake.hear();
+            // Nobody makes a record of the handshake's epoch who has not received our hello.
+            if epoch >= HANDSHAKE {
+                handshake.budget = None;
+            }
+        }
+        self.heard_after_handshake(epoch, now);
     }
 
     /// Sets a record of the next epoch aside until its keys are there.
