@@ -8,6 +8,7 @@ use gramseal_wire::{Ack, Codec, ContentType, Epoch, ProtocolVersion, RecordNumbe
 
 use super::Connection;
 use super::handshaking::LastFlight;
+use super::stats::count;
 use crate::discard::Discard;
 use crate::flight::{Acknowledged, Acks, Resend};
 use crate::time::Instant;
@@ -83,7 +84,7 @@ impl Connection {
         let mut content = Vec::new();
         if self.acks_mut().is_some_and(|acks| acks.take(room, &mut content)) {
             let number = self.put_record(epoch, ContentType::ACK, &content, datagram);
-            self.stats.acks_sent += 1;
+            count(&mut self.stats.acks_sent, 1);
             if let (Some(number), Ok(ack)) = (number, Ack::from_bytes(&content)) {
                 let records = ack.record_numbers.iter().count();
                 self.trace_sent(TraceEvent::new(Direction::Sent, Traced::Ack { records }, number));
@@ -98,7 +99,7 @@ impl Connection {
     /// The peer tells what it has of our flight, in a protected record of 1.3.
     pub(super) fn ack_record(&mut self, number: RecordNumber, content: &[u8], now: Instant) {
         let Ok(ack) = Ack::from_bytes(content) else { return self.discard(Discard::Malformed) };
-        self.stats.acks_received += 1;
+        count(&mut self.stats.acks_received, 1);
         let records = ack.record_numbers.iter().count();
         self.trace_received(Traced::Ack { records }, number);
         let Some(handshake) = &mut self.handshake else {
@@ -122,7 +123,7 @@ impl Connection {
                 let what = if old { Resend::Missing } else { Resend::Overtaken };
                 let again = !handshake.state.is_waiting() && handshake.outbound.resend(what, latest);
                 if again {
-                    self.stats.retransmissions += 1;
+                    count(&mut self.stats.retransmissions, 1);
                 }
                 // What was held back goes out too.
                 if again || handshake.outbound.has_pending() {

@@ -14,6 +14,7 @@ use gramseal_wire::Epoch;
 use gramseal_wire::handshake::{KeyUpdate, KeyUpdateRequest};
 
 use super::post::{APPLICATION, NotSent};
+use super::stats::count;
 use super::{Connection, Phase};
 use crate::discard::Discard;
 use crate::error::{Error, LocalFault, PeerFault};
@@ -189,7 +190,7 @@ impl Connection {
                 self.records.install_write(WriteEpoch::dtls13(epoch, keys));
                 // Nothing that was sent under the old keys is still to be repeated.
                 self.records.retire_write_before(epoch);
-                self.stats.key_updates_sent += 1;
+                count(&mut self.stats.key_updates_sent, 1);
                 if owed {
                     self.answer_request();
                 }
@@ -246,7 +247,7 @@ impl Connection {
         post.updates.unused = true;
         self.log_secret(&logged);
         self.install_read(ReadEpoch::dtls13(epoch, keys, self.records.replay_window()));
-        self.stats.key_updates_received += 1;
+        count(&mut self.stats.key_updates_received, 1);
         if request == KeyUpdateRequest::Requested {
             self.update_requested();
         }

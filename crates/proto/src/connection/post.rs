@@ -13,6 +13,7 @@ use gramseal_wire::{Codec, Epoch, Fragment, HandshakeMessage, HandshakeType, Mes
 use super::acks::Hurry;
 use super::deferred::Deferral;
 use super::key_update::KeyUpdates;
+use super::stats::count;
 use super::{Connection, Phase, Role};
 use crate::config::Transport;
 use crate::discard::Discard;
@@ -123,7 +124,7 @@ impl Connection {
     pub(super) fn heard_after_handshake(&mut self, epoch: Epoch, now: Instant) {
         let Some(post) = &mut self.post else { return };
         if !post.flights.is_empty() {
-            self.stats.retransmissions += post.flights.heard(now);
+            count(&mut self.stats.retransmissions, post.flights.heard(now));
         }
         if post.updates.unused {
             self.note_read_epoch(epoch, now);
@@ -155,7 +156,7 @@ impl Connection {
     pub(super) fn post_acknowledged(&mut self, numbers: impl Iterator<Item = RecordNumber> + Clone, now: Instant) {
         let Some(post) = &mut self.post else { return };
         let told = post.flights.acknowledge(numbers, now);
-        self.stats.retransmissions += told.resent;
+        count(&mut self.stats.retransmissions, told.resent);
         if told.turned {
             self.key_update_arrived();
         }

@@ -10,6 +10,7 @@ use gramseal_wire::{
 use super::acks::Hurry;
 use super::handshaking::Suspicion;
 use super::post::{APPLICATION, HANDSHAKE};
+use super::stats::count;
 use super::{CloseReason, Connection, Phase, Role};
 use crate::discard::Discard;
 use crate::error::{AlertReceived, Error};
@@ -352,7 +353,7 @@ impl Connection {
         let nothing_missing = handshake.outbound.is_acknowledged();
         if !nothing_missing && !handshake.state.is_waiting() && handshake.retransmit.repeat_on_request(now) {
             handshake.outbound.rewind();
-            self.stats.retransmissions += 1;
+            count(&mut self.stats.retransmissions, 1);
         }
     }
 
@@ -379,7 +380,7 @@ impl Connection {
             // RFC 6347 §4.2.4: the peer repeats its last flight because it misses ours.
             Some(handshake) if done && fragment.msg_type == HandshakeType::FINISHED && fragment.is_last() => {
                 handshake.outbound.rewind();
-                self.stats.retransmissions += 1;
+                count(&mut self.stats.retransmissions, 1);
             }
             _ => self.discard(Discard::FragmentOld),
         }

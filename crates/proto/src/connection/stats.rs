@@ -29,3 +29,22 @@ pub struct Stats {
     /// What was dropped, by reason.
     pub discards: DiscardCounts,
 }
+
+/// Counts on, up to the maximum: the peer decides how often.
+pub(super) fn count(counter: &mut u32, more: u32) {
+    *counter = counter.saturating_add(more);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::count;
+
+    #[test]
+    fn counters_stop_at_their_maximum() {
+        let mut counter = u32::MAX - 1;
+        for _ in 0..3 {
+            count(&mut counter, 1);
+        }
+        assert_eq!(counter, u32::MAX);
+    }
+}

@@ -2,6 +2,7 @@
 
 use super::handshaking::LastFlight;
 use super::post::APPLICATION;
+use super::stats::count;
 use super::{Connection, Phase, Timer};
 use crate::error::{AlertReceived, Error, TimedOut};
 use crate::flight::Acks;
@@ -49,7 +50,7 @@ impl Connection {
         self.forget_last_flight(now);
         self.forget_previous_keys(now);
         if let Some(post) = &mut self.post {
-            self.stats.retransmissions += post.flights.handle_timeout(now);
+            count(&mut self.stats.retransmissions, post.flights.handle_timeout(now));
         }
         if self.speaks_acks() {
             if let Some(acks) = self.acks_mut() {
@@ -76,7 +77,7 @@ impl Connection {
             self.mtu.shrink_flights();
         }
         handshake.outbound.time_out();
-        self.stats.retransmissions += 1;
+        count(&mut self.stats.retransmissions, 1);
     }
 
     /// The peer has had the time to hear that its last flight came.
