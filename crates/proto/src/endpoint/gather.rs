@@ -104,6 +104,13 @@ impl Gathering {
         bytes: usize,
         counts: &mut DiscardCounts,
     ) -> Result<Option<Whole>, Discard> {
+        // What would not be kept must not cost another its place.
+        if part.fragment.length > MAX_LEN {
+            return Err(Discard::MessageTooLong);
+        }
+        if part.fragment.body.is_empty() {
+            return Err(Discard::HelloFragment);
+        }
         let peer = address(peer);
         self.unknown.expire(now);
         self.proved.expire(now);
@@ -259,6 +266,27 @@ mod tests {
         assert!(gathering.has(peer(999)) && !gathering.has(peer(0)));
         let too_long = add(&mut gathering, seconds(0), peer(1000), &part(4097, 0, &[1]));
         assert!(matches!(too_long, Err(Discard::MessageTooLong)));
+    }
+
+    #[test]
+    fn parts_that_are_refused_displace_nothing() {
+        let mut gathering = Gathering::default();
+        assert!(matches!(add(&mut gathering, seconds(0), peer(0), &part(4, 0, &[1, 2])), Ok(None)));
+        for number in 0..100 {
+            for (length, body, reason) in
+                [(MAX_LEN + 1, &[1; 100][..], Discard::MessageTooLong), (4, &[], Discard::HelloFragment)]
+            {
+                // In the name of the same address with another number, and of others.
+                let mut part = part(length, 0, body);
+                part.fragment.message_seq = MessageSeq(1);
+                for sender in [Sender::Unknown, Sender::Proved] {
+                    let refused = add_from(&mut gathering, seconds(0), peer(number), sender, &part);
+                    assert!(matches!(refused, Err(refused) if refused == reason));
+                }
+            }
+        }
+        assert_eq!((gathering.unknown.0.len(), gathering.proved.0.len()), (1, 0));
+        assert!(matches!(add(&mut gathering, seconds(0), peer(0), &part(4, 2, &[3, 4])), Ok(Some(_))));
     }
 
     #[test]
