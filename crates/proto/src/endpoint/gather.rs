@@ -4,12 +4,13 @@
 //! are kept, within bounds that nobody can make us exceed: hellos of at most [`MAX_LEN`] bytes and about
 //! [`MAX_PIECES`] pieces, one of an address, for [`PATIENCE`]. Of senders that nothing is known of there are
 //! [`MAX_UNKNOWN`]; of senders whose part brings a cookie of ours, [`MAX_PROVED`] more, which no forged part
-//! can displace, nor take the room of: only parts that claim the same length belong to them. A new one displaces the oldest of its kind, because the parts of an honest one come close
+//! can displace, nor take the room of: only parts that claim the same length belong to them. Of those one host has
+//! [`MAX_PROVED_OF_HOST`]. A new one displaces the oldest of its kind, because the parts of an honest one come close
 //! behind each other. Never answers anything. RFC 9147 §5.5.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
-use core::net::SocketAddr;
+use core::net::{IpAddr, Ipv6Addr, SocketAddr};
 use core::time::Duration;
 
 use gramseal_wire::{ContentType, Epoch, Fragment, MessageSeq, PlaintextHeader, ProtocolVersion};
@@ -25,6 +26,9 @@ const MAX_UNKNOWN: usize = 64;
 
 /// How many that have shown a cookie.
 const MAX_PROVED: usize = 256;
+
+/// How many of these one host may have, whatever its ports.
+const MAX_PROVED_OF_HOST: usize = 8;
 
 /// The longest, in bytes: post-quantum shares fit.
 const MAX_LEN: u32 = 4096;
@@ -167,6 +171,7 @@ impl Gathering {
         let mut hello = begun.unwrap_or_else(|| Incomplete::new(now, peer, fragment.message_seq));
         hello.inbound.retain_length(fragment.length);
         (hello.length, hello.since) = (Some(fragment.length), now);
+        self.proved.make_room_of(host(peer));
         let index = self.proved.push(hello, MAX_PROVED);
         Ok((&mut self.proved, index))
     }
@@ -192,6 +197,14 @@ impl Hellos {
         self.0.retain(|hello| hello.since + PATIENCE > now);
     }
 
+    /// Gives up the oldest of this host if it has no room for more.
+    fn make_room_of(&mut self, of: IpAddr) {
+        let mut theirs = self.0.iter().enumerate().filter(|(_, hello)| host(hello.peer) == of).map(|(index, _)| index);
+        if let (Some(oldest), Some(_)) = (theirs.next(), theirs.nth(MAX_PROVED_OF_HOST - 2)) {
+            self.0.remove(oldest);
+        }
+    }
+
     /// Adds one, at the cost of the oldest if there are `most`, and says where it is.
     fn push(&mut self, hello: Incomplete, most: usize) -> usize {
         if self.0.len() >= most {
@@ -206,6 +219,14 @@ impl Incomplete {
     fn new(since: Instant, peer: SocketAddr, message_seq: MessageSeq) -> Self {
         let limits = InboundLimits { max_message_len: MAX_LEN, max_pieces: MAX_PIECES, max_ahead: 0, ahead: 1 };
         Self { peer, message_seq, length: None, since, bytes: 0, inbound: Inbound::new(message_seq, limits) }
+    }
+}
+
+/// Who is behind an address: of IPv6 a host usually has a whole /64.
+fn host(peer: SocketAddr) -> IpAddr {
+    match peer.ip().to_canonical() {
+        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).into(),
+        v4 => v4,
     }
 }
 
@@ -382,6 +403,27 @@ mod tests {
         assert!(matches!(add_from(&mut gathering, now, peer(1), Sender::Proved, &cookie), Ok(None)));
         assert!(gathering.unknown.0.is_empty());
         assert!(matches!(add(&mut gathering, now, peer(1), &numbered(1, 1, &[2])), Ok(Some(_))));
+    }
+
+    #[test]
+    fn one_host_does_not_take_all_places() {
+        let (mut gathering, now) = (Gathering::default(), seconds(0));
+        let v4 = |port| SocketAddr::from((Ipv4Addr::new(10, 0, 0, 9), port));
+        let mapped = |port| SocketAddr::from((Ipv4Addr::new(10, 0, 0, 9).to_ipv6_mapped(), port));
+        let v6 = |port: u16| SocketAddr::from((Ipv6Addr::new(0x2001, 0xdb8, 0, 7, port, 1, 2, 3), port));
+        let mut show = |peer| add_from(&mut gathering, now, peer, Sender::Proved, &numbered(1, 0, &[1, 2]));
+        for peer in [peer(1), SocketAddr::from((Ipv6Addr::new(0x2001, 0xdb8, 0, 8, 0, 0, 0, 1), 1))] {
+            assert!(matches!(show(peer), Ok(None)));
+        }
+        for port in 1..1000 {
+            for host in [v4(port), mapped(port + 1000), v6(port)] {
+                assert!(matches!(show(host), Ok(None)));
+            }
+        }
+        let ports: Vec<_> = gathering.proved.0.iter().skip(2).map(|hello| hello.peer.port()).collect();
+        assert_eq!(gathering.proved.0.len(), 2 + 2 * MAX_PROVED_OF_HOST);
+        assert!(ports.iter().all(|port| port % 1000 > 991), "{ports:?}");
+        assert!(matches!(add(&mut gathering, now, peer(1), &numbered(1, 2, &[3, 4])), Ok(Some(_))));
     }
 
     #[test]

@@ -150,7 +150,7 @@ impl<K: Copy + Eq> Endpoint<K> {
     /// longer than what came. It may be with [`Route::Connection`]. Until a hello brings a valid cookie nothing
     /// is kept, except, where 1.3 is spoken, parts of hellos that come in several datagrams: one of an address,
     /// each of at most 4096 bytes, for at most 70 seconds. There are 64 of them at most, and another 256 of hellos
-    /// whose first part has shown a valid cookie.
+    /// whose first part has shown a valid cookie, eight of each IPv4 address or IPv6 /64.
     pub fn route(&mut self, now: Instant, peer: SocketAddr, datagram: &[u8], reply: &mut Vec<u8>) -> Route<K> {
         reply.clear();
         self.decide(now, peer, datagram, reply).unwrap_or_else(|reason| {
