@@ -14,15 +14,7 @@
 #include <wolfssl/error-ssl.h>
 #include <wolfssl/ssl.h>
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include "peer.h"
+#include "udp.h"
 
 #define MOST_GROUPS 4
 
@@ -113,23 +105,6 @@ static WOLFSSL *new_connection(WOLFSSL_CTX *context, int descriptor, const struc
     return ssl;
 }
 
-static struct sockaddr_in loopback(const char *port) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    return address;
-}
-
-static int bind_and_tell(const struct options *o) {
-    struct sockaddr_in address = loopback(o->server ? o->port : "0");
-    socklen_t length = sizeof address;
-    int descriptor = socket(AF_INET, SOCK_DGRAM, 0);
-    if (descriptor < 0 || bind(descriptor, (struct sockaddr *)&address, length) != 0) fail("bind", errno);
-    if (getsockname(descriptor, (struct sockaddr *)&address, &length) != 0) fail("getsockname", errno);
-    if (fcntl(descriptor, F_SETFL, O_NONBLOCK) != 0) fail("fcntl", errno);
-    if (o->server) printf("LISTENING 127.0.0.1:%u\n", ntohs(address.sin_port));
-    return descriptor;
-}
-
 /* Until something can be read, or the timer of the handshake is due. */
 static void wait_or_repeat(WOLFSSL *ssl, int descriptor) {
     struct pollfd readable = {.fd = descriptor, .events = POLLIN};
@@ -166,15 +141,8 @@ static void print_early(WOLFSSL *ssl, int descriptor) {
 }
 
 static void handshake(WOLFSSL *ssl, int descriptor, const struct options *o, int early) {
-    struct sockaddr_in peer = loopback(o->port);
-    socklen_t length = sizeof peer;
-    if (o->server) {
-        unsigned char first;
-        struct pollfd readable = {.fd = descriptor, .events = POLLIN};
-        poll(&readable, 1, -1);
-        if (recvfrom(descriptor, &first, 1, MSG_PEEK, (struct sockaddr *)&peer, &length) < 0) fail("peek", errno);
-    }
-    check("peer", wolfSSL_dtls_set_peer(ssl, &peer, length));
+    struct sockaddr_in peer = other_side(descriptor, o->server, o->port);
+    check("peer", wolfSSL_dtls_set_peer(ssl, &peer, sizeof peer));
     if (early && o->server) print_early(ssl, descriptor);
     if (early && !o->server) send_early(ssl, descriptor, o->early_data);
     for (;;) {
@@ -223,8 +191,8 @@ static void send_line(WOLFSSL *ssl, const char *line, size_t length, const struc
 
 /* Lines and payloads until either side closes; the return value says whether there may be another connection. */
 static int exchange(WOLFSSL *ssl, int descriptor, const struct options *o) {
-    char line[16384];
-    size_t filled = 0;
+    struct lines lines = {.end = 0};
+    const char *line;
     struct pollfd both[2] = {{.fd = descriptor, .events = POLLIN}, {.fd = STDIN_FILENO, .events = POLLIN}};
     /* Once: a second request before the first answer is in the transcript by which it checks that answer. */
     if (o->post_auth && o->server) check("request", wolfSSL_request_certificate(ssl));
@@ -238,18 +206,11 @@ static int exchange(WOLFSSL *ssl, int descriptor, const struct options *o) {
         if (events == 0 && (wolfSSL_dtls13_has_pending_msg(ssl) || wolfSSL_dtls13_use_quick_timeout(ssl)))
             wolfSSL_dtls_got_timeout(ssl);
         if (!(both[1].revents & (POLLIN | POLLHUP))) continue;
-        ssize_t length = read(STDIN_FILENO, line + filled, sizeof line - filled);
-        if (length <= 0) {
+        if (!read_lines(&lines)) {
             wolfSSL_shutdown(ssl);
             return 0;
         }
-        filled += (size_t)length;
-        for (char *end; (end = memchr(line, '\n', filled)) != NULL;) {
-            size_t used = (size_t)(end - line) + 1;
-            send_line(ssl, line, used, o);
-            filled -= used;
-            memmove(line, line + used, filled);
-        }
+        for (size_t length; (length = next_line(&lines, &line)) > 0;) send_line(ssl, line, length, o);
     }
 }
 
@@ -264,7 +225,7 @@ static WOLFSSL *resume(WOLFSSL *ssl, WOLFSSL_CTX *context, int *descriptor, cons
     wolfSSL_shutdown(ssl);
     wolfSSL_free(ssl);
     close(*descriptor);
-    *descriptor = bind_and_tell(o);
+    *descriptor = bind_and_tell(o->server, o->port);
     ssl = new_connection(context, *descriptor, o, ticket);
     check("session", wolfSSL_set_session(ssl, session));
     wolfSSL_SESSION_free(session);
@@ -281,7 +242,7 @@ int main(int argc, char **argv) {
     setvbuf(stdout, NULL, _IOLBF, 0);
     check("library", wolfSSL_Init());
     WOLFSSL_CTX *context = configure(&o);
-    int descriptor = bind_and_tell(&o);
+    int descriptor = bind_and_tell(o.server, o.port);
     do {
         WOLFSSL *ssl = new_connection(context, descriptor, &o, &ticket);
         handshake(ssl, descriptor, &o, o.server && o.early_data != NULL);
