@@ -1,4 +1,5 @@
-//! Compiles wolfSSL, which Debian 12 packages without DTLS 1.3, for `peers/wolfssl.c`.
+//! Compiles wolfSSL, which Debian 12 packages without DTLS 1.3, for `peers/wolfssl.c`, and tells where the crate
+//! `boring-sys` has compiled BoringSSL, which Debian does not package, for `peers/boringssl.c`.
 //!
 //! The crate `wolfssl-sys` carries its sources. Its own build script would take autotools and
 //! bindgen, and leave out exporters and SRTP; so nothing depends on that crate where it would be
@@ -60,6 +61,8 @@ fn main() {
     let out = std::env::var("OUT_DIR").expect("cargo names a folder for what is built");
     println!("cargo::rustc-env=WOLFSSL_SOURCES={}", sources.display());
     println!("cargo::rustc-env=WOLFSSL_LIBRARY={}", Path::new(&out).join("libwolfssl.a").display());
+    let boringssl = std::env::var("DEP_BORINGSSL_ROOT").expect("boring-sys tells where it built");
+    println!("cargo::rustc-env=BORINGSSL={boringssl}");
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=peers/wolfssl");
     println!("cargo::rerun-if-changed=Cargo.lock");

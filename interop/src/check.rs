@@ -47,10 +47,10 @@ pub(crate) fn echo(node: &mut Node, peer: &Process, text: &str) {
     }
 }
 
-/// Both exported the same keying material (RFC 5705); `theirs` in hexadecimal digits.
-pub(crate) fn exporter(node: &Node, theirs: &str) {
+/// Both exported the same keying material (RFC 5705) for this context; `theirs` in hexadecimal digits.
+pub(crate) fn exporter(node: &Node, context: Option<&[u8]>, theirs: &str) {
     let mut ours = [0; EXPORTED];
-    node.connection().export_keying_material(LABEL.as_bytes(), None, &mut ours).expect("connected");
+    node.connection().export_keying_material(LABEL.as_bytes(), context, &mut ours).expect("connected");
     assert_eq!(theirs.to_lowercase(), hex(&ours));
 }
 

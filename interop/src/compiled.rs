@@ -6,11 +6,18 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::LazyLock;
+use std::time::Instant;
 
+use gramseal_proto::config::{ClientConfigBuilder, ServerConfigBuilder};
+use gramseal_proto::endpoint::CookiePolicy;
+use gramseal_proto::wire::ProtocolVersion;
 use gramseal_testkit::pki::{TestIdentity, TestPki};
 
 use crate::command_line::CommandLine;
-use crate::{Node, Process, check, psk};
+use crate::{Node, PATIENCE, Process, SERVER_NAME, Weather, check, psk};
+
+/// The context of the exporter that some of them print.
+const CONTEXT: &[u8] = b"context";
 
 /// A library with a program of ours around it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +29,8 @@ pub enum Library {
     Botan,
     /// wolfSSL 5.9, which `build.rs` compiles: DTLS 1.3.
     WolfSsl,
+    /// BoringSSL, which the crate `boring-sys` compiles: DTLS 1.3.
+    BoringSsl,
 }
 
 impl Library {
@@ -44,10 +53,17 @@ impl Library {
             let source = [&["-O1"], &headers[..], &["peers/wolfssl.c"]].concat();
             compile("cc", &source, &[env!("WOLFSSL_LIBRARY"), "-lm"], "wolfSSL that build.rs compiles")
         });
+        static BORINGSSL: LazyLock<PathBuf> = LazyLock::new(|| {
+            let source = ["-O1", "-isystem", concat!(env!("BORINGSSL"), "/boringssl/include"), "peers/boringssl.c"];
+            let libraries =
+                [concat!(env!("BORINGSSL"), "/build/libssl.a"), concat!(env!("BORINGSSL"), "/build/libcrypto.a")];
+            compile("cc", &source, &[&libraries[..], &["-lstdc++"]].concat(), "BoringSSL that boring-sys compiles")
+        });
         match self {
             Self::MbedTls => &MBEDTLS,
             Self::Botan => &BOTAN,
             Self::WolfSsl => &WOLFSSL,
+            Self::BoringSsl => &BORINGSSL,
         }
     }
 }
@@ -148,17 +164,56 @@ impl Compiled {
     }
 }
 
+/// Our client of 1.3 with that server.
+///
+/// # Panics
+/// If the configuration cannot work, or the server does not listen in time.
+#[must_use]
+pub fn to_server13(config: ClientConfigBuilder, peer: Compiled, weather: Weather) -> (Node, Process) {
+    let (peer, address) = peer.listening();
+    (Node::client(config.with_versions(&[ProtocolVersion::DTLS1_3]), SERVER_NAME, address, weather), peer)
+}
+
+/// Our server of 1.3 with a client of `library` that trusts `pki`, and `options` more.
+///
+/// # Panics
+/// If the configuration cannot work, or the client cannot be compiled.
+#[must_use]
+pub fn from_client13(
+    library: Library,
+    cookies: CookiePolicy,
+    config: ServerConfigBuilder,
+    pki: &TestPki,
+    weather: Weather,
+    options: impl FnOnce(Compiled) -> Compiled,
+) -> (Node, Process) {
+    let node = Node::server(config.with_versions(&[ProtocolVersion::DTLS1_3]), cookies, weather);
+    let peer = client(library, node.local_addr()).trust(pki).args(["--name", SERVER_NAME]);
+    (node, options(peer).start())
+}
+
 /// Waits for the connection on both sides, then checks that data passes both ways, that both
-/// exported the same keying material and, if the library shows it, that both have the same secret.
+/// exported the same keying material and, if the library shows them, that both have the same secrets.
 ///
 /// # Panics
 /// If not.
 pub fn check(node: &mut Node, peer: &mut Process) {
     check::connected(node, peer, |peer| peer.value("CONNECTED ").is_some());
     check::exchange(node, peer, "over and back");
-    check::exporter(node, &peer.value("EXPORTED ").expect("printed when connected"));
-    if let Some(theirs) = peer.value("SECRET ") {
-        assert_eq!(node.watch().log().secrets, [theirs]);
+    check::exporter(node, None, &peer.value("EXPORTED ").expect("printed when connected"));
+    if let Some(theirs) = peer.value("CONTEXT ") {
+        check::exporter(node, Some(CONTEXT), &theirs);
+    }
+    let (said, ours) = (peer.stdout(), node.watch().log().secrets);
+    let theirs: Vec<_> = said.lines().filter_map(|line| line.strip_prefix("SECRET ")).collect();
+    if !theirs.is_empty() {
+        // Those of an earlier connection have another random; those of new keys the peer may not show.
+        let random = ours[0].split(' ').nth(1).expect("label, random, secret");
+        let theirs: Vec<_> = theirs.into_iter().filter(|line| line.contains(random)).collect();
+        assert!(
+            !theirs.is_empty() && theirs.iter().all(|line| ours.iter().any(|ours| ours == line)),
+            "{ours:#?}\n{said}"
+        );
     }
 }
 
@@ -168,4 +223,20 @@ pub fn check(node: &mut Node, peer: &mut Process) {
 /// If it does not arrive.
 pub fn exchange(node: &mut Node, peer: &mut Process, text: &str) {
     check::exchange(node, peer, text);
+}
+
+/// Data both ways again and again until `done`, for a peer that does something with each line that it sends, or does
+/// not while what it did with an earlier one is still on its way.
+///
+/// # Panics
+/// If data does not arrive, or that takes too long.
+pub fn exchange_until(node: &mut Node, peer: &mut Process, done: impl Fn(&Node) -> bool) {
+    let started = Instant::now();
+    for line in 1.. {
+        if done(node) {
+            return;
+        }
+        assert!(started.elapsed() < PATIENCE, "{}; {}", node.state(), peer.transcript());
+        check::exchange(node, peer, &format!("line {line}."));
+    }
 }

@@ -138,7 +138,7 @@ pub fn check_resumed_client(node: &mut Node, peer: &mut Process) {
 fn check_after(node: &mut Node, peer: &mut Process, completed: &str) {
     check::connected(node, peer, |peer| peer.said(completed));
     check::exchange(node, peer, "over and back");
-    check::exporter(node, &peer.value("- Key material: ").expect("printed when connected"));
+    check::exporter(node, None, &peer.value("- Key material: ").expect("printed when connected"));
     key_log(node, peer);
 }
 

@@ -8,7 +8,7 @@ use gramseal_proto::config::{ClientConfig, ClientConfigBuilder, ServerConfig, Se
 use gramseal_proto::endpoint::{CookiePolicy, Endpoint, EndpointConfig, EndpointStats, Route};
 use gramseal_proto::pki_types::ServerName;
 use gramseal_proto::wire::KeyUpdateRequest;
-use gramseal_proto::{ClientAnswer, CloseReason, Connection, EarlyDataAnswer, Event, Instant};
+use gramseal_proto::{ClientAnswer, CloseReason, Connection, EarlyDataAnswer, Event, Instant, Negotiated};
 
 use crate::network::{Network, Weather};
 use crate::{PATIENCE, Process, Watch};
@@ -110,6 +110,15 @@ impl Node {
         self.connection.as_ref().expect("there is a connection")
     }
 
+    /// What the handshake agreed on.
+    ///
+    /// # Panics
+    /// If it is not connected.
+    #[must_use]
+    pub fn agreed(&self) -> &Negotiated {
+        self.connection().negotiated().expect("connected")
+    }
+
     /// What it showed.
     #[must_use]
     pub fn watch(&self) -> &Watch {
@@ -126,6 +135,12 @@ impl Node {
     #[must_use]
     pub fn lost(&self) -> u32 {
         self.network.lost
+    }
+
+    /// How many datagrams went out and how many came in so far, lost ones among them.
+    #[must_use]
+    pub fn moved(&self) -> [u32; 2] {
+        self.network.moved
     }
 
     /// Whether the handshake finished.

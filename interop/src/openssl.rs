@@ -147,7 +147,7 @@ pub fn run(args: &[&str]) -> String {
 pub fn check(node: &mut Node, peer: &mut Process) {
     connected(node, peer);
     exchange(node, peer, "over and back");
-    check::exporter(node, &peer.value("Keying material: ").expect("printed when connected"));
+    check::exporter(node, None, &peer.value("Keying material: ").expect("printed when connected"));
     check::key_log(node, peer);
 }
 

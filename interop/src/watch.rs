@@ -36,6 +36,19 @@ impl Log {
         })
     }
 
+    /// How often a client began anew: once, or twice if it was asked to retry.
+    #[must_use]
+    pub fn hellos(&self) -> usize {
+        let front = |event: &&TraceEvent| {
+            event.retransmission == 0
+                && matches!(
+                    event.traced,
+                    Traced::Handshake { msg_type: HandshakeType::CLIENT_HELLO, fragment_offset: 0, .. }
+                )
+        };
+        self.events.iter().filter(front).count()
+    }
+
     /// How many handshake fragments went out that were not whole messages.
     #[must_use]
     pub fn fragments_sent(&self) -> usize {

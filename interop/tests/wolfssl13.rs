@@ -1,19 +1,17 @@
 //! DTLS 1.3 in both roles against wolfSSL.
 
-use gramseal_interop::compiled::{self, Compiled, Library};
+use gramseal_interop::compiled::{self, Compiled, Library, from_client13, to_server13};
 use gramseal_interop::sessions::{Resumption, Sessions, resumed};
 use gramseal_interop::{
     Node, Process, SERVER_NAME, Weather, client, for_each, identity, in_storms, pki, provider, server, stormy_client,
     stormy_server, trust, trust_ecdsa,
 };
-use gramseal_proto::config::{ClientAuth, ClientConfig, ClientConfigBuilder, Padding, ServerConfigBuilder, Transport};
+use gramseal_proto::config::{ClientAuth, ClientConfig, Padding, ServerConfigBuilder, Transport};
 use gramseal_proto::endpoint::CookiePolicy;
 use gramseal_proto::wire::{
     CipherSuite as Suite, HandshakeType, NamedGroup, ProtocolVersion, SignatureScheme, SrtpProfile,
 };
-use gramseal_proto::{
-    ClientAnswer, CloseReason, Direction, EarlyDataAnswer, Error, Incompatible, Negotiated, TraceEvent, Traced,
-};
+use gramseal_proto::{ClientAnswer, CloseReason, Direction, EarlyDataAnswer, Error, Incompatible, TraceEvent, Traced};
 use gramseal_testkit::pki::{TestKeyKind, TestPki};
 
 const VERSIONS: [ProtocolVersion; 1] = [ProtocolVersion::DTLS1_3];
@@ -43,49 +41,14 @@ fn wolfssl(pki: &TestPki) -> Compiled {
     compiled::server(Library::WolfSsl).identity(&pki.server(SERVER_NAME))
 }
 
-/// Our client with wolfSSL's server.
-fn to_wolfssl(config: ClientConfigBuilder, peer: Compiled, weather: Weather) -> (Node, Process) {
-    let (peer, address) = peer.listening();
-    (Node::client(config.with_versions(&VERSIONS), SERVER_NAME, address, weather), peer)
-}
-
-/// wolfSSL's client with our server.
+/// wolfSSL's client with our server, which asks it for a cookie.
 fn from_wolfssl(
     config: ServerConfigBuilder,
     pki: &TestPki,
     weather: Weather,
-    peer: impl FnOnce(Compiled) -> Compiled,
+    options: impl FnOnce(Compiled) -> Compiled,
 ) -> (Node, Process) {
-    from_wolfssl_with(CookiePolicy::Required, config, pki, weather, peer)
-}
-
-fn from_wolfssl_with(
-    cookies: CookiePolicy,
-    config: ServerConfigBuilder,
-    pki: &TestPki,
-    weather: Weather,
-    peer: impl FnOnce(Compiled) -> Compiled,
-) -> (Node, Process) {
-    let node = Node::server(config.with_versions(&VERSIONS), cookies, weather);
-    let process = compiled::client(Library::WolfSsl, node.local_addr()).trust(pki).args(["--name", SERVER_NAME]);
-    let process = peer(process).start();
-    (node, process)
-}
-
-/// How often the client began anew: once, or twice if it was asked to retry.
-fn hellos(node: &Node) -> usize {
-    let front = |event: &&TraceEvent| {
-        event.retransmission == 0
-            && matches!(
-                event.traced,
-                Traced::Handshake { msg_type: HandshakeType::CLIENT_HELLO, fragment_offset: 0, .. }
-            )
-    };
-    node.watch().log().events.iter().filter(front).count()
-}
-
-fn agreed(node: &Node) -> &Negotiated {
-    node.connection().negotiated().expect("connected")
+    from_client13(Library::WolfSsl, CookiePolicy::Required, config, pki, weather, options)
 }
 
 #[test] // RFC 9846 §9.1, RFC 9147 §5.1
@@ -93,10 +56,10 @@ fn every_suite_as_client() {
     for_each(&SUITES, |(suite, name)| {
         let pki = TestPki::new();
         let config = client(&pki).with_cipher_suites(&[*suite]);
-        let (mut node, mut peer) = to_wolfssl(config, wolfssl(&pki).suite(name), Weather::default());
+        let (mut node, mut peer) = to_server13(config, wolfssl(&pki).suite(name), Weather::default());
         compiled::check(&mut node, &mut peer);
-        assert_eq!(agreed(&node).cipher_suite, *suite);
-        assert_eq!(hellos(&node), 2, "it asks for its cookie");
+        assert_eq!(node.agreed().cipher_suite, *suite);
+        assert_eq!(node.watch().log().hellos(), 2, "it asks for its cookie");
     });
 }
 
@@ -107,7 +70,7 @@ fn every_suite_as_server() {
         let config = server(&pki).with_cipher_suites(&[*suite]);
         let (mut node, mut peer) = from_wolfssl(config, &pki, Weather::default(), |peer| peer.suite(name));
         compiled::check(&mut node, &mut peer);
-        assert_eq!((agreed(&node).cipher_suite, agreed(&node).server_name.as_deref()), (*suite, Some(SERVER_NAME)));
+        assert_eq!((node.agreed().cipher_suite, node.agreed().server_name.as_deref()), (*suite, Some(SERVER_NAME)));
     });
 }
 
@@ -118,11 +81,11 @@ fn every_group_as_client() {
         for cookies in ["on", "off"] {
             let pki = TestPki::new();
             let peer = wolfssl(&pki).args(["--groups", number, "--cookies", cookies]);
-            let (mut node, mut peer) = to_wolfssl(client(&pki), peer, Weather::default());
+            let (mut node, mut peer) = to_server13(client(&pki), peer, Weather::default());
             compiled::check(&mut node, &mut peer);
-            assert_eq!(agreed(&node).group, Some(*group));
+            assert_eq!(node.agreed().group, Some(*group));
             let retried = cookies == "on" || *group != NamedGroup::X25519;
-            assert_eq!(hellos(&node), 1 + usize::from(retried), "{}", node.state());
+            assert_eq!(node.watch().log().hellos(), 1 + usize::from(retried), "{}", node.state());
         }
     });
 }
@@ -137,14 +100,16 @@ fn every_group_as_server() {
                 let config = server(&pki).with_groups(&[*group]);
                 let groups = ["--groups", &offered];
                 let (mut node, mut peer) =
-                    from_wolfssl_with(cookies, config, &pki, Weather::default(), |peer| peer.args(groups));
+                    from_client13(Library::WolfSsl, cookies, config, &pki, Weather::default(), |peer| {
+                        peer.args(groups)
+                    });
                 compiled::check(&mut node, &mut peer);
-                assert_eq!(agreed(&node).group, Some(*group));
+                assert_eq!(node.agreed().group, Some(*group));
                 // Who asks for a cookie asks for the group with it, before there is a connection.
                 // A large share it never sends unasked: its server would not take the hello.
                 let retried = retried || group.0 > 0x1000;
                 let seen = 1 + usize::from(retried && cookies == CookiePolicy::Off);
-                assert_eq!(hellos(&node), seen, "{}", node.state());
+                assert_eq!(node.watch().log().hellos(), seen, "{}", node.state());
             }
         }
     });
@@ -164,11 +129,11 @@ fn our_large_share_comes_with_the_cookie_in_two_datagrams() {
         for cookies in ["on", "off"] {
             let pki = TestPki::new();
             let config = if groups.is_empty() { client(&pki) } else { client(&pki).with_groups(groups) };
-            let (mut node, mut peer) = to_wolfssl(config, with_large_groups(&pki, cookies), Weather::default());
+            let (mut node, mut peer) = to_server13(config, with_large_groups(&pki, cookies), Weather::default());
             compiled::check(&mut node, &mut peer);
-            assert_eq!(agreed(&node).group, Some(agreed_group), "cookies {cookies}");
+            assert_eq!(node.agreed().group, Some(agreed_group), "cookies {cookies}");
             let retried = cookies == "on" || !groups.is_empty();
-            assert_eq!(hellos(&node), 1 + usize::from(retried), "{}", node.state());
+            assert_eq!(node.watch().log().hellos(), 1 + usize::from(retried), "{}", node.state());
         }
     }
 }
@@ -180,9 +145,9 @@ fn our_large_share_at_once_has_to_fit_into_one_datagram() {
         let transport = Transport { mtu: 2000, ..Transport::default() };
         let config = client(&pki).with_large_share_at_once().with_transport(transport);
         let peer = with_large_groups(&pki, cookies).args(["--mtu", "2000"]);
-        let (mut node, mut peer) = to_wolfssl(config, peer, Weather::default());
+        let (mut node, mut peer) = to_server13(config, peer, Weather::default());
         compiled::check(&mut node, &mut peer);
-        assert_eq!((agreed(&node).group, hellos(&node)), (Some(NamedGroup::X25519MLKEM768), expected));
+        assert_eq!((node.agreed().group, node.watch().log().hellos()), (Some(NamedGroup::X25519MLKEM768), expected));
     }
 }
 
@@ -191,7 +156,7 @@ fn large_shares_over_a_lossy_network() {
     in_storms(&SEEDS, |pki, weather| {
         let config = stormy_client(pki).with_groups(&[NamedGroup::X25519MLKEM768]);
         let peer = with_large_groups(pki, "on").trust(pki).args(["--mtu", "700"]);
-        let (mut node, mut peer) = to_wolfssl(config, peer, weather);
+        let (mut node, mut peer) = to_server13(config, peer, weather);
         compiled::check(&mut node, &mut peer);
         node
     });
@@ -200,7 +165,7 @@ fn large_shares_over_a_lossy_network() {
             peer.identity(&pki.client("client.example")).args(["--mtu", "700", "--groups", "4588,29"])
         });
         compiled::check(&mut node, &mut peer);
-        assert_eq!(agreed(&node).group, Some(NamedGroup::X25519MLKEM768));
+        assert_eq!(node.agreed().group, Some(NamedGroup::X25519MLKEM768));
         node
     });
 }
@@ -210,7 +175,7 @@ fn every_certificate_of_both_as_client() {
     for_each(&KINDS, |kind| {
         let pki = pki(*kind);
         let config = client(&pki).with_identity(identity(&pki.client("client.example")));
-        let (mut node, mut peer) = to_wolfssl(config, wolfssl(&pki).trust(&pki), Weather::default());
+        let (mut node, mut peer) = to_server13(config, wolfssl(&pki).trust(&pki), Weather::default());
         compiled::check(&mut node, &mut peer);
         assert!(node.watch().log().saw(Direction::Sent, HandshakeType::CERTIFICATE_VERIFY));
     });
@@ -224,7 +189,7 @@ fn every_certificate_of_both_as_server() {
         let config = server(&pki).with_client_auth(ClientAuth::Required(trust(&pki)));
         let (mut node, mut peer) = from_wolfssl(config, &pki, Weather::default(), |peer| peer.identity(&who));
         compiled::check(&mut node, &mut peer);
-        assert_eq!(agreed(&node).peer_certificates, who.chain);
+        assert_eq!(node.agreed().peer_certificates, who.chain);
     });
 }
 
@@ -234,12 +199,12 @@ fn it_takes_signature_algorithms_cert_from_both() {
     let pki = pki(TestKeyKind::Rsa2048);
     let who = pki.client("client.example");
     let config = ClientConfig::builder(provider(), trust_ecdsa(&pki)).with_identity(identity(&who));
-    let from_us = to_wolfssl(config, wolfssl(&pki).trust(&pki), Weather::default());
+    let from_us = to_server13(config, wolfssl(&pki).trust(&pki), Weather::default());
     let config = server(&pki).with_client_auth(ClientAuth::Required(trust_ecdsa(&pki)));
     let from_it = from_wolfssl(config, &pki, Weather::default(), |peer| peer.identity(&who));
     for (mut node, mut peer) in [from_us, from_it] {
         compiled::check(&mut node, &mut peer);
-        assert_eq!(agreed(&node).peer_signature_scheme, Some(SignatureScheme::RSA_PSS_RSAE_SHA256));
+        assert_eq!(node.agreed().peer_signature_scheme, Some(SignatureScheme::RSA_PSS_RSAE_SHA256));
     }
 }
 
@@ -261,11 +226,11 @@ fn we_ask_for_a_certificate_after_the_handshake() {
     let options = |peer: Compiled| peer.identity(&who).args(["--post-auth", "on"]);
     let (mut node, mut peer) = from_wolfssl(config, &pki, Weather::default(), options);
     compiled::check(&mut node, &mut peer);
-    assert!(agreed(&node).peer_certificates.is_empty());
+    assert!(node.agreed().peer_certificates.is_empty());
     node.authenticate_client();
     node.run_until("an answer", &peer, |node| !node.client_answers().is_empty() || node.closed().is_some());
     assert_eq!(node.client_answers(), [ClientAnswer::Authenticated], "{}; {}", node.state(), peer.transcript());
-    assert_eq!(agreed(&node).peer_certificates.first(), Some(who.end_entity()));
+    assert_eq!(node.agreed().peer_certificates.first(), Some(who.end_entity()));
     compiled::exchange(&mut node, &mut peer, "afterwards");
 }
 
@@ -274,7 +239,7 @@ fn wolfssl_asks_for_a_certificate_after_the_handshake() {
     let pki = TestPki::new();
     let config = client(&pki).with_identity(identity(&pki.client("client.example"))).with_post_handshake_auth();
     let peer = wolfssl(&pki).trust(&pki).args(["--post-auth", "on"]);
-    let (mut node, mut peer) = to_wolfssl(config, peer, Weather::default());
+    let (mut node, mut peer) = to_server13(config, peer, Weather::default());
     compiled::check(&mut node, &mut peer);
     let answered = |node: &Node| node.watch().log().saw(Direction::Sent, HandshakeType::CERTIFICATE_VERIFY);
     node.run_until("our answer", &peer, |node| answered(node) || node.closed().is_some());
@@ -291,7 +256,7 @@ fn wolfssl_asks_for_a_certificate_after_the_handshake() {
 fn both_roles(pki: &TestPki, key_update: &str) -> [(Node, Process); 2] {
     let options = ["--key-update", key_update];
     [
-        to_wolfssl(client(pki), wolfssl(pki).args(options), Weather::default()),
+        to_server13(client(pki), wolfssl(pki).args(options), Weather::default()),
         from_wolfssl(server(pki), pki, Weather::default(), |peer| peer.args(options)),
     ]
 }
@@ -315,14 +280,10 @@ fn we_update_the_keys_of_both() {
 fn wolfssl_updates_the_keys_of_both() {
     for (mut node, mut peer) in both_roles(&TestPki::new(), "on") {
         compiled::check(&mut node, &mut peer);
-        for round in 1..=5 {
-            // It does with each line that it sends, unless its last update is still on its way.
-            node.run_until("new keys of both", &peer, |node| {
-                let stats = node.connection().stats();
-                stats.key_updates_sent >= round && stats.key_updates_received >= round
-            });
-            compiled::exchange(&mut node, &mut peer, &format!("after round {round}"));
-        }
+        compiled::exchange_until(&mut node, &mut peer, |node| {
+            let stats = node.connection().stats();
+            stats.key_updates_sent >= 5 && stats.key_updates_received >= 5
+        });
     }
 }
 
@@ -362,7 +323,7 @@ fn a_session_is_resumed_as_server() {
         compiled::check(&mut node, &mut peer);
         assert!(resumed(&node), "{}", node.state());
         assert_eq!(peer.value("SESSION ").as_deref(), Some("resumed"));
-        assert!(!agreed(&node).peer_certificates.is_empty(), "who the client is stays known");
+        assert!(!node.agreed().peer_certificates.is_empty(), "who the client is stays known");
     });
 }
 
@@ -370,7 +331,7 @@ fn a_session_is_resumed_as_server() {
 fn it_reads_padded_payloads_in_both_roles() {
     for_each(&[Padding::Block(256), Padding::Full], |padding| {
         let pki = TestPki::new();
-        let from_us = to_wolfssl(client(&pki).with_padding(*padding), wolfssl(&pki), Weather::default());
+        let from_us = to_server13(client(&pki).with_padding(*padding), wolfssl(&pki), Weather::default());
         let from_it = from_wolfssl(server(&pki).with_padding(*padding), &pki, Weather::default(), |peer| peer);
         for (mut node, mut peer) in [from_us, from_it] {
             compiled::check(&mut node, &mut peer);
@@ -399,7 +360,7 @@ fn early_data_as_client() {
             let taken = round > 0 && expected == EarlyDataAnswer::Accepted;
             let early = ["EARLY one", "EARLY two"].map(|line| peer.transcript().contains(line));
             assert_eq!(early, [taken; 2], "{}", peer.transcript());
-            assert_eq!(agreed(&node).early_data, taken);
+            assert_eq!(node.agreed().early_data, taken);
             node.close();
             peer.wait_for("CLOSED BY PEER");
         }
@@ -417,7 +378,7 @@ fn early_data_as_server() {
             // A group whose share it sends at once: who is asked for a share sends no early data.
             let options = ["--resume", "on", "--early-data", "first of all", "--groups", "29"];
             let (mut node, mut peer) =
-                from_wolfssl_with(cookies, config, &pki, Weather::default(), |peer| peer.args(options));
+                from_client13(Library::WolfSsl, cookies, config, &pki, Weather::default(), |peer| peer.args(options));
             assert_eq!(node.run_to_end(&peer), CloseReason::Peer);
             node.next();
             compiled::check(&mut node, &mut peer);
@@ -425,7 +386,7 @@ fn early_data_as_server() {
             assert_eq!(node.early_data(), early, "{}; {}", node.state(), peer.transcript());
             let said = if taken { "accepted" } else { "rejected" };
             assert_eq!(peer.value("EARLY DATA ").as_deref(), Some(said), "{}", peer.transcript());
-            assert!(resumed(&node) && agreed(&node).early_data == taken, "{}", node.state());
+            assert!(resumed(&node) && node.agreed().early_data == taken, "{}", node.state());
         });
     }
 }
@@ -439,7 +400,7 @@ fn small_datagrams() {
         let config = client(&pki).with_transport(transport.clone()).with_identity(identity(&who));
         // Its cookies need a first hello in one piece.
         let peer = wolfssl(&pki).trust(&pki).args(["--mtu", theirs, "--cookies", "off"]);
-        let (mut node, mut peer) = to_wolfssl(config, peer, Weather::default());
+        let (mut node, mut peer) = to_server13(config, peer, Weather::default());
         compiled::check(&mut node, &mut peer);
         assert!(node.watch().log().fragments_sent() > 1, "{}", node.state());
 
@@ -457,7 +418,7 @@ fn large_datagrams() {
     let transport = Transport { mtu: 9000, ..Transport::default() };
     let config = client(&pki).with_transport(transport.clone());
     let mtu = ["--mtu", "9000"];
-    let (mut node, mut peer) = to_wolfssl(config, wolfssl(&pki).args(mtu), Weather::default());
+    let (mut node, mut peer) = to_server13(config, wolfssl(&pki).args(mtu), Weather::default());
     compiled::check(&mut node, &mut peer);
     let (mut node, mut peer) =
         from_wolfssl(server(&pki).with_transport(transport), &pki, Weather::default(), |peer| peer.args(mtu));
@@ -470,7 +431,7 @@ const SEEDS: [u64; 3] = [1, 2, 3];
 fn lossy_network_as_client() {
     in_storms(&SEEDS, |pki, weather| {
         let peer = wolfssl(pki).trust(pki).args(["--mtu", "700"]);
-        let (mut node, mut peer) = to_wolfssl(stormy_client(pki), peer, weather);
+        let (mut node, mut peer) = to_server13(stormy_client(pki), peer, weather);
         compiled::check(&mut node, &mut peer);
         node
     });
@@ -501,13 +462,13 @@ fn use_srtp_and_alpn_in_both_roles() {
         let pki = TestPki::new();
         let options = ["--srtp", name, "--alpn", "webrtc"];
         let config = client(&pki).with_srtp(&all).with_alpn(["c-webrtc", "webrtc"]);
-        let from_us = to_wolfssl(config, wolfssl(&pki).args(options), Weather::default());
+        let from_us = to_server13(config, wolfssl(&pki).args(options), Weather::default());
         let config = server(&pki).with_srtp(&all).with_alpn(["c-webrtc", "webrtc"]);
         let from_it = from_wolfssl(config, &pki, Weather::default(), |peer| peer.args(options));
         for (mut node, mut peer) in [from_us, from_it] {
             compiled::check(&mut node, &mut peer);
-            let srtp = agreed(&node).srtp.as_ref().map(|srtp| srtp.profile);
-            assert_eq!((srtp, agreed(&node).alpn.as_deref()), (Some(*profile), Some(&b"webrtc"[..])));
+            let srtp = node.agreed().srtp.as_ref().map(|srtp| srtp.profile);
+            assert_eq!((srtp, node.agreed().alpn.as_deref()), (Some(*profile), Some(&b"webrtc"[..])));
             assert_eq!(peer.value("SRTP "), Some(profile.0.to_string()), "{}", peer.transcript());
         }
     });
@@ -520,7 +481,7 @@ fn close_notify_of_both() {
     compiled::check(&mut node, &mut peer);
     node.close();
     peer.wait_for("CLOSED BY PEER");
-    let (mut node, mut peer) = to_wolfssl(client(&pki), wolfssl(&pki), Weather::default());
+    let (mut node, mut peer) = to_server13(client(&pki), wolfssl(&pki), Weather::default());
     compiled::check(&mut node, &mut peer);
     peer.end_input();
     assert_eq!(node.run_to_end(&peer), CloseReason::Peer);
