@@ -107,9 +107,10 @@ impl Connection {
         }
     }
 
-    /// The next payload of early data that came before the handshake was done, on a server that takes some
-    /// ([`with_early_data`](crate::ServerConfigBuilder::with_early_data)); `None` once there is no more.
-    /// [`EarlyConnection`](crate::EarlyConnection) has it earlier, and tells what to bear in mind.
+    /// The next payload of early data that came before the handshake was done, on a server that
+    /// [takes some](crate::Incoming::accept_early); `None` once there is no more. What nobody fetches stays in memory
+    /// as long as the connection. [`EarlyConnection`](crate::EarlyConnection) has it earlier, and tells what to bear
+    /// in mind.
     pub async fn recv_early(&self) -> Option<Bytes> {
         loop {
             let changed = self.shared().changed.notified();

@@ -77,8 +77,8 @@ impl EarlyConnection {
         self.connection.shared().ask(|protocol| protocol.max_early_payload())
     }
 
-    /// The next payload of early data, on a server, which answers after the handshake; `None` once the handshake is done or has failed and everything that
-    /// came before is fetched. Dropping the future loses nothing.
+    /// The next payload of early data, on a server; `None` once the handshake has ended and all is fetched. An answer
+    /// can be sent after the handshake. Dropping the future loses nothing.
     ///
     /// It is from a client that had the session, and it is new as far as this host can tell. That the client is there,
     /// and at its address, shows only when the handshake gets done: until then this may be a copy.

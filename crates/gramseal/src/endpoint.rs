@@ -68,9 +68,9 @@ impl Endpoint {
         Self { handle: Arc::new(Handle { router, server }) }
     }
 
-    /// The next client, as soon as it has proved its address; no handshake of any other client is
-    /// waited for. `None` once the endpoint is closed, and at once if it has no server
-    /// configuration. Dropping the future loses nothing.
+    /// The next client, as soon as it has proved its address, or without that where the
+    /// [cookie policy](crate::CookiePolicy) says so; no handshake of any other client is waited for. `None` once the
+    /// endpoint is closed, and at once if it has no server configuration. Dropping the future loses nothing.
     pub async fn accept(&self) -> Option<Incoming> {
         self.handle.server.as_ref()?;
         loop {

@@ -22,6 +22,9 @@ use crate::socket::Path;
 ///
 /// Await it to run the handshake, best in a task of its own; other handshakes do not wait for it.
 /// Dropping it refuses the client, in silence.
+///
+/// Early data is for who calls [`accept_early`](Self::accept_early). On all other connections it is rejected,
+/// which the client learns, and their tickets allow none.
 #[must_use = "dropping it refuses the client"]
 pub struct Incoming {
     endpoint: Endpoint,
@@ -48,6 +51,8 @@ impl Incoming {
 
     /// Runs the handshake with a configuration of its own instead of the endpoint's.
     pub fn accept_with(self, config: Arc<ServerConfig>) -> Handshake {
+        // Nobody would look at early data here, and whoever sent it would think that it had been taken.
+        let config = config.without_early_data();
         Handshake(Box::pin(async move { Connection::begin(self.begin(config)?)?.established().await }))
     }
 
@@ -58,6 +63,14 @@ impl Incoming {
     /// See [`ConnectError`].
     pub fn accept_early(self) -> Result<EarlyConnection, ConnectError> {
         let config = self.endpoint.server_config().ok_or(ConnectError::EndpointClosed)?;
+        self.accept_early_with(config)
+    }
+
+    /// Like [`accept_early`](Self::accept_early), with a configuration of its own instead of the endpoint's.
+    ///
+    /// # Errors
+    /// See [`ConnectError`].
+    pub fn accept_early_with(self, config: Arc<ServerConfig>) -> Result<EarlyConnection, ConnectError> {
         EarlyConnection::begin(self.begin(config)?)
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use common::{LOOPBACK, NAME, bind, client_builder, server_builder, soon};
 use gramseal::{
-    ClientConfig, Connection, CookiePolicy, EarlyDataError, Endpoint, SendEarlyError, ServerConfig, sessions,
+    ClientConfig, Connection, CookiePolicy, EarlyConnection, EarlyDataError, Endpoint, SendEarlyError, ServerConfig, sessions,
 };
 use gramseal_testkit::pki::TestPki;
 
@@ -84,19 +84,44 @@ async fn a_cookie_rejects_early_data_and_the_handshake_goes_on() {
     assert!(!conn.negotiated().early_data && conn.negotiated().resumed);
 }
 
-#[tokio::test]
-async fn early_data_can_be_fetched_after_the_handshake_too() {
-    let pki = TestPki::new();
-    let builder = Endpoint::builder().with_server(server_config(&pki));
+/// A server, and a client on its way with early data.
+async fn begun(pki: &TestPki, config: &Arc<ServerConfig>) -> (Endpoint, EarlyConnection) {
+    let builder = Endpoint::builder().with_server(Arc::clone(config));
     let (server, addr) = bind(builder.with_cookie_policy(CookiePolicy::ExceptEarlyData));
-    let config = client_config(&pki);
+    let config = client_config(pki);
     soon(connect(&server, &config, &[])).await;
     let client = Endpoint::client(LOOPBACK).unwrap();
     let early = client.connect_early(addr, NAME, config).unwrap();
     early.send_early(b"one").unwrap();
+    (server, early)
+}
+
+#[tokio::test]
+async fn early_data_is_rejected_where_nobody_would_fetch_it() {
+    let pki = TestPki::new();
+    let config = server_config(&pki);
+    for named in [false, true] {
+        let (server, early) = begun(&pki, &config).await;
+        let accepted = async {
+            let incoming = server.accept().await.unwrap();
+            if named { incoming.accept_with(Arc::clone(&config)).await } else { incoming.await }
+        };
+        let (conn, served) = soon(async { tokio::join!(early.established(), accepted) }).await;
+        let (conn, served) = (conn.unwrap(), served.unwrap());
+        assert!(!conn.negotiated().early_data && !served.negotiated().early_data);
+        assert_eq!(soon(served.recv_early()).await, None);
+        conn.send(b"one, later").unwrap();
+        assert_eq!(soon(served.recv()).await.unwrap().unwrap(), "one, later");
+    }
+}
+
+#[tokio::test]
+async fn early_data_can_be_fetched_after_the_handshake_too() {
+    let pki = TestPki::new();
+    let (server, early) = begun(&pki, &server_config(&pki)).await;
     let mut key = [0; 16];
     early.export_early_keying_material(b"EXPERIMENTAL test", b"", &mut key).unwrap();
-    let accepted = async { server.accept().await.unwrap().await.unwrap() };
+    let accepted = async { server.accept().await.unwrap().accept_early().unwrap().established().await.unwrap() };
     let (conn, served) = soon(async { tokio::join!(early.established(), accepted) }).await;
     assert_eq!(soon(served.recv_early()).await.unwrap(), "one");
     assert_eq!(soon(served.recv_early()).await, None);
@@ -107,13 +132,7 @@ async fn early_data_can_be_fetched_after_the_handshake_too() {
 #[tokio::test]
 async fn a_handshake_that_fails_ends_early_data() {
     let pki = TestPki::new();
-    let builder = Endpoint::builder().with_server(server_config(&pki));
-    let (server, addr) = bind(builder.with_cookie_policy(CookiePolicy::ExceptEarlyData));
-    let config = client_config(&pki);
-    soon(connect(&server, &config, &[])).await;
-    let client = Endpoint::client(LOOPBACK).unwrap();
-    let early = client.connect_early(addr, NAME, config).unwrap();
-    early.send_early(b"one").unwrap();
+    let (server, early) = begun(&pki, &server_config(&pki)).await;
     let accepted = soon(server.accept()).await.unwrap().accept_early().unwrap();
     assert_eq!(soon(accepted.recv_early()).await.unwrap(), "one");
     drop(early);

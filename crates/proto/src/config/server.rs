@@ -84,6 +84,15 @@ impl ServerConfig {
         }
     }
 
+    /// The same, but no early data is taken, and tickets allow none.
+    #[must_use]
+    pub fn without_early_data(self: Arc<Self>) -> Arc<Self> {
+        match self.early_data {
+            Some(_) => Arc::new(Self { early_data: None, ..Self::clone(&self) }),
+            None => self,
+        }
+    }
+
     /// Who decides about certificates that clients show after the handshake.
     pub(crate) fn later_verifier(&self) -> Option<&Arc<dyn PeerVerifier>> {
         self.post_handshake_verifier.as_ref().or_else(|| self.client_auth.verifier())
