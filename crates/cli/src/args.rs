@@ -231,7 +231,8 @@ pub(crate) struct ClientArgs {
     pub(crate) resume: Option<PathBuf>,
 
     /// Send the first line as early data (0-RTT, DTLS 1.3), with the session in --resume FILE if its server allows
-    /// that; others can send it again. If the server does not take it, it is sent once more after the handshake
+    /// that: nothing is sent before there is a line. Others can send it again. If the server does not take it, it is
+    /// sent once more after the handshake
     #[arg(long, requires = "resume")]
     pub(crate) early_data: bool,
 

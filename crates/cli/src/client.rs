@@ -189,7 +189,7 @@ async fn begin(
     output: Output,
 ) -> Result<&'static str, Failure> {
     if let Some(line) = first {
-        output::note("no early data was taken: the first line is sent now");
+        output::note("no early data is known to have been taken: the first line is sent now");
         sender.send(line)?;
     }
     talk(connection, sender, lines, wait, output).await
