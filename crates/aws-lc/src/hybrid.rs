@@ -16,7 +16,8 @@ pub static X25519MLKEM768: &dyn KxGroup =
 pub static SECP256R1MLKEM768: &dyn KxGroup =
     &HybridGroup::new(NamedGroup::SECP256R1MLKEM768, [SECP256R1, MLKEM768], ShareLengths { start: 65, answer: 65 });
 
-/// ML-KEM-768 alone (draft-ietf-tls-mlkem), which no list has: name it to use it.
+/// ML-KEM-768 alone (draft-ietf-tls-mlkem), in no list here: add it to the `groups` of a
+/// [`CryptoProvider`](gramseal_proto::crypto::CryptoProvider) to be able to name it.
 pub static MLKEM768: &dyn KxGroup = &MlKem768;
 
 #[derive(Debug)]

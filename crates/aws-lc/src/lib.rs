@@ -1,9 +1,9 @@
 //! Cryptography for gramseal from aws-lc-rs.
 //!
 //! This crate fits aws-lc-rs to the traits of [`gramseal_proto::crypto`]: AES-GCM and
-//! ChaCha20-Poly1305, SHA-256/384 and HMAC, ECDHE alone and beside ML-KEM, signatures, private keys, randomness. It owns no
-//! protocol rule and implements no primitive; finite-field groups and CCM, which aws-lc-rs does not
-//! offer, are the `gramseal-rustcrypto` crate's.
+//! ChaCha20-Poly1305, SHA-256/384 and HMAC, ECDHE alone and beside ML-KEM, signatures, private keys,
+//! randomness. It owns no protocol rule and implements no primitive; finite-field groups and CCM, which
+//! aws-lc-rs does not offer, are the `gramseal-rustcrypto` crate's.
 //!
 //! Keys and signatures made here draw their randomness inside the library: the `random` arguments
 //! of the traits are not consulted, because aws-lc-rs has no door for another source.

@@ -70,6 +70,7 @@
 //! | SRTP keys | `with_srtp` on the configuration, then [`Connection::srtp_keys`] |
 //! | resumption | [`sessions`]; example `resumption` |
 //! | early data (0-RTT) | [`EarlyConnection`]; `with_early_data` on both configurations, [`CookiePolicy::ExceptEarlyData`]; example `early_data` |
+//! | key exchange groups by choice, post-quantum ones alone or at once | `with_groups`, which takes [`NamedGroup`]s; [`ClientConfigBuilder::with_large_share_at_once`] |
 //! | keys in hardware modules | [`identity_with_key`], [`proto::crypto::SigningKey`]; example `remote_key` |
 //! | verifiers that ask somebody | [`PeerVerifier`], [`proto::crypto::Deferrable`] |
 //! | other cryptography | a [`proto::crypto::CryptoProvider`] of one's own, or of `gramseal-rustcrypto` |

@@ -2,9 +2,9 @@
 //!
 //! This crate fits the crates of the RustCrypto and dalek projects to the traits of
 //! [`gramseal_proto::crypto`]: AES-GCM, AES-CCM and ChaCha20-Poly1305, SHA-256/384 and HMAC, ECDHE
-//! alone and beside ML-KEM, finite-field Diffie-Hellman (RFC 7919, and the groups of a 1.2 server's choice), signatures and
-//! private keys. It owns no protocol rule and implements no primitive. It needs `alloc` but not
-//! `std`.
+//! alone and beside ML-KEM, finite-field Diffie-Hellman (RFC 7919, and the groups of a 1.2 server's
+//! choice), signatures and private keys. It owns no protocol rule and implements no primitive. It needs
+//! `alloc` but not `std`.
 //!
 //! Randomness is the caller's: every key, nonce and blinding factor comes from the [`SecureRandom`]
 //! that is handed in, and from nowhere else. A seeded source therefore repeats a run exactly. With
