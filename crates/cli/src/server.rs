@@ -45,9 +45,6 @@ fn start(args: &ServerArgs, output: Output) -> Result<(Endpoint, Option<Own>), F
     }
     settings.tickets = args.tickets;
     settings.max_early_data = args.max_early_data;
-    if args.max_early_data > 0 && args.tickets == 0 {
-        return Err(Failure::usage("--max-early-data: early data comes with tickets alone (--tickets)"));
-    }
     let own = own_identity(args)?;
     let identity = own.as_ref().map(|own| own.identity.clone());
     let config = settings.server(identity, args.psks.clone(), client_auth(args)?)?;

@@ -147,6 +147,9 @@ fn refused(error: ConfigError) -> Failure {
         ConfigError::UnsupportedCipherSuite(suite) if suite.to_string().starts_with("TLS_DHE_") => {
             Failure::usage(format!("{error} (--legacy)"))
         }
+        ConfigError::EarlyDataWithoutSessions => {
+            Failure::usage("early data needs DTLS 1.3 (--dtls) and tickets (--tickets)")
+        }
         error => Failure::usage(error),
     }
 }

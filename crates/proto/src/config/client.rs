@@ -4,6 +4,7 @@ use alloc::sync::Arc;
 
 use alloc::vec::Vec;
 
+use gramseal_wire::ProtocolVersion;
 use gramseal_wire::extension::MaxFragmentLength;
 
 use super::common::{Allowed, Means, common_setters};
@@ -154,8 +155,8 @@ impl ClientConfigBuilder {
     }
 
     /// Announces early data (0-RTT, RFC 9846 §2.3) to servers of 1.3 that allowed it with the session that is
-    /// resumed: then [`seal_early`](crate::Connection::seal_early) sends some at once. Default: not. Needs a
-    /// session store.
+    /// resumed: then [`seal_early`](crate::Connection::seal_early) sends some at once. Default: not. Needs 1.3
+    /// and a session store.
     ///
     /// **Others can send it again**, how often the server decides, and it has no forward secrecy. So it is for what
     /// may happen twice.
@@ -193,6 +194,9 @@ impl ClientConfigBuilder {
         let sessions = session_store
             .map(|store| ClientSessions::new(store, &common, verifier.as_deref(), &identities, max_fragment_length));
         let sessions = sessions.transpose()?;
+        if early_data && !(sessions.is_some() && common.allows(ProtocolVersion::DTLS1_3)) {
+            return Err(ConfigError::EarlyDataWithoutSessions);
+        }
         Ok(ClientConfig {
             common,
             verifier,

@@ -45,13 +45,16 @@ pub enum ConfigError {
     UnsupportedCipherSuite(CipherSuite),
     /// The provider does not have this group, or only a version that is not allowed could use it.
     UnsupportedGroup(NamedGroup),
-    /// A list that must name something is empty.
+    /// A list that must name something is empty, or an amount is 0.
     NothingAllowed(&'static str),
     /// No allowed cipher suite goes with the private key.
     NoCipherSuiteForKey,
     /// Clients are only asked for certificates where we show one ourselves, and no allowed cipher
     /// suite does.
     ClientAuthWithoutCertificate,
+    /// Early data goes with sessions of 1.3: it is wanted, but that version is not allowed, or sessions have no place
+    /// to be in.
+    EarlyDataWithoutSessions,
     /// A certificate chain must hold a certificate.
     EmptyCertificateChain,
     /// A key that is to be shown without a certificate must tell its public half.
@@ -87,6 +90,9 @@ impl fmt::Display for ConfigError {
                 f.write_str("clients cannot be asked for certificates by a server that shows none")
             }
             Self::NoCipherSuiteForKey => f.write_str("no allowed cipher suite goes with the private key"),
+            Self::EarlyDataWithoutSessions => {
+                f.write_str("early data needs DTLS 1.3, and a session store or a ticket sealer")
+            }
             Self::EmptyCertificateChain => f.write_str("the certificate chain is empty"),
             Self::NoPublicKey => f.write_str("the private key does not tell its public half"),
             Self::BadPsk => f.write_str("a pre-shared key is empty, or it or its identity too long"),

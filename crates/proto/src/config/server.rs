@@ -205,8 +205,10 @@ impl ServerConfigBuilder {
     }
 
     /// Takes early data (0-RTT, RFC 9846 §2.3) of at most `max_bytes` from clients of 1.3 that resume a session:
-    /// tickets say so from then on, and [`poll_early_data`](crate::Connection::poll_early_data) gives it. Default,
-    /// and with 0: none is taken.
+    /// tickets say so from then on, and [`poll_early_data`](crate::Connection::poll_early_data) gives it. Needs 1.3, and
+    /// a session store or a ticket sealer; with `gramseal`, also connections that `Incoming::accept_early` begins.
+    /// Default: none is taken. What goes with an older ticket that allows more than
+    /// `max_bytes` is rejected, all of it.
     ///
     /// It comes before the handshake has shown that the client is there: **others can send it again**, to this
     /// server as often as `replays` lets them, usually never, and to each other host that accepts the same tickets
@@ -215,7 +217,7 @@ impl ServerConfigBuilder {
     /// A server that asks for cookies never takes any, since a client that is asked for one begins anew: see
     /// [`CookiePolicy`](crate::endpoint::CookiePolicy).
     pub fn with_early_data(mut self, max_bytes: u32, replays: Arc<dyn AntiReplay>) -> Self {
-        self.early_data = Some(ServerEarlyData { max_bytes, replays }).filter(|early| early.max_bytes > 0);
+        self.early_data = Some(ServerEarlyData { max_bytes, replays });
         self
     }
 
@@ -250,6 +252,20 @@ impl ServerConfigBuilder {
         let Self { identities, client_auth, post_handshake_verifier, psks, session_store, .. } = self;
         let (ticket_sealer, early_data) = (self.ticket_sealer, self.early_data);
         let sessions = ServerSessions::new(session_store, ticket_sealer, self.ticket_count, &common, &client_auth)?;
+        check_early_data(early_data.as_ref(), &sessions, &common)?;
         Ok(ServerConfig { common, identities, client_auth, post_handshake_verifier, psks, sessions, early_data })
+    }
+}
+
+fn check_early_data(
+    early_data: Option<&ServerEarlyData>,
+    sessions: &ServerSessions,
+    common: &Common,
+) -> Result<(), ConfigError> {
+    let kept = sessions.store.is_some() || sessions.tickets.is_some();
+    match early_data {
+        Some(early) if early.max_bytes == 0 => Err(ConfigError::NothingAllowed("early data")),
+        Some(_) if !kept || !common.allows(ProtocolVersion::DTLS1_3) => Err(ConfigError::EarlyDataWithoutSessions),
+        _ => Ok(()),
     }
 }

@@ -4,16 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gramseal_proto::config::{ClientConfig, ServerConfig};
-use gramseal_proto::session::AntiReplayCache;
 use gramseal_proto::wire::{CipherSuite, NamedGroup, ProtocolVersion};
 use gramseal_proto::{CloseReason, Discard, EarlyDataError, Error, Event, Incompatible};
-use gramseal_testkit::null::{self, ToyKind};
-use gramseal_testkit::sessions::{Resumption, Stores};
+use gramseal_testkit::sessions::{ChangeServer, Resumption, Stores};
 use gramseal_testkit::sim::{Pair, Side, Sim};
 
 use super::{
-    Acquainted, Came, KINDS, PATIENCE, REJECTED, Server, TAKEN, acquainted, acquainted_with, client, come, discards,
-    same, server,
+    Acquainted, Came, KINDS, MAX, PATIENCE, REJECTED, TAKEN, acquainted, acquainted_with, client, come, discards,
+    memory, same, server, server_builder,
 };
 
 /// What a server with other settings makes of early data, which the client then sends again.
@@ -28,31 +26,26 @@ fn rejected(client: &Arc<ClientConfig>, server: &Arc<ServerConfig>) -> (Sim, Pai
 #[test] // RFC 9846 §4.3.10
 fn a_server_whose_settings_changed_takes_none_and_resumes_as_far_as_it_can() {
     const NEW: Came = Came { resumed: false, ..REJECTED };
-    let chacha: Server = |builder| builder.with_cipher_suites(&[CipherSuite::TLS_CHACHA20_POLY1305_SHA256]);
-    let none: Server = |builder| builder.with_early_data(0, Arc::new(AntiReplayCache::new(1, super::ZERO)));
-    let less: Server = |builder| builder.with_early_data(999, Arc::new(AntiReplayCache::new(1, super::ZERO)));
-    let more: Server = |builder| builder.with_early_data(5000, Arc::new(AntiReplayCache::new(1, super::ZERO)));
-    let protocol: Server = |builder| builder.with_alpn(["other"]);
-    for (change, expected) in [
-        (same as Server, TAKEN),
-        (more, TAKEN),
-        (none, REJECTED),
-        (less, REJECTED),
-        (chacha, REJECTED),
-        (protocol, NEW),
+    let chacha: ChangeServer = |builder| builder.with_cipher_suites(&[CipherSuite::TLS_CHACHA20_POLY1305_SHA256]);
+    let protocol: ChangeServer = |builder| builder.with_alpn(["other"]);
+    for (max, change, expected) in [
+        (Some(MAX), same as ChangeServer, TAKEN),
+        (Some(5 * MAX), same, TAKEN),
+        (None, same, REJECTED),
+        (Some(MAX - 1), same, REJECTED),
+        (Some(MAX), chacha, REJECTED),
+        (Some(MAX), protocol, NEW),
     ] {
         let Acquainted { stores, client, .. } = acquainted_with(
             Resumption::Ticket,
             |builder| builder.with_alpn(["some", "other"]),
             |builder| builder.with_alpn(["some", "other"]),
         );
-        let change: Server = change;
-        let builder = |builder| change(builder);
-        let identity = null::identity(ToyKind::EcdsaP256, null::SERVER_NAME, 0);
-        let replays = Arc::new(AntiReplayCache::new(100, stores.clock.now()));
-        let plain = stores.server(null::server_config(7, identity)).with_session_context("test");
-        let plain = plain.with_versions(&super::VERSIONS).with_alpn(["some", "other"]).with_early_data(1000, replays);
-        let server = Arc::new(builder(plain).build().expect("a server"));
+        let mut builder = server_builder(7, &stores).with_alpn(["some", "other"]);
+        if let Some(max) = max {
+            builder = builder.with_early_data(max, memory(&stores));
+        }
+        let server = Arc::new(change(builder).build().expect("a server"));
         let mut sim = Sim::new(9).without_cookies();
         let (pair, came) = come(&mut sim, &client, &server);
         assert_eq!(came, expected);
@@ -93,26 +86,20 @@ fn after_a_rejection_nothing_more_is_sent() {
 
 #[test] // RFC 9846 §E.3
 fn a_client_with_early_data_takes_no_older_version() {
-    let both = [ProtocolVersion::DTLS1_3, ProtocolVersion::DTLS1_2];
     for cookies in [false, true] {
         let stores = Stores::new(Some(Resumption::Ticket));
         let client =
             client(1, &stores, |builder| builder.with_versions(&[ProtocolVersion::DTLS1_3, ProtocolVersion::DTLS1_2]));
-        let server = |seed, versions: &[ProtocolVersion]| {
-            let identity = null::identity(ToyKind::EcdsaP256, null::SERVER_NAME, 0);
-            let builder = stores.server(null::server_config(seed, identity)).with_session_context("test");
-            let replays = Arc::new(AntiReplayCache::new(100, stores.clock.now()));
-            Arc::new(builder.with_versions(versions).with_early_data(1000, replays).build().expect("a server"))
-        };
         let mut sim = Sim::new(1);
         if !cookies {
             sim = sim.without_cookies();
         }
-        let pair = sim.connect(Arc::clone(&client), server(2, &both));
+        let pair = sim.connect(Arc::clone(&client), server(2, &stores, same));
         sim.run_until(|sim| sim.connected(pair), PATIENCE).expect("both sides connect");
         sim.run_for(Duration::from_secs(1));
 
-        let older = server(3, &[ProtocolVersion::DTLS1_2]);
+        let older = server_builder(3, &stores).with_versions(&[ProtocolVersion::DTLS1_2]).build();
+        let older = Arc::new(older.expect("a server"));
         let pair = sim.connect(Arc::clone(&client), Arc::clone(&older));
         sim.send_early(pair, b"early").expect("the session allows it");
         sim.run_until(|sim| sim.closed(pair, Side::Client).is_some(), PATIENCE).expect("the client gives up");

@@ -9,14 +9,14 @@ mod replays;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gramseal_proto::config::{ClientConfig, ClientConfigBuilder, ServerConfig, ServerConfigBuilder};
+use gramseal_proto::config::{ClientConfig, ClientConfigBuilder, ConfigError, ServerConfig, ServerConfigBuilder};
 use gramseal_proto::endpoint::CookiePolicy;
 use gramseal_proto::session::AntiReplayCache;
 use gramseal_proto::wire::{NamedGroup, ProtocolVersion};
 use gramseal_proto::{Discard, EarlyDataAnswer, EarlyDataError, Event, ExportError};
 use gramseal_testkit::null::{self, ToyKind};
 use gramseal_testkit::peer::Wiretap;
-use gramseal_testkit::sessions::{Resumption, Stores};
+use gramseal_testkit::sessions::{ChangeClient, ChangeServer, Resumption, Stores};
 use gramseal_testkit::sim::{Pair, Sent, Side, Sim};
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -25,20 +25,28 @@ const KINDS: [Resumption; 2] = [Resumption::Id, Resumption::Ticket];
 /// What servers take, in bytes.
 const MAX: u32 = 1000;
 
-type Client = fn(ClientConfigBuilder) -> ClientConfigBuilder;
-type Server = fn(ServerConfigBuilder) -> ServerConfigBuilder;
+/// A client that sends no early data.
+fn client_builder(seed: u64, stores: &Stores) -> ClientConfigBuilder {
+    stores.client(null::client_config(seed)).with_session_context("test").with_versions(&VERSIONS)
+}
 
-fn client(seed: u64, stores: &Stores, change: Client) -> Arc<ClientConfig> {
-    let builder = stores.client(null::client_config(seed)).with_session_context("test").with_versions(&VERSIONS);
-    change(builder.with_early_data()).build().expect("a client").into()
+fn client(seed: u64, stores: &Stores, change: ChangeClient) -> Arc<ClientConfig> {
+    change(client_builder(seed, stores).with_early_data()).build().expect("a client").into()
+}
+
+/// A server that takes no early data.
+fn server_builder(seed: u64, stores: &Stores) -> ServerConfigBuilder {
+    let identity = null::identity(ToyKind::EcdsaP256, null::SERVER_NAME, 0);
+    stores.server(null::server_config(seed, identity)).with_session_context("test").with_versions(&VERSIONS)
+}
+
+fn memory(stores: &Stores) -> Arc<AntiReplayCache> {
+    Arc::new(AntiReplayCache::new(100, stores.clock.now()))
 }
 
 /// A server with a memory of its own for what it took.
-fn server(seed: u64, stores: &Stores, change: Server) -> Arc<ServerConfig> {
-    let identity = null::identity(ToyKind::EcdsaP256, null::SERVER_NAME, 0);
-    let builder = stores.server(null::server_config(seed, identity)).with_session_context("test");
-    let replays = Arc::new(AntiReplayCache::new(100, stores.clock.now()));
-    change(builder.with_versions(&VERSIONS).with_early_data(MAX, replays)).build().expect("a server").into()
+fn server(seed: u64, stores: &Stores, change: ChangeServer) -> Arc<ServerConfig> {
+    change(server_builder(seed, stores).with_early_data(MAX, memory(stores))).build().expect("a server").into()
 }
 
 const fn same<T>(builder: T) -> T {
@@ -56,9 +64,14 @@ fn acquainted(kind: Resumption) -> Acquainted {
     acquainted_with(kind, same, same)
 }
 
-fn acquainted_with(kind: Resumption, change_client: Client, change_server: Server) -> Acquainted {
+fn acquainted_with(kind: Resumption, change_client: ChangeClient, change_server: ChangeServer) -> Acquainted {
     let stores = Stores::new(Some(kind));
-    let (client, server) = (client(1, &stores, change_client), server(2, &stores, change_server));
+    let server = server(2, &stores, change_server);
+    acquaint(stores, change_client, server)
+}
+
+fn acquaint(stores: Stores, change_client: ChangeClient, server: Arc<ServerConfig>) -> Acquainted {
+    let client = client(1, &stores, change_client);
     let mut sim = Sim::new(1).without_cookies();
     let pair = sim.connect(Arc::clone(&client), Arc::clone(&server));
     sim.run_until(|sim| sim.connected(pair), PATIENCE).expect("both sides connect");
@@ -166,20 +179,33 @@ fn without_a_session_that_allows_it_there_is_none() {
         sent
     };
     let stores = Stores::new(Some(Resumption::Ticket));
-    let shy = server(2, &stores, |builder| builder.with_early_data(0, Arc::new(AntiReplayCache::new(1, ZERO))));
+    let shy = Arc::new(server_builder(2, &stores).build().expect("a server"));
     let (eager, unasked) = (client(1, &stores, same), server(3, &stores, same));
     for _ in 0..2 {
         assert_eq!(begin(Arc::clone(&eager), Arc::clone(&shy)), Err(EarlyDataError::NotOffered));
     }
     let stores = Stores::new(Some(Resumption::Ticket));
-    let builder = stores.client(null::client_config(1)).with_session_context("test").with_versions(&VERSIONS);
-    let plain = Arc::new(builder.build().expect("a client"));
+    let plain = Arc::new(client_builder(1, &stores).build().expect("a client"));
     for _ in 0..2 {
         assert_eq!(begin(Arc::clone(&plain), Arc::clone(&unasked)), Err(EarlyDataError::NotOffered));
     }
 }
 
-const ZERO: pki_types::UnixTime = pki_types::UnixTime::since_unix_epoch(Duration::ZERO);
+#[test]
+fn early_data_that_could_never_come_is_refused() {
+    let none = Stores::new(None);
+    let without = Err(ConfigError::EarlyDataWithoutSessions);
+    let of = |stores: &Stores, max| server_builder(1, stores).with_early_data(max, memory(stores));
+    let older = [ProtocolVersion::DTLS1_2];
+    assert_eq!(of(&none, MAX).build().map(drop), without);
+    assert_eq!(client_builder(1, &none).with_early_data().build().map(drop), without);
+    for kind in KINDS {
+        let stores = Stores::new(Some(kind));
+        assert_eq!(of(&stores, MAX).with_versions(&older).build().map(drop), without);
+        assert_eq!(client_builder(1, &stores).with_early_data().with_versions(&older).build().map(drop), without);
+        assert_eq!(of(&stores, 0).build().map(drop), Err(ConfigError::NothingAllowed("early data")));
+    }
+}
 
 #[test] // RFC 9846 §4.7.1
 fn a_client_sends_no_more_than_its_ticket_allows() {
@@ -203,11 +229,8 @@ fn a_client_sends_no_more_than_its_ticket_allows() {
 
 #[test]
 fn early_data_fits_into_datagrams_and_is_padded_as_the_rest() {
-    let large = Arc::new(AntiReplayCache::new(1, ZERO));
     let stores = Stores::new(Some(Resumption::Ticket));
-    let identity = null::identity(ToyKind::EcdsaP256, null::SERVER_NAME, 0);
-    let builder = stores.server(null::server_config(2, identity)).with_session_context("test");
-    let server = builder.with_versions(&VERSIONS).with_early_data(100_000, large).build().expect("a server");
+    let server = server_builder(2, &stores).with_early_data(100_000, memory(&stores)).build().expect("a server");
     let client = client(1, &stores, |builder| builder.with_padding(gramseal_proto::config::Padding::Block(128)));
     let server = Arc::new(server);
     let mut sim = Sim::new(1).without_cookies();
@@ -296,13 +319,10 @@ fn what_is_late_is_not_taken_any_more() {
 fn both_sides_export_the_same_early_keys_and_log_the_same_early_secrets() {
     let stores = Stores::new(Some(Resumption::Ticket));
     let taps: [Arc<Wiretap>; 2] = Default::default();
-    let builder = stores.client(null::client_config(1)).with_session_context("test").with_versions(&VERSIONS);
-    let client = builder.with_early_data().with_key_log(taps[0].clone()).build().expect("a client");
-    let identity = null::identity(ToyKind::EcdsaP256, null::SERVER_NAME, 0);
-    let builder = stores.server(null::server_config(2, identity)).with_session_context("test");
-    let replays = Arc::new(AntiReplayCache::new(100, stores.clock.now()));
-    let builder = builder.with_versions(&VERSIONS).with_early_data(MAX, replays).with_key_log(taps[1].clone());
-    let (client, server) = (Arc::new(client), Arc::new(builder.build().expect("a server")));
+    let client = client_builder(1, &stores).with_early_data().with_key_log(taps[0].clone());
+    let server = server_builder(2, &stores).with_early_data(MAX, memory(&stores)).with_key_log(taps[1].clone());
+    let client = Arc::new(client.build().expect("a client"));
+    let server = Arc::new(server.build().expect("a server"));
     let mut sim = Sim::new(1).without_cookies();
     let export = |sim: &Sim, pair, side, label: &[u8], early: bool| {
         let mut out = [0; 32];
