@@ -51,7 +51,7 @@ impl Node {
         let name = ServerName::try_from(name.to_owned()).expect("a name");
         let mut node = Self::new(EndpointConfig::client(), None, watch, weather);
         let connection = Connection::client(Arc::new(config), name, Instant::now()).expect("random bytes");
-        assert_eq!(node.endpoint.insert(peer, KEY), None);
+        assert_eq!(node.endpoint.insert(peer, KEY).replaced, None);
         node.connection = Some(connection);
         node.peer = Some(peer);
         node.drain();
@@ -319,11 +319,10 @@ impl Node {
             Route::Incoming(incoming) => {
                 let config = self.server.clone().expect("only servers accept");
                 let mut connection = incoming.accept(config, now);
-                for mut early in self.endpoint.take_early_data(peer) {
+                for mut early in self.endpoint.insert(peer, KEY).early_data {
                     drop(connection.handle_datagram(now, &mut early));
                 }
                 self.connection = Some(connection);
-                self.endpoint.insert(peer, KEY);
                 self.peer = Some(peer);
             }
             Route::Reply => self.network.send(peer, &reply),

@@ -186,14 +186,14 @@ impl Router {
         table.next_key += 1;
         let connection = Arc::new(Shared::new(Arc::clone(self), key, path, protocol));
         table.connections.insert(key, Arc::clone(&connection));
-        let early_data = table.endpoint.take_early_data(path.peer);
-        let replaced = table.endpoint.insert(path.peer, key).and_then(|old| table.connections.remove(&old));
+        let inserted = table.endpoint.insert(path.peer, key);
+        let replaced = inserted.replaced.and_then(|old| table.connections.remove(&old));
         drop(table);
         if let Some(replaced) = replaced {
             // Its address belongs to somebody else now: no close_notify goes there.
             replaced.abandon(CloseReason::Replaced);
         }
-        for mut datagram in early_data {
+        for mut datagram in inserted.early_data {
             connection.handle_datagram(self.clock.now(), &mut datagram, &mut Vec::new());
         }
         Ok(connection)

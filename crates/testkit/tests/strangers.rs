@@ -89,7 +89,7 @@ fn an_accepted_client_is_answered_with_the_numbers_of_its_hello() {
     let identity = null::identity(ToyKind::EcdsaP256, null::SERVER_NAME, 500);
     let config = null::server_config(3, identity).build().expect("a server configuration");
     let mut server = incoming.accept(Arc::new(config), now);
-    assert_eq!(endpoint.insert(peer(1), 1), None);
+    assert_eq!(endpoint.insert(peer(1), 1).replaced, None);
     assert!(matches!(endpoint.route(now, peer(1), &hello, &mut reply), Route::Connection(1)));
 
     let answer = transmit(&mut server);

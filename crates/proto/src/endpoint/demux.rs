@@ -13,6 +13,7 @@ use core::time::Duration;
 
 use gramseal_wire::Random;
 
+use super::Handover;
 use crate::Instant;
 
 /// Datagrams with early data that may wait with one ClientHello.
@@ -141,12 +142,6 @@ impl<K: Copy + Eq> Demux<K> {
         }
     }
 
-    /// What was kept with the ClientHello that waits there.
-    pub(super) fn take_early_data(&mut self, peer: SocketAddr) -> Vec<Vec<u8>> {
-        let waiting = self.waiting.get_mut(&address(peer));
-        waiting.map(|waiting| core::mem::take(&mut waiting.early_data)).unwrap_or_default()
-    }
-
     /// Forgets what has waited too long; returns how many that were.
     pub(super) fn expire(&mut self, now: Instant) -> u64 {
         let mut expired = 0;
@@ -170,10 +165,14 @@ impl<K: Copy + Eq> Demux<K> {
     }
 
     /// Routes the address to `key`. Whatever waits there is the beginning of that connection.
-    pub(super) fn insert(&mut self, peer: SocketAddr, key: K) -> Option<K> {
+    pub(super) fn insert(&mut self, peer: SocketAddr, key: K) -> Handover<K> {
         let peer = address(peer);
-        let begun_by = self.forget_waiting(peer).map(|waiting| waiting.random);
-        self.routes.insert(peer, Routed { key, begun_by }).map(|replaced| replaced.key)
+        let (begun_by, early_data) = match self.forget_waiting(peer) {
+            Some(waiting) => (Some(waiting.random), waiting.early_data),
+            None => (None, Vec::new()),
+        };
+        let replaced = self.routes.insert(peer, Routed { key, begun_by }).map(|replaced| replaced.key);
+        Handover { replaced, early_data }
     }
 
     /// Forgets the address if it still belongs to `key`.

@@ -13,8 +13,8 @@ use crate::{Connection, FirstHello, Instant};
 /// A client whose ClientHello passed what the endpoint asks of it.
 ///
 /// With cookies, the client has proved that it receives what is sent to its address, and nothing
-/// else; with early data in place of one, not even that. Dropping this without telling [`Endpoint::refuse`](super::Endpoint::refuse) keeps the
-/// address waiting until it expires.
+/// else; with early data in place of one, not even that. Dropping this without telling
+/// [`Endpoint::refuse`](super::Endpoint::refuse) keeps the address waiting until it expires.
 #[derive(Debug)]
 #[must_use = "the client waits for an answer"]
 pub struct Incoming {
@@ -38,8 +38,8 @@ impl Incoming {
     /// suite and, where it asked for one, the group: if `config` does not allow them, the handshake
     /// fails.
     ///
-    /// Give it what [`Endpoint::take_early_data`](super::Endpoint::take_early_data) has, and its key to [`Endpoint::insert`](super::Endpoint::insert), then drain it as after any
-    /// datagram.
+    /// Tell its key to [`Endpoint::insert`](super::Endpoint::insert), give it the early data that this returns, then
+    /// drain it as after any datagram.
     #[must_use]
     pub fn accept(mut self, config: Arc<ServerConfig>, now: Instant) -> Connection {
         let mut connection = Connection::server_after(self.door, config, self.first, now);

@@ -12,9 +12,8 @@
 //! - `Connection(key)`: the datagram is for that connection. If the reply buffer is not empty, send it to
 //!   the peer as well.
 //! - `Incoming(incoming)`: decide. [`Incoming::accept`] makes a connection that has handled the
-//!   hello already; hand it what [`Endpoint::take_early_data`] has, if the server takes early data;
-//!   keep it under a key, tell the key with [`Endpoint::insert`], and close the
-//!   connection whose key that returns: its client began anew. Or [`Endpoint::refuse`] it.
+//!   hello already; keep it under a key, tell the key with [`Endpoint::insert`], and do what the
+//!   [`Handover`] says. Or [`Endpoint::refuse`] it.
 //! - `Reply`: send the reply buffer to the peer.
 //! - `Kept`: nothing. What is kept for all addresses together has a small bound.
 //! - `Discard(reason)`: nothing; it is counted. `Discard::Foreign` may be for another protocol on
@@ -54,11 +53,15 @@
 //!             }
 //!             Route::Incoming(incoming) => {
 //!                 self.next_key += 1;
-//!                 let connection = incoming.accept(Arc::clone(&self.config), now);
-//!                 self.connections.insert(self.next_key, connection);
-//!                 if let Some(replaced) = self.endpoint.insert(peer, self.next_key) {
+//!                 let mut connection = incoming.accept(Arc::clone(&self.config), now);
+//!                 let inserted = self.endpoint.insert(peer, self.next_key);
+//!                 if let Some(replaced) = inserted.replaced {
 //!                     self.connections.remove(&replaced);
 //!                 }
+//!                 for mut datagram in inserted.early_data {
+//!                     drop(connection.handle_datagram(now, &mut datagram));
+//!                 }
+//!                 self.connections.insert(self.next_key, connection);
 //!             }
 //!             Route::Reply => return Some(reply),
 //!             Route::Kept | Route::Discard(_) => {}
@@ -119,6 +122,18 @@ pub enum Route<K> {
     Discard(Discard),
 }
 
+/// What to do when an address has a connection from now on.
+#[derive(Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Handover<K> {
+    /// The key that this one replaces, because the client began anew (RFC 6347 §4.2.8). Its connection gets no more
+    /// datagrams and is the caller's to close.
+    pub replaced: Option<K>,
+    /// The datagrams that came while the [`Incoming`] waited, in the order in which they came: for the accepted
+    /// connection to handle. There are none unless the server takes early data and the client has announced some.
+    pub early_data: Vec<Vec<u8>>,
+}
+
 /// Routes the datagrams of one socket to connections that the caller keeps under keys of type `K`.
 ///
 /// See the [module](self) for how to use it.
@@ -161,19 +176,9 @@ impl<K: Copy + Eq> Endpoint<K> {
 
     /// Routes datagrams from `peer` to `key` from now on: a connection that this side began, or an
     /// accepted [`Incoming`].
-    ///
-    /// Returns the key that this one replaces. It gets no more datagrams; its connection is the
-    /// caller's to close (RFC 6347 §4.2.8).
-    pub fn insert(&mut self, peer: SocketAddr, key: K) -> Option<K> {
+    pub fn insert(&mut self, peer: SocketAddr, key: K) -> Handover<K> {
         self.gathering.forget(peer);
         self.demux.insert(peer, key)
-    }
-
-    /// The datagrams with early data that came from `peer` while its [`Incoming`] waited, in the order in
-    /// which they came: for the accepted connection, before [`insert`](Self::insert). There are none unless the
-    /// server takes early data and the client has announced some.
-    pub fn take_early_data(&mut self, peer: SocketAddr) -> Vec<Vec<u8>> {
-        self.demux.take_early_data(peer)
     }
 
     /// The connection that datagrams from `peer` go to.

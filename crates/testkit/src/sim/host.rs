@@ -85,11 +85,10 @@ impl Host {
             }
             Route::Incoming(incoming) => {
                 let mut connection = incoming.accept(Arc::clone(config), now);
-                for mut early in endpoint.take_early_data(from) {
+                for mut early in endpoint.insert(from, ()).early_data {
                     drop(connection.handle_datagram(now, &mut early));
                 }
                 self.connection = Some(connection);
-                endpoint.insert(from, ());
             }
             Route::Reply => self.outgoing.push(reply),
             Route::Kept | Route::Discard(_) => {}

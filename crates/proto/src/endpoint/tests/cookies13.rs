@@ -463,7 +463,7 @@ fn with_cookies_off_a_forged_hello_of_1_3_cannot_replace_a_connection() {
     let restarted = hello13().with(|hello| hello.random = [8; 32]);
     let second = proved13(&mut endpoint, seconds(0), &restarted);
     assert!(exchange(&incoming13(&mut endpoint, seconds(0), &second)).is_some());
-    assert_eq!(endpoint.insert(peer(1), 2), Some(1));
+    assert_eq!(endpoint.insert(peer(1), 2).replaced, Some(1));
 }
 
 #[test]

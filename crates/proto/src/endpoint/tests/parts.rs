@@ -284,5 +284,5 @@ fn a_client_that_restarts_in_parts_replaces_its_connection_with_a_cookie_alone()
     let [one, two, three] = parts(&second).map(|part| route(&mut endpoint, seconds(0), peer(1), &part).0);
     assert_eq!([one, two], [Outcome::Connection(1), Outcome::Connection(1)]);
     assert_eq!(three, Outcome::Incoming);
-    assert_eq!(endpoint.insert(peer(1), 2), Some(1));
+    assert_eq!(endpoint.insert(peer(1), 2).replaced, Some(1));
 }

@@ -10,7 +10,7 @@ fn connected() -> (Endpoint<u32>, HelloShape) {
     let mut endpoint = server();
     let second = proved(&mut endpoint, seconds(0), peer(1), &hello(7));
     offered(&mut endpoint, seconds(0), peer(1), &second);
-    assert_eq!(endpoint.insert(peer(1), 1), None);
+    assert_eq!(endpoint.insert(peer(1), 1).replaced, None);
     (endpoint, second)
 }
 
@@ -66,7 +66,7 @@ fn a_client_that_restarts_replaces_its_connection_only_after_the_cookie() {
     assert_eq!(route(&mut endpoint, seconds(5), peer(1), &[23]).0, Outcome::Connection(1));
     assert_eq!(endpoint.entries(), 2);
 
-    assert_eq!(endpoint.insert(peer(1), 2), Some(1));
+    assert_eq!(endpoint.insert(peer(1), 2).replaced, Some(1));
     assert_eq!(route(&mut endpoint, seconds(5), peer(1), &[23]).0, Outcome::Connection(2));
     assert_eq!(outcome(&mut endpoint, seconds(5), peer(1), &second), Outcome::Connection(2));
     endpoint.remove(peer(1), 1);
@@ -107,7 +107,7 @@ fn what_waits_is_bounded_and_expires() {
 
     offered(&mut endpoint, seconds(11), peer(3), &seconds_hello[3]);
     assert_eq!((endpoint.stats().incoming_expired, endpoint.entries()), (2, 2));
-    assert_eq!(endpoint.insert(peer(3), 9), None);
+    assert_eq!(endpoint.insert(peer(3), 9).replaced, None);
     assert_eq!(outcome(&mut endpoint, seconds(60), peer(3), &seconds_hello[3]), Outcome::Connection(9));
     assert_eq!((endpoint.stats().incoming_expired, endpoint.entries()), (3, 1));
 }
@@ -129,7 +129,7 @@ fn with_cookies_off_the_first_hello_begins_a_handshake() {
     let mut endpoint = Endpoint::new(server_config().with_cookie_policy(CookiePolicy::Off));
     offered(&mut endpoint, seconds(0), peer(1), &hello(7));
     assert_eq!(outcome(&mut endpoint, seconds(0), peer(1), &hello(7)), Outcome::Discard(Discard::AlreadyWaiting));
-    assert_eq!(endpoint.insert(peer(1), 1), None);
+    assert_eq!(endpoint.insert(peer(1), 1).replaced, None);
     assert_eq!(outcome(&mut endpoint, seconds(0), peer(1), &hello(7)), Outcome::Connection(1));
 }
 
@@ -140,7 +140,7 @@ fn with_cookies_off_a_forged_hello_cannot_replace_a_connection() {
     endpoint.insert(peer(1), 1);
     let second = proved(&mut endpoint, seconds(0), peer(1), &hello(8));
     offered(&mut endpoint, seconds(0), peer(1), &second);
-    assert_eq!(endpoint.insert(peer(1), 2), Some(1));
+    assert_eq!(endpoint.insert(peer(1), 2).replaced, Some(1));
 }
 
 #[test]
