@@ -26,6 +26,8 @@ pub enum Discard {
     EarlyEpoch,
     /// The store for records of the next epoch is full.
     EarlyStoreFull,
+    /// Early data, of which too much waits to be fetched already.
+    EarlyDataFull,
     /// The sequence number is left of the replay window.
     TooOld,
     /// The sequence number was received before.
@@ -70,7 +72,7 @@ pub enum Discard {
 
 impl Discard {
     /// Every reason, in the order in which [`DiscardCounts`] lists them.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::Foreign,
         Self::Malformed,
         Self::UnknownVersion,
@@ -78,6 +80,7 @@ impl Discard {
         Self::UnknownEpoch,
         Self::EarlyEpoch,
         Self::EarlyStoreFull,
+        Self::EarlyDataFull,
         Self::TooOld,
         Self::Replayed,
         Self::BadTag,
@@ -110,6 +113,7 @@ impl Discard {
             Self::UnknownEpoch => "unknown_epoch",
             Self::EarlyEpoch => "early_epoch",
             Self::EarlyStoreFull => "early_store_full",
+            Self::EarlyDataFull => "early_data_full",
             Self::TooOld => "too_old",
             Self::Replayed => "replayed",
             Self::BadTag => "bad_tag",
@@ -142,6 +146,7 @@ impl Discard {
             Self::UnknownEpoch => "record of an unknown epoch",
             Self::EarlyEpoch => "record of the next epoch, which has no keys yet",
             Self::EarlyStoreFull => "no room for more records of the next epoch",
+            Self::EarlyDataFull => "no room for more early data",
             Self::TooOld => "record older than the replay window",
             Self::Replayed => "record received before",
             Self::BadTag => "record that is not authentic",

@@ -222,7 +222,7 @@ impl Connection {
         let Some(left) = left else { return self.fail(PeerFault::TooMuchEarlyData.into()) };
         early.left = left;
         if early.waiting.len() >= MAX_WAITING {
-            return self.discard(Discard::EarlyStoreFull);
+            return self.discard(Discard::EarlyDataFull);
         }
         early.waiting.push_back(content.to_vec());
         self.stats.records_opened += 1;
