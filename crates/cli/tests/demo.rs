@@ -121,6 +121,8 @@ fn shows_a_post_quantum_handshake_in_small_datagrams_whatever_is_lost() {
         assert_eq!(messages(stdout(&output)), rungs_13(false), "{}", stdout(&output));
         let group = if options.contains("SecP256r1") { "SecP256r1MLKEM768" } else { "X25519MLKEM768" };
         assert!(stdout(&output).contains(&format!("_SHA256, {group}")), "{}", stdout(&output));
+        let nothing_lost = stdout(&output).matches(": 0 lost,").count() == 2;
+        assert_eq!(nothing_lost, !options.contains("--loss"), "{}", stdout(&output));
     }
 }
 

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use common::{LOOPBACK, NAME, bind, client_builder, server_builder, soon};
 use gramseal::{
-    ClientConfig, Connection, CookiePolicy, EarlyConnection, EarlyDataError, Endpoint, SendEarlyError, ServerConfig, sessions,
+    ClientConfig, Connection, CookiePolicy, EarlyConnection, EarlyDataError, Endpoint, SendEarlyError, ServerConfig,
+    sessions,
 };
 use gramseal_testkit::pki::TestPki;
 

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use gramseal_proto::config::ClientConfig;
 use gramseal_proto::session::{ClientSessionCache, ClientSessionStore, Session};
 use gramseal_proto::wire::{
-    AlertDescription, CipherSuite, ClientHello, Codec, ContentType, ExtensionType, ExtensionsBuf, HandshakeType,
-    MessageSeq, NamedGroup, SequenceNumber,
+    AlertDescription, CipherSuite, ClientHello, Codec, ContentType, DecodeError, ExtensionType, ExtensionsBuf, HandshakeType,
+    MessageSeq, NamedGroup, ProtocolVersion, Reader, SequenceNumber,
 };
 use gramseal_proto::{
     AlertReceived, CloseReason, Connection, Discard, EarlyDataAnswer, Error, Event, FirstHello, Instant, PeerFault,
@@ -14,11 +14,11 @@ use gramseal_proto::{
 use gramseal_testkit::decode::{fragments, records};
 use gramseal_testkit::null;
 use gramseal_testkit::peer::{Outcome, Peer13, Scene13, Wiretap};
-use gramseal_testkit::sessions::{Resumption, Stores};
+use gramseal_testkit::sessions::{ChangeServer, Resumption, Stores};
 use gramseal_testkit::sim::{Side, Sim};
 use pki_types::UnixTime;
 
-use super::{PATIENCE, REJECTED, Server, VERSIONS, come, same, server};
+use super::{PATIENCE, REJECTED, VERSIONS, come, same, server};
 
 const NOW: Instant = Instant::from_micros(1_000_000);
 
@@ -35,11 +35,8 @@ impl ClientSessionStore for Watched {
     }
 
     fn take(&self, server_name: &str, context: &[u8; 32]) -> Option<Session> {
-        /// Where the key begins, with its length, in what a session is written to.
-        const AT: usize = 1 + 2 + 2 + 8 + 8 + 8 + 4 + 4 + 2 + 2 + 2;
         let session = self.store.take(server_name, context)?;
-        let bytes = session.to_bytes();
-        self.keys.lock().expect("not poisoned").push(bytes[AT + 1..][..usize::from(bytes[AT])].to_vec());
+        self.keys.lock().expect("not poisoned").push(key(&session.to_bytes()).expect("a session of 1.3"));
         Some(session)
     }
 
@@ -48,15 +45,27 @@ impl ClientSessionStore for Watched {
     }
 }
 
+/// The key in what a session of 1.3 is written to.
+fn key(session: &[u8]) -> Result<Vec<u8>, DecodeError> {
+    let mut r = Reader::new(session);
+    let _format = r.u8()?;
+    assert_eq!(ProtocolVersion(r.u16()?), ProtocolVersion::DTLS1_3);
+    let _suite = r.u16()?;
+    let _established_expires_issued = (r.u64()?, r.u64()?, r.u64()?);
+    let _age_add_and_limit = (r.u32()?, r.u32()?);
+    let _group_scheme_and_fragments = (r.u16()?, r.u16()?, r.u16()?);
+    Ok(r.vec8()?.to_vec())
+}
+
 /// A client with sessions of a server that has since been taken over.
-struct Taken {
+struct TakenOver {
     watched: Arc<Watched>,
     client: Arc<ClientConfig>,
     tap: Arc<Wiretap>,
     server: Arc<gramseal_proto::config::ServerConfig>,
 }
 
-fn taken_over(early_data: bool, suites: &[CipherSuite], change: Server) -> Taken {
+fn taken_over(early_data: bool, suites: &[CipherSuite], change: ChangeServer) -> TakenOver {
     let stores = Stores::new(Some(Resumption::Ticket));
     let watched = Arc::new(Watched { store: stores.client.clone(), keys: Mutex::default() });
     let tap = Arc::new(Wiretap::default());
@@ -72,7 +81,7 @@ fn taken_over(early_data: bool, suites: &[CipherSuite], change: Server) -> Taken
     sim.run_until(|sim| sim.connected(pair), PATIENCE).expect("both sides connect");
     sim.run_for(std::time::Duration::from_secs(1));
     watched.keys.lock().expect("not poisoned").clear();
-    Taken { watched, client, tap, server }
+    TakenOver { watched, client, tap, server }
 }
 
 const SHA256: [CipherSuite; 2] = [CipherSuite::TLS_AES_128_GCM_SHA256, CipherSuite::TLS_CHACHA20_POLY1305_SHA256];
@@ -90,7 +99,7 @@ const ALPN: (ExtensionType, &[u8]) = (ExtensionType::APPLICATION_LAYER_PROTOCOL_
 
 /// What a client makes of a server that goes on with its session at `selected`, and says this in
 /// EncryptedExtensions.
-fn outcome(taken: &Taken, selected: Option<u16>, extensions: &[(ExtensionType, &[u8])]) -> Outcome {
+fn outcome(taken: &TakenOver, selected: Option<u16>, extensions: &[(ExtensionType, &[u8])]) -> Outcome {
     let mut scene = Scene13::client13(Arc::clone(&taken.client), 7);
     if let Some(selected) = selected {
         // The scripted server has SHA-256 alone, and the client offers the latest key of each hash.
@@ -112,7 +121,7 @@ fn failed(fault: PeerFault) -> Outcome {
 
 #[test] // RFC 9846 §4.3.10, §4.3.11
 fn a_server_takes_early_data_only_as_it_was_offered() {
-    let alpn: Server = |builder| builder.with_alpn(["a"]);
+    let alpn: ChangeServer = |builder| builder.with_alpn(["a"]);
     let mismatch = || failed(PeerFault::EarlyDataMismatch);
     assert_eq!(Error::Peer(PeerFault::EarlyDataMismatch).alert(), Some(AlertDescription::ILLEGAL_PARAMETER));
     let with = |suites: &[CipherSuite], change| taken_over(true, suites, change);
@@ -125,21 +134,21 @@ fn a_server_takes_early_data_only_as_it_was_offered() {
     let none = taken_over(false, aes, alpn);
     assert_eq!(outcome(&none, Some(0), &[EARLY_DATA, ALPN]), failed(PeerFault::UnofferedExtension));
     // The scripted server has AES alone; the session is of the other suite with its hash.
-    let chacha: Server =
+    let chacha: ChangeServer =
         |builder| builder.with_alpn(["a"]).with_cipher_suites(&[CipherSuite::TLS_CHACHA20_POLY1305_SHA256]);
     assert_eq!(outcome(&with(&SHA256, chacha), Some(0), &[EARLY_DATA, ALPN]), mismatch(), "another suite");
     assert_eq!(outcome(&with(&SHA256, chacha), Some(0), &[ALPN]), Outcome::Connected);
 }
 
 /// A client with a session of each hash, the one with SHA-384 first in its hellos.
-fn with_two_keys() -> (Taken, Stores) {
+fn with_two_keys() -> (TakenOver, Stores) {
     let stores = Stores::new(Some(Resumption::Ticket));
     let watched = Arc::new(Watched { store: stores.client.clone(), keys: Mutex::default() });
     let tap = Arc::new(Wiretap::default());
     let builder = null::client_config(1).with_session_context("test").with_versions(&VERSIONS);
     let builder = builder.with_session_store(watched.clone()).with_key_log(tap.clone()).with_early_data();
     let client = Arc::new(builder.build().expect("a client"));
-    let of = |seed, suite: Server| server(seed, &stores, suite);
+    let of = |seed, suite: ChangeServer| server(seed, &stores, suite);
     let sha256 = of(2, |builder| builder.with_cipher_suites(&[CipherSuite::TLS_AES_128_GCM_SHA256]));
     let sha384 = of(3, |builder| builder.with_cipher_suites(&[CipherSuite::TLS_AES_256_GCM_SHA384]));
     let mut sim = Sim::new(1).without_cookies();
@@ -151,7 +160,7 @@ fn with_two_keys() -> (Taken, Stores) {
         stores.clock.advance(std::time::Duration::from_secs(1));
     }
     watched.keys.lock().expect("not poisoned").clear();
-    (Taken { watched, client, tap, server: sha256 }, stores)
+    (TakenOver { watched, client, tap, server: sha256 }, stores)
 }
 
 #[test] // RFC 9846 §4.3.11
@@ -193,7 +202,7 @@ struct Begun {
 
 impl Begun {
     fn new() -> Self {
-        let Taken { client, tap, server, .. } = taken_over(true, &SHA256[..1], |builder| builder.with_alpn(["a"]));
+        let TakenOver { client, tap, server, .. } = taken_over(true, &SHA256[..1], |builder| builder.with_alpn(["a"]));
         let name = null::SERVER_NAME.try_into().expect("a name");
         let mut client = Connection::client(client, name, NOW).expect("begun");
         let mut hello = Vec::new();
@@ -241,7 +250,7 @@ fn a_flood_of_empty_payloads_is_bounded() {
     }
     assert_eq!(begun.closed(), None);
     assert_eq!(std::iter::from_fn(|| begun.server.poll_early_data()).count(), 64);
-    assert_eq!(begun.server.stats().discards.get(Discard::EarlyStoreFull), 1000 - 64);
+    assert_eq!(begun.server.stats().discards.get(Discard::EarlyDataFull), 1000 - 64);
 }
 
 #[test] // RFC 9147 §5.6, §7
@@ -281,7 +290,7 @@ fn forged_early_data_is_dropped_and_counted() {
 
 #[test]
 fn a_client_that_closes_at_once_says_so_in_the_clear() {
-    let Taken { client, .. } = taken_over(true, &SHA256[..1], |builder| builder.with_alpn(["a"]));
+    let TakenOver { client, .. } = taken_over(true, &SHA256[..1], |builder| builder.with_alpn(["a"]));
     let mut client = Connection::client(client, null::SERVER_NAME.try_into().expect("a name"), NOW).expect("begun");
     let mut datagram = Vec::new();
     assert!(client.poll_transmit(NOW, &mut datagram));
@@ -293,7 +302,7 @@ fn a_client_that_closes_at_once_says_so_in_the_clear() {
 
 /// What comes of a hello of the client's that somebody has changed.
 fn hello_changed(change: impl FnOnce(&mut Vec<(ExtensionType, Vec<u8>)>)) -> (Connection, Vec<Event>) {
-    let Taken { client, server, .. } = taken_over(false, &SHA256[..1], |builder| builder.with_alpn(["a"]));
+    let TakenOver { client, server, .. } = taken_over(false, &SHA256[..1], |builder| builder.with_alpn(["a"]));
     let mut client = Connection::client(client, null::SERVER_NAME.try_into().expect("a name"), NOW).expect("begun");
     let mut datagram = Vec::new();
     assert!(client.poll_transmit(NOW, &mut datagram));
@@ -326,7 +335,7 @@ fn early_data_without_a_session_is_ignored() {
 
 #[test] // RFC 9147 §4.2.1
 fn a_flood_before_the_hello_is_bounded_and_keeps_nobody_out() {
-    let Taken { client, server, .. } = taken_over(true, &SHA256[..1], |builder| builder.with_alpn(["a"]));
+    let TakenOver { client, server, .. } = taken_over(true, &SHA256[..1], |builder| builder.with_alpn(["a"]));
     let first = FirstHello { message_seq: MessageSeq(0), sequence_number: SequenceNumber(0) };
     let mut server = Connection::server(server, first, NOW);
     let junk = [&[0x2D, 0, 0, 0, 40][..], &[7; 40]].concat();
@@ -393,7 +402,9 @@ fn what_a_server_says_of_early_data_is_told_once() {
     let mut server = Connection::server(Arc::clone(&taken.server), first, NOW);
     drop(server.handle_datagram(NOW, &mut datagram));
     assert!(server.poll_transmit(NOW, &mut datagram));
-    drop(client.handle_datagram(NOW, &mut datagram));
+    drop(client.handle_datagram(NOW, &mut datagram.clone()));
     let events: Vec<_> = std::iter::from_fn(|| client.poll_event()).collect();
     assert_eq!(events, [Event::EarlyData(EarlyDataAnswer::Accepted), Event::Connected]);
+    drop(client.handle_datagram(NOW, &mut datagram));
+    assert_eq!(client.poll_event(), None, "it came before");
 }
