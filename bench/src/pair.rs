@@ -97,8 +97,8 @@ pub struct Configs {
 }
 
 impl Configs {
-    /// The version and one suite of it, one group, of which the client has a share at once, and a root that signs the server's certificate itself. No client
-    /// certificate; everything else is the default.
+    /// The version and one suite of it, one group, of which the client has a share at once, and a root that signs
+    /// the server's certificate itself. No client certificate; everything else is the default.
     ///
     /// # Panics
     /// If the suite does not go with the key.

@@ -80,8 +80,9 @@ impl fmt::Debug for Aead {
 const CERTIFICATE_LEN: usize = 400;
 
 /// The public-key operations of one handshake, both sides together: two key generations, two
-/// agreements, with ML-KEM a key pair, an encapsulation and its opening beside them, the signature over the server's share and its verification, and the verification of
-/// the one signature in the certificate chain.
+/// agreements, with ML-KEM a key pair, an encapsulation and its opening beside them, the signature over
+/// the server's share and its verification, and the verification of the one signature in the certificate
+/// chain.
 #[derive(Debug)]
 pub struct Handshake {
     agreement: &'static agreement::Algorithm,

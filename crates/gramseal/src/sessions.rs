@@ -1,4 +1,4 @@
-//! Resumption: where sessions are kept, with sizes that suit most programs.
+//! Resumption and early data: where sessions are kept, and what was taken early, with sizes that suit most programs.
 //!
 //! Nothing is resumed unless a configuration is given one of these. A resumed handshake is short and
 //! cheap, but in 1.2 it has no key exchange: whoever learns a session's secret can read all connections
@@ -27,7 +27,8 @@ pub use gramseal_proto::session::{
 };
 use pki_types::UnixTime;
 
-/// Sessions of a client with up to 256 servers, tickets of 1.3 up to four for each, in at most 1 MiB of memory, for 24 hours.
+/// Sessions of a client with up to 256 servers, tickets of 1.3 up to four for each, in at most 1 MiB of memory, for 24
+/// hours.
 #[must_use]
 pub fn client_cache() -> Arc<ClientSessionCache> {
     Arc::new(ClientSessionCache::new(256, 1 << 20, UnixTime::now))

@@ -20,6 +20,6 @@ pub(crate) use outbound::{Acknowledged, Fresh, Outbound, Piece, Resend};
 pub(crate) use post::{Behind, PostFlights, Waits};
 pub(crate) use retransmit::Retransmit;
 
-/// How many records of a flight are on their way at most before the first is known to have arrived, where there are ACKs
-/// (RFC 9147 §5.8.3), and after how many the peer hears what came, since it may wait for that.
+/// How many records of a flight are on their way at most before the first is known to have arrived, where there are
+/// ACKs (RFC 9147 §5.8.3), and after how many the peer hears what came, since it may wait for that.
 const RECORDS_AT_ONCE: usize = 10;

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use gramseal_proto::config::ClientConfig;
 use gramseal_proto::session::{ClientSessionCache, ClientSessionStore, Session};
 use gramseal_proto::wire::{
-    AlertDescription, CipherSuite, ClientHello, Codec, ContentType, DecodeError, ExtensionType, ExtensionsBuf, HandshakeType,
-    MessageSeq, NamedGroup, ProtocolVersion, Reader, SequenceNumber,
+    AlertDescription, CipherSuite, ClientHello, Codec, ContentType, DecodeError, ExtensionType, ExtensionsBuf,
+    HandshakeType, MessageSeq, NamedGroup, ProtocolVersion, Reader, SequenceNumber,
 };
 use gramseal_proto::{
     AlertReceived, CloseReason, Connection, Discard, EarlyDataAnswer, Error, Event, FirstHello, Instant, PeerFault,
