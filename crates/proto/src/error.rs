@@ -124,6 +124,8 @@ pub enum PeerFault {
     UncompressedPointsMissing,
     /// The server sent no certificate.
     NoCertificate,
+    /// A chain of more than 16 certificates.
+    ChainTooLong,
     /// The certificate's key does not go with the suite (RFC 5246 §7.4.2).
     WrongKeyForCipherSuite,
     /// The server resumes a session with another cipher suite than it has (RFC 5246 §7.4.1.3).
@@ -323,7 +325,9 @@ impl PeerFault {
             Self::FinishedMismatch | Self::BadSignature | Self::BinderMismatch => AlertDescription::DECRYPT_ERROR,
             Self::UnofferedExtension => AlertDescription::UNSUPPORTED_EXTENSION,
             Self::RenegotiationInfoMismatch => AlertDescription::HANDSHAKE_FAILURE,
-            Self::NoCertificate | Self::BadCompressedCertificate => AlertDescription::BAD_CERTIFICATE,
+            Self::NoCertificate | Self::ChainTooLong | Self::BadCompressedCertificate => {
+                AlertDescription::BAD_CERTIFICATE
+            }
             Self::EmptyCertificate => AlertDescription::DECODE_ERROR,
             Self::MissingExtension(_) => AlertDescription::MISSING_EXTENSION,
             Self::InappropriateFallback => AlertDescription::INAPPROPRIATE_FALLBACK,
@@ -506,6 +510,7 @@ impl fmt::Display for PeerFault {
             Self::NullCompressionMissing => "the client does not offer the null compression method",
             Self::UncompressedPointsMissing => "the peer does not list uncompressed points",
             Self::NoCertificate => "the server sent no certificate",
+            Self::ChainTooLong => "the peer's chain of certificates is too long",
             Self::WrongKeyForCipherSuite => "the peer's certificate does not go with the cipher suite",
             Self::ResumedWithOtherCipherSuite => "the server resumes a session with another cipher suite",
             Self::MisplacedExtension => "the peer put an extension into a message that must not have it",

@@ -20,6 +20,9 @@ pub(super) const PLAINTEXT: Epoch = Epoch(0);
 /// The epoch of Finished and application data.
 pub(super) const PROTECTED: Epoch = Epoch(1);
 
+/// How many certificates a chain may have: each takes more memory than it may have bytes.
+const MAX_CHAIN: usize = 16;
+
 /// What the peer showed in its Certificate message.
 pub(super) enum Shown {
     /// At least one certificate.
@@ -36,7 +39,16 @@ impl Shown {
             return Ok((!key.is_empty()).then(|| Self::RawPublicKey(key.to_vec().into())));
         }
         let certificate = Certificate12::from_bytes(body)?;
-        let chain: Vec<_> = certificate.iter().map(|der| CertificateDer::from(der.to_vec())).collect();
+        Self::chain(certificate.iter())
+    }
+
+    /// The chain of these `certificates`; `None` if there are none.
+    pub(super) fn chain<'a>(certificates: impl Iterator<Item = &'a [u8]>) -> Result<Option<Self>, Error> {
+        let kept = certificates.take(MAX_CHAIN + 1).map(|der| CertificateDer::from(der.to_vec()));
+        let chain: Vec<_> = kept.collect();
+        if chain.len() > MAX_CHAIN {
+            return Err(PeerFault::ChainTooLong.into());
+        }
         Ok((!chain.is_empty()).then_some(Self::Chain(chain)))
     }
 

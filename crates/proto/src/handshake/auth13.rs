@@ -7,7 +7,6 @@ use gramseal_wire::handshake::{Certificate13, CertificateEntry, CertificateStatu
 use gramseal_wire::{
     CertificateStatusType, CertificateType, Codec, Epoch, ExtensionType, HandshakeType, Sequence, SignatureScheme,
 };
-use pki_types::CertificateDer;
 
 use super::auth12::Shown;
 use super::compose::OutgoingSeq;
@@ -62,16 +61,17 @@ pub(super) fn read_certificate(
     if status.is_some_and(|status| status.status_type != CertificateStatusType::OCSP) {
         return Err(PeerFault::UnofferedCertificateType.into());
     }
+    let response = status.map(|status| status.response.to_vec()).unwrap_or_default();
     let shown = if form == CertificateType::RAW_PUBLIC_KEY {
         // RFC 9846 §4.5.1: exactly one entry.
         if certificate.entries.iter().count() != 1 {
             return Err(PeerFault::UnofferedCertificateType.into());
         }
-        Shown::RawPublicKey(first.certificate.to_vec().into())
+        Some(Shown::RawPublicKey(first.certificate.to_vec().into()))
     } else {
-        Shown::Chain(certificate.entries.iter().map(|entry| CertificateDer::from(entry.certificate.to_vec())).collect())
+        Shown::chain(certificate.entries.iter().map(|entry| entry.certificate))?
     };
-    Ok(Some((shown, status.map(|status| status.response.to_vec()).unwrap_or_default())))
+    Ok(shown.map(|shown| (shown, response)))
 }
 
 /// Our Certificate message, to a request with this `context`; without an identity it shows nothing. It is

@@ -199,7 +199,8 @@ pub struct Negotiated {
     pub srtp: Option<Srtp>,
     /// The host name that the client asked for (RFC 6066 §3).
     pub server_name: Option<String>,
-    /// The peer's certificate chain, its own certificate first; empty if it showed none.
+    /// The peer's certificate chain of at most 16, its own certificate first; empty if it showed none. A server
+    /// that resumes a session by a ticket knows the first alone.
     pub peer_certificates: Vec<CertificateDer<'static>>,
     /// The key that the peer showed in place of a certificate (RFC 7250), if it did.
     pub peer_raw_public_key: Option<SubjectPublicKeyInfoDer<'static>>,

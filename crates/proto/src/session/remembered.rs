@@ -126,7 +126,10 @@ impl Session {
     /// Bytes that it occupies, roughly.
     #[must_use]
     pub fn size(&self) -> usize {
-        let certificates: usize = self.peer_certificates.iter().map(|certificate| 32 + certificate.len()).sum();
+        /// What each takes beside its bytes: its place in the list, and what an allocation costs.
+        const CERTIFICATE: usize = size_of::<CertificateDer<'_>>() + 32;
+        let certificates: usize =
+            self.peer_certificates.iter().map(|certificate| CERTIFICATE + certificate.len()).sum();
         size_of::<Self>()
             + self.secret.len()
             + self.server_name.as_ref().map_or(0, String::len)

@@ -71,6 +71,22 @@ fn a_certificate_for_a_client_that_takes_raw_keys_alone() {
     assert_refused(&scene, Incompatible::NoCommonCertificateType, Alert::UNSUPPORTED_CERTIFICATE);
 }
 
+#[test]
+fn a_chain_that_is_too_long() {
+    let shows = |count: usize| {
+        let mut scene = Scene::client(client(NullVerifier::default()), 1);
+        scene.play(&[Step::Message(HandshakeType::SERVER_HELLO)]);
+        let entries = [0, 0, 1, 0x30].repeat(count);
+        let length = u32::try_from(entries.len()).expect("short").to_be_bytes();
+        send(&mut scene, HandshakeType::CERTIFICATE, &[&length[1..], &entries].concat());
+        scene
+    };
+    assert_refused(&shows(16), CertificateFault::BadEncoding, Alert::BAD_CERTIFICATE);
+    for count in [17, 2000] {
+        assert_refused(&shows(count), PeerFault::ChainTooLong, Alert::BAD_CERTIFICATE);
+    }
+}
+
 #[test] // RFC 7250 §3
 fn raw_public_keys_of_servers_that_cannot_be_read() {
     let shows = |body: &[u8]| {

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use gramseal_proto::config::{ClientConfigBuilder, Identity};
 use gramseal_proto::session::{ClientSessionStore, Session, TicketKeys};
 use gramseal_proto::wire::{CipherSuite, NamedGroup, ProtocolVersion};
-use gramseal_testkit::null::{self, ToyKind};
+use gramseal_testkit::null::{self, NullKey, ToyKind};
 use gramseal_testkit::sessions::{Resumption, Settings, Stores, requiring, with_identity};
 use gramseal_testkit::sim::Sim;
 use pki_types::UnixTime;
@@ -70,6 +71,25 @@ fn a_resumed_server_still_knows_its_client() {
         assert_eq!(first[1].peer_certificates, second[1].peer_certificates);
         assert_eq!(second[1].peer_certificates.len(), 1);
         assert_eq!(first[1].peer_signature_scheme, second[1].peer_signature_scheme);
+    }
+}
+
+#[test]
+fn a_ticket_stands_for_the_first_certificate_of_a_chain() {
+    for kind in KINDS {
+        let stores = Stores::new(Some(kind));
+        let of_three = |builder: ClientConfigBuilder| {
+            let key = NullKey::new(ToyKind::EcdsaP256, 1);
+            let chain = vec![null::certificate("client", &key, 0); 3];
+            builder.with_identity(Identity::new(chain, Arc::new(key)).expect("a chain"))
+        };
+        let (client, server) = (client(1, &stores, of_three), server(2, &stores, requiring));
+        let mut sim = Sim::new(1).without_cookies();
+        let certificates = [(); 2].map(|()| {
+            let pair = connect(&mut sim, &client, &server);
+            negotiated(&sim, pair)[1].peer_certificates.len()
+        });
+        assert_eq!(certificates, [3, 1], "{kind:?}");
     }
 }
 

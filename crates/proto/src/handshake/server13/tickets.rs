@@ -98,14 +98,15 @@ fn ticket(context: &Context, psk: &Zeroizing<Vec<u8>>, age_add: u32) -> Result<O
         let life = context.promise.life.unwrap_or_else(|| Life::beginning(now, lifetime.min(MAX_LIFETIME)));
         let left = life.expires.saturating_sub(now.as_secs()).min(MAX_LIFETIME.as_secs());
         let left = u32::try_from(left).ok().filter(|left| *left > 0)?;
-        let session = resume::remembered(&context.negotiated, psk.clone(), sessions.context, None, life);
+        let mut session = resume::remembered(&context.negotiated, psk.clone(), sessions.context, None, life);
+        // Of a chain only the certificate that says who the client is: a ticket has no room for more, and the
+        // store keeps one for each ticket.
+        session.peer_certificates.truncate(1);
         let max_early_data = context.config.early_data.as_ref().map_or(0, |early| early.max_bytes);
         Some((left, Session { issued: now.as_secs(), age_add, max_early_data, ..session }))
     };
     if let Some(sealer) = &sessions.tickets {
-        let Some((lifetime, mut session)) = new(sealer.now(), sealer.lifetime()) else { return Ok(None) };
-        // Of a chain only the certificate that says who the client is has room.
-        session.peer_certificates.truncate(1);
+        let Some((lifetime, session)) = new(sealer.now(), sealer.lifetime()) else { return Ok(None) };
         let sealed = sealer.seal(&session.to_bytes());
         if let Some(bytes) = sealed.filter(|ticket| (1..=MAX_TICKET_LEN).contains(&ticket.len())) {
             return Ok(Some(Ticket { bytes, lifetime, kept: None }));

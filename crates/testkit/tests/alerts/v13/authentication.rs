@@ -77,6 +77,26 @@ fn certificates_that_are_not_read() {
     }
 }
 
+#[test]
+fn chains_that_are_too_long() {
+    for side in Side::BOTH {
+        let chain = |count: usize| {
+            let mut scene = before(side, CERTIFICATE);
+            let own = scene.peer.body_of(CERTIFICATE);
+            // What follows is the context, the length of all, and that of the first.
+            let first = &own[7..own.len() - 2];
+            let mut entries = vec![(first, &[][..])];
+            entries.resize(count, (&[0x30], &[]));
+            send(&mut scene, CERTIFICATE, &certificates(&[], &entries));
+            scene
+        };
+        assert_eq!(chain(16).outcome(), Outcome::Waiting);
+        for count in [17, 2000] {
+            refused(chain(count), PeerFault::ChainTooLong, Alert::BAD_CERTIFICATE);
+        }
+    }
+}
+
 #[test] // RFC 9846 §4.3, §4.5.1
 fn extensions_of_a_certificate_that_were_not_asked_for() {
     for side in Side::BOTH {
