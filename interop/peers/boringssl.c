@@ -5,16 +5,23 @@
  * Prints what README.md lists, sends each line of its input as one payload and prints each payload that it receives. A
  * server takes one client after another. A client with `--resume on` waits for a ticket, leaves, and comes again with
  * it. With `--key-update requested` or `silent` either changes its keys before each payload that it sends, and asks for
- * new ones of the other side or does not. `--timeout` is the first of its timer, in milliseconds. */
+ * new ones of the other side or does not. `--timeout` is the first of its timer, in milliseconds. With
+ * `--compression zlib,brotli` it compresses certificates (RFC 8879), and says when it did; for one or both of them. */
 
+#include <openssl/bytestring.h>
 #include <openssl/err.h>
+#include <openssl/pool.h>
 #include <openssl/ssl.h>
+
+#include <brotli/decode.h>
+#include <brotli/encode.h>
+#include <zlib.h>
 
 #include "udp.h"
 
 struct options {
     int server, resume;
-    const char *port, *groups, *ca, *cert, *key, *name, *mtu, *timeout, *srtp, *alpn, *key_update;
+    const char *port, *groups, *ca, *cert, *key, *name, *mtu, *timeout, *srtp, *alpn, *key_update, *compression;
 };
 
 /* What `--resume` waits for. */
@@ -39,6 +46,7 @@ static struct options parse(int argc, char **argv) {
         {"--groups", &o.groups, NULL}, {"--ca", &o.ca, NULL}, {"--cert", &o.cert, NULL}, {"--key", &o.key, NULL},
         {"--name", &o.name, NULL}, {"--mtu", &o.mtu, NULL}, {"--timeout", &o.timeout, NULL},
         {"--srtp", &o.srtp, NULL}, {"--alpn", &o.alpn, NULL}, {"--key-update", &o.key_update, NULL},
+        {"--compression", &o.compression, NULL},
         {"--resume", NULL, &o.resume}, {NULL, NULL, NULL},
     };
     parse_options(argc, argv, &o.server, &o.port, known);
@@ -73,6 +81,54 @@ static int choose_protocol(SSL *ssl, const uint8_t **chosen, uint8_t *length, co
     return common == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
+static int compressed(const char *name, CBB *out, size_t size) {
+    printf("COMPRESSED %s\n", name);
+    return CBB_did_write(out, size);
+}
+
+static int compress_zlib(SSL *ssl, CBB *out, const uint8_t *plain, size_t length) {
+    (void)ssl;
+    uint8_t *room;
+    uLongf size = compressBound(length);
+    return CBB_reserve(out, &room, size) && compress(room, &size, plain, length) == Z_OK && compressed("zlib", out, size);
+}
+
+static int compress_brotli(SSL *ssl, CBB *out, const uint8_t *plain, size_t length) {
+    (void)ssl;
+    uint8_t *room;
+    size_t size = BrotliEncoderMaxCompressedSize(length);
+    return CBB_reserve(out, &room, size) && BrotliEncoderCompress(5, 22, BROTLI_MODE_GENERIC, length, plain, &size, room) &&
+           compressed("brotli", out, size);
+}
+
+static int decompress_zlib(SSL *ssl, CRYPTO_BUFFER **out, size_t length, const uint8_t *packed, size_t packed_length) {
+    (void)ssl;
+    uint8_t *room;
+    uLongf size = length;
+    if (!(*out = CRYPTO_BUFFER_alloc(&room, length))) return 0;
+    printf("DECOMPRESSED zlib\n");
+    return uncompress(room, &size, packed, packed_length) == Z_OK && size == length;
+}
+
+static int decompress_brotli(SSL *ssl, CRYPTO_BUFFER **out, size_t length, const uint8_t *packed, size_t packed_length) {
+    (void)ssl;
+    uint8_t *room;
+    size_t size = length;
+    if (!(*out = CRYPTO_BUFFER_alloc(&room, length))) return 0;
+    printf("DECOMPRESSED brotli\n");
+    return BrotliDecoderDecompress(packed_length, packed, &size, room) == BROTLI_DECODER_RESULT_SUCCESS && size == length;
+}
+
+static void configure_compression(SSL_CTX *context, const char *list) {
+    for (const char *name = list; name; name = strchr(name, ',') ? strchr(name, ',') + 1 : NULL) {
+        int zlib = !strncmp(name, "zlib", 4);
+        check("compression", zlib ? SSL_CTX_add_cert_compression_alg(context, TLSEXT_cert_compression_zlib, compress_zlib,
+                                                                     decompress_zlib)
+                                  : SSL_CTX_add_cert_compression_alg(context, TLSEXT_cert_compression_brotli,
+                                                                     compress_brotli, decompress_brotli));
+    }
+}
+
 static SSL_CTX *configure(const struct options *o) {
     SSL_CTX *context = SSL_CTX_new(DTLS_method());
     check("version", SSL_CTX_set_min_proto_version(context, DTLS1_3_VERSION));
@@ -88,6 +144,7 @@ static SSL_CTX *configure(const struct options *o) {
         SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
     }
     if (o->alpn && o->server) SSL_CTX_set_alpn_select_cb(context, choose_protocol, (void *)o->alpn);
+    configure_compression(context, o->compression);
     SSL_CTX_set_keylog_callback(context, print_secret);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(context, keep_ticket);

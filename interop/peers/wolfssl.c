@@ -7,12 +7,15 @@
  * a ticket, leaves, and comes again with it. With `--key-update on` either asks for new keys of both
  * sides before each payload that it sends. With `--post-auth on` a client lets itself be asked for its
  * certificate after the handshake, and a server asks once as soon as it is connected. With `--early-data TEXT` a
- * client that comes again sends TEXT as early data; with `--early-data N` a server takes up to N bytes of it. */
+ * client that comes again sends TEXT as early data; with `--early-data N` a server takes up to N bytes of it.
+ * With `--own-key FILE` it shows that public key, of `--key`, in place of a certificate (RFC 7250), and with
+ * `--peer-key FILE` it wants just that one of the peer. */
 
 #include <wolfssl/wolfcrypt/settings.h>
 
 #include <wolfssl/error-ssl.h>
 #include <wolfssl/ssl.h>
+#include <wolfssl/wolfcrypt/asn_public.h>
 
 #include "udp.h"
 
@@ -20,7 +23,7 @@
 
 struct options {
     int server, cookies, resume, key_update, post_auth;
-    const char *early_data, *port, *suite, *groups, *ca, *cert, *key, *name, *mtu, *srtp, *alpn;
+    const char *early_data, *port, *suite, *groups, *ca, *cert, *key, *own_key, *peer_key, *name, *mtu, *srtp, *alpn;
 };
 
 static void fail(const char *what, int code) {
@@ -36,6 +39,7 @@ static struct options parse(int argc, char **argv) {
     struct options o = {.cookies = 1};
     const struct option known[] = {
         {"--suite", &o.suite, NULL}, {"--groups", &o.groups, NULL}, {"--ca", &o.ca, NULL},
+        {"--own-key", &o.own_key, NULL}, {"--peer-key", &o.peer_key, NULL},
         {"--cert", &o.cert, NULL}, {"--key", &o.key, NULL}, {"--name", &o.name, NULL}, {"--mtu", &o.mtu, NULL},
         {"--srtp", &o.srtp, NULL}, {"--alpn", &o.alpn, NULL}, {"--cookies", NULL, &o.cookies},
         {"--early-data", &o.early_data, NULL}, {"--resume", NULL, &o.resume},
@@ -43,6 +47,26 @@ static struct options parse(int argc, char **argv) {
     };
     parse_options(argc, argv, &o.server, &o.port, known);
     return o;
+}
+
+/* Raw public keys (RFC 7250) in place of certificates, for either side. */
+static void configure_keys(WOLFSSL_CTX *context, const struct options *o) {
+    static const char raw[] = {WOLFSSL_CERT_TYPE_RPK};
+    unsigned char der[1024];
+    const char *client = o->server ? o->peer_key : o->own_key, *server = o->server ? o->own_key : o->peer_key;
+    if (client) check("form", wolfSSL_CTX_set_client_cert_type(context, raw, sizeof raw));
+    if (server) check("form", wolfSSL_CTX_set_server_cert_type(context, raw, sizeof raw));
+    if (o->own_key) {
+        int length = wc_PemPubKeyToDer(o->own_key, der, sizeof der);
+        if (length < 0) fail("own key", length);
+        check("own key", wolfSSL_CTX_use_certificate_buffer(context, der, length, WOLFSSL_FILETYPE_ASN1));
+        check("key", wolfSSL_CTX_use_PrivateKey_file(context, o->key, WOLFSSL_FILETYPE_PEM));
+    }
+    if (o->peer_key) {
+        int length = wc_PemPubKeyToDer(o->peer_key, der, sizeof der);
+        if (length < 0) fail("peer's key", length);
+        check("peer's key", wolfSSL_CTX_set_expected_rpk(context, der, (unsigned)length));
+    }
 }
 
 static WOLFSSL_CTX *configure(const struct options *o) {
@@ -57,9 +81,10 @@ static WOLFSSL_CTX *configure(const struct options *o) {
         check("chain", wolfSSL_CTX_use_certificate_chain_file(context, o->cert));
         check("key", wolfSSL_CTX_use_PrivateKey_file(context, o->key, WOLFSSL_FILETYPE_PEM));
     }
+    configure_keys(context, o);
     int strict = WOLFSSL_VERIFY_PEER | WOLFSSL_VERIFY_FAIL_IF_NO_PEER_CERT;
     if (o->post_auth && o->server) strict = WOLFSSL_VERIFY_PEER | WOLFSSL_VERIFY_POST_HANDSHAKE;
-    wolfSSL_CTX_set_verify(context, o->ca ? strict : WOLFSSL_VERIFY_NONE, NULL);
+    wolfSSL_CTX_set_verify(context, o->ca || o->peer_key ? strict : WOLFSSL_VERIFY_NONE, NULL);
     return context;
 }
 

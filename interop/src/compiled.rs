@@ -57,7 +57,9 @@ impl Library {
             let source = ["-O1", "-isystem", concat!(env!("BORINGSSL"), "/boringssl/include"), "peers/boringssl.c"];
             let libraries =
                 [concat!(env!("BORINGSSL"), "/build/libssl.a"), concat!(env!("BORINGSSL"), "/build/libcrypto.a")];
-            compile("cc", &source, &[&libraries[..], &["-lstdc++"]].concat(), "BoringSSL that boring-sys compiles")
+            let system = ["-lstdc++", "-lz", "-lbrotlienc", "-lbrotlidec"];
+            let needed = "BoringSSL that boring-sys compiles, zlib1g-dev and libbrotli-dev of Debian 12";
+            compile("cc", &source, &[&libraries[..], &system].concat(), needed)
         });
         match self {
             Self::MbedTls => &MBEDTLS,
@@ -137,6 +139,17 @@ impl Compiled {
     pub fn identity(self, identity: &TestIdentity) -> Self {
         let line = self.0.file("--cert", "chain.pem", &identity.chain_pem);
         Self(line.file("--key", "key.pem", &identity.key_pem))
+    }
+
+    /// Shows the public key of `own` in place of a certificate, and requires that of `peer` if there is one; for
+    /// wolfSSL.
+    #[must_use]
+    pub fn raw_keys(self, own: &TestIdentity, peer: Option<&TestIdentity>) -> Self {
+        let line = self.0.file("--own-key", "own.pem", &own.public_key_pem).file("--key", "key.pem", &own.key_pem);
+        Self(match peer {
+            Some(peer) => line.file("--peer-key", "peer.pem", &peer.public_key_pem),
+            None => line,
+        })
     }
 
     /// Requires a certificate that `pki` issued; not for Botan.

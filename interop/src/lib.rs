@@ -29,7 +29,7 @@ pub use node::Node;
 pub use process::Process;
 pub use setup::{
     FRAGMENT_LENGTHS, Folder, SERVER_NAME, client, default_client, default_server, identity, pieces, pki, provider,
-    pure_rust, server, trust, trust_ecdsa, wide,
+    pure_rust, raw_identity, server, trust, trust_ecdsa, trust_key, wide,
 };
 pub use storm::{in_storms, stormy_client, stormy_server};
 pub use watch::{Log, Watch};

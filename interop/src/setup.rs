@@ -11,7 +11,7 @@ use gramseal_proto::crypto::CryptoProvider;
 use gramseal_proto::pki_types::SignatureVerificationAlgorithm;
 use gramseal_proto::wire::ProtocolVersion;
 use gramseal_testkit::pki::{TestIdentity, TestKeyKind, TestPki};
-use gramseal_webpki::ChainVerifier;
+use gramseal_webpki::{ChainVerifier, Fingerprint, RawPublicKeyVerifier};
 
 /// The name in the certificates of servers.
 pub const SERVER_NAME: &str = "server.example";
@@ -67,6 +67,21 @@ fn trust_by(
 pub fn identity(from: &TestIdentity) -> Identity {
     let key = provider().keys.load(&from.key).expect("every kind of test key can be loaded");
     Identity::new(from.chain.clone(), key).expect("the chain is not empty")
+}
+
+/// The public key of `from` in place of a certificate, for our side to show.
+#[must_use]
+pub fn raw_identity(from: &TestIdentity) -> Identity {
+    let key = provider().keys.load(&from.key).expect("every kind of test key can be loaded");
+    Identity::raw_public_key(key).expect("it tells its public half")
+}
+
+/// Trusts the public key of `from` alone.
+#[must_use]
+pub fn trust_key(from: &TestIdentity) -> Arc<dyn PeerVerifier> {
+    let key = provider().keys.load(&from.key).expect("every kind of test key can be loaded");
+    let public = key.public_key().expect("it tells its public half");
+    Arc::new(RawPublicKeyVerifier::new([Fingerprint::of_public_key(&public)]))
 }
 
 /// Several datagrams a flight, so that a storm takes parts of flights.

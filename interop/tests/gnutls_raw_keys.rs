@@ -1,29 +1,13 @@
 //! Raw public keys (RFC 7250), in both roles and for both sides, against GnuTLS.
 
-use std::sync::Arc;
-
-use gramseal_interop::{Node, Process, SERVER_NAME, Weather, for_each, gnutls, pki, provider};
-use gramseal_proto::config::{ClientAuth, ClientConfig, Identity, PeerVerifier, ServerConfig};
+use gramseal_interop::{Node, Process, SERVER_NAME, Weather, for_each, gnutls, pki, provider, raw_identity, trust_key};
+use gramseal_proto::config::{ClientAuth, ClientConfig, ServerConfig};
 use gramseal_proto::endpoint::CookiePolicy;
 use gramseal_proto::{CertificateFault, CloseReason, Direction, Error};
 use gramseal_testkit::pki::{TestIdentity, TestKeyKind as Kind};
-use gramseal_webpki::{Fingerprint, RawPublicKeyVerifier};
 
 /// Raw keys alone, on both sides.
 const PRIORITY: &str = "NORMAL:-CTYPE-ALL:+CTYPE-SRV-RAWPK:+CTYPE-CLI-RAWPK";
-
-/// The key of `from` as ours to show.
-fn ours(from: &TestIdentity) -> Identity {
-    let key = provider().keys.load(&from.key).expect("every kind of test key can be loaded");
-    Identity::raw_public_key(key).expect("it tells its public half")
-}
-
-/// Trust in the key of `from` alone.
-fn trust(from: &TestIdentity) -> Arc<dyn PeerVerifier> {
-    let key = provider().keys.load(&from.key).expect("every kind of test key can be loaded");
-    let public = key.public_key().expect("it tells its public half");
-    Arc::new(RawPublicKeyVerifier::new([Fingerprint::of_public_key(&public)]))
-}
 
 /// The key of `from` as GnuTLS's to show.
 fn theirs(peer: gnutls::GnuTls, from: &TestIdentity) -> gnutls::GnuTls {
@@ -45,7 +29,7 @@ fn raw_keys_as_client() {
     for_each(&[Kind::EcdsaP256, Kind::EcdsaP384, Kind::Rsa2048], |kind| {
         let (client, server) = (pki(*kind).client("client.example"), pki(*kind).server(SERVER_NAME));
         let (peer, address) = theirs(gnutls::serv().args(["--require-client-cert"]), &server).listening();
-        let config = ClientConfig::builder(provider(), trust(&server)).with_identity(ours(&client));
+        let config = ClientConfig::builder(provider(), trust_key(&server)).with_identity(raw_identity(&client));
         let mut node = Node::client(config, SERVER_NAME, address, Weather::default());
         gnutls::check_server(&mut node, &peer);
         check(&node, &peer);
@@ -56,8 +40,8 @@ fn raw_keys_as_client() {
 fn raw_keys_as_server() {
     for_each(&[Kind::EcdsaP256, Kind::EcdsaP384, Kind::Rsa2048], |kind| {
         let (client, server) = (pki(*kind).client("client.example"), pki(*kind).server(SERVER_NAME));
-        let config = ServerConfig::builder(provider(), ours(&server));
-        let config = config.with_client_auth(ClientAuth::Required(trust(&client)));
+        let config = ServerConfig::builder(provider(), raw_identity(&server));
+        let config = config.with_client_auth(ClientAuth::Required(trust_key(&client)));
         let mut node = Node::server(config, CookiePolicy::Required, Weather::default());
         // It has no way to name the key that it expects.
         let mut peer = theirs(gnutls::cli(node.local_addr()), &client).args(["--insecure"]).start();
@@ -72,7 +56,7 @@ fn an_unknown_raw_key_is_refused() {
     let kind = Kind::EcdsaP256;
     let (server, other) = (pki(kind).server(SERVER_NAME), pki(kind).server(SERVER_NAME));
     let (peer, address) = theirs(gnutls::serv().args(["--disable-client-cert"]), &server).listening();
-    let config = ClientConfig::builder(provider(), trust(&other));
+    let config = ClientConfig::builder(provider(), trust_key(&other));
     let mut node = Node::client(config, SERVER_NAME, address, Weather::default());
     let error = Error::from(CertificateFault::UnknownKey);
     let alert = error.alert().expect("our refusals tell the peer");

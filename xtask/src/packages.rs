@@ -23,6 +23,8 @@ pub(crate) const INTEROP: &[Needed] = &[
     Needed { file: "/usr/include/mbedtls/ssl.h", package: "libmbedtls-dev" },
     Needed { file: "/usr/include/botan-2/botan/tls_client.h", package: "libbotan-2-dev" },
     Needed { file: "cmake", package: "cmake" },
+    Needed { file: "/usr/include/zlib.h", package: "zlib1g-dev" },
+    Needed { file: "/usr/include/brotli/encode.h", package: "libbrotli-dev" },
     Needed { file: "/usr/lib/llvm-14/lib/libclang.so.1", package: "libclang-dev" },
 ];
 

@@ -1,5 +1,6 @@
 //! DTLS 1.3 in both roles against BoringSSL.
 
+mod compression;
 mod losses;
 mod post_quantum;
 mod resumption;
