@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use gramseal_proto::{EarlyDataError, ExportError};
+use gramseal_proto::{self as proto, ExportError};
 
 use crate::connection::Connection;
 use crate::error::ConnectError;
@@ -125,16 +125,46 @@ impl fmt::Debug for EarlyConnection {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SendEarlyError {
-    /// It cannot be, or not this much of it.
-    NotPossible(EarlyDataError),
+    /// There is none in this connection: it is not the client's, the
+    /// [configuration](crate::ClientConfigBuilder::with_early_data) does not want any, or there is no session with the
+    /// server that allows it.
+    NotOffered,
+    /// The server has not read what came before, and would not read this.
+    Rejected,
+    /// The handshake is done, or the association has ended.
+    Over,
+    /// The payload does not fit into one datagram, or is more than the server takes.
+    TooLarge {
+        /// The longest payload that can be sent now, in bytes.
+        limit: usize,
+    },
+    /// The keys have protected as many records as they may.
+    KeysExhausted,
     /// The system did not take the datagram.
     Io(io::Error),
+}
+
+impl From<proto::SendEarlyError> for SendEarlyError {
+    fn from(error: proto::SendEarlyError) -> Self {
+        match error {
+            proto::SendEarlyError::NotOffered => Self::NotOffered,
+            proto::SendEarlyError::Rejected => Self::Rejected,
+            proto::SendEarlyError::TooLarge { limit } => Self::TooLarge { limit },
+            proto::SendEarlyError::KeysExhausted => Self::KeysExhausted,
+            // `Over`. The rest cannot happen: the buffer is as long as the record.
+            _ => Self::Over,
+        }
+    }
 }
 
 impl fmt::Display for SendEarlyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotPossible(error) => error.fmt(f),
+            Self::NotOffered => proto::SendEarlyError::NotOffered.fmt(f),
+            Self::Rejected => proto::SendEarlyError::Rejected.fmt(f),
+            Self::Over => proto::SendEarlyError::Over.fmt(f),
+            Self::TooLarge { limit } => proto::SendEarlyError::TooLarge { limit: *limit }.fmt(f),
+            Self::KeysExhausted => proto::SendEarlyError::KeysExhausted.fmt(f),
             Self::Io(error) => write!(f, "the datagram could not be sent: {error}"),
         }
     }
@@ -143,8 +173,8 @@ impl fmt::Display for SendEarlyError {
 impl std::error::Error for SendEarlyError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::NotPossible(error) => Some(error),
             Self::Io(error) => Some(error),
+            _ => None,
         }
     }
 }

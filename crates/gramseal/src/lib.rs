@@ -125,8 +125,8 @@ pub use gramseal_proto::endpoint::{CookiePolicy, CookieSecrets};
 pub use gramseal_proto::wire::handshake::KeyUpdateRequest;
 pub use gramseal_proto::wire::{CipherSuite, NamedGroup, ProtocolVersion, SrtpProfile};
 pub use gramseal_proto::{
-    AuthenticateClientError, ClientAnswer, EarlyDataError, Error, ExportError, KeyLog, Negotiated, Srtp, SrtpKeys,
-    SrtpMasterKey, UpdateKeysError,
+    AuthenticateClientError, ClientAnswer, Error, ExportError, KeyLog, Negotiated, Srtp, SrtpKeys, SrtpMasterKey,
+    UpdateKeysError,
 };
 pub use gramseal_webpki as webpki;
 pub use incoming::{Handshake, Incoming};

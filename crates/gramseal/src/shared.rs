@@ -174,7 +174,7 @@ impl Shared {
         let mut state = self.lock();
         let protocol = &mut state.protocol;
         let mut datagram = vec![0; protocol.sealed_early_len(data.len().min(protocol.max_early_payload()))];
-        let len = protocol.seal_early(data, &mut datagram).map_err(SendEarlyError::NotPossible)?;
+        let len = protocol.seal_early(data, &mut datagram)?;
         drop(state);
         match self.router.socket.send(self.path, &datagram[..len]) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {

@@ -41,8 +41,8 @@ mod time;
 mod trace;
 
 pub use connection::{
-    AuthenticateClientError, ClientAnswer, CloseReason, Connection, EarlyDataError, Event, ExportError, FirstHello,
-    Received, SrtpKeys, SrtpMasterKey, Stats, Timer, UpdateKeysError,
+    AuthenticateClientError, ClientAnswer, CloseReason, Connection, Event, ExportError, FirstHello, Received,
+    SendEarlyError, SrtpKeys, SrtpMasterKey, Stats, Timer, UpdateKeysError,
 };
 pub use discard::{Discard, DiscardCounts};
 pub use error::{

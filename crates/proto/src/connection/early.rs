@@ -36,7 +36,7 @@ pub(super) struct EarlyData {
 /// Early data was not sealed. Nothing changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum EarlyDataError {
+pub enum SendEarlyError {
     /// There is none in this connection: it is not the client's, the
     /// [configuration](crate::config::ClientConfigBuilder::with_early_data) does not want any, or there is no session
     /// with the server that allows it.
@@ -59,7 +59,7 @@ pub enum EarlyDataError {
     KeysExhausted,
 }
 
-impl fmt::Display for EarlyDataError {
+impl fmt::Display for SendEarlyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotOffered => f.write_str("there is no session that allows early data"),
@@ -72,7 +72,7 @@ impl fmt::Display for EarlyDataError {
     }
 }
 
-impl core::error::Error for EarlyDataError {}
+impl core::error::Error for SendEarlyError {}
 
 impl Connection {
     /// Writes one record with early data into `out` and returns its length in bytes: one datagram to send, behind
@@ -85,11 +85,11 @@ impl Connection {
     /// can send it again**, see [`with_early_data`](crate::config::ClientConfigBuilder::with_early_data).
     ///
     /// # Errors
-    /// See [`EarlyDataError`].
-    pub fn seal_early(&mut self, payload: &[u8], out: &mut [u8]) -> Result<usize, EarlyDataError> {
+    /// See [`SendEarlyError`].
+    pub fn seal_early(&mut self, payload: &[u8], out: &mut [u8]) -> Result<usize, SendEarlyError> {
         let limit = self.early_room()?;
         if payload.len() > limit {
-            return Err(EarlyDataError::TooLarge { limit });
+            return Err(SendEarlyError::TooLarge { limit });
         }
         match self.records.seal(EARLY, ContentType::APPLICATION_DATA, payload, out) {
             Ok(len) => {
@@ -101,11 +101,11 @@ impl Connection {
                 Ok(len)
             }
             Err(SealError::BufferTooSmall) => {
-                Err(EarlyDataError::BufferTooSmall { needed: self.sealed_early_len(payload.len()) })
+                Err(SendEarlyError::BufferTooSmall { needed: self.sealed_early_len(payload.len()) })
             }
-            Err(SealError::TooLong) => Err(EarlyDataError::TooLarge { limit }),
+            Err(SealError::TooLong) => Err(SendEarlyError::TooLarge { limit }),
             Err(SealError::Exhausted | SealError::NoSuchEpoch | SealError::Crypto) => {
-                Err(EarlyDataError::KeysExhausted)
+                Err(SendEarlyError::KeysExhausted)
             }
         }
     }
@@ -123,18 +123,18 @@ impl Connection {
         self.records.sealed_len(EARLY, payload_len + self.records.padding(EARLY, payload_len))
     }
 
-    fn early_room(&self) -> Result<usize, EarlyDataError> {
+    fn early_room(&self) -> Result<usize, SendEarlyError> {
         match (&self.role, &self.early) {
-            _ if self.phase != Phase::Handshaking => Err(EarlyDataError::Over),
+            _ if self.phase != Phase::Handshaking => Err(SendEarlyError::Over),
             (Role::Client(_), Some(early)) if early.answer == Some(EarlyDataAnswer::Rejected) => {
-                Err(EarlyDataError::Rejected)
+                Err(SendEarlyError::Rejected)
             }
             (Role::Client(_), Some(early)) => {
                 let datagram = self.mtu.bytes().saturating_sub(self.records.overhead(EARLY));
                 let left = usize::try_from(early.left).unwrap_or(usize::MAX);
                 Ok(datagram.min(self.records.max_content(EARLY)).min(left))
             }
-            (Role::Client(_), None) | (Role::Server(_), _) => Err(EarlyDataError::NotOffered),
+            (Role::Client(_), None) | (Role::Server(_), _) => Err(SendEarlyError::NotOffered),
         }
     }
 

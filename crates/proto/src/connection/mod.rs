@@ -30,7 +30,7 @@ use core::fmt;
 
 pub use authenticate::{AuthenticateClientError, ClientAnswer};
 use early::EarlyData;
-pub use early::EarlyDataError;
+pub use early::SendEarlyError;
 pub use event::{CloseReason, Event, Timer};
 pub use export::ExportError;
 use gramseal_wire::{Alert, MessageSeq, SequenceNumber};

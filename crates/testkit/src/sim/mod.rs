@@ -26,7 +26,7 @@ use gramseal_proto::config::{ClientConfig, ServerConfig};
 use gramseal_proto::endpoint::CookiePolicy;
 use gramseal_proto::wire::handshake::KeyUpdateRequest;
 use gramseal_proto::{
-    AuthenticateClientError, CloseReason, Connection, EarlyDataError, Event, Instant, SendError, UpdateKeysError,
+    AuthenticateClientError, CloseReason, Connection, Event, Instant, SendEarlyError, SendError, UpdateKeysError,
 };
 use pki_types::ServerName;
 
@@ -228,8 +228,8 @@ impl Sim {
     ///
     /// # Errors
     /// Those of [`Connection::seal_early`].
-    pub fn send_early(&mut self, pair: Pair, payload: &[u8]) -> Result<(), EarlyDataError> {
-        let connection = self.host_mut(pair, Side::Client).connection.as_mut().ok_or(EarlyDataError::NotOffered)?;
+    pub fn send_early(&mut self, pair: Pair, payload: &[u8]) -> Result<(), SendEarlyError> {
+        let connection = self.host_mut(pair, Side::Client).connection.as_mut().ok_or(SendEarlyError::NotOffered)?;
         let mut datagram = vec![0; connection.sealed_early_len(payload.len())];
         let len = connection.seal_early(payload, &mut datagram)?;
         datagram.truncate(len);

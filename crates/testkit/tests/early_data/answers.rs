@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use gramseal_proto::config::{ClientConfig, ServerConfig};
 use gramseal_proto::wire::{CipherSuite, NamedGroup, ProtocolVersion};
-use gramseal_proto::{CloseReason, Discard, EarlyDataError, Error, Event, Incompatible};
+use gramseal_proto::{CloseReason, Discard, Error, Event, Incompatible, SendEarlyError};
 use gramseal_testkit::sessions::{ChangeServer, Resumption, Stores};
 use gramseal_testkit::sim::{Pair, Side, Sim};
 
@@ -19,7 +19,7 @@ fn rejected(client: &Arc<ClientConfig>, server: &Arc<ServerConfig>) -> (Sim, Pai
     let mut sim = Sim::new(9).without_cookies();
     let (pair, came) = come(&mut sim, client, server);
     sim.exchange(pair, b"early");
-    assert_eq!(sim.send_early(pair, b"early"), Err(EarlyDataError::Over));
+    assert_eq!(sim.send_early(pair, b"early"), Err(SendEarlyError::Over));
     (sim, pair, came)
 }
 
@@ -77,7 +77,7 @@ fn after_a_rejection_nothing_more_is_sent() {
     sim.run_for(Duration::from_millis(25));
     assert_eq!(super::answer(&sim, pair), REJECTED.answer);
     assert!(!sim.connected(pair));
-    assert_eq!(sim.send_early(pair, b"early"), Err(EarlyDataError::Rejected));
+    assert_eq!(sim.send_early(pair, b"early"), Err(SendEarlyError::Rejected));
     let connection = sim.connection(pair, Side::Client).expect("a client");
     assert_eq!(connection.max_early_payload(), 0);
     assert!(connection.export_early_keying_material(b"label", b"", &mut [0; 8]).is_err());

@@ -13,7 +13,7 @@ use gramseal_proto::config::{ClientConfig, ClientConfigBuilder, ConfigError, Ser
 use gramseal_proto::endpoint::CookiePolicy;
 use gramseal_proto::session::AntiReplayCache;
 use gramseal_proto::wire::{NamedGroup, ProtocolVersion};
-use gramseal_proto::{Discard, EarlyDataAnswer, EarlyDataError, Event, ExportError};
+use gramseal_proto::{Discard, EarlyDataAnswer, Event, ExportError, SendEarlyError};
 use gramseal_testkit::null::{self, ToyKind};
 use gramseal_testkit::peer::Wiretap;
 use gramseal_testkit::sessions::{ChangeClient, ChangeServer, Resumption, Stores};
@@ -164,7 +164,7 @@ fn early_data_may_follow_until_the_handshake_is_done() {
     sim.send_early(pair, b"later").expect("still possible");
     sim.run_until(|sim| sim.connected(pair), PATIENCE).expect("both sides connect");
     assert_eq!(sim.early_data(pair), [b"later"]);
-    assert_eq!(sim.send_early(pair, b"too late"), Err(EarlyDataError::Over));
+    assert_eq!(sim.send_early(pair, b"too late"), Err(SendEarlyError::Over));
 }
 
 #[test] // RFC 9846 §4.3.10
@@ -182,12 +182,12 @@ fn without_a_session_that_allows_it_there_is_none() {
     let shy = Arc::new(server_builder(2, &stores).build().expect("a server"));
     let (eager, unasked) = (client(1, &stores, same), server(3, &stores, same));
     for _ in 0..2 {
-        assert_eq!(begin(Arc::clone(&eager), Arc::clone(&shy)), Err(EarlyDataError::NotOffered));
+        assert_eq!(begin(Arc::clone(&eager), Arc::clone(&shy)), Err(SendEarlyError::NotOffered));
     }
     let stores = Stores::new(Some(Resumption::Ticket));
     let plain = Arc::new(client_builder(1, &stores).build().expect("a client"));
     for _ in 0..2 {
-        assert_eq!(begin(Arc::clone(&plain), Arc::clone(&unasked)), Err(EarlyDataError::NotOffered));
+        assert_eq!(begin(Arc::clone(&plain), Arc::clone(&unasked)), Err(SendEarlyError::NotOffered));
     }
 }
 
@@ -214,15 +214,15 @@ fn a_client_sends_no_more_than_its_ticket_allows() {
     let pair = sim.connect(client, server);
     let room = |sim: &Sim| sim.connection(pair, Side::Client).expect("a client").max_early_payload();
     assert_eq!(room(&sim), 1000);
-    assert_eq!(sim.send_early(pair, &[1; 1001]), Err(EarlyDataError::TooLarge { limit: 1000 }));
+    assert_eq!(sim.send_early(pair, &[1; 1001]), Err(SendEarlyError::TooLarge { limit: 1000 }));
     sim.send_early(pair, &[1; 990]).expect("within the limit");
     assert_eq!(room(&sim), 10);
-    assert_eq!(sim.send_early(pair, &[1; 11]), Err(EarlyDataError::TooLarge { limit: 10 }));
+    assert_eq!(sim.send_early(pair, &[1; 11]), Err(SendEarlyError::TooLarge { limit: 10 }));
     sim.send_early(pair, &[1; 10]).expect("within the limit");
     assert_eq!(room(&sim), 0);
     sim.send_early(pair, &[]).expect("nothing is no more");
     let client = sim.connection_mut(pair, Side::Client).expect("a client");
-    assert_eq!(client.seal_early(&[], &mut [0; 5]), Err(EarlyDataError::BufferTooSmall { needed: 22 }));
+    assert_eq!(client.seal_early(&[], &mut [0; 5]), Err(SendEarlyError::BufferTooSmall { needed: 22 }));
     sim.run_until(|sim| sim.connected(pair), PATIENCE).expect("both sides connect");
     assert_eq!(sim.early_data(pair).iter().map(Vec::len).collect::<Vec<_>>(), [990, 10, 0]);
 }
