@@ -14,25 +14,25 @@
 //!
 //! Without one, nothing is remembered and every handshake is a full one.
 
+mod anti_replay;
 #[cfg(feature = "std")]
 mod cache;
 #[cfg(feature = "std")]
 mod lru;
 mod remembered;
-#[cfg(feature = "std")]
-mod replay;
 mod store;
 #[cfg(feature = "std")]
 mod ticket;
 
 #[cfg(feature = "std")]
+pub use anti_replay::AntiReplayCache;
+pub use anti_replay::{AntiReplay, EarlyHello};
+#[cfg(feature = "std")]
 pub use cache::{ClientSessionCache, ServerSessionCache};
 pub use remembered::{BadSession, CONTEXT_LEN, Session};
 pub(crate) use remembered::{MAX_SESSION_ID_LEN, PSK_BINDING_LEN, context};
-#[cfg(feature = "std")]
-pub use replay::AntiReplayCache;
 pub(crate) use store::forget_tickets;
-pub use store::{AntiReplay, ClientSessionStore, EarlyHello, OpenedTicket, ServerSessionStore, TicketSealer};
+pub use store::{ClientSessionStore, OpenedTicket, ServerSessionStore, TicketSealer};
 #[cfg(feature = "std")]
 pub use ticket::{BadTicketKeys, TicketKeys, TicketSecret};
 

@@ -1,4 +1,4 @@
-//! What keeps early data from being taken twice (RFC 9846 §8).
+//! The hellos whose early data was taken, in memory (RFC 9846 §8.2).
 
 use alloc::collections::BTreeMap;
 use alloc::collections::btree_set::BTreeSet;
@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use pki_types::UnixTime;
 
-use super::{AntiReplay, EarlyHello};
+use super::{AntiReplay, EarlyHello, WINDOW};
 
 /// The hellos whose early data was taken, in memory, each for as long as a copy of it could pass for a
 /// fresh one. When it is full, no early data is taken until the oldest is forgotten.
@@ -47,7 +47,7 @@ impl AntiReplayCache {
     }
 
     /// Ten seconds.
-    pub const DEFAULT_WINDOW: Duration = Duration::from_secs(10);
+    pub const DEFAULT_WINDOW: Duration = WINDOW;
 
     /// How many hellos it holds.
     #[must_use]
