@@ -25,9 +25,9 @@ use super::auth12::PLAINTEXT;
 use super::offered_groups::OfferedGroups;
 use super::resume13::{self, Shown};
 use super::schedule13::{EarlyExporter, EarlySecret};
-use super::{Action, LoggedSecret, select};
-use crate::config::ServerConfig;
-use crate::crypto::{CryptoProvider, Digest, RecordKeys13};
+use super::{Action, select};
+use crate::config::{Common, ServerConfig};
+use crate::crypto::{Digest, RecordKeys13};
 use crate::error::{Error, PeerFault};
 use crate::message::Message;
 use crate::session::EarlyHello;
@@ -61,16 +61,15 @@ impl EarlyTerms {
         transcript: &Digest,
         suite: &Suite13,
         limit: u32,
-        provider: &CryptoProvider,
+        common: &Common,
         random: &Random,
         out: &mut Vec<Action>,
     ) -> Result<Box<Self>, Error> {
         let traffic = secret.traffic(transcript);
         let exporter = secret.exporter(transcript);
-        let logged: [LoggedSecret; 2] =
-            [traffic.logged("CLIENT_EARLY_TRAFFIC_SECRET", random), exporter.logged(random)];
-        out.extend(logged.map(Action::LogSecret));
-        Ok(Box::new(Self { keys: traffic.record_keys(suite.aead, provider)?, limit, exporter }))
+        traffic.log("CLIENT_EARLY_TRAFFIC_SECRET", common, random, out);
+        exporter.log(common, random, out);
+        Ok(Box::new(Self { keys: traffic.record_keys(suite.aead, &common.provider)?, limit, exporter }))
     }
 }
 

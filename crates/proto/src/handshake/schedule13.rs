@@ -192,14 +192,14 @@ impl TrafficSecrets {
 
     /// Gives the key log, if there is one, its lines for epoch 2 (RFC 9850 §2).
     pub(super) fn log_handshake(&self, common: &Common, random: &Random, out: &mut Vec<Action>) {
-        self.client.0.log("CLIENT_HANDSHAKE_TRAFFIC_SECRET", common, random, out);
-        self.server.0.log("SERVER_HANDSHAKE_TRAFFIC_SECRET", common, random, out);
+        self.client.log("CLIENT_HANDSHAKE_TRAFFIC_SECRET", common, random, out);
+        self.server.log("SERVER_HANDSHAKE_TRAFFIC_SECRET", common, random, out);
     }
 
     /// The same for epoch 3.
     pub(super) fn log_application(&self, common: &Common, random: &Random, out: &mut Vec<Action>) {
-        self.client.0.log("CLIENT_TRAFFIC_SECRET_0", common, random, out);
-        self.server.0.log("SERVER_TRAFFIC_SECRET_0", common, random, out);
+        self.client.log("CLIENT_TRAFFIC_SECRET_0", common, random, out);
+        self.server.log("SERVER_TRAFFIC_SECRET_0", common, random, out);
     }
 }
 
@@ -230,6 +230,11 @@ impl TrafficSecret {
     /// The secret of the same side's next epoch (RFC 9846 §7.2).
     pub(super) fn next(&self) -> Self {
         Self(Secret { hash: self.0.hash, bytes: Box::new(self.0.expand_digest(b"traffic upd", &[])) })
+    }
+
+    /// Gives the key log, if there is one, its line for it.
+    pub(super) fn log(&self, label: &'static str, common: &Common, random: &Random, out: &mut Vec<Action>) {
+        self.0.log(label, common, random, out);
     }
 
     /// The key log's line for it.
@@ -275,9 +280,9 @@ impl EarlyExporter {
         self.0.export(label, context, out);
     }
 
-    /// The key log's line for it.
-    pub(super) fn logged(&self, random: &Random) -> LoggedSecret {
-        self.0.0.logged("EARLY_EXPORTER_SECRET", random)
+    /// Gives the key log, if there is one, its line.
+    pub(super) fn log(&self, common: &Common, random: &Random, out: &mut Vec<Action>) {
+        self.0.0.log("EARLY_EXPORTER_SECRET", common, random, out);
     }
 }
 

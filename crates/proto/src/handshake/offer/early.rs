@@ -53,8 +53,8 @@ impl Offer {
         let Some(suite) = self.early_suite(session) else { return Ok(None) };
         let secret = EarlySecret::with_psk(*hash, &session.secret);
         let digest = Transcript13::digest_of_cut(*hash, None, hello, 0);
-        let provider = &self.config.common.provider;
-        EarlyTerms::new(&secret, &digest, suite, session.max_early_data, provider, &self.random, out).map(Some)
+        let common = &self.config.common;
+        EarlyTerms::new(&secret, &digest, suite, session.max_early_data, common, &self.random, out).map(Some)
     }
 
     /// What a ServerHello leaves of it that chose this session at this place, if any, and `suite`.

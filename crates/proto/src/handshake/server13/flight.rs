@@ -72,7 +72,7 @@ pub(in crate::handshake) fn start(
     };
     if let Some(limit) = resumed.and_then(|resumed| resumed.early_data) {
         let digest = context.transcript.digest();
-        let terms = EarlyTerms::new(&early, &digest, suite, limit, &provider, &hello.random, out)?;
+        let terms = EarlyTerms::new(&early, &digest, suite, limit, &context.config.common, &hello.random, out)?;
         out.push(Action::EarlyData(terms));
         context.negotiated.early_data = true;
     }
