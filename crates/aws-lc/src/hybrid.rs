@@ -10,11 +10,11 @@ use crate::kx::{SECP256R1, X25519};
 
 /// ML-KEM-768 and x25519.
 pub static X25519MLKEM768: &dyn KxGroup =
-    &HybridGroup::new(NamedGroup::X25519MLKEM768, [MLKEM768, X25519], MlKem768::SHARES);
+    &HybridGroup::new(NamedGroup::X25519MLKEM768, [MLKEM768, X25519], ShareLengths::ML_KEM_768);
 
 /// secp256r1 and ML-KEM-768.
 pub static SECP256R1MLKEM768: &dyn KxGroup =
-    &HybridGroup::new(NamedGroup::SECP256R1MLKEM768, [SECP256R1, MLKEM768], ShareLengths { start: 65, answer: 65 });
+    &HybridGroup::new(NamedGroup::SECP256R1MLKEM768, [SECP256R1, MLKEM768], ShareLengths::SECP256R1);
 
 /// ML-KEM-768 alone (draft-ietf-tls-mlkem), in no list here: add it to the `groups` of a
 /// [`CryptoProvider`](gramseal_proto::crypto::CryptoProvider) to be able to name it.
@@ -22,10 +22,6 @@ pub static MLKEM768: &dyn KxGroup = &MlKem768;
 
 #[derive(Debug)]
 struct MlKem768;
-
-impl MlKem768 {
-    const SHARES: ShareLengths = ShareLengths { start: 1184, answer: 1088 };
-}
 
 impl KxGroup for MlKem768 {
     fn name(&self) -> NamedGroup {
@@ -59,7 +55,7 @@ impl ActiveKx for ActiveMlKem {
     }
 
     fn complete(self: Box<Self>, peer: &[u8]) -> Result<SharedSecret, KxError> {
-        if peer.len() != MlKem768::SHARES.answer {
+        if peer.len() != ShareLengths::ML_KEM_768.answer {
             return Err(KxError::InvalidShare);
         }
         // A ciphertext that does not fit the key gives a secret that nobody knows (FIPS 203 §7.3).

@@ -16,11 +16,11 @@ use crate::random::fill_secret;
 
 /// ML-KEM-768 and x25519.
 pub static X25519MLKEM768: &dyn KxGroup =
-    &HybridGroup::new(NamedGroup::X25519MLKEM768, [MLKEM768, X25519], ShareLengths { start: 1184, answer: 1088 });
+    &HybridGroup::new(NamedGroup::X25519MLKEM768, [MLKEM768, X25519], ShareLengths::ML_KEM_768);
 
 /// secp256r1 and ML-KEM-768.
 pub static SECP256R1MLKEM768: &dyn KxGroup =
-    &HybridGroup::new(NamedGroup::SECP256R1MLKEM768, [SECP256R1, MLKEM768], ShareLengths { start: 65, answer: 65 });
+    &HybridGroup::new(NamedGroup::SECP256R1MLKEM768, [SECP256R1, MLKEM768], ShareLengths::SECP256R1);
 
 /// ML-KEM-768 alone (draft-ietf-tls-mlkem), in no list here: add it to the `groups` of a
 /// [`CryptoProvider`](gramseal_proto::crypto::CryptoProvider) to be able to name it.

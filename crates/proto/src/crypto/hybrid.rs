@@ -27,6 +27,13 @@ pub struct ShareLengths {
     pub answer: usize,
 }
 
+impl ShareLengths {
+    /// Of ML-KEM-768 (FIPS 203 §8).
+    pub const ML_KEM_768: Self = Self { start: 1184, answer: 1088 };
+    /// Of secp256r1, uncompressed (RFC 9846 §4.3.8.2).
+    pub const SECP256R1: Self = Self { start: 65, answer: 65 };
+}
+
 impl HybridGroup {
     /// The group called `name` of `parts`, the first of which has shares of `lengths`.
     #[must_use]

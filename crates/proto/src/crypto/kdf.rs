@@ -27,7 +27,7 @@ pub fn hmac_prf(key: &dyn HmacKey, label: &[u8], seed: &[&[u8]], out: &mut [u8])
 }
 
 /// HKDF-Expand with `key`, the expanded secret, over the concatenation of `info`: fills `out`, which has at
-/// most 255 times the length of a digest.
+/// most 255 times the length of a digest (RFC 5869 §2.3). What is longer is not filled to its end.
 pub fn hmac_hkdf_expand(key: &dyn HmacKey, info: &[&[u8]], out: &mut [u8]) {
     let info = info.concat();
     let mut block = Digest::new(&[]);
@@ -42,5 +42,6 @@ pub fn hmac_hkdf_expand(key: &dyn HmacKey, info: &[&[u8]], out: &mut [u8]) {
             break;
         }
         rest = later;
+        debug_assert!(number < u8::MAX, "HKDF gives no more than 255 digests");
     }
 }

@@ -90,7 +90,8 @@ pub trait KxGroup: Send + Sync + fmt::Debug {
     /// encapsulation has to bring its own.
     ///
     /// # Errors
-    /// If `peer` is not a valid share of this group, or the random source fails.
+    /// [`KxError::InvalidShare`] if `peer` is not a valid share of this group, [`KxError::Failed`] if the random
+    /// source or the library fails.
     fn answer(&self, random: &dyn SecureRandom, peer: &[u8]) -> Result<(Vec<u8>, SharedSecret), KxError> {
         let ours = self.start(random)?;
         let share = ours.public_key().to_vec();
@@ -106,8 +107,9 @@ pub trait ActiveKx: Send + Sync {
     /// Computes the secret from the peer's share and consumes the private key.
     ///
     /// # Errors
-    /// If `peer` is not a valid share of this group: wrong length, not on the curve, of small
-    /// order, an all-zero result (RFC 7748 §6.1), out of range (RFC 7919 §5.1).
+    /// [`KxError::InvalidShare`] if `peer` is not a valid share of this group: wrong length, not on the curve,
+    /// of small order, an all-zero result (RFC 7748 §6.1), out of range (RFC 7919 §5.1).
+    /// [`KxError::Failed`] if the library fails.
     fn complete(self: Box<Self>, peer: &[u8]) -> Result<SharedSecret, KxError>;
 }
 
