@@ -14,6 +14,12 @@ pub struct Epoch(pub u64);
 impl Epoch {
     /// The epoch without protection.
     pub const UNPROTECTED: Self = Self(0);
+    /// The epoch of early data in 1.3 (RFC 9147 §6.1).
+    pub const EARLY_DATA: Self = Self(1);
+    /// The epoch of the handshake in 1.3.
+    pub const HANDSHAKE: Self = Self(2);
+    /// The first epoch of application data in 1.3; each KeyUpdate adds one.
+    pub const APPLICATION: Self = Self(3);
 
     /// The following epoch, or `None` at the end of the number space.
     pub fn next(self) -> Option<Self> {

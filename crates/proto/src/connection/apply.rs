@@ -7,7 +7,7 @@ use gramseal_wire::Epoch;
 
 use super::deferred::Deferral;
 use super::handshaking::LastFlight;
-use super::post::{APPLICATION, Post};
+use super::post::Post;
 use super::{Agreed, Connection, Phase, Role};
 use crate::handshake::{Action, Established, FinishedVerified, LoggedSecret, PostHandshake, RecordLimits, Work};
 use crate::message::Message;
@@ -185,10 +185,10 @@ impl Connection {
         match &self.post {
             None => self.records.retire_write_before(PROTECTED),
             Some(post) => {
-                self.records.retire_write_before(APPLICATION);
+                self.records.retire_write_before(Epoch::APPLICATION);
                 // What repeats the peer's last flight must be told from a forgery as long as it matters.
                 if post.last_flight_kept.is_none() {
-                    self.records.retire_read_before(APPLICATION);
+                    self.records.retire_read_before(Epoch::APPLICATION);
                 }
             }
         }

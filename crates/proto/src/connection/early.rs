@@ -10,13 +10,13 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::fmt;
 
-use gramseal_wire::ContentType;
+use gramseal_wire::{ContentType, Epoch};
 
 use super::export::{ExportError, check_label};
 use super::{Connection, Phase, Role};
 use crate::discard::Discard;
 use crate::error::PeerFault;
-use crate::handshake::{EARLY, EarlyDataAnswer, EarlyExporter, EarlyTerms};
+use crate::handshake::{EarlyDataAnswer, EarlyExporter, EarlyTerms};
 use crate::record::{Opened, ReadEpoch, SealError, WriteEpoch};
 
 /// Payloads that wait for a server: empty ones, which no limit counts, cost memory too.
@@ -91,7 +91,7 @@ impl Connection {
         if payload.len() > limit {
             return Err(SendEarlyError::TooLarge { limit });
         }
-        match self.records.seal(EARLY, ContentType::APPLICATION_DATA, payload, out) {
+        match self.records.seal(Epoch::EARLY_DATA, ContentType::APPLICATION_DATA, payload, out) {
             Ok(len) => {
                 let sent = u32::try_from(payload.len()).unwrap_or(u32::MAX);
                 if let Some(early) = &mut self.early {
@@ -120,7 +120,7 @@ impl Connection {
     /// [padding](crate::config::Padding).
     #[must_use]
     pub fn sealed_early_len(&self, payload_len: usize) -> usize {
-        self.records.sealed_len(EARLY, payload_len + self.records.padding(EARLY, payload_len))
+        self.records.sealed_len(Epoch::EARLY_DATA, payload_len + self.records.padding(Epoch::EARLY_DATA, payload_len))
     }
 
     fn early_room(&self) -> Result<usize, SendEarlyError> {
@@ -130,9 +130,9 @@ impl Connection {
                 Err(SendEarlyError::Rejected)
             }
             (Role::Client(_), Some(early)) => {
-                let datagram = self.mtu.bytes().saturating_sub(self.records.overhead(EARLY));
+                let datagram = self.mtu.bytes().saturating_sub(self.records.overhead(Epoch::EARLY_DATA));
                 let left = usize::try_from(early.left).unwrap_or(usize::MAX);
-                Ok(datagram.min(self.records.max_content(EARLY)).min(left))
+                Ok(datagram.min(self.records.max_content(Epoch::EARLY_DATA)).min(left))
             }
             (Role::Client(_), None) | (Role::Server(_), _) => Err(SendEarlyError::NotOffered),
         }
@@ -181,8 +181,10 @@ impl Connection {
     pub(super) fn begin_early_data(&mut self, terms: EarlyTerms) {
         let EarlyTerms { keys, limit, exporter } = terms;
         match self.role {
-            Role::Client(_) => self.records.install_write(WriteEpoch::dtls13(EARLY, keys)),
-            Role::Server(_) => self.install_read(ReadEpoch::dtls13(EARLY, keys, self.records.replay_window())),
+            Role::Client(_) => self.records.install_write(WriteEpoch::dtls13(Epoch::EARLY_DATA, keys)),
+            Role::Server(_) => {
+                self.install_read(ReadEpoch::dtls13(Epoch::EARLY_DATA, keys, self.records.replay_window()))
+            }
         }
         self.early = Some(Box::new(EarlyData { left: limit, exporter, answer: None, waiting: VecDeque::new() }));
     }
@@ -199,7 +201,7 @@ impl Connection {
     pub(super) fn end_early_data(&mut self) {
         match self.role {
             Role::Client(_) => self.early = None,
-            Role::Server(_) if self.early.is_some() => self.records.retire_read_before(super::post::HANDSHAKE),
+            Role::Server(_) if self.early.is_some() => self.records.retire_read_before(Epoch::HANDSHAKE),
             Role::Server(_) => {}
         }
     }

@@ -7,7 +7,6 @@
 use gramseal_wire::{Codec, Epoch, Fragment, HandshakeType, RecordNumber, SequenceNumber};
 
 use super::Connection;
-use super::post::HANDSHAKE;
 use crate::discard::Discard;
 use crate::handshake::State;
 use crate::message::Message;
@@ -18,7 +17,7 @@ impl Connection {
     pub(super) fn out_of_order(&mut self, number: RecordNumber, fragment: &Fragment<'_>, now: Instant) -> bool {
         let Some(handshake) = &mut self.handshake else { return false };
         // RFC 9846 §4: under keys no hello has a place.
-        if handshake.is_done() || number.epoch >= HANDSHAKE {
+        if handshake.is_done() || number.epoch >= Epoch::HANDSHAKE {
             return false;
         }
         match fragment.msg_type {

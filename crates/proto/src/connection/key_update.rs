@@ -13,7 +13,7 @@ use core::fmt;
 use gramseal_wire::Epoch;
 use gramseal_wire::handshake::{KeyUpdate, KeyUpdateRequest};
 
-use super::post::{APPLICATION, NotSent};
+use super::post::NotSent;
 use super::stats::count;
 use super::{Connection, Phase};
 use crate::discard::Discard;
@@ -265,7 +265,7 @@ impl Connection {
     pub(super) fn note_read_epoch(&mut self, epoch: Epoch, now: Instant) {
         let kept = self.role.common().transport.previous_keys_kept;
         let Some(post) = self.post.as_mut().filter(|post| post.updates.unused) else { return };
-        if epoch > APPLICATION && epoch == self.records.newest_read_epoch() {
+        if epoch > Epoch::APPLICATION && epoch == self.records.newest_read_epoch() {
             post.updates.unused = false;
             post.updates.previous_until = Some(now + kept);
         }

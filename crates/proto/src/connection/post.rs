@@ -23,11 +23,6 @@ use crate::handshake::PostHandshake;
 use crate::message::Message;
 use crate::time::Instant;
 
-/// The epoch of the handshake's protected messages (RFC 9147 §6.1).
-pub(super) const HANDSHAKE: Epoch = Epoch(2);
-/// The first epoch of application data, and of messages after the handshake.
-pub(super) const APPLICATION: Epoch = Epoch(3);
-
 /// What a connection of 1.3 keeps for what comes after its handshake.
 pub(super) struct Post {
     inbound: Inbound,
@@ -62,7 +57,7 @@ impl Post {
             ..InboundLimits::default()
         };
         let mut inbound = Inbound::new(next, limits);
-        inbound.expect_epoch(APPLICATION);
+        inbound.expect_epoch(Epoch::APPLICATION);
         let (flights, updates) = (PostFlights::default(), KeyUpdates::default());
         Self { inbound, acks, flights, after, updates, deferral: None, last_flight_kept: None }
     }

@@ -9,13 +9,12 @@ use gramseal_wire::{
 
 use super::acks::Hurry;
 use super::handshaking::Suspicion;
-use super::post::{APPLICATION, HANDSHAKE};
 use super::stats::count;
 use super::{CloseReason, Connection, Phase, Role};
 use crate::discard::Discard;
 use crate::error::{AlertReceived, Error};
 use crate::flight::Inserted;
-use crate::handshake::{Action, EARLY, State};
+use crate::handshake::{Action, State};
 use crate::message::Message;
 use crate::record::{Record, split_record};
 use crate::time::Instant;
@@ -97,7 +96,7 @@ impl Connection {
                 return None;
             }
         };
-        if self.early.is_some() && opened.number.epoch == EARLY {
+        if self.early.is_some() && opened.number.epoch == Epoch::EARLY_DATA {
             self.early_record(opened);
             return None;
         }
@@ -122,7 +121,7 @@ impl Connection {
         if let Some(handshake) = &mut self.handshake {
             handshake.hear();
             // Nobody makes a record of the handshake's epoch who has not received our hello.
-            if epoch >= HANDSHAKE {
+            if epoch >= Epoch::HANDSHAKE {
                 handshake.budget = None;
             }
         }
@@ -174,7 +173,7 @@ impl Connection {
             None if self.handshake.is_some() => self.confirm(),
             None => {}
             // RFC 9147 §6.1
-            Some(_) if number.epoch < APPLICATION => {
+            Some(_) if number.epoch < Epoch::APPLICATION => {
                 self.discard(Discard::UnexpectedContent);
                 return None;
             }
@@ -246,7 +245,7 @@ impl Connection {
     }
 
     fn handle_fragment(&mut self, number: RecordNumber, fragment: Fragment<'_>, now: Instant) {
-        if self.post.is_some() && number.epoch >= APPLICATION {
+        if self.post.is_some() && number.epoch >= Epoch::APPLICATION {
             return self.post_fragment(number, fragment, now);
         }
         let Some(handshake) = &mut self.handshake else {
@@ -254,7 +253,7 @@ impl Connection {
         };
         // RFC 5246 §7.4.1.1: meaningless while a handshake of 1.2 goes on, or of what may be one. It must
         // not use up the number of the message that is due.
-        let ignored = fragment.msg_type == HandshakeType::HELLO_REQUEST && number.epoch < HANDSHAKE;
+        let ignored = fragment.msg_type == HandshakeType::HELLO_REQUEST && number.epoch < Epoch::HANDSHAKE;
         if ignored && !handshake.is_done() {
             return self.discard(Discard::UnexpectedContent);
         }
@@ -295,7 +294,7 @@ impl Connection {
     /// A part of the peer's next flight came.
     fn stored(&mut self, number: RecordNumber, missing: Hurry, now: Instant) {
         // RFC 9147 §7.2: only who has all of our flight answers it. What nothing protects may be forged.
-        if number.epoch >= HANDSHAKE {
+        if number.epoch >= Epoch::HANDSHAKE {
             if let Some(handshake) = &mut self.handshake {
                 handshake.outbound.acknowledge_all();
                 handshake.retransmit.stop();

@@ -1,7 +1,8 @@
 //! Time: when to act without being asked.
 
+use gramseal_wire::Epoch;
+
 use super::handshaking::LastFlight;
-use super::post::APPLICATION;
 use super::stats::count;
 use super::{Connection, Phase, Timer};
 use crate::error::{AlertReceived, Error, TimedOut};
@@ -84,7 +85,7 @@ impl Connection {
     fn forget_last_flight(&mut self, now: Instant) {
         let Some(post) = &mut self.post else { return };
         if post.last_flight_kept.take_if(|at| *at <= now).is_some() {
-            self.records.retire_read_before(APPLICATION);
+            self.records.retire_read_before(Epoch::APPLICATION);
         }
     }
 

@@ -16,7 +16,6 @@ use gramseal_wire::{
 use super::cookie12::COOKIE_LEN;
 use crate::FirstHello;
 use crate::discard::Discard;
-use crate::handshake::EARLY;
 
 /// A client numbers its hellos 0, 1, … and needs a third only if its cookie expired under way, or
 /// if somebody forges requests for cookies, a few with each timeout of a handshake.
@@ -56,7 +55,7 @@ impl<'a> Hello<'a> {
 
 /// Whether `datagram` begins with what may be early data.
 pub(super) fn is_early_data(datagram: &[u8]) -> bool {
-    let bits = UnifiedHeader::epoch_bits_of(EARLY);
+    let bits = UnifiedHeader::epoch_bits_of(Epoch::EARLY_DATA);
     UnifiedHeader::read(&mut Reader::new(datagram), 0).is_ok_and(|header| header.epoch_bits == bits)
 }
 

@@ -15,8 +15,6 @@ use crate::crypto::Deferrable;
 use crate::error::{Error, PeerFault};
 use crate::message::Message;
 
-/// The epoch of everything before ChangeCipherSpec.
-pub(super) const PLAINTEXT: Epoch = Epoch(0);
 /// The epoch of Finished and application data.
 pub(super) const PROTECTED: Epoch = Epoch(1);
 
@@ -81,11 +79,11 @@ impl Shown {
 /// Our Certificate message; `None` says that we have none to show.
 pub(super) fn certificate(seq: &mut OutgoingSeq, identity: Option<&Identity>) -> Result<Message, Error> {
     if let Some(public_key) = identity.and_then(Identity::public_key) {
-        return seq.message(PLAINTEXT, &RawPublicKey12 { public_key });
+        return seq.message(Epoch::UNPROTECTED, &RawPublicKey12 { public_key });
     }
     // Nothing to show looks the same in either form.
     let chain = OwnedOpaqueList::new(identity.map(Identity::chain).unwrap_or_default())?;
-    seq.message(PLAINTEXT, &Certificate12 { certificates: chain.as_list() })
+    seq.message(Epoch::UNPROTECTED, &Certificate12 { certificates: chain.as_list() })
 }
 
 /// What the signature in ServerKeyExchange covers (RFC 5246 §7.4.3).

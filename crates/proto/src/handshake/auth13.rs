@@ -19,11 +19,6 @@ use crate::crypto::{Digest, signs13};
 use crate::error::{Error, PeerFault};
 use crate::message::Message;
 
-/// The epoch of everything between the hellos and Finished (RFC 9147 §6.1).
-pub(super) const HANDSHAKE: Epoch = Epoch(2);
-/// The first epoch of application data.
-pub(super) const APPLICATION: Epoch = Epoch(3);
-
 /// Who signs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Signer {
@@ -36,7 +31,7 @@ pub(super) fn expect13(message: &Message, msg_type: HandshakeType) -> Result<(),
     if message.msg_type() != msg_type {
         return Err(unexpected(message));
     }
-    if message.epoch == HANDSHAKE { Ok(()) } else { Err(PeerFault::WrongEpoch(msg_type).into()) }
+    if message.epoch == Epoch::HANDSHAKE { Ok(()) } else { Err(PeerFault::WrongEpoch(msg_type).into()) }
 }
 
 /// What a Certificate message shows, with the status stapled to it; `None` if nothing. It answers the
@@ -97,8 +92,8 @@ pub(super) fn certificate(
     let certificate = Certificate13 { context, entries: Sequence::new(&entries)? };
     let compressed = compression.map(|compression| Compressed::of(&certificate, compression)).transpose()?;
     match compressed.flatten() {
-        Some(compressed) => seq.message(HANDSHAKE, &compressed.as_message()),
-        None => seq.message(HANDSHAKE, &certificate),
+        Some(compressed) => seq.message(Epoch::HANDSHAKE, &compressed.as_message()),
+        None => seq.message(Epoch::HANDSHAKE, &certificate),
     }
 }
 
@@ -117,7 +112,7 @@ pub(super) fn certificate_verify(
     scheme: SignatureScheme,
     signature: &[u8],
 ) -> Result<Message, Error> {
-    seq.message(HANDSHAKE, &CertificateVerify { scheme, signature })
+    seq.message(Epoch::HANDSHAKE, &CertificateVerify { scheme, signature })
 }
 
 /// Checks the peer's CertificateVerify and returns its scheme.
@@ -159,7 +154,7 @@ pub(super) fn finished(
     transcript: &Transcript13,
 ) -> Result<Message, Error> {
     let verify_data = secret.verify_data(&transcript.digest());
-    seq.message(HANDSHAKE, &Finished { verify_data: verify_data.as_ref() })
+    seq.message(Epoch::HANDSHAKE, &Finished { verify_data: verify_data.as_ref() })
 }
 
 /// Checks the peer's Finished against the handshake as seen here.

@@ -21,7 +21,6 @@ use gramseal_wire::handshake::ClientHello;
 use gramseal_wire::{Epoch, ExtensionType, HandshakeHeader, HandshakeType, MessageSeq, Random};
 use pki_types::UnixTime;
 
-use super::auth12::PLAINTEXT;
 use super::offered_groups::OfferedGroups;
 use super::resume13::{self, Shown};
 use super::schedule13::{EarlyExporter, EarlySecret};
@@ -32,9 +31,6 @@ use crate::error::{Error, PeerFault};
 use crate::message::Message;
 use crate::session::EarlyHello;
 use crate::suite::Suite13;
-
-/// The epoch of early data (RFC 9147 §6.1).
-pub(crate) const EARLY: Epoch = Epoch(1);
 
 /// What the server said of early data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -162,7 +158,7 @@ fn claims(hello: &ClientHello<'_>, body: &[u8], config: &ServerConfig) -> Result
     }
     let Ok(length) = u32::try_from(body.len()) else { return Ok(false) };
     let header = HandshakeHeader::whole(HandshakeType::CLIENT_HELLO, length, MessageSeq(0)).to_bytes();
-    let message = Message::new(PLAINTEXT, [&header[..], body].concat())?;
+    let message = Message::new(Epoch::UNPROTECTED, [&header[..], body].concat())?;
     found.check_binder(&message, None, suite, config)?;
     Ok(taken(hello, &found.shown(), suite, config, EarlyClaim::ToBeMade).is_some())
 }

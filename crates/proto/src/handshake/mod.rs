@@ -48,7 +48,7 @@ pub(crate) use client::start as start_client;
 pub use deferred::{Deferred, Settled};
 pub(crate) use deferred::{Outcome, Receipt, Signed, Work};
 pub use early::EarlyDataAnswer;
-pub(crate) use early::{EARLY, EarlyClaim, EarlyTerms, claims_early_data};
+pub(crate) use early::{EarlyClaim, EarlyTerms, claims_early_data};
 pub(crate) use later::{Answered, AskError, Readiness};
 pub(crate) use limits::RecordLimits;
 pub(crate) use post::{PostHandshake, Updated, read_key_update};
@@ -301,7 +301,7 @@ impl State {
     pub(crate) fn awaited_epoch(&self) -> Epoch {
         let finished = match self {
             Self::ClientHello(_) | Self::ServerHello(_) => false,
-            Self::Client13(_) | Self::Server13(_) => return auth13::HANDSHAKE,
+            Self::Client13(_) | Self::Server13(_) => return Epoch::HANDSHAKE,
             Self::Client12(state) => {
                 matches!(state, client12::State::Finished(_) | client12::State::ResumedFinished(_))
             }
@@ -310,7 +310,7 @@ impl State {
             }
             Self::Connected => true,
         };
-        if finished { auth12::PROTECTED } else { auth12::PLAINTEXT }
+        if finished { auth12::PROTECTED } else { Epoch::UNPROTECTED }
     }
 
     /// The number of the ClientHello that we sent last, while it awaits its answer.

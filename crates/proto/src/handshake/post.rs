@@ -11,7 +11,7 @@ use gramseal_wire::handshake::{KeyUpdate, KeyUpdateRequest};
 use gramseal_wire::{Codec, DecodeError, Epoch, HandshakeMessage, Random};
 
 use super::LoggedSecret;
-use super::auth13::{APPLICATION, Signer};
+use super::auth13::Signer;
 use super::compose::OutgoingSeq;
 use super::later::Later;
 use super::schedule13::{TrafficSecret, TrafficSecrets};
@@ -59,7 +59,7 @@ impl PostHandshake {
     /// # Errors
     /// If the numbers are used up, which must not wrap (rfc9147bis §5.2), or `body` does not encode.
     pub(crate) fn message<'a, B: HandshakeMessage<'a>>(&mut self, body: &B) -> Result<Message, Error> {
-        self.seq.message(APPLICATION, body)
+        self.seq.message(Epoch::APPLICATION, body)
     }
 
     /// What the peer writes with from `epoch` on.
@@ -97,7 +97,7 @@ fn update(
     let next = secret.next();
     let keys = next.record_keys(algorithm, provider)?;
     // RFC 9147 §6.1: epoch 3 is that of the secret with number 0.
-    let number = epoch.0.saturating_sub(APPLICATION.0);
+    let number = epoch.0.saturating_sub(Epoch::APPLICATION.0);
     let logged = next.logged(format!("{side}_TRAFFIC_SECRET_{number}"), client_random);
     *secret = next;
     Ok(Updated { keys, logged })

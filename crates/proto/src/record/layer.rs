@@ -12,9 +12,6 @@ use super::ContentLimits;
 use super::epoch::{ReadEpoch, WriteEpoch};
 use crate::padding::Padding;
 
-/// The epoch of early data in 1.3 (RFC 9147 §6.1).
-pub(super) const EARLY: Epoch = Epoch(1);
-
 /// The record layer of one association.
 pub(crate) struct RecordLayer {
     pub(super) read: Epochs<ReadEpoch>,
@@ -129,7 +126,7 @@ impl RecordLayer {
     /// able to read (rfc9147bis §7).
     pub(crate) fn speaking_epoch(&self) -> Epoch {
         let newest = self.write.newest();
-        if newest.is_dtls13() && newest.epoch() == EARLY { Epoch::UNPROTECTED } else { newest.epoch() }
+        if newest.is_dtls13() && newest.epoch() == Epoch::EARLY_DATA { Epoch::UNPROTECTED } else { newest.epoch() }
     }
 
     /// The number of the next record that `epoch` seals; `None` without keys or numbers.

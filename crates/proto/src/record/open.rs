@@ -12,7 +12,7 @@ use gramseal_wire::{
 };
 
 use super::MAX_CONTENT_LEN;
-use super::layer::{EARLY, RecordLayer};
+use super::layer::RecordLayer;
 use super::protect12::Covered;
 use crate::discard::Discard;
 
@@ -106,7 +106,7 @@ impl RecordLayer {
         let epoch = reader.epoch();
         let opened = reader.open13(header, record.bytes)?;
         // A client with early data has not heard of our limit yet.
-        let limit = if epoch == EARLY { MAX_CONTENT_LEN } else { self.read_limits.of(epoch) };
+        let limit = if epoch == Epoch::EARLY_DATA { MAX_CONTENT_LEN } else { self.read_limits.of(epoch) };
         if opened.content.len() > limit {
             return Err(Discard::Oversized);
         }
@@ -129,7 +129,7 @@ impl RecordLayer {
 
     /// Whether `record` may be early data of a client whose hello has not come yet.
     pub(crate) fn comes_before_hello(&self, record: &Record<'_>) -> bool {
-        let bits = UnifiedHeader::epoch_bits_of(EARLY);
+        let bits = UnifiedHeader::epoch_bits_of(Epoch::EARLY_DATA);
         self.version().is_none() && matches!(record.header, Header::Unified(header) if header.epoch_bits == bits)
     }
 
@@ -137,7 +137,7 @@ impl RecordLayer {
     #[inline]
     fn comes_early_unified(&self, header: UnifiedHeader) -> bool {
         let epoch = Epoch(header.epoch_bits.into());
-        let handshakes = (Epoch(2)..=Epoch(3)).contains(&epoch) && epoch > self.newest_read_epoch();
+        let handshakes = (Epoch::HANDSHAKE..=Epoch::APPLICATION).contains(&epoch) && epoch > self.newest_read_epoch();
         handshakes && self.version() != Some(ProtocolVersion::DTLS1_2)
     }
 }

@@ -20,12 +20,11 @@ use alloc::vec::Vec;
 
 use gramseal_wire::extension::SupportedVersionsServerHello;
 use gramseal_wire::handshake::{HelloVerifyRequest, ServerHello};
-use gramseal_wire::{Codec, HandshakeType, MessageSeq, ProtocolVersion};
+use gramseal_wire::{Codec, Epoch, HandshakeType, MessageSeq, ProtocolVersion};
 use pki_types::ServerName;
 
 use crate::config::ClientConfig;
 use crate::error::{Error, Incompatible, LocalFault, PeerFault};
-use crate::handshake::auth12::PLAINTEXT;
 use crate::handshake::client13::Retried;
 use crate::handshake::compose::OutgoingSeq;
 use crate::handshake::offer::Offer;
@@ -231,7 +230,7 @@ impl ExpectServerHello {
 
 /// Sends a ClientHello and returns its bytes.
 fn send_hello(offer: &Offer, cookie: &[u8], seq: &mut OutgoingSeq, out: &mut Vec<Action>) -> Result<Vec<u8>, Error> {
-    let message = offer.with_hello(cookie, |hello| seq.message(PLAINTEXT, hello))?;
+    let message = offer.with_hello(cookie, |hello| seq.message(Epoch::UNPROTECTED, hello))?;
     let bytes = message.bytes().to_vec();
     out.push(Action::Send(message));
     out.push(Action::EndFlight);

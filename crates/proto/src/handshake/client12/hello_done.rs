@@ -7,7 +7,7 @@ use gramseal_wire::handshake::{
     CertificateRequest12, CertificateVerify, ClientKeyExchangeDh, ClientKeyExchangeEcdh, ClientKeyExchangeEcdhePsk,
     ClientKeyExchangePsk, ServerHelloDone,
 };
-use gramseal_wire::{Codec, HandshakeType, NamedGroup, SignatureScheme};
+use gramseal_wire::{Codec, Epoch, HandshakeType, NamedGroup, SignatureScheme};
 use zeroize::Zeroizing;
 
 use super::key_exchange::ServerShare;
@@ -15,7 +15,7 @@ use super::{Context, ExpectFinished, State};
 use crate::config::{ClientConfig, Psk, for_hint};
 use crate::crypto::{CryptoProvider, FiniteFieldParams, ParamsRejected, SharedSecret};
 use crate::error::{Error, Incompatible, LocalFault, PeerFault};
-use crate::handshake::auth12::{self, PLAINTEXT};
+use crate::handshake::auth12;
 use crate::handshake::credential::{self, Chosen};
 use crate::handshake::deferred::now_or_defer;
 use crate::handshake::schedule12::{KeyBlock, Session12, Side};
@@ -86,7 +86,7 @@ impl ExpectServerHelloDone {
             ServerShare::Ecdhe { group, public_key } => {
                 let (public, secret) = answer(provider, *group, public_key)?;
                 negotiated.group = Some(*group);
-                let message = seq.message(PLAINTEXT, &ClientKeyExchangeEcdh { public: &public })?;
+                let message = seq.message(Epoch::UNPROTECTED, &ClientKeyExchangeEcdh { public: &public })?;
                 (message, Zeroizing::new(secret.as_ref().to_vec()))
             }
             ServerShare::Dhe { p, g, public } => {
@@ -94,12 +94,12 @@ impl ExpectServerHelloDone {
                 let exchange =
                     finite_field.exchange(FiniteFieldParams { p, g }, public, &*provider.random).map_err(rejected)?;
                 negotiated.group = named_group(provider, p, g);
-                let message = seq.message(PLAINTEXT, &ClientKeyExchangeDh { public: &exchange.public })?;
+                let message = seq.message(Epoch::UNPROTECTED, &ClientKeyExchangeDh { public: &exchange.public })?;
                 (message, Zeroizing::new(exchange.secret.without_leading_zeros().to_vec()))
             }
             ServerShare::Psk { hint } => {
                 let psk = choose_psk(&config, hint, negotiated)?;
-                let message = seq.message(PLAINTEXT, &ClientKeyExchangePsk { identity: psk.identity() })?;
+                let message = seq.message(Epoch::UNPROTECTED, &ClientKeyExchangePsk { identity: psk.identity() })?;
                 (message, psk::plain(psk.key())?)
             }
             ServerShare::EcdhePsk { hint, group, public_key } => {
@@ -107,7 +107,7 @@ impl ExpectServerHelloDone {
                 let (public, secret) = answer(provider, *group, public_key)?;
                 negotiated.group = Some(*group);
                 let body = ClientKeyExchangeEcdhePsk { identity: psk.identity(), public: &public };
-                (seq.message(PLAINTEXT, &body)?, psk::behind(secret.as_ref(), psk.key())?)
+                (seq.message(Epoch::UNPROTECTED, &body)?, psk::behind(secret.as_ref(), psk.key())?)
             }
         };
         context.send(message, out);
@@ -149,7 +149,7 @@ impl ExpectSignature {
     pub(super) fn settle(self, signed: Signed, out: &mut Vec<Action>) -> Result<State, Error> {
         let Self { mut context, session, keys, scheme } = self;
         let body = CertificateVerify { scheme, signature: &signed? };
-        let message = context.seq.message(PLAINTEXT, &body)?;
+        let message = context.seq.message(Epoch::UNPROTECTED, &body)?;
         context.send(message, out);
         context.transcript.forget_messages();
         finish(context, session, keys, out)

@@ -3,12 +3,12 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use gramseal_wire::{CertificateType, SignatureScheme};
+use gramseal_wire::{CertificateType, Epoch, SignatureScheme};
 
 use super::certificate::RequestAnswer;
 use super::{AnyState, Context, State};
 use crate::error::Error;
-use crate::handshake::auth13::{self, APPLICATION, Signer, signed_content};
+use crate::handshake::auth13::{self, Signer, signed_content};
 use crate::handshake::compose::OutgoingSeq;
 use crate::handshake::compression::of_ours;
 use crate::handshake::credential::Chosen;
@@ -46,7 +46,10 @@ impl ExpectFinished {
         let common = &offer.config.common;
         application.log_application(common, &offer.random, out);
         session.log(common, &offer.random, out);
-        out.push(Action::InstallRead13(APPLICATION, application.server.record_keys(suite.aead, &common.provider)?));
+        out.push(Action::InstallRead13(
+            Epoch::APPLICATION,
+            application.server.record_keys(suite.aead, &common.provider)?,
+        ));
         let finished = traffic.client;
         let mut flight = Flight {
             offer,
@@ -133,7 +136,7 @@ impl Flight {
             session = session.with_resumption(main.into_resumption(&transcript.digest()));
         }
         let write_keys = application.client.record_keys(suite.aead, &offer.config.common.provider)?;
-        out.push(Action::InstallWrite13(APPLICATION, write_keys));
+        out.push(Action::InstallWrite13(Epoch::APPLICATION, write_keys));
         out.push(Action::EndAcknowledgedFlight);
         let remember = tickets.map(Remember::ClientTickets);
         let post = PostHandshake::new(Signer::Client, seq, application, suite.aead, offer.random)

@@ -41,9 +41,8 @@ use certificate_verify::ExpectCertificateVerify;
 use encrypted_extensions::ExpectEncryptedExtensions;
 use finished::{ExpectFinished, ExpectSignature};
 use gramseal_wire::handshake::ServerHello;
-use gramseal_wire::{CertificateType, ProtocolVersion};
+use gramseal_wire::{CertificateType, Epoch, ProtocolVersion};
 
-use super::auth13::HANDSHAKE;
 use super::compose::OutgoingSeq;
 use super::early::Offered;
 use super::offer::{Agreed13, AgreedCertificates, Offer};
@@ -148,8 +147,8 @@ pub(super) fn start(
     let traffic = handshake.traffic(&transcript.digest());
     out.push(Action::Version(ProtocolVersion::DTLS1_3));
     traffic.log_handshake(&offer.config.common, &offer.random, out);
-    out.push(Action::InstallRead13(HANDSHAKE, traffic.server.record_keys(suite.aead, provider)?));
-    out.push(Action::InstallWrite13(HANDSHAKE, traffic.client.record_keys(suite.aead, provider)?));
+    out.push(Action::InstallRead13(Epoch::HANDSHAKE, traffic.server.record_keys(suite.aead, provider)?));
+    out.push(Action::InstallWrite13(Epoch::HANDSHAKE, traffic.client.record_keys(suite.aead, provider)?));
 
     let mut negotiated = match &resumed {
         Some(session) => resume::negotiated(session, suite.id, None),

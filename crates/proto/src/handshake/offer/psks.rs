@@ -7,12 +7,11 @@ use gramseal_wire::extension::{
     PreSharedKeyClientHello, PreSharedKeyServerHello, PskIdentity, PskKeyExchangeModes, TicketRequestClientHello,
 };
 use gramseal_wire::handshake::ServerHello;
-use gramseal_wire::{MessageSeq, OwnedList, OwnedOpaqueList, PskKeyExchangeMode, Sequence};
+use gramseal_wire::{Epoch, MessageSeq, OwnedList, OwnedOpaqueList, PskKeyExchangeMode, Sequence};
 
 use super::Offer;
 use crate::crypto::{Digest, Hash, HashAlgorithm};
 use crate::error::{Error, PeerFault};
-use crate::handshake::auth12::PLAINTEXT;
 use crate::handshake::compose::OutgoingSeq;
 use crate::handshake::resume13::{Offered, obfuscated_age};
 use crate::handshake::schedule13::EarlySecret;
@@ -51,7 +50,7 @@ impl Offer {
         self.extensions.push(&blank);
         // The number of the message is not part of the transcript (RFC 9147 §5.2).
         let mut seq = OutgoingSeq::new(MessageSeq(0));
-        let hello = self.with_hello(&[], |hello| seq.message(PLAINTEXT, hello))?;
+        let hello = self.with_hello(&[], |hello| seq.message(Epoch::UNPROTECTED, hello))?;
         let binder = |(session, hash): &(Session, &'static dyn Hash)| -> Digest {
             let digest = Transcript13::digest_of_cut(*hash, before, hello.bytes(), binders_len);
             EarlySecret::with_psk(*hash, &session.secret).resumption_binder(&digest)

@@ -11,12 +11,11 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use gramseal_wire::handshake::ClientHello;
-use gramseal_wire::{Codec, ExtensionType, HandshakeType, MessageSeq, NamedGroup, ProtocolVersion};
+use gramseal_wire::{Codec, Epoch, ExtensionType, HandshakeType, MessageSeq, NamedGroup, ProtocolVersion};
 
 use super::retry::{Asked, CookieExchange, Retried};
 use crate::config::ServerConfig;
 use crate::error::{Error, PeerFault};
-use crate::handshake::auth12::PLAINTEXT;
 use crate::handshake::compose::OutgoingSeq;
 use crate::handshake::offered_groups::OfferedGroups;
 use crate::handshake::select::Auth13;
@@ -144,7 +143,7 @@ impl Answer {
     /// RFC 9846 §4.2.4: asks for a share of a group that the hello has none of.
     fn ask_again(self, asked: Asked, message: &Message, out: &mut Vec<Action>) -> Result<State, Error> {
         let Self { config, mut seq, .. } = self;
-        let request = asked.request(None, |request| seq.message(PLAINTEXT, request))?;
+        let request = asked.request(None, |request| seq.message(Epoch::UNPROTECTED, request))?;
         let retried = Some(Retried::by(asked, message, &request, &config)?);
         out.push(Action::Send(request));
         out.push(Action::EndFlight);

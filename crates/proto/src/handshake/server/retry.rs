@@ -8,12 +8,11 @@ use alloc::vec::Vec;
 
 use gramseal_wire::extension::{Cookie, ExtensionsBuf, KeyShareHelloRetryRequest, SupportedVersionsServerHello};
 use gramseal_wire::handshake::{ClientHello, ServerHello};
-use gramseal_wire::{Codec, CompressionMethod, ExtensionType, MessageSeq, NamedGroup, ProtocolVersion, Random};
+use gramseal_wire::{Codec, CompressionMethod, Epoch, ExtensionType, MessageSeq, NamedGroup, ProtocolVersion, Random};
 
 use crate::config::ServerConfig;
 use crate::crypto::{Digest, Hash};
 use crate::error::{Error, LocalFault, PeerFault};
-use crate::handshake::auth12::PLAINTEXT;
 use crate::handshake::compose::OutgoingSeq;
 use crate::handshake::offered_groups::has_only_share;
 use crate::handshake::select;
@@ -115,7 +114,7 @@ impl Retried {
             }
             (First::Hashed(first), Some(cookie)) => {
                 let mut seq = OutgoingSeq::new(MessageSeq(0));
-                let request = self.asked.request(Some(cookie), |request| seq.message(PLAINTEXT, request))?;
+                let request = self.asked.request(Some(cookie), |request| seq.message(Epoch::UNPROTECTED, request))?;
                 Ok(Transcript13::after_hashed(hash(self.asked, config)?, &first, &request))
             }
             // RFC 9846 §4.3.2: the cookie of the request, and none without one.

@@ -14,15 +14,15 @@ use gramseal_wire::handshake::{
     ServerHello, ServerKeyExchangeDhe, ServerKeyExchangeEcdhe,
 };
 use gramseal_wire::{
-    CertificateStatusType, ClientCertificateType, Codec, CompressionMethod, NamedGroup, OwnedList, OwnedOpaqueList,
-    ProtocolVersion, Random, SignatureScheme,
+    CertificateStatusType, ClientCertificateType, Codec, CompressionMethod, Epoch, NamedGroup, OwnedList,
+    OwnedOpaqueList, ProtocolVersion, Random, SignatureScheme,
 };
 
 use super::{AnyState, Context, ExpectCertificate, ExpectClientKeyExchange, Promise, State, psk};
 use crate::config::{PeerVerifier, ServerConfig};
 use crate::crypto::ActiveKx;
 use crate::error::{Error, LocalFault};
-use crate::handshake::auth12::{self, PLAINTEXT, signed_params};
+use crate::handshake::auth12::{self, signed_params};
 use crate::handshake::compose::OutgoingSeq;
 use crate::handshake::credential::{Ask, Chosen, Plan};
 use crate::handshake::deferred::now_or_defer;
@@ -105,7 +105,7 @@ fn server_hello(
         compression_method: CompressionMethod::NULL,
         extensions: extensions.as_extensions(),
     };
-    seq.message(PLAINTEXT, &answer)
+    seq.message(Epoch::UNPROTECTED, &answer)
 }
 
 /// What the certificates to come look like (RFC 7250 §4.2, RFC 6066 §8).
@@ -128,7 +128,7 @@ fn send_certificate(mut context: Box<Context>, plan: Plan, out: &mut Vec<Action>
     context.send(certificate, out);
     if let Some(response) = staple {
         let status = CertificateStatus { status_type: CertificateStatusType::OCSP, response: &response };
-        let status = context.seq.message(PLAINTEXT, &status)?;
+        let status = context.seq.message(Epoch::UNPROTECTED, &status)?;
         context.send(status, out);
     }
     let config = context.config.clone();
@@ -183,11 +183,14 @@ impl ExpectSignature {
         let message = match self.context.suite.key_exchange {
             KeyExchange::Dhe => {
                 let params = self.dh_params()?;
-                seq.message(PLAINTEXT, &ServerKeyExchangeDhe { params, params_bytes: &params_bytes, signed })?
+                seq.message(Epoch::UNPROTECTED, &ServerKeyExchangeDhe { params, params_bytes: &params_bytes, signed })?
             }
             KeyExchange::Ecdhe | KeyExchange::Psk | KeyExchange::EcdhePsk => {
                 let params = self.ecdh_params();
-                seq.message(PLAINTEXT, &ServerKeyExchangeEcdhe { params, params_bytes: &params_bytes, signed })?
+                seq.message(
+                    Epoch::UNPROTECTED,
+                    &ServerKeyExchangeEcdhe { params, params_bytes: &params_bytes, signed },
+                )?
             }
         };
         self.context.seq = seq;
@@ -228,5 +231,5 @@ fn certificate_request(context: &mut Context, verifier: &dyn PeerVerifier) -> Re
         signature_algorithms: schemes.as_list(),
         authorities: authorities.as_list(),
     };
-    context.seq.message(PLAINTEXT, &request)
+    context.seq.message(Epoch::UNPROTECTED, &request)
 }

@@ -50,7 +50,8 @@ use ticket::Promise;
 
 use gramseal_wire::handshake::ServerHelloDone;
 
-use super::auth12::PLAINTEXT;
+use gramseal_wire::Epoch;
+
 use super::compose::OutgoingSeq;
 use super::schedule12::Randoms;
 use super::transcript::Transcript;
@@ -121,7 +122,7 @@ impl Context {
 
     /// ServerHelloDone: the client's turn.
     fn send_done(&mut self, out: &mut Vec<Action>) -> Result<(), Error> {
-        let done = self.seq.message(PLAINTEXT, &ServerHelloDone)?;
+        let done = self.seq.message(Epoch::UNPROTECTED, &ServerHelloDone)?;
         self.send(done, out);
         out.push(Action::EndFlight);
         Ok(())

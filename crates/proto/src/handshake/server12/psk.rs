@@ -4,18 +4,17 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use gramseal_wire::Codec;
 use gramseal_wire::HandshakeType;
 use gramseal_wire::handshake::{
     ClientKeyExchangeEcdhePsk, ClientKeyExchangePsk, ServerEcdhParams, ServerKeyExchangeEcdhePsk, ServerKeyExchangePsk,
 };
+use gramseal_wire::{Codec, Epoch};
 use zeroize::Zeroizing;
 
 use super::key_exchange::Keyed;
 use super::{AnyState, Context, ExpectFinished, State};
 use crate::crypto::ActiveKx;
 use crate::error::{Error, LocalFault};
-use crate::handshake::auth12::PLAINTEXT;
 use crate::handshake::{Action, Protection, expect, psk};
 use crate::message::Message;
 
@@ -28,13 +27,13 @@ pub(super) fn finish_flight(mut context: Box<Context>, out: &mut Vec<Action>) ->
         Some(group) => {
             let kx = provider.group(group).ok_or(LocalFault::MissingAlgorithm)?.start(&*provider.random)?;
             let params = ServerEcdhParams { group, public_key: kx.public_key() };
-            let message = context.seq.message(PLAINTEXT, &ServerKeyExchangeEcdhePsk { hint, params })?;
+            let message = context.seq.message(Epoch::UNPROTECTED, &ServerKeyExchangeEcdhePsk { hint, params })?;
             context.send(message, out);
             Some(kx)
         }
         None => {
             if !hint.is_empty() {
-                let message = context.seq.message(PLAINTEXT, &ServerKeyExchangePsk { hint })?;
+                let message = context.seq.message(Epoch::UNPROTECTED, &ServerKeyExchangePsk { hint })?;
                 context.send(message, out);
             }
             None

@@ -20,13 +20,13 @@ use alloc::vec::Vec;
 
 use gramseal_wire::extension::{ExtendedMasterSecret, ExtensionsBuf, RenegotiationInfo, SessionTicket};
 use gramseal_wire::handshake::{ClientHello, ServerHello};
-use gramseal_wire::{CompressionMethod, ProtocolVersion, Random};
+use gramseal_wire::{CompressionMethod, Epoch, ProtocolVersion, Random};
 
 use super::ticket::send_ticket;
 use super::{AnyState, Context, Promise, State};
 use crate::config::ServerConfig;
 use crate::error::{Error, LocalFault};
-use crate::handshake::auth12::{self, PLAINTEXT};
+use crate::handshake::auth12;
 use crate::handshake::compose::OutgoingSeq;
 use crate::handshake::offer::{USUAL_ANSWERS, push_alpn};
 use crate::handshake::resume::{self, By, Found};
@@ -115,7 +115,7 @@ fn server_hello(
         compression_method: CompressionMethod::NULL,
         extensions: extensions.as_extensions(),
     };
-    seq.message(PLAINTEXT, &answer)
+    seq.message(Epoch::UNPROTECTED, &answer)
 }
 
 /// Waits for the client's Finished, which ends the handshake.

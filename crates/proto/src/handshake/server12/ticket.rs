@@ -2,13 +2,12 @@
 
 use alloc::vec::Vec;
 
-use gramseal_wire::ExtensionType;
 use gramseal_wire::handshake::{ClientHello, NewSessionTicket12};
+use gramseal_wire::{Epoch, ExtensionType};
 
 use super::Context;
 use crate::config::ServerConfig;
 use crate::error::Error;
-use crate::handshake::auth12::PLAINTEXT;
 use crate::handshake::resume::{self, Life, MAX_TICKET_LEN};
 use crate::handshake::schedule12::Session12;
 use crate::handshake::{Action, Negotiated, RecordLimits, Remember};
@@ -86,7 +85,7 @@ pub(super) fn send_ticket(
     let ticket = sealer.seal(&session.to_bytes()).filter(|ticket| ticket.len() <= MAX_TICKET_LEN).unwrap_or_default();
     let left = session.expires.saturating_sub(sealer.now().as_secs());
     let lifetime_hint = if ticket.is_empty() { 0 } else { u32::try_from(left).unwrap_or(u32::MAX) };
-    let message = context.seq.message(PLAINTEXT, &NewSessionTicket12 { lifetime_hint, ticket: &ticket })?;
+    let message = context.seq.message(Epoch::UNPROTECTED, &NewSessionTicket12 { lifetime_hint, ticket: &ticket })?;
     context.send(message, out);
     Ok(!ticket.is_empty())
 }

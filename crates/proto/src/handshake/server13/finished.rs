@@ -3,12 +3,12 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use gramseal_wire::Random;
+use gramseal_wire::{Epoch, Random};
 
 use super::tickets::{self, Issued};
 use super::{AnyState, Context};
 use crate::error::Error;
-use crate::handshake::auth13::{self, APPLICATION, Signer};
+use crate::handshake::auth13::{self, Signer};
 use crate::handshake::later::Later;
 use crate::handshake::schedule13::{MainSecret, Session13, TrafficSecret, TrafficSecrets};
 use crate::handshake::{Action, Established, Keying, PostHandshake, Remember};
@@ -45,7 +45,7 @@ impl ExpectFinished {
         let remember = Some(kept).filter(|kept| !kept.is_empty()).map(Remember::ServerTickets);
         let Context { config, seq, suite, transcript, negotiated, later, .. } = context;
         let read_keys = application.client.record_keys(suite.aead, &config.common.provider)?;
-        out.push(Action::InstallRead13(APPLICATION, read_keys));
+        out.push(Action::InstallRead13(Epoch::APPLICATION, read_keys));
         let post = PostHandshake::new(Signer::Server, seq, application, suite.aead, client_random)
             .with_later(later.map(|form| Later::server(transcript, form)));
         let established =

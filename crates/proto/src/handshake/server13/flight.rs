@@ -12,7 +12,7 @@ use gramseal_wire::extension::{
 };
 use gramseal_wire::handshake::{CertificateRequest13, ClientHello, EncryptedExtensions, ServerHello};
 use gramseal_wire::{
-    CertificateType, CompressionMethod, NamedGroup, OwnedList, OwnedOpaqueList, ProtocolVersion, Random,
+    CertificateType, CompressionMethod, Epoch, NamedGroup, OwnedList, OwnedOpaqueList, ProtocolVersion, Random,
     SignatureScheme,
 };
 
@@ -22,8 +22,7 @@ use super::{AnyState, Context, Promise, State};
 use crate::config::{Common, PeerVerifier, ServerConfig};
 use crate::crypto::{CryptoProvider, SharedSecret};
 use crate::error::{Error, LocalFault};
-use crate::handshake::auth12::PLAINTEXT;
-use crate::handshake::auth13::{self, APPLICATION, HANDSHAKE, Signer, signed_content};
+use crate::handshake::auth13::{self, Signer, signed_content};
 use crate::handshake::compose::OutgoingSeq;
 use crate::handshake::credential::{Ask, Chosen, Plan};
 use crate::handshake::deferred::now_or_defer;
@@ -81,12 +80,13 @@ pub(in crate::handshake) fn start(
     let handshake = early.into_handshake(exchange.as_ref().map(|exchange| exchange.shared.as_ref()));
     let traffic = handshake.traffic(&context.transcript.digest());
     traffic.log_handshake(&context.config.common, &hello.random, out);
-    out.push(Action::InstallRead13(HANDSHAKE, traffic.client.record_keys(suite.aead, &provider)?));
-    out.push(Action::InstallWrite13(HANDSHAKE, traffic.server.record_keys(suite.aead, &provider)?));
+    out.push(Action::InstallRead13(Epoch::HANDSHAKE, traffic.client.record_keys(suite.aead, &provider)?));
+    out.push(Action::InstallWrite13(Epoch::HANDSHAKE, traffic.server.record_keys(suite.aead, &provider)?));
     out.push(Action::LimitRecords(limits));
 
     let extensions = encrypted_extensions(hello, &context, &auth, limits)?;
-    let message = context.seq.message(HANDSHAKE, &EncryptedExtensions { extensions: extensions.as_extensions() })?;
+    let message =
+        context.seq.message(Epoch::HANDSHAKE, &EncryptedExtensions { extensions: extensions.as_extensions() })?;
     context.send(message, out);
     let keys = Keys { handshake, traffic, client_random: hello.random };
     let state = match auth {
@@ -134,7 +134,7 @@ fn server_hello(
         compression_method: CompressionMethod::NULL,
         extensions: extensions.as_extensions(),
     };
-    seq.message(PLAINTEXT, &answer)
+    seq.message(Epoch::UNPROTECTED, &answer)
 }
 
 fn encrypted_extensions(
@@ -208,7 +208,7 @@ pub(in crate::handshake) fn certificate_request(
     if !authorities.as_list().is_empty() {
         extensions.push(&CertificateAuthorities { authorities: authorities.as_list() });
     }
-    seq.message(HANDSHAKE, &CertificateRequest13 { context, extensions: extensions.as_extensions() })
+    seq.message(Epoch::HANDSHAKE, &CertificateRequest13 { context, extensions: extensions.as_extensions() })
 }
 
 /// CertificateRequest if clients should prove who they are, our Certificate, and its proof.
@@ -272,7 +272,7 @@ fn finish(
     application.log_application(common, &client_random, out);
     session.log(common, &client_random, out);
     let write_keys = application.server.record_keys(context.suite.aead, &common.provider)?;
-    out.push(Action::InstallWrite13(APPLICATION, write_keys));
+    out.push(Action::InstallWrite13(Epoch::APPLICATION, write_keys));
     out.push(Action::EndFlight);
     let secrets = Secrets { finished: traffic.client, application, main, session, client_random };
     let verifier = context.config.client_auth.verifier().cloned();

@@ -9,10 +9,11 @@ use gramseal_wire::handshake::{ClientHello, NewSessionTicket13};
 use pki_types::UnixTime;
 use zeroize::Zeroizing;
 
+use gramseal_wire::Epoch;
+
 use super::Context;
 use crate::config::ServerConfig;
 use crate::error::Error;
-use crate::handshake::auth13::APPLICATION;
 use crate::handshake::resume::{self, Life, MAX_TICKET_LEN};
 use crate::handshake::resume13::{MAX_LIFETIME, mode};
 use crate::handshake::schedule13::ResumptionSecret;
@@ -77,7 +78,7 @@ pub(super) fn issue(context: &mut Context, secret: &ResumptionSecret) -> Result<
         let Some(Ticket { bytes, lifetime, kept }) = ticket(context, &secret.psk(&[nonce]), age_add)? else { break };
         let extensions = extensions.as_extensions();
         let message = NewSessionTicket13 { lifetime, age_add, nonce: &[nonce], ticket: &bytes, extensions };
-        issued.messages.push(context.seq.message(APPLICATION, &message)?);
+        issued.messages.push(context.seq.message(Epoch::APPLICATION, &message)?);
         issued.kept.extend(kept.map(|session| (bytes, session)));
     }
     Ok(issued)
