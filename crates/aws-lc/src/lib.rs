@@ -11,8 +11,8 @@
 mod aead;
 mod der;
 mod hash;
-mod hybrid;
 mod kx;
+mod ml_kem;
 mod random;
 mod sign;
 mod verify;
@@ -23,8 +23,8 @@ use gramseal_proto::crypto::{CryptoProvider, SecureRandom};
 
 pub use aead::{AES_128_GCM, AES_256_GCM, CHACHA20_POLY1305};
 pub use hash::{SHA256, SHA384};
-pub use hybrid::{MLKEM768, SECP256R1MLKEM768, X25519MLKEM768};
 pub use kx::{SECP256R1, SECP384R1, SECP521R1, X25519};
+pub use ml_kem::{MLKEM768, SECP256R1MLKEM768, X25519MLKEM768};
 pub use random::BufferedRandom;
 pub use sign::KEY_LOADER;
 pub use verify::{ALL_VERIFICATION_ALGORITHMS, SCHEME_VERIFIERS};

@@ -35,8 +35,8 @@ mod aead;
 mod ffdhe;
 mod group;
 mod hash;
-mod hybrid;
 mod kx;
+mod ml_kem;
 mod primes;
 mod random;
 mod safe_prime;
@@ -48,12 +48,12 @@ use alloc::vec;
 
 use gramseal_proto::crypto::{CryptoProvider, SecureRandom};
 
+pub use self::ml_kem::{MLKEM768, SECP256R1MLKEM768, X25519MLKEM768};
 pub use aead::{
     AES_128_CCM, AES_128_CCM_8, AES_128_GCM, AES_256_CCM, AES_256_CCM_8, AES_256_GCM, CHACHA20_POLY1305, ccm_aeads,
 };
 pub use ffdhe::{FFDHE2048, FFDHE3072, FFDHE4096, FINITE_FIELD, ffdhe_groups};
 pub use hash::{SHA256, SHA384};
-pub use hybrid::{MLKEM768, SECP256R1MLKEM768, X25519MLKEM768};
 pub use kx::{SECP256R1, SECP384R1, SECP521R1, X25519};
 #[cfg(feature = "getrandom")]
 pub use random::OsRandom;

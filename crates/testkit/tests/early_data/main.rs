@@ -2,7 +2,7 @@
 //! what a server takes and what not, and what peers that do otherwise reach.
 
 mod answers;
-mod doors;
+mod cookies;
 mod hostile;
 mod replays;
 

@@ -2,7 +2,6 @@
 
 mod asked;
 mod authentication;
-mod checkable;
 mod choice;
 mod client;
 mod compressed;
@@ -13,6 +12,7 @@ mod order;
 mod post;
 mod retry;
 mod server;
+mod signature_algorithms_cert;
 
 use std::sync::Arc;
 use std::time::Duration;
