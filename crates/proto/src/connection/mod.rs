@@ -46,7 +46,7 @@ pub use stats::Stats;
 
 use crate::config::{ClientConfig, Common, ServerConfig};
 use crate::error::Error;
-use crate::handshake::{self, Door, EarlyDataAnswer, Keying, Negotiated};
+use crate::handshake::{self, AdmittedBy, EarlyDataAnswer, Keying, Negotiated};
 use crate::record::RecordLayer;
 use crate::time::Instant;
 
@@ -189,14 +189,19 @@ impl Connection {
     /// [`endpoint`](crate::endpoint), or be clear from elsewhere (ICE).
     #[must_use]
     pub fn server(config: Arc<ServerConfig>, first: FirstHello, now: Instant) -> Self {
-        Self::server_after(Door::Open, config, first, now)
+        Self::server_after(AdmittedBy::Open, config, first, now)
     }
 
     /// The same, with what was checked of the hello.
-    pub(crate) fn server_after(door: Door, config: Arc<ServerConfig>, first: FirstHello, now: Instant) -> Self {
+    pub(crate) fn server_after(
+        admitted_by: AdmittedBy,
+        config: Arc<ServerConfig>,
+        first: FirstHello,
+        now: Instant,
+    ) -> Self {
         // RFC 9147 §5.1: of such a client nobody knows whether it is where its hello came from.
-        let budget = matches!(door, Door::EarlyData).then(Budget::default);
-        let state = handshake::start_server(config.clone(), first.message_seq, door);
+        let budget = matches!(admitted_by, AdmittedBy::EarlyData).then(Budget::default);
+        let state = handshake::start_server(config.clone(), first.message_seq, admitted_by);
         let mut handshaking = Handshaking::new(&config.common, state, first.message_seq, now);
         handshaking.budget = budget;
         Self::new(Role::Server(config), first.sequence_number, handshaking)

@@ -23,7 +23,7 @@ use crate::Instant;
 use crate::config::ServerConfig;
 use crate::discard::Discard;
 use crate::error::{Error, PeerFault};
-use crate::handshake::{self, Asked, CookieExchange, Door, chooses13, claims_early_data};
+use crate::handshake::{self, AdmittedBy, Asked, CookieExchange, chooses13, claims_early_data};
 
 /// Whether an address has a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,15 +35,15 @@ pub(super) enum Address {
 /// How a hello was let in.
 #[derive(Debug)]
 pub(super) struct Admitted {
-    pub(super) door: Door,
+    pub(super) admitted_by: AdmittedBy,
     /// How many bytes of early data may wait with it.
     pub(super) early_data: usize,
 }
 
 impl Admitted {
     /// Without early data.
-    const fn by(door: Door) -> Self {
-        Self { door, early_data: 0 }
+    const fn by(admitted_by: AdmittedBy) -> Self {
+        Self { admitted_by, early_data: 0 }
     }
 }
 
@@ -131,13 +131,13 @@ impl Admission {
     fn judge12(&mut self, arrival: &mut Arrival<'_>) -> Verdict {
         let &mut Arrival { now, peer, hello, .. } = arrival;
         if self.needs_no_cookie(arrival) {
-            return Verdict::Admitted(Admitted::by(Door::Open));
+            return Verdict::Admitted(Admitted::by(AdmittedBy::Open));
         }
         if !hello.prefix.cookie.is_empty() {
             match cookie12::verify(&mut self.cookies, now, peer, &hello.prefix) {
                 Ok(()) => {
                     add(&mut arrival.stats.cookies_accepted, 1);
-                    return Verdict::Admitted(Admitted::by(Door::Open));
+                    return Verdict::Admitted(Admitted::by(AdmittedBy::Open));
                 }
                 // RFC 6347 §4.2.1: as good as none, so the client is asked again.
                 Err(refusal) => arrival.stats.cookies_refused.count(refusal),
@@ -167,7 +167,7 @@ impl Admission {
             return match cookie13::verify(&mut self.cookies, now, peer, whole, cookie) {
                 Ok(exchange) => {
                     add(&mut arrival.stats.cookies_accepted, 1);
-                    Ok(Verdict::Admitted(Admitted::by(Door::Cookie(Box::new(exchange)))))
+                    Ok(Verdict::Admitted(Admitted::by(AdmittedBy::Cookie(Box::new(exchange)))))
                 }
                 // RFC 9147 §5.1: a client that was asked twice would give up; this one can begin anew.
                 Err(refusal) => {
@@ -177,11 +177,17 @@ impl Admission {
             };
         }
         if self.needs_no_cookie(arrival) {
-            return Ok(Verdict::Admitted(Admitted { door: Door::Open, early_data: self.early_data(whole) }));
+            return Ok(Verdict::Admitted(Admitted {
+                admitted_by: AdmittedBy::Open,
+                early_data: self.early_data(whole),
+            }));
         }
         let excepted = self.policy == CookiePolicy::ExceptEarlyData && arrival.address == Address::Unknown;
         if excepted && claims_early_data(whole, body, &self.config) {
-            return Ok(Verdict::Admitted(Admitted { door: Door::EarlyData, early_data: self.early_data(whole) }));
+            return Ok(Verdict::Admitted(Admitted {
+                admitted_by: AdmittedBy::EarlyData,
+                early_data: self.early_data(whole),
+            }));
         }
         let asked = Asked::with_cookie(whole, &self.config)?;
         let exchange = CookieExchange { asked, first_hello: handshake::hash_of_hello(asked, &self.config, body)? };

@@ -7,7 +7,7 @@ use core::net::SocketAddr;
 use gramseal_wire::Random;
 
 use crate::config::ServerConfig;
-use crate::handshake::Door;
+use crate::handshake::AdmittedBy;
 use crate::{Connection, FirstHello, Instant};
 
 /// A client whose ClientHello passed what the endpoint asks of it.
@@ -21,7 +21,7 @@ pub struct Incoming {
     pub(super) peer: SocketAddr,
     pub(super) random: Random,
     pub(super) first: FirstHello,
-    pub(super) door: Door,
+    pub(super) admitted_by: AdmittedBy,
     pub(super) datagram: Vec<u8>,
 }
 
@@ -42,7 +42,7 @@ impl Incoming {
     /// drain it as after any datagram.
     #[must_use]
     pub fn accept(mut self, config: Arc<ServerConfig>, now: Instant) -> Connection {
-        let mut connection = Connection::server_after(self.door, config, self.first, now);
+        let mut connection = Connection::server_after(self.admitted_by, config, self.first, now);
         // Dropping the iterator processes the datagram; what early data is in it waits in the connection.
         drop(connection.handle_datagram(now, &mut self.datagram));
         connection

@@ -312,11 +312,11 @@ impl<K: Copy + Eq> Endpoint<K> {
         datagram: &[u8],
     ) -> Result<Route<K>, Discard> {
         let random = hello.prefix.random;
-        let Admitted { door, early_data } = admitted;
+        let Admitted { admitted_by, early_data } = admitted;
         let waits = self.demux.wait(now, peer, &random, datagram.len(), early_data);
         waits.map_err(|no_room| self.no_room(no_room))?;
         add(&mut self.stats.incoming, 1);
-        Ok(Route::Incoming(Incoming { peer, random, first: hello.first, door, datagram: datagram.to_vec() }))
+        Ok(Route::Incoming(Incoming { peer, random, first: hello.first, admitted_by, datagram: datagram.to_vec() }))
     }
 
     fn no_room(&mut self, no_room: NoRoom) -> Discard {

@@ -56,7 +56,9 @@ pub(crate) use resume13::TicketTerms;
 use schedule12::Session12;
 pub(crate) use schedule13::EarlyExporter;
 use schedule13::Session13;
-pub(crate) use server::{Asked, CookieExchange, Door, chooses13, hash_of_hello, hash_of_kept, start as start_server};
+pub(crate) use server::{
+    AdmittedBy, Asked, CookieExchange, chooses13, hash_of_hello, hash_of_kept, start as start_server,
+};
 pub use srtp::Srtp;
 
 use crate::crypto::{RecordKeys12, RecordKeys13};

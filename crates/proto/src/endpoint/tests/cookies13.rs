@@ -9,7 +9,7 @@ use gramseal_wire::{Alert, AlertDescription, CompressionMethod, ExtensionType, O
 
 use super::super::{CookiePolicy, CookieSecrets};
 use super::*;
-use crate::handshake::{CookieExchange, Door};
+use crate::handshake::{AdmittedBy, CookieExchange};
 
 pub(super) const OLDER: ProtocolVersion = ProtocolVersion::DTLS1_2;
 pub(super) const NEWER: ProtocolVersion = ProtocolVersion::DTLS1_3;
@@ -209,9 +209,9 @@ pub(super) fn refused(
 
 /// The exchange that an incoming handshake ends.
 fn exchange(incoming: &Incoming) -> Option<&CookieExchange> {
-    match &incoming.door {
-        Door::Cookie(exchange) => Some(exchange),
-        Door::Open | Door::EarlyData => None,
+    match &incoming.admitted_by {
+        AdmittedBy::Cookie(exchange) => Some(exchange),
+        AdmittedBy::Open | AdmittedBy::EarlyData => None,
     }
 }
 

@@ -26,7 +26,7 @@ use crate::suite::Suite13;
 
 /// By what a hello was let in.
 #[derive(Debug)]
-pub(crate) enum Door {
+pub(crate) enum AdmittedBy {
     /// Nothing was asked, or a cookie in the way of 1.2.
     Open,
     /// It ends this exchange of 1.3.
@@ -35,13 +35,13 @@ pub(crate) enum Door {
     EarlyData,
 }
 
-/// A server that waits for its client; its first message will have the number `first`. `door`
+/// A server that waits for its client; its first message will have the number `first`. `admitted_by`
 /// says what the endpoint has checked.
-pub(crate) fn start(config: Arc<ServerConfig>, first: MessageSeq, door: Door) -> State {
-    let (retried, claim) = match door {
-        Door::Open => (None, EarlyClaim::ToBeMade),
-        Door::Cookie(exchange) => (Some(Retried::by_cookie(*exchange)), EarlyClaim::ToBeMade),
-        Door::EarlyData => (None, EarlyClaim::Made),
+pub(crate) fn start(config: Arc<ServerConfig>, first: MessageSeq, admitted_by: AdmittedBy) -> State {
+    let (retried, claim) = match admitted_by {
+        AdmittedBy::Open => (None, EarlyClaim::ToBeMade),
+        AdmittedBy::Cookie(exchange) => (Some(Retried::by_cookie(*exchange)), EarlyClaim::ToBeMade),
+        AdmittedBy::EarlyData => (None, EarlyClaim::Made),
     };
     State::ServerHello(Box::new(ExpectClientHello { config, seq: OutgoingSeq::new(first), retried, claim }))
 }
