@@ -23,9 +23,9 @@ pub enum Discard {
     /// The record's epoch has no keys, and none are expected.
     UnknownEpoch,
     /// The record belongs to the next epoch, whose keys are not there yet.
-    EarlyEpoch,
+    NextEpoch,
     /// The store for records of the next epoch is full.
-    EarlyStoreFull,
+    NextEpochFull,
     /// Early data, of which too much waits to be fetched already.
     EarlyDataFull,
     /// The sequence number is left of the replay window.
@@ -78,8 +78,8 @@ impl Discard {
         Self::UnknownVersion,
         Self::UnknownContentType,
         Self::UnknownEpoch,
-        Self::EarlyEpoch,
-        Self::EarlyStoreFull,
+        Self::NextEpoch,
+        Self::NextEpochFull,
         Self::EarlyDataFull,
         Self::TooOld,
         Self::Replayed,
@@ -111,8 +111,8 @@ impl Discard {
             Self::UnknownVersion => "unknown_version",
             Self::UnknownContentType => "unknown_content_type",
             Self::UnknownEpoch => "unknown_epoch",
-            Self::EarlyEpoch => "early_epoch",
-            Self::EarlyStoreFull => "early_store_full",
+            Self::NextEpoch => "next_epoch",
+            Self::NextEpochFull => "next_epoch_full",
             Self::EarlyDataFull => "early_data_full",
             Self::TooOld => "too_old",
             Self::Replayed => "replayed",
@@ -144,8 +144,8 @@ impl Discard {
             Self::UnknownVersion => "record of another version",
             Self::UnknownContentType => "record of an unknown content type",
             Self::UnknownEpoch => "record of an unknown epoch",
-            Self::EarlyEpoch => "record of the next epoch, which has no keys yet",
-            Self::EarlyStoreFull => "no room for more records of the next epoch",
+            Self::NextEpoch => "record of the next epoch, which has no keys yet",
+            Self::NextEpochFull => "no room for more records of the next epoch",
             Self::EarlyDataFull => "no room for more early data",
             Self::TooOld => "record older than the replay window",
             Self::Replayed => "record received before",

@@ -137,7 +137,7 @@ fn early_records_beyond_the_bound_are_counted_and_do_no_harm() {
         }
         assert_eq!(scene.connection().stats().discards.total(), 0);
         let early = attacker.record_numbered(DATA, 1, 16, b"early");
-        scene.assert_dropped(early, Discard::EarlyStoreFull);
+        scene.assert_dropped(early, Discard::NextEpochFull);
         scene.connect();
         // They are tried as soon as there are keys: none is authentic.
         assert_eq!(scene.connection().stats().discards.get(Discard::BadTag), 16);

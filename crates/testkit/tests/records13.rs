@@ -155,7 +155,7 @@ fn a_flood_of_early_records_is_bounded_and_does_no_harm() {
             scene.deliver([unified([0x2E, 0x2F][index % 2], 40)]);
         }
         let discards = scene.connection().stats().discards.clone();
-        assert_eq!((discards.get(Discard::EarlyStoreFull), discards.total()), (5000 - 16, 5000 - 16));
+        assert_eq!((discards.get(Discard::NextEpochFull), discards.total()), (5000 - 16, 5000 - 16));
         assert!(scene.take_sent().len() <= 1, "the first hello at most");
         assert_goes_on(scene, &rest);
     }

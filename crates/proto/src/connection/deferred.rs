@@ -72,6 +72,6 @@ impl Connection {
         let settled = state.settle(outcome, &mut actions);
         self.stepped(settled, actions, now);
         self.handle_messages(now);
-        self.handle_early(now);
+        self.handle_ahead(now);
     }
 }

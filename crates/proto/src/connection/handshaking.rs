@@ -9,7 +9,7 @@ use super::deferred::Deferral;
 use crate::config::Common;
 use crate::flight::{Acks, Inbound, InboundLimits, Outbound, Retransmit};
 use crate::handshake::{Action, State};
-use crate::record::EarlyRecords;
+use crate::record::RecordsAhead;
 use crate::time::Instant;
 use crate::trace::Direction;
 
@@ -18,7 +18,7 @@ pub(super) struct Handshaking {
     pub(super) inbound: Inbound,
     pub(super) outbound: Outbound,
     pub(super) retransmit: Retransmit,
-    pub(super) early: EarlyRecords,
+    pub(super) ahead: RecordsAhead,
     pub(super) flights: Flights,
     /// When the handshake fails, or, once it is done, when our last flight is forgotten.
     pub(super) deadline: Instant,
@@ -96,7 +96,7 @@ impl Handshaking {
             inbound: Inbound::new(first, limits),
             outbound: Outbound::new(),
             retransmit: Retransmit::new(transport.initial_timeout, transport.max_timeout),
-            early: EarlyRecords::new(),
+            ahead: RecordsAhead::new(),
             flights: Flights::after(first),
             deadline: now + transport.handshake_timeout,
             last_flight: LastFlight::Theirs,

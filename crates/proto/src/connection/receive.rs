@@ -83,7 +83,7 @@ impl Connection {
             self.discard(Discard::Closed);
             return None;
         }
-        if self.keep_early(&record) {
+        if self.keep_ahead(&record) {
             return None;
         }
         let opened = match self.records.open(record) {
@@ -129,16 +129,16 @@ impl Connection {
     }
 
     /// Sets a record of the next epoch aside until its keys are there.
-    fn keep_early(&mut self, record: &Record<'_>) -> bool {
+    fn keep_ahead(&mut self, record: &Record<'_>) -> bool {
         let Some(handshake) = &mut self.handshake else { return false };
-        // Once all epochs of the handshake have keys nothing is early any more, and what claims to be
+        // Once all epochs of the handshake have keys nothing is ahead any more, and what claims to be
         // would be kept for nothing and lost uncounted.
         let takes_early_data = matches!(&self.role, Role::Server(config) if config.early_data.is_some());
         let early_data = takes_early_data && self.records.comes_before_hello(record);
-        if !early_data && !self.records.comes_early(record) {
+        if !early_data && !self.records.comes_ahead(record) {
             return false;
         }
-        if let Err(reason) = handshake.early.push(record.bytes()) {
+        if let Err(reason) = handshake.ahead.push(record.bytes()) {
             self.discard(reason);
         }
         true
@@ -146,12 +146,12 @@ impl Connection {
 
     /// Opens what came before its keys. Application data among it is dropped: its Finished was
     /// not verified when it came (RFC 6347 §4.2.4).
-    pub(super) fn handle_early(&mut self, now: Instant) {
+    pub(super) fn handle_ahead(&mut self, now: Instant) {
         let Some(handshake) = &mut self.handshake else { return };
-        if handshake.early.is_empty() || self.records.newest_read_epoch() == Epoch::UNPROTECTED {
+        if handshake.ahead.is_empty() || self.records.newest_read_epoch() == Epoch::UNPROTECTED {
             return;
         }
-        for mut kept in handshake.early.drain() {
+        for mut kept in handshake.ahead.drain() {
             let record = split_record(&mut kept.as_mut_slice()).ok().flatten();
             if record.and_then(|record| self.handle_record(record, now)).is_some() {
                 self.discard(Discard::BeforeFinished);
@@ -241,7 +241,7 @@ impl Connection {
                 Err(_) => return self.discard_part(number, Discard::Malformed),
             }
         }
-        self.handle_early(now);
+        self.handle_ahead(now);
     }
 
     fn handle_fragment(&mut self, number: RecordNumber, fragment: Fragment<'_>, now: Instant) {

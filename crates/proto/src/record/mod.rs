@@ -6,7 +6,7 @@
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
-mod early;
+mod ahead;
 mod epoch;
 mod layer;
 mod limits;
@@ -20,7 +20,7 @@ mod test_keys;
 
 use gramseal_wire::Epoch;
 
-pub(crate) use early::EarlyRecords;
+pub(crate) use ahead::RecordsAhead;
 pub(crate) use epoch::{ReadEpoch, SealError, WriteEpoch};
 pub(crate) use layer::RecordLayer;
 pub(crate) use open::{Opened, Record, split_record};

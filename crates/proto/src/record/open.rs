@@ -54,7 +54,7 @@ pub(crate) struct Opened<'d> {
 impl RecordLayer {
     /// Opens `record` in place.
     ///
-    /// [`Discard::EarlyEpoch`] leaves the record as it was, so that it can be kept for later; after
+    /// [`Discard::NextEpoch`] leaves the record as it was, so that it can be kept for later; after
     /// any other reason it may hold anything.
     #[inline]
     pub(crate) fn open<'d>(&mut self, record: Record<'d>) -> Result<Opened<'d>, Discard> {
@@ -74,7 +74,7 @@ impl RecordLayer {
         let newest = self.newest_read_epoch();
         let limit = self.read_limits.of(epoch);
         let Some(reader) = self.read.find_mut(epoch) else {
-            return Err(if newest.next() == Some(epoch) { Discard::EarlyEpoch } else { Discard::UnknownEpoch });
+            return Err(if newest.next() == Some(epoch) { Discard::NextEpoch } else { Discard::UnknownEpoch });
         };
         // No RFC says what to do with another version. In epoch 0 the major one is all that is asked
         // for, at any time: a ClientHello may come with DTLS 1.0 (RFC 6347 §4.2.1, RFC 9147 §5.3), and
@@ -97,8 +97,8 @@ impl RecordLayer {
         if record.bytes.len() > header.header_len() + MAX_CONTENT_LEN + MAX_EXPANSION_13 {
             return Err(Discard::Oversized);
         }
-        if self.comes_early_unified(header) {
-            return Err(Discard::EarlyEpoch);
+        if self.comes_ahead_unified(header) {
+            return Err(Discard::NextEpoch);
         }
         // RFC 9147 §4.2.2: of the epochs with these bits the newest is meant.
         let bits = header.epoch_bits;
@@ -116,14 +116,14 @@ impl RecordLayer {
 
     /// Whether `record` belongs to an epoch whose keys this handshake will make, so that it may be
     /// worth keeping. It may also be forged.
-    pub(crate) fn comes_early(&self, record: &Record<'_>) -> bool {
+    pub(crate) fn comes_ahead(&self, record: &Record<'_>) -> bool {
         match record.header {
             // In 1.2 only one epoch ever gets keys.
             Header::Plaintext(header) => {
                 let waits = self.newest_read_epoch() == Epoch::UNPROTECTED;
                 waits && header.epoch == Epoch(1) && self.version() != Some(ProtocolVersion::DTLS1_3)
             }
-            Header::Unified(header) => self.comes_early_unified(header),
+            Header::Unified(header) => self.comes_ahead_unified(header),
         }
     }
 
@@ -135,7 +135,7 @@ impl RecordLayer {
 
     /// RFC 9147 §6.1: epoch 2 is that of the handshake, epoch 3 the first of application data.
     #[inline]
-    fn comes_early_unified(&self, header: UnifiedHeader) -> bool {
+    fn comes_ahead_unified(&self, header: UnifiedHeader) -> bool {
         let epoch = Epoch(header.epoch_bits.into());
         let handshakes = (Epoch::HANDSHAKE..=Epoch::APPLICATION).contains(&epoch) && epoch > self.newest_read_epoch();
         handshakes && self.version() != Some(ProtocolVersion::DTLS1_2)
@@ -322,8 +322,8 @@ mod tests {
         let record = seal(&mut writer, EPOCH_1, b"x");
         let mut arrived = record.clone();
         let early = whole(&mut arrived).expect("one record");
-        assert!(reader.comes_early(&early));
-        assert_eq!(reader.open(early), Err(Discard::EarlyEpoch));
+        assert!(reader.comes_ahead(&early));
+        assert_eq!(reader.open(early), Err(Discard::NextEpoch));
         assert_eq!(arrived, record);
 
         let mut far = record;
@@ -394,9 +394,9 @@ mod tests {
             writer.install_write(WriteEpoch::dtls13(epoch, test_keys13(AeadAlgorithm::Aes128Gcm, 1)));
         }
         let records: Vec<_> = (0..70).map(|_| seal(&mut writer, Epoch(3), b"x")).collect();
-        assert_eq!(open(&mut reader, &records[0]), Err(Discard::EarlyEpoch));
+        assert_eq!(open(&mut reader, &records[0]), Err(Discard::NextEpoch));
         reader.install_read(ReadEpoch::dtls13(Epoch(2), test_keys13(AeadAlgorithm::Aes128Gcm, 1), 64));
-        assert_eq!(open(&mut reader, &records[0]), Err(Discard::EarlyEpoch), "the bits name the epoch");
+        assert_eq!(open(&mut reader, &records[0]), Err(Discard::NextEpoch), "the bits name the epoch");
         reader.install_read(ReadEpoch::dtls13(Epoch(3), test_keys13(AeadAlgorithm::Aes128Gcm, 1), 64));
         let mut forged = records[69].clone();
         *forged.last_mut().expect("a tag") ^= 1;

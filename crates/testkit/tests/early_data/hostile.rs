@@ -342,7 +342,7 @@ fn a_flood_before_the_hello_is_bounded_and_keeps_nobody_out() {
     for _ in 0..1000 {
         assert_eq!(server.handle_datagram(NOW, &mut junk.clone()).count(), 0);
     }
-    assert_eq!(server.stats().discards.get(Discard::EarlyStoreFull), 1000 - 16);
+    assert_eq!(server.stats().discards.get(Discard::NextEpochFull), 1000 - 16);
     let mut client = Connection::client(client, null::SERVER_NAME.try_into().expect("a name"), NOW).expect("begun");
     let mut hello = Vec::new();
     assert!(client.poll_transmit(NOW, &mut hello));

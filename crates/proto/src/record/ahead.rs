@@ -10,12 +10,12 @@ use crate::discard::Discard;
 
 /// A small store of whole records, sealed as they arrived.
 #[derive(Default)]
-pub(crate) struct EarlyRecords {
+pub(crate) struct RecordsAhead {
     records: Vec<Vec<u8>>,
     bytes: usize,
 }
 
-impl EarlyRecords {
+impl RecordsAhead {
     /// The most records it holds.
     pub(crate) const MAX_RECORDS: usize = 16;
     /// The most bytes it holds.
@@ -30,7 +30,7 @@ impl EarlyRecords {
     pub(crate) fn push(&mut self, record: &[u8]) -> Result<(), Discard> {
         let bytes = self.bytes.saturating_add(record.len());
         if self.records.len() >= Self::MAX_RECORDS || bytes > Self::MAX_BYTES {
-            return Err(Discard::EarlyStoreFull);
+            return Err(Discard::NextEpochFull);
         }
         self.records.push(record.to_vec());
         self.bytes = bytes;
@@ -53,12 +53,12 @@ mod tests {
     use alloc::vec;
     use alloc::vec::Vec;
 
-    use super::EarlyRecords;
+    use super::RecordsAhead;
     use crate::discard::Discard;
 
     #[test]
     fn gives_back_in_order_what_it_kept() {
-        let mut early = EarlyRecords::new();
+        let mut early = RecordsAhead::new();
         early.push(b"one").expect("room");
         early.push(b"two").expect("room");
         assert_eq!(early.drain().collect::<Vec<_>>(), [b"one".to_vec(), b"two".to_vec()]);
@@ -68,17 +68,17 @@ mod tests {
 
     #[test]
     fn a_flood_of_records_is_bounded_in_number_and_bytes() {
-        let mut many = EarlyRecords::new();
+        let mut many = RecordsAhead::new();
         let kept = (0..100).filter(|_| many.push(&[0]).is_ok()).count();
-        assert_eq!(kept, EarlyRecords::MAX_RECORDS);
-        assert_eq!(many.push(&[0]), Err(Discard::EarlyStoreFull));
+        assert_eq!(kept, RecordsAhead::MAX_RECORDS);
+        assert_eq!(many.push(&[0]), Err(Discard::NextEpochFull));
 
-        let mut large = EarlyRecords::new();
+        let mut large = RecordsAhead::new();
         let record = vec![0; 3000];
         let kept = (0..100).filter(|_| large.push(&record).is_ok()).count();
-        assert_eq!(kept, EarlyRecords::MAX_BYTES / 3000);
+        assert_eq!(kept, RecordsAhead::MAX_BYTES / 3000);
 
-        assert_eq!(many.drain().count(), EarlyRecords::MAX_RECORDS);
+        assert_eq!(many.drain().count(), RecordsAhead::MAX_RECORDS);
         many.push(&[0]).expect("there is room again");
     }
 }
