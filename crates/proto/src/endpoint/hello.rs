@@ -88,9 +88,7 @@ impl<'a> Part<'a> {
         }
         Ok(Self { sequence_number: header.sequence_number, fragment })
     }
-}
 
-impl<'a> Part<'a> {
     /// The cookie of 1.3 in what is here of the extensions, if this is the beginning of a hello.
     pub(super) fn cookie(&self) -> Option<&'a [u8]> {
         if self.fragment.fragment_offset != 0 {
