@@ -12,7 +12,8 @@ use gramseal_proto::{
     CertificateFault, CloseReason, Connection, Deferred, Error, LocalFault, Settled, TimedOut, Timer,
 };
 use gramseal_testkit::null::{self, NullKey, NullVerifier, Slow, ToyKind};
-use gramseal_testkit::peer::{Outcome, Scene, Step};
+use gramseal_testkit::peer::{Outcome, Scene, Scene13, Step};
+use gramseal_testkit::sim::Side;
 use pki_types::SubjectPublicKeyInfoDer;
 
 /// A key out of reach, as its module says after a while.
@@ -198,4 +199,108 @@ fn nothing_is_deferred_where_answers_come_at_once() {
     assert_eq!(scene.received().len(), 1);
     fn is_send<T: Send>() {}
     is_send::<Connection>();
+}
+
+/// Version 1.3 alone.
+const NEWEST: [ProtocolVersion; 1] = [ProtocolVersion::DTLS1_3];
+
+/// A side of 1.3 that waits for its verifier: it has heard as much as the peer can say before it hears an answer.
+fn waiting13(side: Side, verifier: NullVerifier) -> (Scene13, Deferred) {
+    let mut scene = match side {
+        Side::Client => {
+            let config = ClientConfig::builder(null::provider(2), slow(verifier)).with_versions(&NEWEST);
+            Scene13::client13(config.build().expect("a client"), 1)
+        }
+        Side::Server => {
+            let identity = null::identity(ToyKind::EcdsaP256, null::SERVER_NAME, 0);
+            let config = null::server_config(3, identity).with_versions(&NEWEST);
+            let config = config.with_client_auth(ClientAuth::Required(slow(verifier)));
+            Scene13::server13(config.build().expect("a server"), 1)
+        }
+    };
+    let honest = scene.handshake(side == Side::Server);
+    if side == Side::Server {
+        scene.say(&honest[..1]);
+        scene.peer.take_seen();
+        scene.take_sent();
+    }
+    scene.say(&honest[usize::from(side == Side::Server)..]);
+    let deferred = scene.connection().poll_deferred().expect("the verifier takes its time");
+    (scene, deferred)
+}
+
+#[test]
+fn what_comes_meanwhile_waits_in_order_in_1_3() {
+    for side in Side::BOTH {
+        let (mut scene, deferred) = waiting13(side, NullVerifier::default());
+        assert_eq!(scene.outcome(), Outcome::Waiting);
+        assert!(scene.connection().poll_deferred().is_none(), "it is handed out once");
+        scene.settle(run(deferred));
+        assert_eq!(scene.outcome(), Outcome::Connected, "{side:?}");
+    }
+}
+
+#[test]
+fn a_late_refusal_is_told_like_an_early_one_in_1_3() {
+    for side in Side::BOTH {
+        let verifier = NullVerifier::default().refusing(CertificateFault::Revoked);
+        let (mut scene, deferred) = waiting13(side, verifier);
+        scene.peer.take_seen();
+        scene.settle(run(deferred));
+        let refused = CloseReason::Failed(CertificateFault::Revoked.into());
+        assert_eq!(scene.outcome(), Outcome::Closed(refused));
+        let alerts: Vec<_> = scene.peer.take_seen().iter().filter_map(|seen| seen.alert()).collect();
+        assert_eq!(alerts.len(), 1);
+        assert_eq!(alerts[0].description, AlertDescription::CERTIFICATE_REVOKED);
+        assert!(!scene.was_connected());
+    }
+}
+
+#[test]
+fn a_key_that_is_lost_meanwhile_is_a_fault_of_ours_in_1_3() {
+    let chain = || vec![null::certificate(null::SERVER_NAME, &NullKey::new(ToyKind::EcdsaP256, 1), 0)];
+    let lost = || Identity::new(chain(), Arc::new(LostKey)).expect("a chain");
+    for side in Side::BOTH {
+        let mut scene = match side {
+            Side::Client => {
+                let config = null::client_config(2).with_versions(&NEWEST).with_identity(lost());
+                Scene13::client13(config.build().expect("a client"), 1)
+            }
+            Side::Server => {
+                let config = null::server_config(3, lost()).with_versions(&NEWEST);
+                Scene13::server13(config.build().expect("a server"), 1)
+            }
+        };
+        let honest = scene.handshake(side == Side::Client);
+        scene.say(if side == Side::Client { &honest } else { &honest[..1] });
+        let deferred = scene.connection().poll_deferred().expect("the key takes its time");
+        scene.peer.take_seen();
+        scene.settle(run(deferred));
+        assert_eq!(scene.outcome(), Outcome::Closed(CloseReason::Failed(LocalFault::Crypto.into())), "{side:?}");
+        let alerts: Vec<_> = scene.peer.take_seen().iter().filter_map(|seen| seen.alert()).collect();
+        assert_eq!(alerts.last().map(|alert| alert.description), Some(AlertDescription::INTERNAL_ERROR));
+    }
+}
+
+/// The client has the keys of the handshake only when it has the ServerHello, which goes out with what follows it.
+#[test] // RFC 9846 §6
+fn a_server_of_1_3_that_has_said_nothing_says_without_keys_that_it_gives_up() {
+    for lost in [true, false] {
+        let key = NullKey::new(ToyKind::EcdsaP256, 1);
+        let chain = vec![null::certificate(null::SERVER_NAME, &key, 0)];
+        let key: Arc<dyn SigningKey> = if lost { Arc::new(LostKey) } else { Arc::new(Slow(Arc::new(key))) };
+        let config = null::server_config(3, Identity::new(chain, key).expect("a chain")).with_versions(&NEWEST);
+        let mut scene = Scene13::server13(config.build().expect("a server"), 1);
+        scene.say(&[HandshakeType::CLIENT_HELLO]);
+        let deferred = scene.connection().poll_deferred().expect("the key takes its time");
+        if lost {
+            scene.settle(run(deferred));
+        } else {
+            scene.close();
+        }
+        let seen: Vec<_> = scene.peer.take_seen().iter().map(|seen| (seen.number.epoch.0, seen.alert())).collect();
+        let expected = if lost { AlertDescription::INTERNAL_ERROR } else { AlertDescription::CLOSE_NOTIFY };
+        assert_eq!(seen.len(), 1, "{seen:?}");
+        assert_eq!((seen[0].0, seen[0].1.map(|alert| alert.description)), (0, Some(expected)));
+    }
 }

@@ -1,9 +1,10 @@
 //! The end of an association, and alerts on the way there.
 
-use gramseal_wire::{Alert, AlertDescription, AlertLevel};
+use gramseal_wire::{Alert, AlertDescription, AlertLevel, Epoch};
 
 use super::{CloseReason, Connection, Phase};
 use crate::error::Error;
+use crate::flight::Outbound;
 
 impl Connection {
     /// Ends the association in good order: close_notify goes out with the next
@@ -24,22 +25,34 @@ impl Connection {
     }
 
     fn say_goodbye(&mut self) {
-        self.pending_alert = Some(Alert { level: AlertLevel::WARNING, description: AlertDescription::CLOSE_NOTIFY });
+        let alert = Alert { level: AlertLevel::WARNING, description: AlertDescription::CLOSE_NOTIFY };
+        let waits = self.handshake.as_ref().is_some_and(|handshake| handshake.state.is_waiting());
+        self.pending_alert = Some((self.alert_epoch(waits), alert));
+    }
+
+    /// The epoch of an alert; `withheld` says that no more of our flight goes out. If nothing of it did, because it
+    /// waits for a signer, the peer does not have the keys that come of it.
+    fn alert_epoch(&self, withheld: bool) -> Epoch {
+        let outbound = self.handshake.as_ref().filter(|_| withheld).map(|handshake| &handshake.outbound);
+        let unsent = outbound.filter(|outbound| outbound.transmission() == 0).and_then(Outbound::pending_epoch);
+        if unsent == Some(Epoch::UNPROTECTED) { Epoch::UNPROTECTED } else { self.records.speaking_epoch() }
     }
 
     /// Ends the association because of `error`, and tells the peer if it may know.
     pub(super) fn fail(&mut self, error: Error) {
+        let epoch = self.alert_epoch(true);
         // Our flight is void; only the alert still goes out.
         self.handshake = None;
         self.forget_session();
-        self.pending_alert = error.alert().map(|description| Alert { level: AlertLevel::FATAL, description });
+        self.pending_alert = error.alert().map(|description| (epoch, Alert { level: AlertLevel::FATAL, description }));
         self.end(CloseReason::Failed(error));
     }
 
     /// Sends a warning; a pending alert that ends the association goes first.
     pub(super) fn warn(&mut self, description: AlertDescription) {
         if self.pending_alert.is_none() {
-            self.pending_alert = Some(Alert { level: AlertLevel::WARNING, description });
+            self.pending_alert =
+                Some((self.records.speaking_epoch(), Alert { level: AlertLevel::WARNING, description }));
         }
     }
 

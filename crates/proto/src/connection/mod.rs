@@ -33,7 +33,7 @@ use early::EarlyData;
 pub use early::SendEarlyError;
 pub use event::{CloseReason, Event, Timer};
 pub use export::ExportError;
-use gramseal_wire::{Alert, MessageSeq, SequenceNumber};
+use gramseal_wire::{Alert, Epoch, MessageSeq, SequenceNumber};
 use handshaking::{Budget, Handshaking};
 pub use key_update::UpdateKeysError;
 use mtu::Mtu;
@@ -111,7 +111,8 @@ pub struct Connection {
     post: Option<Box<Post>>,
     /// Early data of 1.3, until the handshake is done and all is fetched.
     early: Option<Box<EarlyData>>,
-    pending_alert: Option<Alert>,
+    /// With the epoch that it goes in.
+    pending_alert: Option<(Epoch, Alert)>,
     unread: Unread,
     mtu: Mtu,
     stats: Stats,

@@ -80,8 +80,7 @@ impl Connection {
     }
 
     fn put_alert(&mut self, datagram: &mut Vec<u8>) {
-        let Some(alert) = self.pending_alert else { return };
-        let epoch = self.records.speaking_epoch();
+        let Some((epoch, alert)) = self.pending_alert else { return };
         if datagram.len() + self.records.sealed_len(epoch, 2) > self.mtu.bytes() {
             return;
         }

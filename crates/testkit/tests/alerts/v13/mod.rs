@@ -7,6 +7,7 @@ mod client;
 mod compressed;
 mod encrypted;
 mod extensions;
+mod forms;
 mod hybrid;
 mod order;
 mod post;
