@@ -15,7 +15,7 @@
 //!
 //! **Decompressing** never writes more than the peer announced, which in turn is at most
 //! [`Transport::max_message_len`](gramseal_proto::config::Transport::max_message_len). What is needed beside it is
-//! bounded as well: 11 kB for zlib, some 4 MB for brotli, 8 MiB of address space for zstd, given back at once. Bytes
+//! bounded as well: 11 kB for zlib, some 5 MB at most for brotli, 8 MiB of address space for zstd, given back at once. Bytes
 //! behind the end of the compressed data are an error, as is a wrong checksum.
 
 #[cfg(feature = "brotli")]
