@@ -8,7 +8,7 @@ use gramseal_wire::{AlertDescription, Epoch, MessageSeq, RecordNumber, SequenceN
 use super::deferred::Deferral;
 use crate::config::Common;
 use crate::flight::{Acks, Inbound, InboundLimits, Outbound, Retransmit};
-use crate::handshake::{Action, State};
+use crate::handshake::{Action, State, UnprovedPlace};
 use crate::record::RecordsAhead;
 use crate::time::Instant;
 use crate::trace::Direction;
@@ -43,12 +43,18 @@ pub(super) struct Handshaking {
 
 /// What may be sent to an address of which nobody knows whether the peer is there: three times as much as came
 /// from it (RFC 9147 §5.1).
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug)]
 pub(super) struct Budget {
     bytes: usize,
+    /// Which it holds meanwhile.
+    _place: UnprovedPlace,
 }
 
 impl Budget {
+    pub(super) fn new(place: UnprovedPlace) -> Self {
+        Self { bytes: 0, _place: place }
+    }
+
     pub(super) fn received(&mut self, bytes: usize) {
         self.bytes = self.bytes.saturating_add(bytes.saturating_mul(3));
     }

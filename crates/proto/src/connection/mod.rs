@@ -201,7 +201,10 @@ impl Connection {
         now: Instant,
     ) -> Self {
         // RFC 9147 §5.1: of such a client nobody knows whether it is where its hello came from.
-        let budget = matches!(admitted_by, AdmittedBy::EarlyData).then(Budget::default);
+        let budget = match &admitted_by {
+            AdmittedBy::EarlyData(place) => Some(Budget::new(place.clone())),
+            AdmittedBy::Open | AdmittedBy::Cookie(_) => None,
+        };
         let state = handshake::start_server(config.clone(), first.message_seq, admitted_by);
         let mut handshaking = Handshaking::new(&config.common, state, first.message_seq, now);
         handshaking.budget = budget;

@@ -8,6 +8,7 @@ use super::cookie::{CookieMaker, CookieSecrets};
 use super::demux::WaitingLimits;
 use crate::config::ServerConfig;
 use crate::crypto::CryptoError;
+use crate::handshake::UnprovedPlaces;
 
 /// When a ClientHello has to bring a cookie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -21,7 +22,8 @@ pub enum CookiePolicy {
     /// what early data is for. Its ticket and its binder were checked then, so it or somebody with
     /// a copy of its hello is there, and each hello counts once; but nobody knows whether at that address. Until the
     /// client has answered, at most three times as many bytes are sent there as came from there
-    /// (RFC 9147 §5.1), and the server keeps a connection meanwhile.
+    /// (RFC 9147 §5.1), and the server keeps a connection meanwhile. There are at most 1024 of those, and of the
+    /// rest a cookie is asked for.
     ///
     /// **So early data is taken before the address is proved.** From an address that has a connection
     /// a cookie is asked for in any case.
@@ -137,6 +139,6 @@ impl ServerSide {
     pub(super) fn into_admission(self) -> Admission {
         let rotation = self.rotation.map(|every| (every, Arc::clone(&self.config.provider().random)));
         let cookies = CookieMaker::new(self.secrets, self.lifetime, self.clock_at_start, rotation);
-        Admission { policy: self.policy, cookies, config: self.config }
+        Admission { policy: self.policy, cookies, config: self.config, unproved: UnprovedPlaces::default() }
     }
 }

@@ -99,6 +99,16 @@ impl<K: Copy + Eq> Demux<K> {
         }
     }
 
+    /// Whether a ClientHello in a datagram of `bytes` may wait; how many bytes do then, all together.
+    pub(super) fn room(&self, peer: SocketAddr, bytes: usize) -> Result<usize, NoRoom> {
+        if self.waiting.contains_key(&address(peer)) {
+            return Err(NoRoom::AddressWaits);
+        }
+        let total = self.waiting_bytes.saturating_add(bytes);
+        let full = self.waiting.len() >= self.limits.count || total > self.limits.bytes;
+        if full { Err(NoRoom::Full) } else { Ok(total) }
+    }
+
     /// Notes that a ClientHello in a datagram of `bytes` waits for the application.
     /// `early_room` is how many bytes of early data may wait with it.
     pub(super) fn wait(
@@ -109,14 +119,8 @@ impl<K: Copy + Eq> Demux<K> {
         bytes: usize,
         early_room: usize,
     ) -> Result<(), NoRoom> {
+        let total = self.room(peer, bytes)?;
         let peer = address(peer);
-        if self.waiting.contains_key(&peer) {
-            return Err(NoRoom::AddressWaits);
-        }
-        let total = self.waiting_bytes.saturating_add(bytes);
-        if self.waiting.len() >= self.limits.count || total > self.limits.bytes {
-            return Err(NoRoom::Full);
-        }
         let deadline = now + self.limits.time;
         self.waiting_bytes = total;
         self.deadlines.insert((deadline, peer));

@@ -293,7 +293,8 @@ impl<K: Copy + Eq> Endpoint<K> {
             Standing::Began(key) => Ok(Route::Connection(key)),
             Standing::Waits => Err(self.no_room(NoRoom::AddressWaits)),
             Standing::New => {
-                let arrival = Arrival { now, peer, address, hello, bytes, stats: &mut self.stats, reply };
+                let may_wait = self.demux.room(peer, datagram.len()).is_ok();
+                let arrival = Arrival { now, peer, address, hello, may_wait, bytes, stats: &mut self.stats, reply };
                 match admission.judge(arrival) {
                     Verdict::Admitted(admitted) => self.offer(now, peer, hello, admitted, datagram),
                     Verdict::Answered => Ok(Route::Reply),

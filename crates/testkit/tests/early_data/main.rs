@@ -5,6 +5,7 @@ mod answers;
 mod cookies;
 mod hostile;
 mod replays;
+mod unproved;
 
 use std::sync::Arc;
 use std::time::Duration;
