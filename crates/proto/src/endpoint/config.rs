@@ -25,6 +25,9 @@ pub enum CookiePolicy {
     /// (RFC 9147 §5.1), and the server keeps a connection meanwhile. There are at most 1024 of those, and of the
     /// rest a cookie is asked for.
     ///
+    /// [`Endpoint::route`](super::Endpoint::route) then looks for the session and asks the
+    /// [`AntiReplay`](crate::session::AntiReplay) itself, for strangers too: neither may block.
+    ///
     /// **So early data is taken before the address is proved.** From an address that has a connection
     /// a cookie is asked for in any case.
     ExceptEarlyData,

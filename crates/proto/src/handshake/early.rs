@@ -179,7 +179,8 @@ fn claims(hello: &ClientHello<'_>, body: &[u8], config: &ServerConfig) -> Result
         return Ok(false);
     }
     let suite = select::suite13(hello, &config.common, None)?;
-    let Some(found) = resume13::find(hello, suite, config)? else { return Ok(false) };
+    // RFC 9846 §4.3.10: early data goes with the first key alone, and a stranger shall not make us look for more.
+    let Some(found) = resume13::find_among(1, hello, suite, config)? else { return Ok(false) };
     // What has to be asked for another share loses its early data.
     if !found.is_alone() && OfferedGroups::read(hello)?.choose(&config.common, None)?.1.is_none() {
         return Ok(false);

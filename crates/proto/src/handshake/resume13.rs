@@ -110,6 +110,16 @@ pub(super) fn find<'h>(
     suite: &Suite13,
     config: &ServerConfig,
 ) -> Result<Option<Found13<'h>>, Error> {
+    find_among(MAX_LOOKED_AT, hello, suite, config)
+}
+
+/// The same among the first `most` that the hello names.
+pub(super) fn find_among<'h>(
+    most: usize,
+    hello: &ClientHello<'h>,
+    suite: &Suite13,
+    config: &ServerConfig,
+) -> Result<Option<Found13<'h>>, Error> {
     let Some(offer) = hello.extensions.find::<PreSharedKeyClientHello<'h>>()? else { return Ok(None) };
     let Some(mode) = mode(hello, config)? else { return Ok(None) };
     // A hello without a protocol in common fails in a full handshake as it would here.
@@ -120,7 +130,7 @@ pub(super) fn find<'h>(
         server_name: select::server_name(hello)?,
         alpn: alpn.as_deref(),
     };
-    let offered = offer.identities.iter().zip(offer.binders.iter()).take(MAX_LOOKED_AT);
+    let offered = offer.identities.iter().zip(offer.binders.iter()).take(most);
     for (index, (named, binder)) in (0..).zip(offered) {
         let Some((session, by, now)) = look_up(named.identity, config) else { continue };
         asks.now = now;

@@ -64,6 +64,10 @@ pub(crate) fn forget_tickets(
 /// then are nothing but ids (RFC 9846 §4.7.1).
 ///
 /// An implementation for several hosts can keep [`Session::to_bytes`], which hold secrets.
+///
+/// It is asked where datagrams come in, for each hello that names a session, and under
+/// [`CookiePolicy::ExceptEarlyData`](crate::endpoint::CookiePolicy::ExceptEarlyData) also for hellos of strangers: while
+/// it thinks, nothing else is received. So it must not block, as on another host.
 pub trait ServerSessionStore: Send + Sync + fmt::Debug {
     /// The time of day.
     fn now(&self) -> UnixTime;

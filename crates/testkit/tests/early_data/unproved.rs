@@ -2,18 +2,20 @@
 
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use gramseal_proto::config::{ClientConfig, ServerConfig};
 use gramseal_proto::endpoint::{CookiePolicy, Endpoint, EndpointConfig, Incoming, Route};
-use gramseal_proto::session::{AntiReplayCache, CONTEXT_LEN, ClientSessionStore, Session};
+use gramseal_proto::session::{AntiReplayCache, CONTEXT_LEN, ClientSessionStore, ServerSessionStore, Session};
 use gramseal_proto::{Connection, Instant};
 use gramseal_testkit::null;
 use gramseal_testkit::sessions::{Clock, Resumption, Stores};
 use gramseal_testkit::sim::Sim;
 use pki_types::UnixTime;
 
-use super::{MAX, PATIENCE, VERSIONS, server_builder};
+use super::replays::{first_flight, taken};
+use super::{MAX, PATIENCE, VERSIONS, acquainted, memory, server_builder};
 
 const NOW: Instant = Instant::from_micros(1_000_000);
 
@@ -132,4 +134,65 @@ fn a_hello_that_cannot_wait_does_not_use_its_early_data_up() {
     assert!(let_in(&mut endpoint, 2, &second).is_none(), "a cookie costs no room");
     endpoint.refuse(waiting);
     assert!(let_in(&mut endpoint, 2, &second).is_some());
+}
+
+/// Finds nothing, and counts how often it was asked.
+#[derive(Debug)]
+struct Asked(Clock, AtomicUsize);
+
+impl ServerSessionStore for Asked {
+    fn now(&self) -> UnixTime {
+        self.0.now()
+    }
+
+    fn put(&self, _: &[u8], _: Session) {}
+
+    fn get(&self, _: &[u8]) -> Option<Arc<Session>> {
+        self.1.fetch_add(1, Ordering::Relaxed);
+        None
+    }
+
+    fn remove(&self, _: &[u8]) {}
+}
+
+#[test] // RFC 9846 §4.3.10
+fn for_a_stranger_one_session_is_looked_up() {
+    let acquainted = acquainted(Resumption::Id);
+    let stores = &acquainted.stores;
+    let store = Arc::new(Asked(stores.clock.clone(), AtomicUsize::new(0)));
+    let server = server_builder(2, stores).with_session_store(store.clone()).with_early_data(MAX, memory(stores));
+    let server = Arc::new(server.build().expect("a server"));
+    let config = EndpointConfig::server(Arc::clone(&server)).expect("the null provider has all it takes");
+    let mut endpoint = Endpoint::new(config.with_cookie_policy(CookiePolicy::ExceptEarlyData));
+    let [hello, _] = &first_flight(&acquainted)[..] else { panic!("a hello and early data") };
+    let hello = with_identities(hello, 3);
+    assert!(let_in(&mut endpoint, 1, &hello).is_none());
+    assert_eq!(store.1.load(Ordering::Relaxed), 1);
+    // Where addresses are known to be good, it may offer more.
+    assert!(taken(&server, &[hello]).is_empty());
+    assert_eq!(store.1.load(Ordering::Relaxed), 1 + 3);
+}
+
+/// The hello with its one identity, which is an id, and its binder so many times.
+fn with_identities(hello: &[u8], times: usize) -> Vec<u8> {
+    const IDENTITY: usize = 2 + 32 + 4;
+    const BINDER: usize = 1 + 32;
+    let (front, psk) = hello.split_at(hello.len() - (2 + 2 + 2 + IDENTITY + 2 + BINDER));
+    let (identity, binder) = (&psk[6..6 + IDENTITY], &psk[8 + IDENTITY..]);
+    let length = |bytes: usize| u16::try_from(bytes).expect("short").to_be_bytes();
+    let identities = [&length(times * IDENTITY)[..], &identity.repeat(times)].concat();
+    let binders = [&length(times * BINDER)[..], &binder.repeat(times)].concat();
+    let content = [identities, binders].concat();
+    let mut hello = [front, &psk[..2], &length(content.len()), &content].concat();
+    // Where the length of the extensions is: behind the version, the random and four lists.
+    let mut at = 25 + 34;
+    for width in [1, 1, 2, 1] {
+        let len = hello[at..at + width].iter().fold(0, |len, byte| len << 8 | usize::from(*byte));
+        at += width + len;
+    }
+    let total = hello.len();
+    for (at, rest) in [(at, at + 2), (11, 13), (14 + 1, 25), (23, 25)] {
+        hello[at..at + 2].copy_from_slice(&length(total - rest));
+    }
+    hello
 }

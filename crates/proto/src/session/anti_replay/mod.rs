@@ -19,6 +19,9 @@ const WINDOW: Duration = Duration::from_secs(10);
 /// Everybody can copy a hello with its early data and send it again. Who keeps the binders of the
 /// hellos whose early data it took for as long as they pass for fresh ones takes it once. Hosts that accept each
 /// other's tickets take it once *each*, unless they ask one and the same place.
+///
+/// It is asked where datagrams come in, and must not block: while it thinks, nothing else is received. Who cannot tell at
+/// once that the hello is new says `false`, and the connection goes on without early data.
 pub trait AntiReplay: Send + Sync + fmt::Debug {
     /// How far from one another the time at which a hello says that it was sent and that at which it comes
     /// may be, for its early data to be taken. RFC 9846 §8.3 has some ten seconds, which is the default; it covers
