@@ -24,13 +24,13 @@ const SIDES: [(&str, Side); 2] = [("client", |pair| pair.client), ("server", |pa
 
 fn main() {
     println!("a connection itself: {} bytes\n", size_of::<Connection>());
-    println!("{:<33} {:>16} {:>16} {:>18}", "bytes held", "after handshake", "when idle", "resident, idle");
+    println!("{:<33} {:>16} {:>16} {:>18}", "bytes held", "after handshake", "at rest", "resident, at rest");
     let mut kept = Vec::with_capacity(2 * HELD * HANDSHAKES.len() * SIDES.len());
     for handshake in &HANDSHAKES {
         for (name, side) in SIDES {
             let configs = handshake.configs();
             let after = counted(side(Pair::connected(&configs, &mut Vec::new())));
-            let later = counted(side(Pair::idle(&configs)));
+            let later = counted(resting(side, &configs));
             let resident =
                 resident(&configs, side, &mut kept).map_or_else(|| "-".to_owned(), |bytes| bytes.to_string());
             println!("{:<26} {name} {after:>16} {later:>16} {resident:>18}", handshake.name);
@@ -50,6 +50,13 @@ fn allocations(handshake: &Handshake) {
     println!("{:<26} {:>13} {:>13} {:>13}", handshake.name, info.count_total, info.bytes_total, info.bytes_max);
 }
 
+/// One side of a pair that has been idle for so long that it rests, as `gramseal` has it.
+fn resting(side: Side, configs: &Configs) -> Connection {
+    let mut connection = side(Pair::idle(configs));
+    connection.rest();
+    connection
+}
+
 /// Bytes that go when `connection` does.
 fn counted(connection: Connection) -> i64 {
     let own = i64::try_from(size_of::<Connection>()).expect("small");
@@ -60,9 +67,9 @@ fn counted(connection: Connection) -> i64 {
 /// is given back would be used again and not be seen.
 fn resident(configs: &Configs, side: Side, kept: &mut Vec<Connection>) -> Option<usize> {
     // The first ones fill what earlier work left free.
-    kept.extend((0..HELD).map(|_| side(Pair::idle(configs))));
+    kept.extend((0..HELD).map(|_| resting(side, configs)));
     let before = process_pages()?;
-    kept.extend((0..HELD).map(|_| side(Pair::idle(configs))));
+    kept.extend((0..HELD).map(|_| resting(side, configs)));
     Some(process_pages()?.saturating_sub(before) * PAGE / HELD)
 }
 

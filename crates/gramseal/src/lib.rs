@@ -99,6 +99,7 @@ mod incoming;
 mod keylog;
 mod name;
 mod queue;
+mod quiet;
 mod router;
 pub mod sessions;
 mod shared;

@@ -19,6 +19,7 @@ use tokio::task::AbortHandle;
 use crate::early::SendEarlyError;
 use crate::error::{CloseReason, ConnectionError, SendError};
 use crate::queue::{Pushed, ReceiveQueue};
+use crate::quiet::Quiet;
 use crate::router::{Key, Router};
 use crate::socket::Path;
 use crate::stats::{ConnectionStats, Counter};
@@ -50,6 +51,7 @@ struct State {
     closed: Option<CloseReason>,
     /// The deadline that stands in the router's timers.
     armed: Option<Instant>,
+    quiet: Quiet,
     /// Runs what the handshake waits for.
     deferred: Option<AbortHandle>,
 }
@@ -71,6 +73,7 @@ impl Shared {
             client_answer: None,
             closed: None,
             armed: None,
+            quiet: Quiet::default(),
             deferred: None,
         };
         Self {
@@ -238,8 +241,10 @@ impl Shared {
         }
         // A second `Closed` never comes, and what is closed has nothing to wait for.
         if state.closed.is_none() {
-            let deadline = state.protocol.poll_timeout().map(|(deadline, _)| deadline);
-            self.arm(&mut state, deadline);
+            let State { protocol, quiet, .. } = &mut *state;
+            let look = quiet.look(now, protocol);
+            let deadline = protocol.poll_timeout().map(|(deadline, _)| deadline);
+            self.arm(&mut state, deadline.into_iter().chain(look).min());
         }
         outcome
     }
@@ -277,9 +282,10 @@ impl Shared {
             if buffer.len() < needed {
                 buffer.resize(needed, 0);
             }
+            let rested = protocol.is_resting();
             let len = protocol.seal(data, buffer)?;
-            if protocol.is_nearly_exhausted() {
-                // A KeyUpdate may wait.
+            if rested || protocol.is_nearly_exhausted() {
+                // It is to rest again some time, or a KeyUpdate may wait.
                 let _ = self.settle(state, self.router.clock.now(), &mut Vec::new());
             } else {
                 drop(state);

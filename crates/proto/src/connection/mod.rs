@@ -18,6 +18,7 @@ mod key_update;
 mod mtu;
 mod post;
 mod receive;
+mod rest;
 mod sessions;
 mod srtp;
 mod stats;
@@ -104,6 +105,8 @@ pub struct Connection {
     role: Role,
     records: RecordLayer,
     phase: Phase,
+    /// The newest epochs have no expanded keys.
+    resting: bool,
     /// Gone once nobody can need it any more.
     handshake: Option<Box<Handshaking>>,
     agreed: Option<Box<Agreed>>,
@@ -220,6 +223,7 @@ impl Connection {
         Self {
             records,
             phase: Phase::Handshaking,
+            resting: false,
             handshake: Some(Box::new(handshaking)),
             agreed: None,
             post: None,

@@ -86,6 +86,7 @@ impl Connection {
         if self.keep_ahead(&record) {
             return None;
         }
+        self.awake();
         let opened = match self.records.open(record) {
             Ok(opened) => opened,
             Err(reason) => {

@@ -99,6 +99,7 @@ impl Connection {
         payload: &[u8],
         datagram: &mut Vec<u8>,
     ) -> Option<RecordNumber> {
+        self.awake();
         let used = datagram.len();
         let number = self.records.next_write_number(epoch)?;
         datagram.resize(used + self.records.sealed_len(epoch, payload.len()), 0);
@@ -145,6 +146,7 @@ impl Connection {
         if payload.len() > limit {
             return Err(SendError::TooLarge { limit });
         }
+        self.awake();
         match self.records.seal(self.records.write_epoch(), ContentType::APPLICATION_DATA, payload, out) {
             Ok(len) => {
                 self.stats.records_sealed += 1;

@@ -5,7 +5,7 @@ use core::fmt;
 
 use zeroize::Zeroize;
 
-use super::{AeadAlgorithm, AeadKey, MaskKey, NONCE_LEN};
+use super::{AeadAlgorithm, AeadKey, CryptoError, MASK_SAMPLE_LEN, MaskKey, NONCE_LEN};
 
 /// Keys for the records of one epoch in one direction in DTLS 1.2.
 pub(crate) struct RecordKeys12 {
@@ -34,6 +34,33 @@ pub(crate) struct RecordKeys13 {
     pub(crate) key: Box<dyn AeadKey>,
     pub(crate) iv: [u8; NONCE_LEN],
     pub(crate) mask: Box<dyn MaskKey>,
+}
+
+impl RecordKeys13 {
+    /// Frees what was expanded: nothing is sealed or opened with them any more.
+    pub(crate) fn put_to_rest(&mut self) {
+        self.key = Box::new(AtRest);
+        self.mask = Box::new(AtRest);
+    }
+}
+
+/// In the place of a key that is not there; takes no memory.
+struct AtRest;
+
+impl AeadKey for AtRest {
+    fn seal(&self, _: [u8; NONCE_LEN], _: &[u8], _: &[u8], _: &[u8], _: &mut [u8]) -> Result<(), CryptoError> {
+        Err(CryptoError)
+    }
+
+    fn open(&self, _: [u8; NONCE_LEN], _: &[u8], _: &mut [u8]) -> Result<usize, CryptoError> {
+        Err(CryptoError)
+    }
+}
+
+impl MaskKey for AtRest {
+    fn mask(&self, _: &[u8; MASK_SAMPLE_LEN]) -> Result<[u8; 2], CryptoError> {
+        Err(CryptoError)
+    }
 }
 
 impl Drop for RecordKeys13 {

@@ -62,6 +62,16 @@ impl PostHandshake {
         self.seq.message(Epoch::APPLICATION, body)
     }
 
+    /// The keys of the newest epochs once more: those we read with, and those we write with.
+    pub(crate) fn current_keys(&self, provider: &CryptoProvider) -> Result<[RecordKeys13; 2], Error> {
+        let TrafficSecrets { client, server } = &self.secrets;
+        let [read, write] = match self.side {
+            Signer::Client => [server, client],
+            Signer::Server => [client, server],
+        };
+        Ok([read.record_keys(self.algorithm, provider)?, write.record_keys(self.algorithm, provider)?])
+    }
+
     /// What the peer writes with from `epoch` on.
     pub(crate) fn update_read(&mut self, epoch: Epoch, provider: &CryptoProvider) -> Result<Updated, Error> {
         let secret = match self.side {

@@ -38,6 +38,19 @@ impl Protection {
         }
     }
 
+    /// Only in 1.3 keys can be made anew.
+    fn rest(&mut self) {
+        if let Self::Dtls13(protection) = self {
+            protection.rest();
+        }
+    }
+
+    fn wake(&mut self, keys: RecordKeys13) {
+        if let Self::Dtls13(protection) = self {
+            protection.wake(keys);
+        }
+    }
+
     /// Bytes of the record that holds `content_len` bytes.
     #[inline]
     fn sealed_len(&self, content_len: usize) -> usize {
@@ -93,6 +106,16 @@ impl ReadEpoch {
             failed_opens: 0,
             limits,
         }
+    }
+
+    /// Frees the expanded keys until [`Self::wake`]; numbers, window and limits stay.
+    pub(super) fn rest(&mut self) {
+        self.protection.rest();
+    }
+
+    /// Goes on with the same keys, expanded anew.
+    pub(super) fn wake(&mut self, keys: RecordKeys13) {
+        self.protection.wake(keys);
     }
 
     #[inline]
@@ -243,6 +266,16 @@ impl WriteEpoch {
             sealed_blocks: 0,
             limits,
         }
+    }
+
+    /// Frees the expanded keys until [`Self::wake`]; numbers, window and limits stay.
+    pub(super) fn rest(&mut self) {
+        self.protection.rest();
+    }
+
+    /// Goes on with the same keys, expanded anew.
+    pub(super) fn wake(&mut self, keys: RecordKeys13) {
+        self.protection.wake(keys);
     }
 
     #[inline]

@@ -10,6 +10,7 @@ use gramseal_wire::{Epoch, ProtocolVersion, RecordNumber, SequenceNumber};
 
 use super::ContentLimits;
 use super::epoch::{ReadEpoch, WriteEpoch};
+use crate::crypto::RecordKeys13;
 use crate::padding::Padding;
 
 /// The record layer of one association.
@@ -102,6 +103,18 @@ impl RecordLayer {
     /// Forgets all epochs before `epoch` for writing.
     pub(crate) fn retire_write_before(&mut self, epoch: Epoch) {
         self.write.retire_before(epoch);
+    }
+
+    /// Frees the expanded keys of the newest epochs until [`Self::wake`] (1.3 only).
+    pub(crate) fn rest(&mut self) {
+        self.read.newest.rest();
+        self.write.newest.rest();
+    }
+
+    /// Goes on with the keys of the newest epochs, expanded anew.
+    pub(crate) fn wake(&mut self, read: RecordKeys13, write: RecordKeys13) {
+        self.read.newest.wake(read);
+        self.write.newest.wake(write);
     }
 
     /// Whether records of `epoch` can be opened.

@@ -44,6 +44,16 @@ impl Protection13 {
         Self { keys }
     }
 
+    /// Frees the expanded keys until [`Self::wake`].
+    pub(super) fn rest(&mut self) {
+        self.keys.put_to_rest();
+    }
+
+    /// Goes on with the same keys, expanded anew.
+    pub(super) fn wake(&mut self, keys: RecordKeys13) {
+        self.keys = keys;
+    }
+
     /// Bytes that a record has beyond content of a useful length, header included.
     #[inline]
     pub(super) fn overhead(&self) -> usize {
