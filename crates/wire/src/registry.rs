@@ -19,7 +19,7 @@ pub use named_group::NamedGroup;
 pub use signature_scheme::SignatureScheme;
 pub use small::{
     CertificateCompressionAlgorithm, CertificateStatusType, CertificateType, ClientCertificateType, CompressionMethod,
-    ContentType, EcPointFormat, ProtocolVersion, PskKeyExchangeMode, SrtpProfile,
+    ContentType, EcPointFormat, ProtocolVersion, PskKeyExchangeMode, SrtpProfile, TlsKdf,
 };
 
 /// Defines an open newtype over `u8` or `u16` with its constants, names and codec.

@@ -51,7 +51,7 @@ fn read_extensions(bytes: &[u8]) -> usize {
             EarlyDataNewSessionTicket, SupportedVersionsClientHello<'_>, SupportedVersionsServerHello, Cookie<'_>,
             PskKeyExchangeModes<'_>, CertificateAuthorities<'_>, PostHandshakeAuth, KeyShareClientHello<'_>,
             KeyShareEntry<'_>, KeyShareServerHello<'_>, KeyShareHelloRetryRequest, ConnectionId<'_>, Rrc,
-            TicketRequestClientHello, TicketRequestEncryptedExtensions, Padding,
+            TicketRequestClientHello, TicketRequestEncryptedExtensions, Padding, ImportedIdentity<'_>,
         )
 }
 

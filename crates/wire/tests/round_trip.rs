@@ -65,6 +65,7 @@ proptest! {
         same!(AlertDescription, AlertDescription(byte));
         same!(CompressionMethod, CompressionMethod(byte));
         same!(PskKeyExchangeMode, PskKeyExchangeMode(byte));
+        same!(TlsKdf, TlsKdf(word));
         same!(CertificateType, CertificateType(byte));
         same!(ClientCertificateType, ClientCertificateType(byte));
         same!(SrtpProfile, SrtpProfile(word));

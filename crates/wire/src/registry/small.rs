@@ -50,6 +50,14 @@ code_points! {
 }
 
 code_points! {
+    /// Key derivation function that a pre-shared key is imported for (RFC 9258 §10).
+    TlsKdf: u16 {
+        HKDF_SHA256 = 1, "HKDF_SHA256";
+        HKDF_SHA384 = 2, "HKDF_SHA384";
+    }
+}
+
+code_points! {
     /// Form of the certificate in a Certificate message (RFC 7250 §3, RFC 6091).
     CertificateType: u8 {
         X509 = 0, "X509";
