@@ -137,15 +137,18 @@ fn clients_can_be_asked_for_certificates() {
 
 #[test]
 fn keys_stand_for_certificates() {
-    let server = Server::start("--psk meter:1:00ff --psk other:22 --echo --once");
-    assert_eq!(server.fingerprint, "", "no certificate is made");
-    let client = format!("client {} --psk meter:1:00ff --wait 0.3", server.address);
-    let output = run_with_input(gramseal(&client), "hello\n");
-    assert_eq!((stdout(&output), output.status.code()), ("hello\n", Some(0)), "{}", stderr(&output));
-    assert!(stderr(&output).contains("psk meter:1"), "{}", stderr(&output));
-    let (lines, code) = server.finish();
-    assert_eq!(event(&lines, "connected")["psk_identity"], "meter:1");
-    assert_eq!(code, Some(0));
+    for (version, named) in [("", "DTLS 1.3"), ("--dtls 1.2", "DTLS 1.2"), ("--dtls 1.3", "DTLS 1.3")] {
+        let server = Server::start("--psk meter:1:00ff --psk other:22 --echo --once");
+        assert_eq!(server.fingerprint, "", "no certificate is made");
+        let client = format!("client {} --psk meter:1:00ff --wait 0.3 {version}", server.address);
+        let output = run_with_input(gramseal(&client), "hello\n");
+        assert_eq!((stdout(&output), output.status.code()), ("hello\n", Some(0)), "{}", stderr(&output));
+        assert!(stderr(&output).contains(&format!("connected: {named}, ")), "{}", stderr(&output));
+        assert!(stderr(&output).contains("psk meter:1"), "{}", stderr(&output));
+        let (lines, code) = server.finish();
+        assert_eq!(event(&lines, "connected")["psk_identity"], "meter:1");
+        assert_eq!(code, Some(0));
+    }
 }
 
 #[test]
@@ -221,7 +224,7 @@ fn wrong_use_is_told_apart() {
         "client localhost:1 --fingerprint sha256:12",
         "client localhost:1 --insecure --system-roots",
         "client localhost:1 --insecure --dtls 1.1",
-        "client localhost:1 --psk i:00 --dtls 1.3",
+        "client localhost:1 --psk :00 --dtls 1.3",
         "client localhost:1 --insecure --name a_b..c",
         "server --require-client-cert",
         "server --cert no-such-file --key no-such-file",

@@ -45,6 +45,8 @@ pub enum Incompatible {
     NoCommonFiniteFieldGroup,
     /// No signature scheme that both allow and the private key here can make.
     NoCommonSignatureScheme,
+    /// A server of 1.3 has pre-shared keys alone, and the client offers none that it could use.
+    NoPreSharedKey,
     /// Neither side's application protocols are known to the other (RFC 7301 §3.2).
     NoCommonApplicationProtocol,
     /// The peer does not support the extended master secret (RFC 7627), which is required.
@@ -308,6 +310,7 @@ impl Incompatible {
             Self::NoCommonCipherSuite
             | Self::NoCommonGroup
             | Self::NoCommonSignatureScheme
+            | Self::NoPreSharedKey
             | Self::NoExtendedMasterSecret
             | Self::NoSecureRenegotiation
             | Self::CertificateRequired => AlertDescription::HANDSHAKE_FAILURE,
@@ -466,6 +469,7 @@ impl fmt::Display for Incompatible {
             Self::NoCommonGroup => "no key exchange group in common",
             Self::NoCommonFiniteFieldGroup => "no finite-field group in common",
             Self::NoCommonSignatureScheme => "no signature scheme in common",
+            Self::NoPreSharedKey => "the client offers no pre-shared key, and the server has nothing else",
             Self::NoCommonApplicationProtocol => "no application protocol in common",
             Self::NoExtendedMasterSecret => "the peer does not support the extended master secret",
             Self::NoSecureRenegotiation => "the peer does not indicate secure renegotiation",

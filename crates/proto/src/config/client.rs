@@ -9,7 +9,7 @@ use gramseal_wire::extension::MaxFragmentLength;
 
 use super::common::{Allowed, Means, common_setters};
 use super::{ClientSessions, Common, ConfigError, Identity, PeerVerifier, Psk, limits, srtp};
-use crate::crypto::CryptoProvider;
+use crate::crypto::{CryptoProvider, HashAlgorithm};
 use crate::session::ClientSessionStore;
 
 /// What a client needs to know; shared by all its connections.
@@ -89,8 +89,9 @@ pub struct ClientConfigBuilder {
 impl ClientConfigBuilder {
     common_setters!();
 
-    /// Adds a key that we share with servers. The first is used, unless another one is for the hint
-    /// that the server sends.
+    /// Adds a key that we share with servers. In 1.2 the first is used, unless another one is for the hint
+    /// that the server sends. In 1.3 the server sees the names of all, up to 6, and chooses; an imported key
+    /// has two names, one for each hash of the suites.
     pub fn with_psk(mut self, psk: Psk) -> Self {
         self.psks.push(psk);
         self
@@ -188,7 +189,11 @@ impl ClientConfigBuilder {
         let (names_authorities, ticket_request) = (self.names_authorities, self.ticket_request);
         let (post_handshake_auth, early_data) = (self.post_handshake_auth, self.early_data);
         let large_share_at_once = self.large_share_at_once;
-        let common = common.finish(allowed, Means { certificates: verifier.is_some(), psk: !psks.is_empty() })?;
+        let hashes = [HashAlgorithm::Sha256, HashAlgorithm::Sha384];
+        let hashes: Vec<HashAlgorithm> =
+            hashes.into_iter().filter(|hash| psks.iter().any(|psk| psk.fits13(*hash))).collect();
+        let means = Means { certificates: verifier.is_some(), psk: psks.iter().any(Psk::serves12), psk13: &hashes };
+        let common = common.finish(allowed, means)?;
         srtp::check_mki(&srtp_mki, &common.srtp)?;
         let max_fragment_length = self.max_fragment_length.map(limits::max_fragment_length).transpose()?;
         let sessions = session_store

@@ -7,7 +7,7 @@ use core::time::Duration;
 use gramseal_wire::{CipherSuite, NamedGroup, ProtocolVersion, PskKeyExchangeMode, SignatureScheme, SrtpProfile};
 
 use super::{CertificateCompression, ConfigError, GroupKind, PeerVerifier, is_finite_field, limits, srtp};
-use crate::crypto::{CryptoProvider, KeyKind};
+use crate::crypto::{CryptoProvider, HashAlgorithm, KeyKind};
 use crate::keylog::KeyLog;
 use crate::padding::Padding;
 use crate::suite::{KeyExchange, SUITES_12, SUITES_13, Suite12, Suite13};
@@ -24,11 +24,12 @@ pub enum LegacySuites {
     Allowed,
 }
 
-/// Whether a connection of 1.3 that resumes a session agrees on a new secret beside it (RFC 9846 §2.2).
+/// Whether a connection of 1.3 that resumes a session, or goes on with a pre-shared key from elsewhere, agrees on a
+/// new secret beside it (RFC 9846 §2.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[expect(clippy::exhaustive_enums, reason = "a switch has two positions")]
 pub enum ResumedKeyExchange {
-    /// Always (`psk_dhe_ke`): who learns the session's secret later cannot read what was recorded.
+    /// Always (`psk_dhe_ke`): who learns the session's secret or the key later cannot read what was recorded.
     #[default]
     Required,
     /// Not where both sides allow it (`psk_ke`): that saves each the work of a key exchange, and gives
@@ -98,9 +99,12 @@ impl Default for Transport {
 
 /// How peers can be authenticated with a configuration.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Means {
+pub(super) struct Means<'a> {
     pub(super) certificates: bool,
+    /// Pre-shared keys in 1.2.
     pub(super) psk: bool,
+    /// Pre-shared keys in 1.3, with suites of these hashes.
+    pub(super) psk13: &'a [HashAlgorithm],
 }
 
 /// What the caller allows; `None` is the default, an empty list allows nothing.
@@ -155,7 +159,7 @@ impl Common {
     }
 
     /// Fills in what the caller left open and checks the whole.
-    pub(super) fn finish(mut self, allowed: Allowed, means: Means) -> Result<Self, ConfigError> {
+    pub(super) fn finish(mut self, allowed: Allowed, means: Means<'_>) -> Result<Self, ConfigError> {
         self.check_versions()?;
         self.finish_suites(allowed.suites, means)?;
         self.finish_groups(allowed.groups)?;
@@ -188,7 +192,7 @@ impl Common {
     }
 
     /// Fills in the suites, and gives up the versions that have none.
-    fn finish_suites(&mut self, allowed: Option<Vec<CipherSuite>>, means: Means) -> Result<(), ConfigError> {
+    fn finish_suites(&mut self, allowed: Option<Vec<CipherSuite>>, means: Means<'_>) -> Result<(), ConfigError> {
         self.suites = allowed.unwrap_or_else(|| self.default_suites(means));
         let usable12 = |id| Suite12::find(id).is_some_and(|suite| self.can_use(suite, means));
         let usable13 = |id| Suite13::find(id).is_some_and(|suite| self.can_use13(suite, means));
@@ -198,20 +202,21 @@ impl Common {
         self.give_up_versions_without_suite("cipher suite")
     }
 
-    fn default_suites(&self, means: Means) -> Vec<CipherSuite> {
+    fn default_suites(&self, means: Means<'_>) -> Vec<CipherSuite> {
         let unasked12 = |suite: &&Suite12| self.can_use(suite, means) && !suite.must_be_named();
         let unasked13 = |suite: &&Suite13| self.can_use13(suite, means) && !suite.must_be_named();
         let suites13 = SUITES_13.iter().filter(unasked13).map(|suite| suite.id);
         suites13.chain(SUITES_12.iter().filter(unasked12).map(|suite| suite.id)).collect()
     }
 
-    fn can_use13(&self, suite: &Suite13, means: Means) -> bool {
+    fn can_use13(&self, suite: &Suite13, means: Means<'_>) -> bool {
         let groups = self.provider.groups.iter().any(|group| GroupKind::of(group.name()).is_for_13());
         let known = self.provider.aead(suite.aead).is_some() && self.provider.hash(suite.hash).is_some();
-        self.allows(ProtocolVersion::DTLS1_3) && means.certificates && groups && known
+        let authenticated = means.certificates || means.psk13.contains(&suite.hash);
+        self.allows(ProtocolVersion::DTLS1_3) && authenticated && groups && known
     }
 
-    fn can_use(&self, suite: &Suite12, means: Means) -> bool {
+    fn can_use(&self, suite: &Suite12, means: Means<'_>) -> bool {
         let curves = || self.provider.groups.iter().any(|group| GroupKind::of(group.name()) == GroupKind::Curve);
         let exchange = match suite.key_exchange {
             KeyExchange::Ecdhe => means.certificates && curves(),
@@ -290,8 +295,7 @@ impl Common {
 macro_rules! common_setters {
     () => {
         /// The versions to allow, most preferred first. Default: DTLS 1.3 and DTLS 1.2; the newest that both
-        /// sides know is spoken. A version for which no suite is allowed is not offered: 1.3 where there are
-        /// pre-shared keys alone, which so far only 1.2 has.
+        /// sides know is spoken. A version for which no suite is allowed is not offered.
         pub fn with_versions(mut self, versions: &[gramseal_wire::ProtocolVersion]) -> Self {
             self.common.versions = versions.to_vec();
             self
@@ -384,8 +388,8 @@ macro_rules! common_setters {
             self
         }
 
-        /// Whether a connection of 1.3 that resumes a session needs a key exchange beside it. Default: it
-        /// does. Without one on both sides there is no forward secrecy.
+        /// Whether a connection of 1.3 that resumes a session, or goes on with a [`Psk`]($crate::config::Psk), needs
+        /// a key exchange beside it. Default: it does. Without one on both sides there is no forward secrecy.
         pub fn with_resumed_key_exchange(mut self, exchange: $crate::config::ResumedKeyExchange) -> Self {
             self.common.resumed_key_exchange = exchange;
             self

@@ -1,4 +1,4 @@
-//! Pre-shared keys (RFC 4279).
+//! Pre-shared keys from elsewhere (RFC 4279, RFC 9846 §4.3.11, RFC 9258).
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -6,16 +6,33 @@ use core::fmt;
 use zeroize::Zeroizing;
 
 use super::ConfigError;
+use crate::crypto::HashAlgorithm;
+
+/// The longest name that a pre_shared_key extension of 1.3 has room for, in bytes: beside the lengths of its two
+/// lists, the lengths of an identity and a binder, the age, and the longest binder.
+const MAX_NAME_13: usize = 65_535 - (2 + 2 + 2 + 1 + 4 + 48);
+
+/// Bytes in the name of an imported key beside its own name and its context (RFC 9258 §5.1).
+const IMPORT_LEN: usize = 2 + 2 + 2 + 2;
 
 /// A key that both sides know already, with the name it goes by.
 ///
-/// It should come from a random source: whoever can guess it can pose as either side, and with
-/// plain PSK suites also read old traffic (RFC 9257 §4).
+/// It should come from a random source and have 16 bytes or more: whoever can guess it can pose as either side,
+/// and with plain PSK suites also read old traffic (RFC 9257 §4). Two nodes should share it and no third one
+/// (RFC 9257 §4.1): each that has it can pose as every other.
+///
+/// It serves 1.2 and, if its identity has at least a byte, 1.3, in the way that other implementations know too:
+/// the key as it is, with one hash function, SHA-256 unless [`with_hash`](Self::with_hash) says otherwise. No
+/// relation is known between what the two versions make of one key (RFC 9846 §F.7), but nobody has proved that
+/// there is none. Where both sides can do it, [`imported`](Self::imported) is the better choice.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Psk {
     identity: Vec<u8>,
     key: Zeroizing<Vec<u8>>,
     hint: Option<Vec<u8>>,
+    hash: HashAlgorithm,
+    /// What it is imported with, if it is.
+    import: Option<Vec<u8>>,
 }
 
 impl Psk {
@@ -28,10 +45,43 @@ impl Psk {
         if key.is_empty() || key.len() > usize::from(u16::MAX) || identity.len() > usize::from(u16::MAX) {
             return Err(ConfigError::BadPsk);
         }
-        Ok(Self { identity, key, hint: None })
+        Ok(Self { identity, key, hint: None, hash: HashAlgorithm::Sha256, import: None })
     }
 
-    /// For a client with several keys: the hint of the servers that this one is for.
+    /// The hash function that the key goes with in 1.3 (RFC 9846 §4.3.11). Default SHA-256. Both sides have to
+    /// say the same; a key that is not imported then needs a cipher suite with this hash.
+    #[must_use]
+    pub fn with_hash(mut self, hash: HashAlgorithm) -> Self {
+        self.hash = hash;
+        self
+    }
+
+    /// Imports the key (RFC 9258): what is used is derived from it, from its identity, `context`, the version and
+    /// the hash of the cipher suite, so that it fits all suites, and nothing learned from one use helps against
+    /// another. The peer has to import it too, with the same `context`; it may be empty. Between two nodes that are
+    /// each client and server, it should name both and their roles, so that nobody can be made to talk with himself
+    /// (RFC 9258 §A).
+    ///
+    /// An imported key is for 1.3 alone, and must not be used in any other way (RFC 9258 §4).
+    ///
+    /// # Errors
+    /// [`ConfigError::BadPsk`] if the identity is empty, or too long together with `context`.
+    pub fn imported(mut self, context: impl Into<Vec<u8>>) -> Result<Self, ConfigError> {
+        self.import = Some(context.into());
+        if self.serves13() { Ok(self) } else { Err(ConfigError::BadPsk) }
+    }
+
+    /// One that a server has looked up.
+    pub(crate) fn looked_up(
+        identity: &[u8],
+        key: Zeroizing<Vec<u8>>,
+        hash: HashAlgorithm,
+        import: Option<&[u8]>,
+    ) -> Self {
+        Self { identity: identity.to_vec(), key, hint: None, hash, import: import.map(<[u8]>::to_vec) }
+    }
+
+    /// For a client with several keys: the hint of the servers of 1.2 that this one is for.
     #[must_use]
     pub fn for_hint(mut self, hint: impl Into<Vec<u8>>) -> Self {
         self.hint = Some(hint.into());
@@ -45,27 +95,73 @@ impl Psk {
     pub(crate) fn key(&self) -> &[u8] {
         &self.key
     }
+
+    pub(crate) fn hash(&self) -> HashAlgorithm {
+        self.hash
+    }
+
+    /// What it is imported with, if it is.
+    pub(crate) fn import(&self) -> Option<&[u8]> {
+        self.import.as_deref()
+    }
+
+    /// Whether it can be used in 1.2. RFC 9258 §5.1: not if it is imported.
+    pub(crate) fn serves12(&self) -> bool {
+        self.import.is_none()
+    }
+
+    /// Whether it can be used in 1.3: its name has to have a byte (RFC 9846 §4.3.11), and to leave room in its
+    /// extension.
+    pub(crate) fn serves13(&self) -> bool {
+        let import = self.import.as_ref().map_or(0, |context| IMPORT_LEN + context.len());
+        !self.identity.is_empty() && self.identity.len() + import <= MAX_NAME_13
+    }
+
+    /// Whether it can be used in 1.3 with cipher suites of this hash.
+    pub(crate) fn fits13(&self, hash: HashAlgorithm) -> bool {
+        self.serves13() && (self.import.is_some() || self.hash == hash)
+    }
 }
 
 impl fmt::Debug for Psk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Psk").field("identity", &self.identity).field("hint", &self.hint).finish_non_exhaustive()
+        let Self { identity, hint, hash, import, key: _ } = self;
+        let mut shown = f.debug_struct("Psk");
+        shown.field("identity", identity).field("hint", hint).field("hash", hash).field("import", import);
+        shown.finish_non_exhaustive()
     }
 }
 
-/// The key of a client that was sent `hint` (empty for none): the one for that hint, or the first.
+/// The key of a client of 1.2 that was sent `hint` (empty for none): the one for that hint, or the first.
 pub(crate) fn for_hint<'p>(psks: &'p [Psk], hint: &[u8]) -> Option<&'p Psk> {
-    psks.iter().find(|psk| psk.hint.as_deref() == Some(hint)).or_else(|| psks.first())
+    let mut usable = psks.iter().filter(|psk| psk.serves12());
+    let first = usable.clone().next();
+    usable.find(|psk| psk.hint.as_deref() == Some(hint)).or(first)
 }
 
 /// Where a server finds the keys of its clients.
 ///
-/// A list of [`Psk`]s is one; a database can be another. Identities are any bytes and are compared
-/// whole.
+/// A list of [`Psk`]s is one; a database can be another. Identities are any bytes and are compared whole. Each
+/// names one key, which goes with one hash function. A server of 1.3 may ask for up to eight of a hello, some of them
+/// more than once, also before the client has proved its address.
 pub trait PskLookup: Send + Sync + fmt::Debug {
-    /// The key for `identity`. For an unknown one the handshake goes on and fails just as with a
-    /// wrong key, so that nobody learns which identities exist.
+    /// The key for `identity`, as both versions use it. For an unknown one the handshake goes on and fails just
+    /// as with a wrong key, so that nobody learns which identities exist. In 1.3 that holds where there is no
+    /// certificate to go on with.
     fn key(&self, identity: &[u8]) -> Option<Zeroizing<Vec<u8>>>;
+
+    /// The hash function that the key for `identity` goes with in 1.3. Default SHA-256.
+    fn hash(&self, identity: &[u8]) -> HashAlgorithm {
+        let _ = identity;
+        HashAlgorithm::Sha256
+    }
+
+    /// The key for `identity` that clients of 1.3 import with `context`, see [`Psk::imported`]. Default: none. A
+    /// context that was not agreed on has no key.
+    fn imported_key(&self, identity: &[u8], context: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        let _ = (identity, context);
+        None
+    }
 
     /// What to tell clients so that they can choose a key (RFC 4279 §5.2); empty for nothing.
     fn hint(&self) -> &[u8] {
@@ -75,7 +171,17 @@ pub trait PskLookup: Send + Sync + fmt::Debug {
 
 impl PskLookup for Vec<Psk> {
     fn key(&self, identity: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-        self.iter().find(|psk| psk.identity == identity).map(|psk| psk.key.clone())
+        let mut named = self.iter().filter(|psk| psk.identity == identity);
+        named.find(|psk| psk.import.is_none()).map(|psk| psk.key.clone())
+    }
+
+    fn hash(&self, identity: &[u8]) -> HashAlgorithm {
+        self.iter().find(|psk| psk.identity == identity).map_or(HashAlgorithm::Sha256, |psk| psk.hash)
+    }
+
+    fn imported_key(&self, identity: &[u8], context: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        let mut named = self.iter().filter(|psk| psk.identity == identity);
+        named.find(|psk| psk.import.as_deref() == Some(context)).map(|psk| psk.key.clone())
     }
 }
 
@@ -103,6 +209,34 @@ mod tests {
         assert_eq!(for_hint(&list, b"there").map(Psk::identity), Some(&b"second"[..]));
         assert_eq!(for_hint(&list, b"elsewhere").map(Psk::identity), Some(&b"first"[..]));
         assert_eq!(for_hint(&[], b""), None);
+    }
+
+    #[test] // RFC 9258 §4
+    fn an_imported_key_is_used_in_no_other_way() {
+        let imported = psk("a").imported("there").expect("it fits");
+        let list = vec![imported.clone(), psk("b")];
+        assert!(list.key(b"a").is_none() && list.imported_key(b"b", b"").is_none());
+        assert!(list.imported_key(b"a", b"there").is_some() && list.imported_key(b"a", b"").is_none());
+        assert_eq!(for_hint(&list, b"").map(Psk::identity), Some(&b"b"[..]));
+        assert_eq!(for_hint(&[imported], b""), None);
+    }
+
+    #[test] // RFC 9846 §4.3.11, RFC 9258 §5.1
+    fn names_of_1_3_have_a_byte_and_leave_room() {
+        assert!(psk("a").serves13() && !psk("").serves13());
+        assert_eq!(psk("").imported(""), Err(ConfigError::BadPsk));
+        let long = |len: usize| Psk::new(vec![7; len], [1; 16]).expect("good lengths");
+        assert!(long(MAX_NAME_13).serves13() && !long(MAX_NAME_13 + 1).serves13());
+        assert!(long(MAX_NAME_13 - IMPORT_LEN).imported("").is_ok());
+        assert_eq!(long(MAX_NAME_13 - IMPORT_LEN).imported("x"), Err(ConfigError::BadPsk));
+    }
+
+    #[test] // RFC 9846 §4.3.11
+    fn a_key_goes_with_one_hash_unless_it_is_imported() {
+        let fits = |psk: &Psk| [HashAlgorithm::Sha256, HashAlgorithm::Sha384].map(|hash| psk.fits13(hash));
+        assert_eq!(fits(&psk("a")), [true, false]);
+        assert_eq!(fits(&psk("a").with_hash(HashAlgorithm::Sha384)), [false, true]);
+        assert_eq!(fits(&psk("a").imported("").expect("it fits")), [true, true]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use gramseal_wire::{CipherSuite, NamedGroup};
 
 use super::common::{Allowed, Means, common_setters};
 use super::{Common, ConfigError, Identity, PeerVerifier, PskLookup, ServerSessions};
-use crate::crypto::{CryptoProvider, signs13};
+use crate::crypto::{CryptoProvider, HashAlgorithm, signs13};
 use crate::session::{AntiReplay, ServerSessionStore, TicketSealer};
 use crate::suite::Suite12;
 
@@ -156,8 +156,8 @@ impl ServerConfigBuilder {
         self
     }
 
-    /// Where to find the keys that we share with clients. Suites with certificates go first, unless
-    /// the order is given.
+    /// Where to find the keys that we share with clients. In 1.2 suites with certificates go first, unless
+    /// the order is given; in 1.3 a key that the client names goes before a certificate.
     pub fn with_psks(mut self, psks: Arc<dyn PskLookup>) -> Self {
         self.psks = Some(psks);
         self
@@ -226,15 +226,18 @@ impl ServerConfigBuilder {
     /// # Errors
     /// What cannot work, see [`ConfigError`].
     pub fn build(self) -> Result<ServerConfig, ConfigError> {
-        let means = Means { certificates: !self.identities.is_empty(), psk: self.psks.is_some() };
+        let psk13: &[HashAlgorithm] =
+            if self.psks.is_some() { &[HashAlgorithm::Sha256, HashAlgorithm::Sha384] } else { &[] };
+        let means = Means { certificates: !self.identities.is_empty(), psk: self.psks.is_some(), psk13 };
         let common = self.common.finish(self.allowed, means)?;
         let serves = |suite: &Suite12| match suite.auth {
             Some(kind) => self.identities.iter().any(|identity| identity.is_of(kind)),
             None => true,
         };
         let serves13 = self.identities.iter().any(|identity| identity.choose_scheme(signs13, None).is_some());
-        let serves13 = common.allows(ProtocolVersion::DTLS1_3) && serves13;
-        if !serves13 && !common.suites12().any(serves) {
+        let allows13 = common.allows(ProtocolVersion::DTLS1_3);
+        let (serves13, serves13_by_key) = (allows13 && serves13, allows13 && self.psks.is_some());
+        if !serves13 && !serves13_by_key && !common.suites12().any(serves) {
             return Err(ConfigError::NoCipherSuiteForKey);
         }
         if self.post_handshake_verifier.is_some() && common.verify_schemes().next().is_none() {

@@ -178,7 +178,7 @@ fn claims(hello: &ClientHello<'_>, body: &[u8], config: &ServerConfig) -> Result
     if config.early_data.is_none() || !hello.extensions.contains(ExtensionType::EARLY_DATA) {
         return Ok(false);
     }
-    let suite = select::suite13(hello, &config.common, None)?;
+    let suite = select::suite13(hello, config, None)?;
     // RFC 9846 §4.3.10: early data goes with the first key alone, and a stranger shall not make us look for more.
     let Some(found) = resume13::find_among(1, hello, suite, config)? else { return Ok(false) };
     // What has to be asked for another share loses its early data.
@@ -189,5 +189,5 @@ fn claims(hello: &ClientHello<'_>, body: &[u8], config: &ServerConfig) -> Result
     let header = HandshakeHeader::whole(HandshakeType::CLIENT_HELLO, length, MessageSeq(0)).to_bytes();
     let message = Message::new(Epoch::UNPROTECTED, [&header[..], body].concat())?;
     found.check_binder(&message, None, suite, config)?;
-    Ok(taken(hello, &found.shown(), suite, config, EarlyClaim::ToBeMade).is_some())
+    Ok(found.shown().is_some_and(|shown| taken(hello, &shown, suite, config, EarlyClaim::ToBeMade).is_some()))
 }

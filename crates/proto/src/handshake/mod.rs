@@ -13,6 +13,7 @@ mod compression;
 mod credential;
 mod deferred;
 mod early;
+mod external;
 mod later;
 mod limits;
 mod offer;

@@ -17,9 +17,9 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::schedule12::psk_binding;
-use super::{Negotiated, limits, select};
-use crate::config::{ClientAuth, ClientConfig, ServerConfig};
-use crate::crypto::CryptoProvider;
+use super::{Negotiated, external, limits, select};
+use crate::config::{ClientAuth, ClientConfig, Psk, ServerConfig};
+use crate::crypto::{CryptoProvider, Hash, HashAlgorithm};
 use crate::error::Error;
 use crate::session::{CONTEXT_LEN, Session, TicketSealer};
 use crate::suite::Suite12;
@@ -61,14 +61,10 @@ pub(super) fn find(hello: &ClientHello<'_>, config: &ServerConfig) -> Result<Opt
     let suite = config.common.suites12().find(|suite| suite.id == session.cipher_suite);
     let suite = suite.filter(|suite| hello.cipher_suites.contains(&suite.id));
     let limits = limits::select(hello, &config.common)?;
-    let same_psk = |suite: &Suite12, identity: &Vec<u8>| {
-        let key = config.psks.as_ref().and_then(|psks| psks.key(identity));
-        key.is_some_and(|key| is_bound_to(&session, suite, &key, &config.common.provider))
-    };
     let suite = suite.filter(|suite| {
         fits_server(&session, &asks, config)
             && limits.fit(&session)
-            && session.psk_identity.as_ref().is_none_or(|identity| same_psk(suite, identity))
+            && (session.psk_identity.is_none() || psk_on_server(&session, suite.hash, config).is_some())
     });
     Ok(suite.map(|suite| Found { session, suite, alpn, by }))
 }
@@ -122,11 +118,25 @@ pub(super) fn fits_server(session: &Session, asks: &Asks<'_>, config: &ServerCon
         && enough
 }
 
-/// Whether `key` is the pre-shared key that authenticated both sides of `session`. One that was
+/// The pre-shared key that authenticated both sides of `session`, whose suite has `hash`, if a server still has it.
+pub(super) fn psk_on_server(session: &Session, hash: HashAlgorithm, config: &ServerConfig) -> Option<Psk> {
+    let identity = session.psk_identity.as_ref()?;
+    let psk = external::current(identity, session.psk_context.as_deref(), config)?;
+    is_bound_to(session, hash, &psk, &config.common.provider).then_some(psk)
+}
+
+/// The same of a client.
+pub(super) fn psk_on_client<'c>(session: &Session, hash: HashAlgorithm, config: &'c ClientConfig) -> Option<&'c Psk> {
+    let named = |psk: &&Psk| {
+        session.psk_identity.as_deref() == Some(psk.identity()) && session.psk_context.as_deref() == psk.import()
+    };
+    config.psks.iter().filter(named).find(|psk| is_bound_to(session, hash, psk, &config.common.provider))
+}
+
+/// Whether `psk` is the pre-shared key that authenticated both sides of `session`. One that was
 /// replaced under the same identity may have been stolen: its sessions end with it.
-fn is_bound_to(session: &Session, suite: &Suite12, key: &[u8], provider: &CryptoProvider) -> bool {
-    let hash = provider.hash(suite.hash);
-    let bound = hash.map(|hash| psk_binding(hash, &session.secret, key));
+fn is_bound_to(session: &Session, hash: HashAlgorithm, psk: &Psk, provider: &CryptoProvider) -> bool {
+    let bound = provider.hash(hash).map(|hash| psk_binding(hash, &session.secret, psk.key()));
     matches!((bound, session.psk_binding), (Some(now), Some(then)) if bool::from(now.ct_eq(&then)))
 }
 
@@ -135,16 +145,12 @@ pub(super) fn fits_client(session: &Session, server_name: &str, config: &ClientC
     let common = &config.common;
     let named = !session.id.is_empty() || !session.ticket.is_empty();
     let Some(suite) = common.suites12().find(|suite| suite.id == session.cipher_suite) else { return false };
-    let same_psk = |identity: &Vec<u8>| {
-        let mut named = config.psks.iter().filter(|psk| psk.identity() == identity);
-        named.any(|psk| is_bound_to(session, suite, psk.key(), &common.provider))
-    };
     named
         && session.version == ProtocolVersion::DTLS1_2
         && common.versions.contains(&session.version)
         && session.server_name.as_deref() == Some(server_name)
         && config.sessions.as_ref().is_some_and(|sessions| session.context == sessions.context)
-        && session.psk_identity.as_ref().is_none_or(same_psk)
+        && (session.psk_identity.is_none() || psk_on_client(session, suite.hash, config).is_some())
 }
 
 /// By what name a client's store knows a server.
@@ -186,6 +192,17 @@ impl Life {
     }
 }
 
+impl Session {
+    /// The same, tied to the pre-shared key that authenticated both sides, if one did.
+    pub(super) fn bound_to(mut self, psk: Option<&Psk>, hash: &dyn Hash) -> Self {
+        if let Some(psk) = psk {
+            self.psk_binding = Some(psk_binding(hash, &self.secret, psk.key()));
+            self.psk_context = psk.import().map(<[u8]>::to_vec);
+        }
+        self
+    }
+}
+
 /// What to remember of a handshake, before it has an id or a ticket and before it is tied to a
 /// pre-shared key.
 pub(super) fn remembered(
@@ -203,6 +220,7 @@ pub(super) fn remembered(
         server_name: negotiated.server_name.clone(),
         alpn: negotiated.alpn.clone(),
         psk_identity: negotiated.psk_identity.clone(),
+        psk_context: None,
         psk_binding: None,
         peer_certificates: negotiated.peer_certificates.clone(),
         peer_raw_public_key: negotiated.peer_raw_public_key.clone(),

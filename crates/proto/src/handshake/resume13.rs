@@ -1,25 +1,26 @@
-//! Resumption in 1.3 by a pre-shared key that came with a ticket: what a server finds in a hello, what a
-//! client makes of a ticket, and what holds for both (RFC 9846 §2.2, §4.3.9, §4.3.11, §4.7.1).
+//! Resumption in 1.3 by a pre-shared key that came with a ticket, and what it shares with keys from elsewhere
+//! ([`external`]): what a server finds in a hello, what a client makes of a ticket, and what holds for both
+//! (RFC 9846 §2.2, §4.3.9, §4.3.11, §4.7.1).
 //!
-//! Never reads a transcript that is not handed in, and knows no keys from elsewhere: those have binders
-//! and hashes of their own, and would join the server's search in [`find`] and the client's offer.
+//! Never reads a transcript that is not handed in.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use gramseal_wire::extension::{EarlyData, PreSharedKeyClientHello, PskKeyExchangeModes};
+use gramseal_wire::extension::{EarlyData, PreSharedKeyClientHello, PskIdentity, PskKeyExchangeModes};
 use gramseal_wire::handshake::{ClientHello, NewSessionTicket13};
 use gramseal_wire::{ExtensionType, ProtocolVersion, PskKeyExchangeMode};
 use pki_types::{ServerName, UnixTime};
 
+use super::external::{self, ExternalPsk};
 use super::resume::{self, Asks, Life, MAX_TICKET_LEN};
-use super::schedule13::{EarlySecret, Session13};
+use super::schedule13::{EarlySecret, Origin, Session13};
 use super::transcript::Transcript13;
 use super::{EarlyClaim, Negotiated, early, select};
-use crate::config::{ClientConfig, ServerConfig};
-use crate::crypto::Hash;
+use crate::config::{ClientConfig, Psk, ServerConfig};
+use crate::crypto::{Digest, Hash, HashAlgorithm};
 use crate::error::{Error, LocalFault, PeerFault};
 use crate::message::Message;
 use crate::session::{MAX_SESSION_ID_LEN, Session};
@@ -29,7 +30,7 @@ use crate::suite::Suite13;
 pub(super) const MAX_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// How many keys of one hello a server looks at: opening a ticket costs it more than the client.
-const MAX_LOOKED_AT: usize = 4;
+const MAX_LOOKED_AT: usize = 8;
 
 /// The form of what a hello of 1.3 says of pre-shared keys.
 pub(super) fn check_form(hello: &ClientHello<'_>) -> Result<(), Error> {
@@ -58,10 +59,9 @@ pub(super) fn mode(hello: &ClientHello<'_>, config: &ServerConfig) -> Result<Opt
     Ok(offered.modes.iter().find(works))
 }
 
-/// A session that the client offers to resume and that may be. Whether the client knows its secret is
-/// still to be seen.
+/// A key that the client offers and that may be used. Whether the client knows it is still to be seen.
 pub(super) struct Found13<'h> {
-    session: Arc<Session>,
+    key: Key,
     /// Its place in the client's list.
     index: u16,
     /// What the client named it.
@@ -69,10 +69,22 @@ pub(super) struct Found13<'h> {
     obfuscated_age: u32,
     binder: &'h [u8],
     binders_len: usize,
-    by: By,
     mode: PskKeyExchangeMode,
+}
+
+enum Key {
+    Session(KnownSession),
+    External(ExternalPsk),
+}
+
+/// A session that may be resumed.
+struct KnownSession {
+    session: Arc<Session>,
+    by: By,
     /// By the clock of where it was found.
     now: UnixTime,
+    /// The pre-shared key that authenticated both sides of it, if one did.
+    psk: Option<Psk>,
 }
 
 /// What a client has shown of a session, for what depends on more than that it knows it.
@@ -93,17 +105,60 @@ enum By {
     Ticket,
 }
 
-/// A session that the client has shown to know.
+/// A key that the client has shown to know.
 #[derive(Debug)]
-pub(super) struct Resumed13 {
-    pub(super) session: Arc<Session>,
+pub(super) struct Shared13 {
+    source: Source,
     /// Its place in the client's list.
     pub(super) index: u16,
     /// How many bytes of early data are taken with it, if any are.
     pub(super) early_data: Option<u32>,
 }
 
-/// The first session in `hello` that can be resumed with `suite`; `None` for a full handshake. The hello
+#[derive(Debug)]
+enum Source {
+    /// With the pre-shared key that authenticated both sides of it, if one did.
+    Session(Arc<Session>, Option<Psk>),
+    Elsewhere(ExternalPsk),
+}
+
+impl Shared13 {
+    pub(super) fn secret(&self) -> &[u8] {
+        match &self.source {
+            Source::Session(session, _) => &session.secret,
+            Source::Elsewhere(external) => &external.secret,
+        }
+    }
+
+    /// The session that is resumed, if it is that.
+    pub(super) fn session(&self) -> Option<&Session> {
+        match &self.source {
+            Source::Session(session, _) => Some(session),
+            Source::Elsewhere(_) => None,
+        }
+    }
+
+    /// The key from elsewhere that says who the client is, if one does.
+    pub(super) fn external(&self) -> Option<&Psk> {
+        match &self.source {
+            Source::Session(_, psk) => psk.as_ref(),
+            Source::Elsewhere(external) => Some(&external.psk),
+        }
+    }
+}
+
+/// The hashes of the suites with which keys from elsewhere that `hello` names can be used. The hello passed
+/// [`check_form`].
+pub(super) fn external_hashes(hello: &ClientHello<'_>, config: &ServerConfig) -> Result<Vec<HashAlgorithm>, Error> {
+    let Some(offer) = hello.extensions.find::<PreSharedKeyClientHello<'_>>()? else { return Ok(Vec::new()) };
+    if config.psks.is_none() || mode(hello, config)?.is_none() {
+        return Ok(Vec::new());
+    }
+    let named = offer.identities.iter().take(MAX_LOOKED_AT);
+    Ok(named.filter_map(|named| external::hash_of(named.identity, config)).collect())
+}
+
+/// The first key in `hello` that can be used with `suite`; `None` for a handshake with certificates. The hello
 /// passed [`check_form`].
 pub(super) fn find<'h>(
     hello: &ClientHello<'h>,
@@ -122,39 +177,66 @@ pub(super) fn find_among<'h>(
 ) -> Result<Option<Found13<'h>>, Error> {
     let Some(offer) = hello.extensions.find::<PreSharedKeyClientHello<'h>>()? else { return Ok(None) };
     let Some(mode) = mode(hello, config)? else { return Ok(None) };
-    // A hello without a protocol in common fails in a full handshake as it would here.
-    let Ok(alpn) = select::alpn(hello, &config.common) else { return Ok(None) };
-    let mut asks = Asks {
-        version: ProtocolVersion::DTLS1_3,
-        now: UnixTime::since_unix_epoch(Duration::ZERO),
-        server_name: select::server_name(hello)?,
-        alpn: alpn.as_deref(),
+    let binders_len = offer.binders_len();
+    let found = |(index, named, binder): (u16, PskIdentity<'h>, &'h [u8]), key| {
+        let (identity, obfuscated_age) = (named.identity, named.obfuscated_ticket_age);
+        Found13 { key, index, identity, obfuscated_age, binder, binders_len, mode }
     };
-    let offered = offer.identities.iter().zip(offer.binders.iter()).take(most);
-    for (index, (named, binder)) in (0..).zip(offered) {
-        let Some((session, by, now)) = look_up(named.identity, config) else { continue };
+    // Without one in common no handshake goes on.
+    let alpn = select::alpn(hello, &config.common)?;
+    let (version, server_name) = (ProtocolVersion::DTLS1_3, select::server_name(hello)?);
+    let mut asks =
+        Asks { version, now: UnixTime::since_unix_epoch(Duration::ZERO), server_name, alpn: alpn.as_deref() };
+    let offered = || (0..).zip(offer.identities.iter().zip(offer.binders.iter())).take(most);
+    for (index, (named, binder)) in offered() {
+        let key = match look_up(named.identity, config) {
+            Some(ticket) => ticket.fits(suite, &mut asks, config).map(Key::Session),
+            None => external::find(named.identity, suite.hash, config)?.map(Key::External),
+        };
+        if let Some(key) = key {
+            return Ok(Some(found((index, named, binder), key)));
+        }
+    }
+    // RFC 9846 §F.6: where nothing but a key can do, an unknown one is as good as a wrong one.
+    let certificates = !config.identities.is_empty() && hello.extensions.contains(ExtensionType::SIGNATURE_ALGORITHMS);
+    let Some((index, (named, binder))) = offered().next().filter(|_| !certificates && config.psks.is_some()) else {
+        return Ok(None);
+    };
+    let decoy = external::decoy(named.identity, suite.hash, config)?;
+    Ok(decoy.map(|decoy| found((index, named, binder), Key::External(decoy))))
+}
+
+/// A session that a hello names, before it is known whether it may be resumed.
+struct Ticket {
+    session: Arc<Session>,
+    by: By,
+    now: UnixTime,
+}
+
+impl Ticket {
+    /// The session, if it may be resumed with `suite` by who asks.
+    fn fits(self, suite: &Suite13, asks: &mut Asks<'_>, config: &ServerConfig) -> Option<KnownSession> {
+        let Self { session, by, now } = self;
         asks.now = now;
         // RFC 9846 §4.7.1: with the hash of the session, whatever the rest of the suite is.
         let same_hash = Suite13::find(session.cipher_suite).is_some_and(|then| then.hash == suite.hash);
-        if same_hash && resume::fits_server(&session, &asks, config) {
-            let (identity, obfuscated_age) = (named.identity, named.obfuscated_ticket_age);
-            let binders_len = offer.binders_len();
-            let found = Found13 { session, index, identity, obfuscated_age, binder, binders_len, by, mode, now };
-            return Ok(Some(found));
+        if !same_hash || !resume::fits_server(&session, asks, config) {
+            return None;
         }
+        let psk = resume::psk_on_server(&session, suite.hash, config);
+        (session.psk_identity.is_none() || psk.is_some()).then_some(KnownSession { session, by, now, psk })
     }
-    Ok(None)
 }
 
-fn look_up(identity: &[u8], config: &ServerConfig) -> Option<(Arc<Session>, By, UnixTime)> {
+fn look_up(identity: &[u8], config: &ServerConfig) -> Option<Ticket> {
     let sessions = &config.sessions;
     let store = sessions.store.as_ref().filter(|_| identity.len() == MAX_SESSION_ID_LEN);
     if let Some((session, now)) = store.and_then(|store| store.get(identity).map(|session| (session, store.now()))) {
-        return Some((session, By::Id, now));
+        return Some(Ticket { session, by: By::Id, now });
     }
     let sealer = sessions.tickets.as_ref().filter(|_| identity.len() <= MAX_TICKET_LEN)?;
     let session = Session::from_bytes(&sealer.open(identity)?.session).ok()?;
-    Some((Arc::new(session), By::Ticket, sealer.now()))
+    Some(Ticket { session: Arc::new(session), by: By::Ticket, now: sealer.now() })
 }
 
 impl Found13<'_> {
@@ -163,13 +245,18 @@ impl Found13<'_> {
         self.mode == PskKeyExchangeMode::PSK_KE
     }
 
-    /// What the client shows of the session.
-    pub(super) fn shown(&self) -> Shown<'_> {
-        let Self { session, index, obfuscated_age, binder, now, .. } = self;
-        Shown { session, index: *index, obfuscated_age: *obfuscated_age, binder, now: *now }
+    /// What the client shows of the session, if it names one.
+    pub(super) fn shown(&self) -> Option<Shown<'_>> {
+        let Self { key, index, obfuscated_age, binder, .. } = self;
+        match key {
+            Key::Session(KnownSession { session, now, .. }) => {
+                Some(Shown { session, index: *index, obfuscated_age: *obfuscated_age, binder, now: *now })
+            }
+            Key::External(_) => None,
+        }
     }
 
-    /// Checks that the client knows the secret. `hello` is the whole message, `before` what the transcript
+    /// Checks that the client knows the key. `hello` is the whole message, `before` what the transcript
     /// has up to it, if anything.
     pub(super) fn check_binder(
         &self,
@@ -180,7 +267,12 @@ impl Found13<'_> {
     ) -> Result<(), Error> {
         let hash = config.common.provider.hash(suite.hash).ok_or(LocalFault::MissingAlgorithm)?;
         let digest = Transcript13::digest_of_cut(hash, before, hello.bytes(), self.binders_len);
-        let bound = EarlySecret::with_psk(hash, &self.session.secret).resumption_binder(&digest);
+        let bound = match &self.key {
+            Key::Session(KnownSession { session, .. }) => {
+                EarlySecret::with_psk(hash, &session.secret).binder(Origin::Resumption, &digest)
+            }
+            Key::External(external) => external.binder(&digest),
+        };
         // RFC 9846 §4.3.11: of this key alone, and a wrong one ends the handshake.
         if !bound.ct_eq(self.binder) {
             return Err(PeerFault::BinderMismatch.into());
@@ -188,7 +280,7 @@ impl Found13<'_> {
         Ok(())
     }
 
-    /// Checks that the client knows the secret, and takes the session out of the store if it was there:
+    /// Checks that the client knows the key, and takes the session out of the store if it was there:
     /// `None` if another connection was faster. `message` is `hello`, and `before` what the transcript has up
     /// to it, if anything.
     pub(super) fn claim(
@@ -199,20 +291,22 @@ impl Found13<'_> {
         suite: &Suite13,
         config: &ServerConfig,
         claim: EarlyClaim,
-    ) -> Result<Option<Resumed13>, Error> {
+    ) -> Result<Option<Shared13>, Error> {
         self.check_binder(message, before, suite, config)?;
+        // RFC 9846 §4.3.10: a hello that was asked for has no early data.
+        let shown = self.shown().filter(|_| before.is_none());
         // Only now: whoever saw the ticket go by must not be able to use it up.
-        if let (By::Id, Some(store)) = (self.by, &config.sessions.store) {
+        if let (Key::Session(KnownSession { by: By::Id, .. }), Some(store)) = (&self.key, &config.sessions.store) {
             if store.take(self.identity).is_none() {
                 return Ok(None);
             }
         }
-        // RFC 9846 §4.3.10: a hello that was asked for has none.
-        let early_data = match before {
-            None => early::taken(hello, &self.shown(), suite, config, claim),
-            Some(_) => None,
+        let early_data = shown.and_then(|shown| early::taken(hello, &shown, suite, config, claim));
+        let source = match self.key {
+            Key::Session(KnownSession { session, psk, .. }) => Source::Session(session, psk),
+            Key::External(external) => Source::Elsewhere(external),
         };
-        Ok(Some(Resumed13 { session: self.session, index: self.index, early_data }))
+        Ok(Some(Shared13 { source, index: self.index, early_data }))
     }
 }
 
@@ -227,6 +321,8 @@ pub(super) fn fits_client(session: &Session, server_name: &str, config: &ClientC
         && !session.ticket.is_empty()
         && session.server_name.as_deref() == Some(server_name)
         && config.sessions.as_ref().is_some_and(|sessions| session.context == sessions.context)
+        && (session.psk_identity.is_none()
+            || hash.is_some_and(|hash| resume::psk_on_client(session, hash, config).is_some()))
 }
 
 /// What the tickets have in common that a client's connection brings.
@@ -237,18 +333,22 @@ pub(crate) struct TicketTerms {
     /// When the full handshake took place, and how long it counts here. In seconds since 1970.
     pub(crate) established: u64,
     expires: u64,
+    /// The pre-shared key that says who the server is, if one does.
+    psk: Option<Psk>,
 }
 
 impl TicketTerms {
-    /// Of a connection with `name`, which may have resumed a session. `None` if no tickets are kept.
-    pub(super) fn new(name: &ServerName<'_>, resumed: Option<&Session>, config: &ClientConfig) -> Option<Self> {
+    /// Of a connection with `name`, which may go on from a pre-shared key. `None` if no tickets are kept.
+    pub(super) fn new(name: &ServerName<'_>, shared: Option<&OfferedPsk>, config: &ClientConfig) -> Option<Self> {
+        let resumed = shared.and_then(OfferedPsk::session);
         let store = &config.sessions.as_ref()?.store;
         let now = store.now();
         let begun = resumed.map_or(now, Session::established);
         // RFC 9846 §4.7.1: what was authenticated once is not believed for ever, however often it is
         // resumed.
         let Life { established, expires } = Life::beginning(begun, store.lifetime());
-        Some(Self { server_name: resume::store_name(name).into(), established, expires })
+        let psk = shared.and_then(|shared| shared.external(config)).cloned();
+        Some(Self { server_name: resume::store_name(name).into(), established, expires, psk })
     }
 
     /// The session that `ticket` stands for; `None` if it is not worth keeping.
@@ -264,14 +364,16 @@ impl TicketTerms {
         let now = sessions.store.now().as_secs();
         let life = self.life(ticket, now, config.common.transport.mtu)?;
         let secret = secrets.ticket_psk(ticket.nonce)?;
-        Some(Session {
+        let hash = config.common.provider.hash(Suite13::find(negotiated.cipher_suite)?.hash)?;
+        let session = Session {
             server_name: Some(self.server_name.as_ref().into()),
             issued: now,
             age_add: ticket.age_add,
             max_early_data,
             ticket: ticket.ticket.to_vec(),
             ..resume::remembered(negotiated, secret, sessions.context, None, life)
-        })
+        };
+        Some(session.bound_to(self.psk.as_ref(), hash))
     }
 
     /// How long a ticket is worth keeping that came `now`, where datagrams have so many bytes.
@@ -299,8 +401,70 @@ pub(super) fn hash_of(session: &Session, config: &ClientConfig) -> Option<&'stat
     config.common.provider.hash(Suite13::find(session.cipher_suite)?.hash)
 }
 
-/// Sessions in the order in which they are offered.
-pub(super) type Offered = Vec<(Session, &'static dyn Hash)>;
+/// A key that a client offers.
+pub(super) enum OfferedPsk {
+    /// Of a session, with its hash.
+    Ticket(Session, &'static dyn Hash),
+    External(ExternalPsk),
+}
+
+impl OfferedPsk {
+    pub(super) fn hash(&self) -> &'static dyn Hash {
+        match self {
+            Self::Ticket(_, hash) => *hash,
+            Self::External(external) => external.hash,
+        }
+    }
+
+    /// What the hello calls it.
+    pub(super) fn name(&self) -> &[u8] {
+        match self {
+            Self::Ticket(session, _) => &session.ticket,
+            Self::External(external) => &external.name,
+        }
+    }
+
+    pub(super) fn secret(&self) -> &[u8] {
+        match self {
+            Self::Ticket(session, _) => &session.secret,
+            Self::External(external) => &external.secret,
+        }
+    }
+
+    /// What binds it to a hello that hashes to `transcript` up to its binders.
+    pub(super) fn binder(&self, transcript: &Digest) -> Digest {
+        match self {
+            Self::Ticket(session, hash) => {
+                EarlySecret::with_psk(*hash, &session.secret).binder(Origin::Resumption, transcript)
+            }
+            Self::External(external) => external.binder(transcript),
+        }
+    }
+
+    /// The session that it resumes, if it is of one.
+    pub(super) fn session(&self) -> Option<&Session> {
+        match self {
+            Self::Ticket(session, _) => Some(session),
+            Self::External(_) => None,
+        }
+    }
+
+    /// The same, for keeping.
+    pub(super) fn into_session(self) -> Option<Session> {
+        match self {
+            Self::Ticket(session, _) => Some(session),
+            Self::External(_) => None,
+        }
+    }
+
+    /// The key from elsewhere that says who the server is, if one does.
+    fn external<'p>(&'p self, config: &'p ClientConfig) -> Option<&'p Psk> {
+        match self {
+            Self::Ticket(session, hash) => resume::psk_on_client(session, hash.algorithm(), config),
+            Self::External(external) => Some(&external.psk),
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -317,7 +481,8 @@ mod tests {
 
     #[test] // RFC 9846 §4.7.1
     fn a_ticket_is_kept_for_a_week_at_most_and_not_at_all_if_it_is_of_no_use() {
-        let terms = TicketTerms { server_name: "server.example".into(), established: 500, expires: 2_000_000 };
+        let terms =
+            TicketTerms { server_name: "server.example".into(), established: 500, expires: 2_000_000, psk: None };
         let expires = |lifetime: u32, len: usize| {
             let (ticket, extensions) = (alloc::vec![1; len], gramseal_wire::Extensions::EMPTY);
             let ticket = NewSessionTicket13 { lifetime, age_add: 0, nonce: &[0], ticket: &ticket, extensions };

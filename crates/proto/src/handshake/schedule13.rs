@@ -43,10 +43,15 @@ impl Secret {
 
     /// HKDF-Expand-Label (RFC 9846 §7.1).
     fn expand(&self, label: &[u8], context: &[u8], out: &mut [u8]) {
+        self.expand_prefixed(LABEL_PREFIX, label, context, out);
+    }
+
+    /// The same with labels that begin with `prefix`.
+    fn expand_prefixed(&self, prefix: &[u8], label: &[u8], context: &[u8], out: &mut [u8]) {
         let len = u16::try_from(out.len()).unwrap_or(u16::MAX).to_be_bytes();
-        let label_len = [u8::try_from(LABEL_PREFIX.len() + label.len()).unwrap_or(u8::MAX)];
+        let label_len = [u8::try_from(prefix.len() + label.len()).unwrap_or(u8::MAX)];
         let context_len = [u8::try_from(context.len()).unwrap_or(u8::MAX)];
-        let info = [&len[..], &label_len, LABEL_PREFIX, label, &context_len, context];
+        let info = [&len[..], &label_len, prefix, label, &context_len, context];
         self.hash.hkdf_expand(self.bytes(), &info, out);
     }
 
@@ -90,6 +95,39 @@ fn zeros(hash: &'static dyn Hash) -> &'static [u8] {
     ZEROS.get(..hash.algorithm().output_len()).unwrap_or(&ZEROS)
 }
 
+/// Where a pre-shared key comes from, as its binder says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// A ticket.
+    Resumption,
+    /// From elsewhere, used as it is.
+    External,
+    /// From elsewhere, imported (RFC 9258 §5.2).
+    Imported,
+}
+
+impl Origin {
+    fn label(self) -> &'static [u8] {
+        match self {
+            Self::Resumption => b"res binder",
+            Self::External => b"ext binder",
+            Self::Imported => b"imp binder",
+        }
+    }
+}
+
+/// Makes of `key`, which goes with `hash`, the one that `identity` stands for, in `len` bytes (RFC 9258 §5.1).
+pub(super) fn import(hash: &'static dyn Hash, key: &[u8], identity: &[u8], len: usize) -> Zeroizing<Vec<u8>> {
+    import_for(LABEL_PREFIX, hash, key, identity, len)
+}
+
+fn import_for(prefix: &[u8], hash: &'static dyn Hash, key: &[u8], identity: &[u8], len: usize) -> Zeroizing<Vec<u8>> {
+    let mut imported = Zeroizing::new(alloc::vec![0; len]);
+    let extracted = Secret::extract(hash, zeros(hash), key);
+    extracted.expand_prefixed(prefix, b"derived psk", hash.digest(&[identity]).as_ref(), &mut imported);
+    imported
+}
+
 /// The first stage.
 pub(super) struct EarlySecret(Secret);
 
@@ -104,11 +142,11 @@ impl EarlySecret {
         Self(Secret::extract(hash, zeros(hash), psk))
     }
 
-    /// The binder of a key from a ticket, in a hello that hashes to `transcript` up to its binders
+    /// The binder of a key from `origin`, in a hello that hashes to `transcript` up to its binders
     /// (RFC 9846 §4.3.11.2).
-    pub(super) fn resumption_binder(&self, transcript: &Digest) -> Digest {
+    pub(super) fn binder(&self, origin: Origin, transcript: &Digest) -> Digest {
         // Made as the content of a Finished is.
-        TrafficSecret(self.0.derive(b"res binder", &self.0.hash.digest(&[]))).verify_data(transcript)
+        TrafficSecret(self.0.derive(origin.label(), &self.0.hash.digest(&[]))).verify_data(transcript)
     }
 
     /// What early data is protected with, after a hello that hashes to `transcript`.
@@ -323,6 +361,10 @@ impl Session13 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use gramseal_wire::extension::ImportedIdentity;
+    use gramseal_wire::{Codec, ProtocolVersion, TlsKdf};
+
+    use crate::crypto::HashAlgorithm;
     use crate::crypto::test_hash::{SHA256, SHA384};
     use crate::crypto::test_hex::unhex;
 
@@ -395,7 +437,7 @@ mod tests {
         let early = EarlySecret::with_psk(&SHA256, &psk);
         assert!(is(&early.0, "9b2188e9b2fc6d64d71dc329900e20bb41915000f678aa839cbb797cb7d8332c"));
         let hello = digest("63224b2e4573f2d3454ca84b9d009a04f6be9e05711a8396473aefa01e924a14");
-        let binder = early.resumption_binder(&hello);
+        let binder = early.binder(Origin::Resumption, &hello);
         assert!(binder.ct_eq(&unhex("092405d833f5a2ba553e00f695e7cda7c6acaf4b11b4e6a834a1b2c28e3a5922")));
         // RFC 8448 §4: after its hello with the binder.
         let hello = digest("08ad0fa05d7c7233b1775ba2ff9f4c5b8b59276b7f227f13a976245f5d960913");
@@ -434,5 +476,82 @@ mod tests {
         };
         assert_ne!(export(b"EXPORTER-a", &[]), export(b"EXPORTER-b", &[]));
         assert_ne!(export(b"EXPORTER-a", &[]), export(b"EXPORTER-a", &[0]));
+    }
+
+    /// Known answers for TLS 1.3, whose labels begin with "tls13 ", from the tests of Botan
+    /// (`tls_13_psk_import.vec`): hash of the key, key, identity, context, hash of the suites, outcome.
+    #[test] // RFC 9258 §5.1
+    fn imported_keys_are_known() {
+        let answers: [(&'static dyn Hash, &str, &str, &str, HashAlgorithm, &str); 6] = [
+            (
+                &SHA256,
+                "4142434441424344414243444142434441424344414243444142434441424344",
+                "psk1",
+                "context1",
+                HashAlgorithm::Sha256,
+                "77cfa040c1e1ca63f0cd989dbefb28f5129625b08ce4f258bb825a9b0a4642a0",
+            ),
+            (
+                &SHA256,
+                "4142434441424344414243444142434441424344414243444142434441424344",
+                "psk1",
+                "context1",
+                HashAlgorithm::Sha384,
+                "3cb0eb3c10863c51a674df9f7b5900b47aa9353ba35c475b7ff6ad53f868ea97ee896b7b54460853340f699b91949d8d",
+            ),
+            (
+                &SHA256,
+                "4142434441424344414243444142434441424344414243444142434441424344",
+                "psk1",
+                "",
+                HashAlgorithm::Sha256,
+                "f38b065c368f79497cd9b2615d047e3415b62ce43b7eb6e1d0474cb5636fedb0",
+            ),
+            (
+                &SHA256,
+                "494a4b4c494a4b4c494a4b4c494a4b4c494a4b4c494a4b4c494a4b4c494a4b4c",
+                "psk3",
+                "context3",
+                HashAlgorithm::Sha256,
+                "64d6ffd17c8eb3a64558008681b2f7e5a338963a25c7d1c75f4f72196159db02",
+            ),
+            (
+                &SHA384,
+                "454647484546474845464748454647484546474845464748454647484546474845464748454647484546474845464748",
+                "psk2",
+                "context2",
+                HashAlgorithm::Sha384,
+                "fbc3670da40a25dfbe8132b2840a412a7fb3a93846c3111ee45609fe68b70d5c9dfabdfdb3268a52a604de3c33b65f1d",
+            ),
+            (
+                &SHA384,
+                "454647484546474845464748454647484546474845464748454647484546474845464748454647484546474845464748",
+                "psk2",
+                "context2",
+                HashAlgorithm::Sha256,
+                "02b3e806e32d41ebbd4ea0dc49c4a448c186df3e161e1f68bec1889e84fc4fcd",
+            ),
+        ];
+        for (hash, key, external_identity, context, target, expected) in answers {
+            let target_kdf = if target == HashAlgorithm::Sha256 { TlsKdf::HKDF_SHA256 } else { TlsKdf::HKDF_SHA384 };
+            let identity = ImportedIdentity {
+                external_identity: external_identity.as_bytes(),
+                context: context.as_bytes(),
+                // TLS 1.3
+                target_protocol: ProtocolVersion(0x0304),
+                target_kdf,
+            };
+            let identity = identity.to_vec().expect("short");
+            let imported = import_for(b"tls13 ", hash, &unhex(key), &identity, target.output_len());
+            assert_eq!(**imported, *unhex(expected), "{external_identity} {context} {target:?}");
+        }
+    }
+
+    #[test] // RFC 9258 §5.2
+    fn each_origin_has_a_binder_of_its_own() {
+        let (early, hello) = (EarlySecret::with_psk(&SHA256, &[7; 32]), Digest::new(&[1; 32]));
+        let [a, b, c] =
+            [Origin::Resumption, Origin::External, Origin::Imported].map(|origin| early.binder(origin, &hello));
+        assert!(!a.ct_eq(b.as_ref()) && !a.ct_eq(c.as_ref()) && !b.ct_eq(c.as_ref()));
     }
 }

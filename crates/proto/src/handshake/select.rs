@@ -17,7 +17,7 @@ use super::credential::{self, Chosen, Plan};
 use super::limits::{self, RecordLimits};
 use super::offer::check_point_formats;
 use super::offered_groups::OfferedGroups;
-use super::resume13::{self, Resumed13};
+use super::resume13::{self, Shared13};
 use super::server::Asked;
 use super::srtp::{self, Srtp};
 use crate::config::{Common, GroupKind, ServerConfig, is_finite_field};
@@ -102,7 +102,7 @@ pub(super) fn select12(hello: &ClientHello<'_>, config: &ServerConfig) -> Result
 #[derive(Debug)]
 pub(super) struct Selected13<'h> {
     pub(super) suite: &'static Suite13,
-    /// The group and the client's share of it; `None` where a session is resumed without.
+    /// The group and the client's share of it; `None` where a pre-shared key does without.
     pub(super) share: Option<(NamedGroup, &'h [u8])>,
     pub(super) auth: Auth13,
     pub(super) alpn: Option<Vec<u8>>,
@@ -116,15 +116,15 @@ pub(super) struct Selected13<'h> {
 pub(super) enum Auth13 {
     /// We show a certificate.
     Certificate(Plan),
-    /// Both know the secret of a session.
-    Session(Resumed13),
+    /// Both know a key: of a session, or from elsewhere.
+    Psk(Shared13),
 }
 
 impl Auth13 {
-    pub(super) fn resumed(&self) -> Option<&Resumed13> {
+    pub(super) fn psk(&self) -> Option<&Shared13> {
         match self {
             Self::Certificate(_) => None,
-            Self::Session(resumed) => Some(resumed),
+            Self::Psk(shared) => Some(shared),
         }
     }
 }
@@ -132,19 +132,32 @@ impl Auth13 {
 /// The suite for a 1.3 handshake with a hello whose form is checked here.
 pub(super) fn suite13(
     hello: &ClientHello<'_>,
-    common: &Common,
+    config: &ServerConfig,
     asked: Option<Asked>,
 ) -> Result<&'static Suite13, Error> {
     check13(hello)?;
     // RFC 9846 §4.2.4: it is chosen once, even if another host of a fleet answers the second hello.
     let may = |suite: &&Suite13| asked.is_none_or(|asked| asked.suite == *suite);
-    let suite = common.suites13().filter(may).find(|suite| hello.cipher_suites.contains(&suite.id));
-    Ok(suite.ok_or(Incompatible::NoCommonCipherSuite)?)
+    let both = || config.common.suites13().filter(may).filter(|suite| hello.cipher_suites.contains(&suite.id));
+    let first = both().next().ok_or(Incompatible::NoCommonCipherSuite)?;
+    if both().all(|suite| suite.hash == first.hash) {
+        return Ok(first);
+    }
+    // RFC 9846 §4.3.11: a key from elsewhere goes with one hash, and may be all that there is.
+    let hashes = resume13::external_hashes(hello, config)?;
+    let fitting = both().find(|suite| hashes.contains(&suite.hash)).filter(|_| !hashes.contains(&first.hash));
+    Ok(fitting.unwrap_or(first))
 }
 
-/// Our credential for a 1.3 handshake that resumes nothing.
-pub(super) fn plan13(hello: &ClientHello<'_>, config: &ServerConfig) -> Result<Plan, Error> {
+/// Whether a certificate can do, where no pre-shared key does.
+pub(super) fn check_certificates13(hello: &ClientHello<'_>, config: &ServerConfig) -> Result<(), Error> {
     check_full13(hello)?;
+    if config.identities.is_empty() { Err(Incompatible::NoPreSharedKey.into()) } else { Ok(()) }
+}
+
+/// Our credential for a 1.3 handshake without a pre-shared key.
+pub(super) fn plan13(hello: &ClientHello<'_>, config: &ServerConfig) -> Result<Plan, Error> {
+    check_certificates13(hello, config)?;
     let candidates = credential::candidates(hello, config)?;
     let chosen = candidates.choose13().ok_or_else(|| candidates.nothing_in_common13())?;
     let compression = compression::choose(&hello.extensions, &config.common)?;
@@ -173,12 +186,12 @@ pub(super) fn select13<'h>(
 
 /// What a HelloRetryRequest with a cookie has to ask for (RFC 9147 §5.1). It is sent anyway, so that nothing
 /// speaks against asking for a share of our most preferred group, if that is not there yet.
-pub(super) fn ask13(hello: &ClientHello<'_>, common: &Common) -> Result<Asked, Error> {
-    let suite = suite13(hello, common, None)?;
+pub(super) fn ask13(hello: &ClientHello<'_>, config: &ServerConfig) -> Result<Asked, Error> {
+    let suite = suite13(hello, config, None)?;
     let offered = OfferedGroups::read(hello)?;
-    let group = match offered.favourite(common) {
+    let group = match offered.favourite(&config.common) {
         Ok(group) => Some(group).filter(|group| offered.share(*group).is_none()),
-        // Who has a session may need no group.
+        // Who has a key may need no group.
         Err(Error::Incompatible(_)) if hello.extensions.contains(ExtensionType::PRE_SHARED_KEY) => None,
         Err(error) => return Err(error),
     };
@@ -209,7 +222,7 @@ fn check13(hello: &ClientHello<'_>) -> Result<(), Error> {
     }
 }
 
-/// What a hello of 1.3 must have beyond that, unless it resumes a session (RFC 9846 §9.2).
+/// What a hello of 1.3 must have beyond that, unless it goes on with a pre-shared key (RFC 9846 §9.2).
 pub(super) fn check_full13(hello: &ClientHello<'_>) -> Result<(), Error> {
     let needed = [ExtensionType::SIGNATURE_ALGORITHMS, ExtensionType::SUPPORTED_GROUPS, ExtensionType::KEY_SHARE];
     match needed.into_iter().find(|extension| !hello.extensions.contains(*extension)) {

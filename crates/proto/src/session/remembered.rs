@@ -24,7 +24,7 @@ const MASTER_SECRET_LEN: usize = 48;
 const PSK_LENS: [usize; 2] = [32, 48];
 
 /// The first byte of an encoded session. Any change of what follows takes another number.
-const FORMAT: u8 = 4;
+const FORMAT: u8 = 5;
 
 /// Bytes in what ties a session to a pre-shared key. Who does not know the key cannot aim at what
 /// fits it, so few are enough, and every byte makes tickets longer.
@@ -47,6 +47,8 @@ pub struct Session {
     pub(crate) server_name: Option<String>,
     pub(crate) alpn: Option<Vec<u8>>,
     pub(crate) psk_identity: Option<Vec<u8>>,
+    /// What the key of `psk_identity` was imported with (RFC 9258), if it was.
+    pub(crate) psk_context: Option<Vec<u8>>,
     /// Tells whether a key is the one of `psk_identity`; nobody can compute it without `secret`.
     pub(crate) psk_binding: Option<[u8; PSK_BINDING_LEN]>,
     pub(crate) peer_certificates: Vec<CertificateDer<'static>>,
@@ -135,6 +137,7 @@ impl Session {
             + self.server_name.as_ref().map_or(0, String::len)
             + self.alpn.as_ref().map_or(0, Vec::len)
             + self.psk_identity.as_ref().map_or(0, Vec::len)
+            + self.psk_context.as_ref().map_or(0, Vec::len)
             + self.peer_raw_public_key.as_ref().map_or(0, |key| key.len())
             + self.id.len()
             + self.ticket.len()
@@ -168,6 +171,7 @@ impl Session {
         optional(&mut w, self.server_name.as_ref().map(String::as_bytes));
         optional(&mut w, self.alpn.as_deref());
         optional(&mut w, self.psk_identity.as_deref());
+        optional(&mut w, self.psk_context.as_deref());
         optional(&mut w, self.psk_binding.as_ref().map(<[u8; PSK_BINDING_LEN]>::as_slice));
         w.vec24(|w| {
             for certificate in &self.peer_certificates {
@@ -220,6 +224,7 @@ impl Session {
             },
             alpn: read_optional(&mut r)?.map(<[u8]>::to_vec),
             psk_identity: read_optional(&mut r)?.map(<[u8]>::to_vec),
+            psk_context: read_optional(&mut r)?.map(<[u8]>::to_vec),
             psk_binding: match read_optional(&mut r)? {
                 Some(binding) => Some(binding.try_into().map_err(|_| BadSession::Malformed)?),
                 None => None,
@@ -332,6 +337,7 @@ pub(super) mod tests {
             server_name: Some("server.example".into()),
             alpn: Some(b"coap".to_vec()),
             psk_identity: Some(b"me\0".to_vec()),
+            psk_context: Some(b"there".to_vec()),
             psk_binding: Some([6; PSK_BINDING_LEN]),
             peer_certificates: vec![CertificateDer::from(vec![1; 300]), CertificateDer::from(vec![2; 20])],
             group: Some(NamedGroup::X25519),
@@ -355,6 +361,7 @@ pub(super) mod tests {
             cipher_suite: CipherSuite::TLS_AES_128_GCM_SHA256,
             secret: Zeroizing::new(vec![0xAB; 32]),
             psk_identity: None,
+            psk_context: None,
             psk_binding: None,
             max_fragment_length: None,
             issued: 1_000_100,
@@ -370,6 +377,7 @@ pub(super) mod tests {
             server_name: None,
             alpn: None,
             psk_identity: None,
+            psk_context: None,
             psk_binding: None,
             peer_certificates: Vec::new(),
             group: None,

@@ -10,6 +10,7 @@
 //! [`Peer13`] does the same in DTLS 1.3. [`Scene`] puts one of them before a
 //! [`Connection`](gramseal_proto::Connection).
 
+mod hellos;
 mod inbox;
 mod keys;
 mod messages;
@@ -31,6 +32,7 @@ use crate::decode::{Record, fragments, records};
 use crate::null;
 use crate::sim::Side;
 
+pub use self::hellos::{first_hello, rebuilt};
 pub use self::inbox::Received;
 pub use self::scene::{Outcome, Scene, Scene13, Scripted};
 pub use self::v13::{Form, Peer13, Seen, TYPES13, Wiretap, ack};

@@ -28,6 +28,8 @@ pub(crate) struct Kind {
     pub(crate) legacy: bool,
     /// The one suite to use, with a pre-shared key instead of certificates.
     pub(crate) psk: Option<CipherSuite>,
+    /// That key is imported.
+    pub(crate) imported: bool,
     pub(crate) cookies: bool,
     /// Raw public keys in place of certificates.
     pub(crate) raw: bool,
@@ -75,6 +77,7 @@ const PLAIN: Kind = Kind {
     client_auth: false,
     legacy: false,
     psk: None,
+    imported: false,
     cookies: true,
     raw: false,
     staple: false,
@@ -89,8 +92,9 @@ const PLAIN: Kind = Kind {
 };
 
 const PLAIN_13: Kind = Kind { name: "1.3", dtls13: true, ..PLAIN };
+const PSK_13: Kind = Kind { name: "1.3, PSK", psk: Some(CipherSuite::TLS_AES_128_GCM_SHA256), ..PLAIN_13 };
 
-pub(crate) const KINDS: [Kind; 56] = [
+pub(crate) const KINDS: [Kind; 60] = [
     PLAIN,
     Kind { name: "ECDHE with client certificate", client_auth: true, ..PLAIN },
     Kind { name: "DHE_RSA", legacy: true, ..PLAIN },
@@ -201,6 +205,16 @@ pub(crate) const KINDS: [Kind; 56] = [
         ..PLAIN_13
     },
     Kind { name: "1.3, early data after a cookie", early_data: true, resumption: Some(Resumption::Id), ..PLAIN_13 },
+    PSK_13,
+    Kind { name: "1.3, PSK without cookie, small MTU", cookies: false, mtu: 256, ..PSK_13 },
+    Kind { name: "1.3, imported PSK after a retry", imported: true, retry: true, ..PSK_13 },
+    Kind {
+        name: "1.3, resumed imported PSK with small MTU",
+        imported: true,
+        resumption: Some(Resumption::NewTicket),
+        mtu: 600,
+        ..PSK_13
+    },
     Kind {
         name: "1.3, more records than go out at once",
         client_auth: true,
@@ -230,7 +244,7 @@ impl Kind {
     fn client(&self, seed: u64, timeout: Duration, stores: &Stores, key_log: Option<Arc<dyn KeyLog>>) -> ClientConfig {
         let mut builder = match self.psk {
             None => ClientConfig::builder(null::provider(seed), self.verifier(self.verifier_of_servers())),
-            Some(suite) => ClientConfig::psk_builder(null::provider(seed), psk()).with_cipher_suites(&[suite]),
+            Some(suite) => ClientConfig::psk_builder(null::provider(seed), self.key()).with_cipher_suites(&[suite]),
         };
         builder = builder.with_transport(self.transport(timeout)).with_versions(&[self.version()]);
         if self.client_auth {
@@ -272,9 +286,8 @@ impl Kind {
         }
         let mut builder = match self.psk {
             None => null::server_config(!seed, identity),
-            Some(suite) => {
-                ServerConfig::psk_builder(null::provider(!seed), Arc::new(vec![psk()])).with_cipher_suites(&[suite])
-            }
+            Some(suite) => ServerConfig::psk_builder(null::provider(!seed), Arc::new(vec![self.key()]))
+                .with_cipher_suites(&[suite]),
         };
         builder = builder.with_transport(self.transport(timeout)).with_versions(&[self.version()]);
         if self.retry {
@@ -300,6 +313,12 @@ impl Kind {
             builder = builder.with_early_data(1000, Arc::new(AntiReplayCache::new(10, stores.clock.now())));
         }
         stores.server(builder).build().expect("a server configuration")
+    }
+
+    fn key(&self) -> Psk {
+        let key = Psk::new("client", [7; 16]);
+        let key = if self.imported { key.and_then(|key| key.imported("both")) } else { key };
+        key.expect("good lengths")
     }
 
     fn version(&self) -> ProtocolVersion {
@@ -365,6 +384,7 @@ impl Kind {
             assert_eq!(self.large != Large::None, negotiated.group == Some(LARGE[0]), "{}", self.name);
             assert!(!self.retry || negotiated.group == Some(NamedGroup::SECP256R1), "{}", self.name);
             assert_eq!((negotiated.version, negotiated.resumed), (version, resumes), "{}", self.name);
+            assert_eq!(negotiated.psk_identity.is_some(), self.psk.is_some(), "{}", self.name);
             assert_eq!(negotiated.early_data, self.early_data && !self.cookies, "{}", self.name);
             assert_eq!(negotiated.srtp.is_some(), self.extensions != Extensions::None, "{}", self.name);
             // A key alone is as short as it gets.
@@ -384,10 +404,6 @@ const LARGE: [NamedGroup; 1] = [NamedGroup::X25519MLKEM768];
 
 /// What servers staple to their certificates.
 const STAPLE: [u8; 400] = [0x30; 400];
-
-fn psk() -> Psk {
-    Psk::new("client", [7; 16]).expect("good lengths")
-}
 
 const SRTP: [SrtpProfile; 1] = [SrtpProfile::AEAD_AES_128_GCM];
 

@@ -3,15 +3,14 @@
 use std::sync::Arc;
 
 use gramseal_proto::config::{ClientConfig, ServerConfig};
-use gramseal_proto::pki_types::ServerName;
 use gramseal_proto::session::{ClientSessionStore, Session};
 use gramseal_proto::wire::{
-    AlertDescription, ClientHello, Codec, ContentType, ExtensionType, ExtensionsBuf, HandshakeType, ServerHello,
+    AlertDescription, ClientHello, Codec, ContentType, ExtensionType, HandshakeType, ServerHello,
 };
-use gramseal_proto::{CloseReason, Connection, Error, Instant, PeerFault};
+use gramseal_proto::{CloseReason, Error, PeerFault};
 use gramseal_testkit::decode::{fragments, records};
 use gramseal_testkit::null;
-use gramseal_testkit::peer::{Outcome, Scene};
+use gramseal_testkit::peer::{Outcome, Scene, first_hello as hello, rebuilt};
 use gramseal_testkit::sessions::{Resumption, Stores};
 use gramseal_testkit::sim::Sim;
 use pki_types::UnixTime;
@@ -24,17 +23,6 @@ pub(crate) fn acquainted(stores: &Stores) -> (Arc<ClientConfig>, Arc<ServerConfi
     connect(&mut Sim::new(1).without_cookies(), &client, &server);
     assert_eq!(stores.client.len(), 2);
     (client, server)
-}
-
-/// The body of the hello with which a client begins.
-pub(crate) fn hello(config: &Arc<ClientConfig>, name: &'static str) -> Vec<u8> {
-    let name = ServerName::try_from(name).expect("a name");
-    let mut connection = Connection::client(Arc::clone(config), name, Instant::from_micros(1)).expect("begun");
-    let mut datagram = Vec::new();
-    assert!(connection.poll_transmit(Instant::from_micros(1), &mut datagram));
-    let body = fragments(records(&datagram)[0].body)[0].body.to_vec();
-    assert!(!connection.poll_transmit(Instant::from_micros(1), &mut datagram), "one datagram has it all");
-    body
 }
 
 /// What a server makes of a hello: whether it resumes a session, or why it fails.
@@ -52,16 +40,6 @@ fn answer(config: &Arc<ServerConfig>, body: &[u8]) -> Result<bool, Error> {
             Ok(answer.extensions.contains(ExtensionType::PRE_SHARED_KEY))
         }
     }
-}
-
-/// The hello with its extensions in another order, without some and with others.
-fn rebuilt(body: &[u8], change: impl FnOnce(&mut Vec<(ExtensionType, Vec<u8>)>)) -> Vec<u8> {
-    let hello = ClientHello::from_bytes(body).expect("a hello");
-    let mut list: Vec<_> = hello.extensions.iter().map(|(extension, content)| (extension, content.to_vec())).collect();
-    change(&mut list);
-    let mut extensions = ExtensionsBuf::new();
-    list.iter().for_each(|(extension, content)| extensions.push_raw(*extension, content));
-    ClientHello { extensions: extensions.as_extensions(), ..hello }.to_vec().expect("short")
 }
 
 #[test] // RFC 9846 §4.3.11

@@ -12,11 +12,11 @@ use gramseal_proto::wire::{
 use gramseal_proto::{CloseReason, Error, PeerFault};
 use gramseal_testkit::decode::{fragments, records};
 use gramseal_testkit::null::{self, ToyKind};
-use gramseal_testkit::peer::{Outcome, Scene};
+use gramseal_testkit::peer::{Outcome, Scene, first_hello as hello};
 use gramseal_testkit::sessions::{ChangeClient, Resumption, Stores};
 use gramseal_testkit::sim::{Side, Sim};
 
-use super::hellos::{acquainted, hello};
+use super::hellos::acquainted;
 use super::{PLAIN, client, connect, is_resumed, negotiated, server};
 
 const SHA256: CipherSuite = CipherSuite::TLS_AES_128_GCM_SHA256;

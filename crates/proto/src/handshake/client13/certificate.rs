@@ -59,7 +59,7 @@ impl ExpectCertificate {
     fn certificate(self, message: &Message, out: &mut Vec<Action>) -> Result<State, Error> {
         let Self { mut context, certificates, request } = self;
         let received = expect_certificate(message, &context.offer.config.common)?;
-        // Without a verifier no suite of 1.3 was offered.
+        // Without a verifier only a pre-shared key goes on.
         let verifier = context.offer.config.verifier.clone().ok_or(PeerFault::UnofferedCipherSuite)?;
         if !verifier.certificate_types().contains(&certificates.server) {
             return Err(Incompatible::NoCommonCertificateType.into());

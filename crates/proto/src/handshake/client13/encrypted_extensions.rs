@@ -9,6 +9,7 @@ use super::{Context, ExpectCertificate, ExpectFinished, State};
 use crate::error::Error;
 use crate::handshake::auth13::expect13;
 use crate::handshake::offer::AgreedEncrypted;
+use crate::handshake::resume13::OfferedPsk;
 use crate::handshake::{Action, EarlyDataAnswer};
 use crate::message::Message;
 
@@ -24,7 +25,7 @@ impl ExpectEncryptedExtensions {
         let extensions = EncryptedExtensions::from_bytes(message.body())?;
         let agreed = context.offer.check_encrypted(&extensions)?;
         let AgreedEncrypted { alpn, srtp, limits, certificates, early_data } = agreed;
-        let same_alpn = context.resumed.as_ref().is_some_and(|session| session.alpn == alpn);
+        let same_alpn = context.psk.as_ref().and_then(OfferedPsk::session).is_some_and(|session| session.alpn == alpn);
         if let Some(answer) = context.early_data.answered(early_data, same_alpn)? {
             context.negotiated.early_data = answer == EarlyDataAnswer::Accepted;
             out.push(Action::EarlyDataAnswered(answer));
@@ -34,8 +35,8 @@ impl ExpectEncryptedExtensions {
         context.negotiated.srtp = srtp;
         context.form = certificates.client;
         out.push(Action::LimitRecords(limits));
-        // RFC 9846 §2.2: the session says who the server is.
-        if context.resumed.is_some() {
+        // RFC 9846 §2.2: the key says who the server is.
+        if context.psk.is_some() {
             return Ok(State::Finished(ExpectFinished { context, request: None }));
         }
         Ok(State::Certificate(ExpectCertificate { context, certificates, request: None }))

@@ -32,12 +32,11 @@ pub(crate) struct ExpectFinished {
 impl ExpectFinished {
     pub(super) fn handle(self, message: &Message, out: &mut Vec<Action>) -> Result<AnyState, Error> {
         let Self { context, request } = self;
-        let Context { mut offer, seq, suite, mut transcript, negotiated, handshake, traffic, resumed, form, .. } =
-            context;
+        let Context { mut offer, seq, suite, mut transcript, negotiated, handshake, traffic, psk, form, .. } = context;
         let proof = auth13::verify_finished(message, &traffic.server, &transcript)?;
         transcript.add(message);
         offer.forget_declined(suite.hash);
-        let tickets = TicketTerms::new(&offer.name, resumed.as_ref(), &offer.config);
+        let tickets = TicketTerms::new(&offer.name, psk.as_ref(), &offer.config);
 
         let main = handshake.into_main();
         let digest = transcript.digest();

@@ -15,13 +15,13 @@
 //!
 //! | message | next state |
 //! | --- | --- |
-//! | EncryptedExtensions | [`ExpectCertificate`], [`ExpectFinished`] if a session is resumed |
+//! | EncryptedExtensions | [`ExpectCertificate`], [`ExpectFinished`] with a pre-shared key |
 //! | CertificateRequest (once) | [`ExpectCertificate`] |
 //! | Certificate | [`ExpectCertificateVerify`] |
 //! | CertificateVerify | [`ExpectFinished`] |
 //! | Finished | connected, after our flight |
 //!
-//! If the ServerHello resumes a session, Finished follows EncryptedExtensions, and our flight is Finished
+//! If the ServerHello chooses a pre-shared key, of a session or from elsewhere, Finished follows EncryptedExtensions, and our flight is Finished
 //! alone (RFC 9846 §2.2).
 //!
 //! Before CertificateVerify a slow verifier is waited for in [`ExpectVerdict`], before our own a slow
@@ -46,12 +46,12 @@ use gramseal_wire::{CertificateType, Epoch, ProtocolVersion};
 use super::compose::OutgoingSeq;
 use super::early::Offered;
 use super::offer::{Agreed13, AgreedCertificates, Offer};
+use super::resume13::OfferedPsk;
 use super::schedule13::{EarlySecret, HandshakeSecret, TrafficSecrets};
 use super::transcript::Transcript13;
 use super::{Action, Negotiated, Outcome, State as AnyState, resume, unexpected};
 use crate::error::{Error, LocalFault, PeerFault};
 use crate::message::Message;
-use crate::session::Session;
 use crate::suite::Suite13;
 
 /// Which message is awaited.
@@ -103,8 +103,8 @@ struct Context {
     negotiated: Negotiated,
     handshake: HandshakeSecret,
     traffic: TrafficSecrets,
-    /// The session that is resumed.
-    resumed: Option<Session>,
+    /// The pre-shared key that the server chose.
+    psk: Option<OfferedPsk>,
     /// The form of our certificates, once the server has said.
     form: CertificateType,
     early_data: Offered,
@@ -138,9 +138,9 @@ pub(super) fn start(
     };
     transcript.add_bytes(client_hello);
     transcript.add(message);
-    let Agreed13 { shared, resumed, early_data, .. } = agreed;
-    let early = match &resumed {
-        Some(session) => EarlySecret::with_psk(hash, &session.secret),
+    let Agreed13 { shared, psk, early_data, .. } = agreed;
+    let early = match &psk {
+        Some(psk) => EarlySecret::with_psk(hash, psk.secret()),
         None => EarlySecret::without_psk(hash),
     };
     let handshake = early.into_handshake(shared.as_ref().map(|(_, secret)| secret.as_ref()));
@@ -150,14 +150,17 @@ pub(super) fn start(
     out.push(Action::InstallRead13(Epoch::HANDSHAKE, traffic.server.record_keys(suite.aead, provider)?));
     out.push(Action::InstallWrite13(Epoch::HANDSHAKE, traffic.client.record_keys(suite.aead, provider)?));
 
-    let mut negotiated = match &resumed {
+    let mut negotiated = match psk.as_ref().and_then(OfferedPsk::session) {
         Some(session) => resume::negotiated(session, suite.id, None),
         None => Negotiated::new(ProtocolVersion::DTLS1_3, suite.id),
     };
+    if let Some(OfferedPsk::External(external)) = &psk {
+        negotiated.psk_identity = Some(external.psk.identity().to_vec());
+    }
     negotiated.group = shared.map(|(group, _)| group);
     negotiated.server_name = offer.host_name();
     let form = CertificateType::X509;
-    let context = Context { offer, seq, suite, transcript, negotiated, handshake, traffic, resumed, form, early_data };
+    let context = Context { offer, seq, suite, transcript, negotiated, handshake, traffic, psk, form, early_data };
     let next = ExpectEncryptedExtensions { context };
     Ok(AnyState::Client13(Box::new(State::EncryptedExtensions(next))))
 }

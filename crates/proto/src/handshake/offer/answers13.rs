@@ -16,17 +16,17 @@ use crate::crypto::SharedSecret;
 use crate::error::{Error, Incompatible, PeerFault};
 use crate::handshake::early::Offered;
 use crate::handshake::limits::{self, RecordLimits};
+use crate::handshake::resume13::OfferedPsk;
 use crate::handshake::srtp::{self, Srtp};
-use crate::session::Session;
 use crate::suite::Suite13;
 
 /// What a 1.3 ServerHello agrees to.
 pub(in crate::handshake) struct Agreed13 {
     pub(in crate::handshake) suite: &'static Suite13,
-    /// `None` where a session is resumed without a key exchange.
+    /// `None` where a pre-shared key does without a key exchange.
     pub(in crate::handshake) shared: Option<(NamedGroup, SharedSecret)>,
-    /// The session that is resumed.
-    pub(in crate::handshake) resumed: Option<Session>,
+    /// The pre-shared key that the server chose.
+    pub(in crate::handshake) psk: Option<OfferedPsk>,
     pub(in crate::handshake) early_data: Offered,
 }
 
@@ -65,17 +65,21 @@ impl Offer {
         self.only(&hello.extensions, &HELLO)?;
         let chosen = self.chosen_psk(hello, suite)?;
         let early_data = self.early_data_after(chosen.as_ref(), suite);
-        let resumed = chosen.map(|(session, _)| session);
+        let psk = chosen.map(|(psk, _)| psk);
+        // Who can check no certificate has not asked for any (RFC 9846 §4.3.3).
+        if psk.is_none() && self.config.verifier.is_none() {
+            return Err(PeerFault::MissingExtension(ExtensionType::PRE_SHARED_KEY).into());
+        }
         let modes = self.config.common.resumed_key_exchange.modes();
         let answer = hello.extensions.find::<KeyShareServerHello<'_>>()?;
-        let shared = match (answer, &resumed) {
+        let shared = match (answer, &psk) {
             (Some(answer), _) => Some(self.complete(&answer.server_share)?),
             // RFC 9846 §4.3.11: the server may do without a share only if we said so.
             (None, Some(_)) if modes.contains(&PskKeyExchangeMode::PSK_KE) => None,
             (None, Some(_)) => return Err(PeerFault::UnofferedPskMode.into()),
             (None, None) => return Err(PeerFault::MissingExtension(ExtensionType::KEY_SHARE).into()),
         };
-        Ok(Agreed13 { suite, shared, resumed, early_data })
+        Ok(Agreed13 { suite, shared, psk, early_data })
     }
 
     /// Completes the key agreement with the server's share.

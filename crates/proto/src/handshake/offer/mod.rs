@@ -30,7 +30,7 @@ use pki_types::ServerName;
 use crate::config::{ClientConfig, GroupKind};
 use crate::crypto::ActiveKx;
 use crate::error::{Error, LocalFault};
-use crate::handshake::resume13::Offered;
+use crate::handshake::resume13::OfferedPsk;
 use crate::handshake::{limits, srtp};
 use crate::session::Session;
 
@@ -58,8 +58,8 @@ pub(super) struct Offer {
     session: Option<Box<Session>>,
     /// What the hello names it, and what a server that resumes it says in turn.
     session_id: Vec<u8>,
-    /// The sessions of 1.3 that it offers, in its order.
-    psks: Offered,
+    /// The pre-shared keys of 1.3 that it offers, in its order.
+    psks: Vec<OfferedPsk>,
 }
 
 impl Offer {
@@ -71,7 +71,7 @@ impl Offer {
         } else {
             Vec::new()
         };
-        let (session_id, psks) = (Vec::new(), Offered::new());
+        let (session_id, psks) = (Vec::new(), Vec::new());
         let offer = Self { config, name, random, extensions, shares, session: None, session_id, psks };
         offer.with_sessions()
     }
@@ -131,7 +131,8 @@ fn extensions(config: &ClientConfig, name: &ServerName<'_>) -> Result<Extensions
     if allows12 && !common.groups.is_empty() {
         buf.push(&EcPointFormats::UNCOMPRESSED);
     }
-    if common.verify_schemes().next().is_some() {
+    // Where pre-shared keys alone will do, nothing is signed.
+    if config.verifier.is_some() && common.verify_schemes().next().is_some() {
         let schemes: OwnedList<SignatureScheme> = common.verify_schemes().collect();
         buf.push(&SignatureAlgorithms { schemes: schemes.as_list() });
     }

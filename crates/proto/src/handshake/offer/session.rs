@@ -12,8 +12,8 @@ use super::{Offer, psks};
 use crate::config::GroupKind;
 use crate::crypto::Hash;
 use crate::error::{Error, PeerFault};
-use crate::handshake::resume13::Offered;
-use crate::handshake::{resume, resume13};
+use crate::handshake::resume13::OfferedPsk;
+use crate::handshake::{external, resume, resume13};
 use crate::session::{MAX_SESSION_ID_LEN, Session};
 use crate::suite::Suite12;
 
@@ -28,22 +28,27 @@ const EARLY_DATA_LEN: usize = 2 + 2;
 const MAX_OFFERED: usize = 2;
 
 impl Offer {
-    /// Adds sessions to a hello that is complete otherwise, or asks for tickets, if sessions are kept.
+    /// Adds to a hello that is complete otherwise the pre-shared keys, and sessions or the wish for tickets if
+    /// sessions are kept.
     pub(super) fn with_sessions(mut self) -> Result<Self, Error> {
-        if self.config.sessions.is_none() {
-            return Ok(self);
-        }
+        let kept = self.config.sessions.is_some();
+        let allows13 = self.config.common.allows(ProtocolVersion::DTLS1_3);
         let (older, mut psks) = self.take_sessions();
-        if self.config.common.allows(ProtocolVersion::DTLS1_3) {
-            self.push_ticket_wishes();
+        let external = if allows13 { external::offered(&self.config)? } else { Vec::new() };
+        let external: Vec<OfferedPsk> = external.into_iter().map(OfferedPsk::External).collect();
+        if allows13 && (kept || !external.is_empty()) {
+            self.push_psk_wishes();
         }
         let early_data = if self.config.early_data { EARLY_DATA_LEN } else { 0 };
-        while !psks.is_empty() && !self.has_room(early_data + psks::extension_len(&psks)) {
+        let len = |psks: &[OfferedPsk]| early_data + psks::extension_len(psks.iter().chain(&external));
+        while !psks.is_empty() && !self.has_room(len(&psks)) {
             psks.pop();
         }
+        // Tickets first: they save the server the search, and early data goes with the first (RFC 9846 §4.3.10).
+        psks.extend(external);
         self.psks = psks;
         self.push_early_data();
-        if self.config.common.allows(ProtocolVersion::DTLS1_2) {
+        if kept && self.config.common.allows(ProtocolVersion::DTLS1_2) {
             self.push_session12(older)?;
         }
         self.push_psks(None)?;
@@ -54,7 +59,7 @@ impl Offer {
     fn push_session12(&mut self, older: Option<Session>) -> Result<(), Error> {
         let room_for = |session: &Session| {
             let ticket = 4 + session.ticket.len() + MAX_SESSION_ID_LEN;
-            session.ticket.is_empty() || self.has_room(ticket + psks::extension_len(&self.psks))
+            session.ticket.is_empty() || self.has_room(ticket + psks::extension_len(self.psks.iter()))
         };
         if let Some(session) = older.filter(room_for) {
             self.session_id = self.name_for(&session)?;
@@ -69,8 +74,8 @@ impl Offer {
 
     /// What may be offered to this server, taken out of the store: the latest session of 1.2, which is
     /// forgotten if the handshake fails, and tickets of 1.3, which are used up. The rest goes back.
-    fn take_sessions(&self) -> (Option<Session>, Offered) {
-        let (mut older, mut psks, mut spare) = (None, Offered::new(), Vec::new());
+    fn take_sessions(&self) -> (Option<Session>, Vec<OfferedPsk>) {
+        let (mut older, mut psks, mut spare) = (None, Vec::<OfferedPsk>::new(), Vec::new());
         let Some(sessions) = &self.config.sessions else { return (older, psks) };
         let name = resume::store_name(&self.name);
         for _ in 0..MAX_LOOKED_AT {
@@ -87,9 +92,9 @@ impl Offer {
                 }
             } else if resume13::fits_client(&session, &name, &self.config) {
                 let hash = resume13::hash_of(&session, &self.config);
-                let known = |hash: &&dyn Hash| psks.iter().any(|(_, of)| of.algorithm() == hash.algorithm());
+                let known = |hash: &&dyn Hash| psks.iter().any(|psk| psk.hash().algorithm() == hash.algorithm());
                 match hash.filter(|hash| psks.len() < MAX_OFFERED && !known(hash)) {
-                    Some(hash) => psks.push((session, hash)),
+                    Some(hash) => psks.push(OfferedPsk::Ticket(session, hash)),
                     None => spare.push(session),
                 }
             }

@@ -90,15 +90,15 @@ impl ExpectClientHello {
         };
         let answer = Answer { config, seq, transcript };
         let config = answer.config.clone();
-        let suite = select::suite13(hello, &config.common, asked)?;
+        let suite = select::suite13(hello, &config, asked)?;
         let mut found = resume13::find(hello, suite, &config)?;
         if let Some(alone) = found.take_if(|found| found.is_alone()) {
-            if let Some(resumed) = alone.claim(hello, message, answer.transcript.as_ref(), suite, &config, claim)? {
-                return answer.start(hello, message, suite, None, Auth13::Session(resumed), out);
+            if let Some(shared) = alone.claim(hello, message, answer.transcript.as_ref(), suite, &config, claim)? {
+                return answer.start(hello, message, suite, None, Auth13::Psk(shared), out);
             }
         }
         if found.is_none() {
-            select::check_full13(hello)?;
+            select::check_certificates13(hello, &config)?;
         }
         let share = match OfferedGroups::read(hello)?.choose(&config.common, asked.and_then(|asked| asked.group))? {
             (group, Some(share)) => Some((group, share)),
@@ -108,10 +108,10 @@ impl ExpectClientHello {
         };
         // From here on the hello is answered: a session is used up by that.
         let before = answer.transcript.as_ref();
-        let resumed = found.map(|found| found.claim(hello, message, before, suite, &config, claim));
-        let resumed = resumed.transpose()?.flatten();
-        let auth = match resumed {
-            Some(resumed) => Auth13::Session(resumed),
+        let shared = found.map(|found| found.claim(hello, message, before, suite, &config, claim));
+        let shared = shared.transpose()?.flatten();
+        let auth = match shared {
+            Some(shared) => Auth13::Psk(shared),
             None => Auth13::Certificate(select::plan13(hello, &config)?),
         };
         answer.start(hello, message, suite, share, auth, out)

@@ -32,7 +32,7 @@ impl Asked {
     /// What to ask of a client whose address is not proved: there is no second request, so whatever is
     /// missing has to be asked for with the cookie.
     pub(crate) fn with_cookie(hello: &ClientHello<'_>, config: &ServerConfig) -> Result<Self, Error> {
-        select::ask13(hello, &config.common)
+        select::ask13(hello, config)
     }
 
     /// The request, with `cookie` if there is one. The same bytes each time: the transcript has them.

@@ -28,7 +28,7 @@ use crate::handshake::credential::{Ask, Chosen, Plan};
 use crate::handshake::deferred::now_or_defer;
 use crate::handshake::early::EarlyTerms;
 use crate::handshake::offer::{USUAL_ANSWERS, push_alpn, push_certificate_schemes};
-use crate::handshake::resume13::Resumed13;
+use crate::handshake::resume13::Shared13;
 use crate::handshake::schedule13::{EarlySecret, HandshakeSecret, TrafficSecrets};
 use crate::handshake::select::{self, Auth13, Selected13};
 use crate::handshake::transcript::Transcript13;
@@ -51,25 +51,28 @@ pub(in crate::handshake) fn start(
     let Selected13 { suite, share, auth, alpn, srtp, limits, server_name } = selected;
     let hash = provider.hash(suite.hash).ok_or(LocalFault::MissingAlgorithm)?;
     let exchange = share.map(|(group, share)| exchange(&provider, group, share)).transpose()?;
-    let resumed = auth.resumed();
-    let answer = server_hello(&mut seq, &provider, suite, exchange.as_ref(), resumed)?;
+    let psk = auth.psk();
+    let resumed = psk.and_then(Shared13::session);
+    let external = psk.and_then(Shared13::external).cloned();
+    let answer = server_hello(&mut seq, &provider, suite, exchange.as_ref(), psk)?;
     let mut negotiated = match resumed {
-        Some(resumed) => resume::negotiated(&resumed.session, suite.id, alpn),
+        Some(session) => resume::negotiated(session, suite.id, alpn),
         None => Negotiated { alpn, ..Negotiated::new(ProtocolVersion::DTLS1_3, suite.id) },
     };
+    negotiated.psk_identity = external.as_ref().map(|psk| psk.identity().to_vec());
     negotiated.group = exchange.as_ref().map(|exchange| exchange.group);
     negotiated.srtp = srtp;
     negotiated.server_name = server_name;
     let mut transcript = retried.unwrap_or_else(|| Transcript13::new(hash));
     transcript.add(message);
-    let promise = Promise::new(hello, resumed.map(|resumed| &*resumed.session), &config)?;
+    let promise = Promise::new(hello, resumed, &config)?;
     let later = later_form(hello, &config, &auth)?;
-    let mut context = Context { config, seq, suite, transcript, negotiated, promise, later };
-    let early = match resumed {
-        Some(resumed) => EarlySecret::with_psk(hash, &resumed.session.secret),
+    let mut context = Context { config, seq, suite, transcript, negotiated, promise, external, later };
+    let early = match psk {
+        Some(psk) => EarlySecret::with_psk(hash, psk.secret()),
         None => EarlySecret::without_psk(hash),
     };
-    if let Some(limit) = resumed.and_then(|resumed| resumed.early_data) {
+    if let Some(limit) = psk.and_then(|psk| psk.early_data) {
         let digest = context.transcript.digest();
         let terms = EarlyTerms::new(&early, &digest, suite, limit, &context.config.common, &hello.random, out)?;
         out.push(Action::EarlyData(terms));
@@ -91,7 +94,7 @@ pub(in crate::handshake) fn start(
     let keys = Keys { handshake, traffic, client_random: hello.random };
     let state = match auth {
         Auth13::Certificate(plan) => send_certificate(context, plan, keys, out)?,
-        Auth13::Session(_) => finish(context, keys, None, out)?,
+        Auth13::Psk(_) => finish(context, keys, None, out)?,
     };
     Ok(AnyState::Server13(Box::new(state)))
 }
@@ -115,15 +118,15 @@ fn server_hello(
     provider: &CryptoProvider,
     suite: &Suite13,
     exchange: Option<&Exchange>,
-    resumed: Option<&Resumed13>,
+    psk: Option<&Shared13>,
 ) -> Result<Message, Error> {
     let mut extensions = ExtensionsBuf::with_capacity(USUAL_ANSWERS);
     extensions.push(&SupportedVersionsServerHello { selected_version: ProtocolVersion::DTLS1_3 });
     if let Some(Exchange { group, ours, .. }) = exchange {
         extensions.push(&KeyShareServerHello { server_share: KeyShareEntry { group: *group, key_exchange: ours } });
     }
-    if let Some(resumed) = resumed {
-        extensions.push(&PreSharedKeyServerHello { selected_identity: resumed.index });
+    if let Some(psk) = psk {
+        extensions.push(&PreSharedKeyServerHello { selected_identity: psk.index });
     }
     let answer = ServerHello {
         legacy_version: ProtocolVersion::DTLS1_2,
@@ -145,11 +148,11 @@ fn encrypted_extensions(
 ) -> Result<ExtensionsBuf, Error> {
     let negotiated = &context.negotiated;
     let mut extensions = ExtensionsBuf::new();
+    // RFC 6066 §3: not where a session is resumed.
+    if !negotiated.resumed && select::sent_server_name(hello) {
+        extensions.push(&ServerNameAck);
+    }
     if let Auth13::Certificate(plan) = auth {
-        // RFC 6066 §3: not where a session is resumed.
-        if select::sent_server_name(hello) {
-            extensions.push(&ServerNameAck);
-        }
         if plan.tells_form {
             extensions.push(&ServerCertificateTypeChoice(plan.chosen.identity.certificate_type()));
         }
@@ -185,7 +188,7 @@ fn later_form(hello: &ClientHello<'_>, config: &ServerConfig, auth: &Auth13) -> 
     // RFC 7250 §4.2: X.509 where nothing is said.
     let asked = match auth {
         Auth13::Certificate(plan) => plan.ask,
-        Auth13::Session(_) => None,
+        Auth13::Psk(_) => None,
     };
     let form = asked.map_or(CertificateType::X509, |ask| ask.form);
     Ok(config.later_verifier().filter(|_| offered).map(|_| form))

@@ -21,7 +21,7 @@
 //! | CertificateVerify | [`ExpectFinished`] |
 //! | Finished | connected |
 //!
-//! If a session is resumed, our flight has no CertificateRequest, Certificate and CertificateVerify, and the
+//! If a session is resumed or both know a key from elsewhere, our flight has no CertificateRequest, Certificate and CertificateVerify, and the
 //! client's is Finished alone (RFC 9846 §2.2). Tickets follow the handshake.
 //!
 //! Before our CertificateVerify a slow signer is waited for in [`ExpectSignature`], before the
@@ -46,7 +46,7 @@ use tickets::Promise;
 use super::compose::OutgoingSeq;
 use super::transcript::Transcript13;
 use super::{Action, Negotiated, Outcome, State as AnyState, unexpected};
-use crate::config::ServerConfig;
+use crate::config::{Psk, ServerConfig};
 use crate::error::Error;
 use crate::message::Message;
 use crate::suite::Suite13;
@@ -96,6 +96,8 @@ struct Context {
     transcript: Transcript13,
     negotiated: Negotiated,
     promise: Promise,
+    /// The pre-shared key that says who the client is, if one does.
+    external: Option<Psk>,
     /// In which form the client can be asked for a certificate after the handshake, if it can.
     later: Option<CertificateType>,
 }

@@ -4,16 +4,15 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use gramseal_wire::Epoch;
 use gramseal_wire::extension::{EarlyDataNewSessionTicket, ExtensionsBuf, TicketRequestClientHello};
 use gramseal_wire::handshake::{ClientHello, NewSessionTicket13};
 use pki_types::UnixTime;
 use zeroize::Zeroizing;
 
-use gramseal_wire::Epoch;
-
 use super::Context;
 use crate::config::ServerConfig;
-use crate::error::Error;
+use crate::error::{Error, LocalFault};
 use crate::handshake::resume::{self, Life, MAX_TICKET_LEN};
 use crate::handshake::resume13::{MAX_LIFETIME, mode};
 use crate::handshake::schedule13::ResumptionSecret;
@@ -95,6 +94,7 @@ struct Ticket {
 /// A ticket that holds its session, or the id of one.
 fn ticket(context: &Context, psk: &Zeroizing<Vec<u8>>, age_add: u32) -> Result<Option<Ticket>, Error> {
     let sessions = &context.config.sessions;
+    let hash = context.config.common.provider.hash(context.suite.hash).ok_or(LocalFault::MissingAlgorithm)?;
     let new = |now: UnixTime, lifetime: Duration| {
         let life = context.promise.life.unwrap_or_else(|| Life::beginning(now, lifetime.min(MAX_LIFETIME)));
         let left = life.expires.saturating_sub(now.as_secs()).min(MAX_LIFETIME.as_secs());
@@ -104,6 +104,7 @@ fn ticket(context: &Context, psk: &Zeroizing<Vec<u8>>, age_add: u32) -> Result<O
         // store keeps one for each ticket.
         session.peer_certificates.truncate(1);
         let max_early_data = context.config.early_data.as_ref().map_or(0, |early| early.max_bytes);
+        let session = session.bound_to(context.external.as_ref(), hash);
         Some((left, Session { issued: now.as_secs(), age_add, max_early_data, ..session }))
     };
     if let Some(sealer) = &sessions.tickets {
