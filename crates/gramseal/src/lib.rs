@@ -57,7 +57,7 @@
 //!
 //! | for | see |
 //! | --- | --- |
-//! | pre-shared keys | [`ServerConfig::psk_builder`], [`ClientConfig::psk_builder`], `with_psks` and `with_psk` beside certificates; example `psk` |
+//! | pre-shared keys | [`ServerConfig::psk_builder`], [`ClientConfig::psk_builder`], `with_psks` and `with_psk` beside certificates; [`Psk`] tells how each version uses them; example `psk` |
 //! | suites by choice: plain PSK, 8-byte tags | `with_cipher_suites`, which takes [`CipherSuite`]s; [`LegacySuites`] for DHE_RSA |
 //! | client certificates | [`ServerConfigBuilder::with_client_auth`], [`ClientConfigBuilder::with_identity`] |
 //! | client certificates after the handshake (1.3) | [`ClientConfigBuilder::with_post_handshake_auth`], [`ServerConfigBuilder::with_post_handshake_verifier`], then [`Connection::authenticate_client`] |
@@ -122,6 +122,7 @@ pub use gramseal_proto::config::{
     OcspSource, Padding, PeerVerifier, Psk, PskLookup, ResumedKeyExchange, ServerConfig, ServerConfigBuilder,
     Transport,
 };
+pub use gramseal_proto::crypto::HashAlgorithm;
 pub use gramseal_proto::endpoint::{CookiePolicy, CookieSecrets};
 pub use gramseal_proto::wire::handshake::KeyUpdateRequest;
 pub use gramseal_proto::wire::{CipherSuite, NamedGroup, ProtocolVersion, SrtpProfile};

@@ -18,14 +18,16 @@ mod resumption;
 mod common;
 
 use common::soon;
-use gramseal::CipherSuite;
+use gramseal::ProtocolVersion;
 use gramseal_testkit::pki::TestPki;
 
 #[tokio::test]
-async fn a_sensor_connects_with_a_key_alone() {
-    let agreed = soon(psk::run()).await.unwrap();
-    assert_eq!(agreed.psk_identity.as_deref(), Some(&b"sensor-17"[..]));
-    assert_eq!((agreed.cipher_suite, agreed.group), (CipherSuite::TLS_PSK_WITH_AES_128_CCM_8, None));
+async fn a_sensor_connects_with_a_key_in_both_versions() {
+    for version in [ProtocolVersion::DTLS1_2, ProtocolVersion::DTLS1_3] {
+        let agreed = soon(psk::run(version)).await.unwrap();
+        assert_eq!(agreed.psk_identity.as_deref(), Some(&b"sensor-17"[..]));
+        assert_eq!((agreed.version, agreed.group.is_some()), (version, true));
+    }
 }
 
 #[tokio::test]
