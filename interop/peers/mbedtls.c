@@ -76,17 +76,6 @@ static int on_keys(void *context, const unsigned char *master, const unsigned ch
     return 0;
 }
 
-static size_t from_hex(const char *text, unsigned char *out, size_t room) {
-    size_t length = strlen(text) / 2;
-    if (length > room) fail("key too long", 0);
-    for (size_t i = 0; i < length; i++) {
-        unsigned byte;
-        if (sscanf(text + 2 * i, "%2x", &byte) != 1) fail("no hexadecimal digits", 0);
-        out[i] = (unsigned char)byte;
-    }
-    return length;
-}
-
 /* `--sessions id` or `--sessions ticket`: how a server remembers. */
 static void configure_sessions(mbedtls_ssl_config *config, const struct options *o, mbedtls_ctr_drbg_context *random) {
     static mbedtls_ssl_cache_context cache;

@@ -38,6 +38,17 @@ static void parse_options(int argc, char **argv, int *server, const char **port,
     }
 }
 
+static size_t from_hex(const char *text, unsigned char *out, size_t room) {
+    size_t length = strlen(text) / 2;
+    if (length > room) usage("key too long");
+    for (size_t i = 0; i < length; i++) {
+        unsigned byte;
+        if (sscanf(text + 2 * i, "%2x", &byte) != 1) usage("no hexadecimal digits");
+        out[i] = (unsigned char)byte;
+    }
+    return length;
+}
+
 static void print_hex(const unsigned char *bytes, size_t length) {
     for (size_t i = 0; i < length; i++) printf("%02x", bytes[i]);
 }

@@ -9,7 +9,8 @@
  * certificate after the handshake, and a server asks once as soon as it is connected. With `--early-data TEXT` a
  * client that comes again sends TEXT as early data; with `--early-data N` a server takes up to N bytes of it.
  * With `--own-key FILE` it shows that public key, of `--key`, in place of a certificate (RFC 7250), and with
- * `--peer-key FILE` it wants just that one of the peer. */
+ * `--peer-key FILE` it wants just that one of the peer. With `--psk HEX --identity TEXT`, which needs `--suite`,
+ * either has that key. */
 
 #include <wolfssl/wolfcrypt/settings.h>
 
@@ -23,7 +24,8 @@
 
 struct options {
     int server, cookies, resume, key_update, post_auth;
-    const char *early_data, *port, *suite, *groups, *ca, *cert, *key, *own_key, *peer_key, *name, *mtu, *srtp, *alpn;
+    const char *early_data, *port, *suite, *psk, *identity, *groups, *ca, *cert, *key, *own_key, *peer_key, *name, *mtu,
+        *srtp, *alpn;
 };
 
 static void fail(const char *what, int code) {
@@ -40,6 +42,7 @@ static struct options parse(int argc, char **argv) {
     const struct option known[] = {
         {"--suite", &o.suite, NULL}, {"--groups", &o.groups, NULL}, {"--ca", &o.ca, NULL},
         {"--own-key", &o.own_key, NULL}, {"--peer-key", &o.peer_key, NULL},
+        {"--psk", &o.psk, NULL}, {"--identity", &o.identity, NULL},
         {"--cert", &o.cert, NULL}, {"--key", &o.key, NULL}, {"--name", &o.name, NULL}, {"--mtu", &o.mtu, NULL},
         {"--srtp", &o.srtp, NULL}, {"--alpn", &o.alpn, NULL}, {"--cookies", NULL, &o.cookies},
         {"--early-data", &o.early_data, NULL}, {"--resume", NULL, &o.resume},
@@ -69,6 +72,25 @@ static void configure_keys(WOLFSSL_CTX *context, const struct options *o) {
     }
 }
 
+/* What callbacks need that get no context. */
+static struct options chosen;
+
+static unsigned int psk_of_server(
+    WOLFSSL *ssl, const char *identity, unsigned char *key, unsigned int most, const char **suite) {
+    (void)ssl;
+    if (strcmp(identity, chosen.identity)) return 0;
+    *suite = chosen.suite;
+    return (unsigned int)from_hex(chosen.psk, key, most);
+}
+
+static unsigned int psk_of_client(WOLFSSL *ssl, const char *hint, char *identity, unsigned int longest,
+    unsigned char *key, unsigned int most, const char **suite) {
+    (void)ssl, (void)hint;
+    snprintf(identity, longest, "%s", chosen.identity);
+    *suite = chosen.suite;
+    return (unsigned int)from_hex(chosen.psk, key, most);
+}
+
 static WOLFSSL_CTX *configure(const struct options *o) {
     WOLFSSL_CTX *context = wolfSSL_CTX_new(o->server ? wolfDTLSv1_3_server_method() : wolfDTLSv1_3_client_method());
     if (!context) fail("context", 0);
@@ -82,6 +104,11 @@ static WOLFSSL_CTX *configure(const struct options *o) {
         check("key", wolfSSL_CTX_use_PrivateKey_file(context, o->key, WOLFSSL_FILETYPE_PEM));
     }
     configure_keys(context, o);
+    if (o->psk) {
+        chosen = *o;
+        if (o->server) wolfSSL_CTX_set_psk_server_tls13_callback(context, psk_of_server);
+        else wolfSSL_CTX_set_psk_client_tls13_callback(context, psk_of_client);
+    }
     int strict = WOLFSSL_VERIFY_PEER | WOLFSSL_VERIFY_FAIL_IF_NO_PEER_CERT;
     if (o->post_auth && o->server) strict = WOLFSSL_VERIFY_PEER | WOLFSSL_VERIFY_POST_HANDSHAKE;
     wolfSSL_CTX_set_verify(context, o->ca || o->peer_key ? strict : WOLFSSL_VERIFY_NONE, NULL);

@@ -57,7 +57,6 @@
 #define NO_DSA
 #define NO_MD4
 #define NO_MD5
-#define NO_PSK
 #define NO_PWDBASED
 #define NO_RC4
 #define WOLFSSL_IGNORE_FILE_WARN
