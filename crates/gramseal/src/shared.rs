@@ -283,13 +283,14 @@ impl Shared {
                 buffer.resize(needed, 0);
             }
             let rested = protocol.is_resting();
-            let len = protocol.seal(data, buffer)?;
+            let sealed = protocol.seal(data, buffer);
             if rested || protocol.is_nearly_exhausted() {
                 // It is to rest again some time, or a KeyUpdate may wait.
                 let _ = self.settle(state, self.router.clock.now(), &mut Vec::new());
             } else {
                 drop(state);
             }
+            let len = sealed?;
             Ok(then(&buffer[..len]))
         })
     }

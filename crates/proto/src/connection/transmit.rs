@@ -137,6 +137,8 @@ impl Connection {
     /// # Errors
     /// See [`SendError`]; nothing changed then.
     pub fn seal(&mut self, payload: &[u8], out: &mut [u8]) -> Result<usize, SendError> {
+        // Without keys the association ends.
+        self.awake();
         match self.phase {
             Phase::Handshaking => return Err(SendError::NotConnected),
             Phase::Closed => return Err(SendError::Closed),
@@ -146,7 +148,6 @@ impl Connection {
         if payload.len() > limit {
             return Err(SendError::TooLarge { limit });
         }
-        self.awake();
         match self.records.seal(self.records.write_epoch(), ContentType::APPLICATION_DATA, payload, out) {
             Ok(len) => {
                 self.stats.records_sealed += 1;
