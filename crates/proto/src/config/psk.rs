@@ -139,15 +139,24 @@ pub(crate) fn for_hint<'p>(psks: &'p [Psk], hint: &[u8]) -> Option<&'p Psk> {
     usable.find(|psk| psk.hint.as_deref() == Some(hint)).or(first)
 }
 
+/// What `psks` has for `identity`, imported with `context` if that is one. An empty key is none: everybody has it.
+pub(crate) fn look_up(psks: &dyn PskLookup, identity: &[u8], context: Option<&[u8]>) -> Option<Zeroizing<Vec<u8>>> {
+    let key = match context {
+        Some(context) => psks.imported_key(identity, context),
+        None => psks.key(identity),
+    };
+    key.filter(|key| !key.is_empty())
+}
+
 /// Where a server finds the keys of its clients.
 ///
 /// A list of [`Psk`]s is one; a database can be another. Identities are any bytes and are compared whole. Each
 /// names one key, which goes with one hash function. A server of 1.3 may ask for up to eight of a hello, some of them
-/// more than once, also before the client has proved its address.
+/// more than once, also before the client has proved its address: what takes long there holds up an endpoint.
 pub trait PskLookup: Send + Sync + fmt::Debug {
     /// The key for `identity`, as both versions use it. For an unknown one the handshake goes on and fails just
     /// as with a wrong key, so that nobody learns which identities exist. In 1.3 that holds where there is no
-    /// certificate to go on with.
+    /// certificate to go on with. An empty key counts as none.
     fn key(&self, identity: &[u8]) -> Option<Zeroizing<Vec<u8>>>;
 
     /// The hash function that the key for `identity` goes with in 1.3. Default SHA-256.
@@ -201,6 +210,25 @@ mod tests {
         let list = vec![psk("ab"), psk("a\0b"), psk("")];
         assert!(list.key(b"ab").is_some() && list.key(b"a\0b").is_some() && list.key(b"").is_some());
         assert!(list.key(b"a").is_none() && list.key(b"ab\0").is_none());
+    }
+
+    #[derive(Debug)]
+    struct Empty;
+
+    impl PskLookup for Empty {
+        fn key(&self, _: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+            Some(Zeroizing::default())
+        }
+
+        fn imported_key(&self, _: &[u8], _: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+            Some(Zeroizing::default())
+        }
+    }
+
+    #[test] // RFC 9846 §F.6
+    fn an_empty_key_is_none() {
+        assert_eq!([None, Some(&b"so"[..])].map(|context| look_up(&Empty, b"a", context)), [None, None]);
+        assert!(look_up(&vec![psk("a")], b"a", None).is_some());
     }
 
     #[test] // RFC 4279 §5.2

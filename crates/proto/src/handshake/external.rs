@@ -10,7 +10,7 @@ use gramseal_wire::{Codec, ProtocolVersion, TlsKdf};
 use zeroize::Zeroizing;
 
 use super::schedule13::{EarlySecret, Origin, import};
-use crate::config::{ClientConfig, Psk, ServerConfig};
+use crate::config::{ClientConfig, Psk, ServerConfig, look_up};
 use crate::crypto::{CryptoProvider, Digest, Hash, HashAlgorithm};
 use crate::error::{Error, LocalFault};
 
@@ -96,16 +96,18 @@ fn imported(name: &[u8]) -> Option<ImportedIdentity<'_>> {
     (identity.target_protocol == ProtocolVersion::DTLS1_3).then_some(identity)
 }
 
-/// The hashes of the suites with which a server can use the key that a hello calls `name`: at most one.
+/// The hash of the suites that the key goes with which a hello calls `name`.
+///
+/// Of a name that is made for importing it is the one in the name, whether there is such a key or not: the suite,
+/// which everybody is told before the cookie, must not say which identities exist.
 pub(super) fn hash_of(name: &[u8], config: &ServerConfig) -> Option<HashAlgorithm> {
     let psks = config.psks.as_ref()?;
-    let for_import = imported(name).filter(|named| psks.imported_key(named.external_identity, named.context).is_some());
-    match for_import {
+    match imported(name) {
         Some(named) => {
             let hashes = [HashAlgorithm::Sha256, HashAlgorithm::Sha384];
             hashes.into_iter().find(|hash| kdf(*hash) == named.target_kdf)
         }
-        None => psks.key(name).map(|_| psks.hash(name)),
+        None => look_up(&**psks, name, None).map(|_| psks.hash(name)),
     }
 }
 
@@ -133,9 +135,6 @@ pub(super) fn decoy(name: &[u8], hash: HashAlgorithm, config: &ServerConfig) -> 
 /// The key that `identity` names now, where it was imported with `context` if that is one.
 pub(super) fn current(identity: &[u8], context: Option<&[u8]>, config: &ServerConfig) -> Option<Psk> {
     let psks = config.psks.as_ref()?;
-    let key = match context {
-        Some(context) => psks.imported_key(identity, context)?,
-        None => psks.key(identity)?,
-    };
+    let key = look_up(&**psks, identity, context)?;
     Some(Psk::looked_up(identity, key, psks.hash(identity), context))
 }

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use gramseal_proto::config::{ClientConfig, Psk, ServerConfig};
 use gramseal_proto::wire::{
-    ClientHello, Codec, ContentType, ExtensionType, HandshakeType, ImportedIdentity, PreSharedKeyClientHello,
-    ProtocolVersion, TlsKdf,
+    CipherSuite, ClientHello, Codec, ContentType, ExtensionType, HandshakeType, ImportedIdentity,
+    PreSharedKeyClientHello, ProtocolVersion, ServerHello, TlsKdf,
 };
 use gramseal_proto::{CloseReason, Error, Incompatible, PeerFault};
 use gramseal_testkit::null;
 use gramseal_testkit::peer::{Outcome, Scene, first_hello, rebuilt};
 use gramseal_testkit::sessions::{Resumption, Stores};
-use gramseal_testkit::sim::Sim;
+use gramseal_testkit::sim::{Side, Sim};
 
 use super::{client, client_with_verifier, connect_in, failure, imported, psk, server, server_with_certificate};
 
@@ -108,6 +108,23 @@ fn a_name_of_another_protocol_or_function_stands_for_no_imported_key() {
         let ends = failure(&client(key), &known);
         assert_eq!(ends[1], Some(PeerFault::BinderMismatch.into()), "{name:?}");
     }
+}
+
+#[test] // RFC 9846 §F.6: everybody is told the suite, before the cookie
+fn the_suite_does_not_tell_which_imported_keys_exist() {
+    let known = server(vec![imported("a", 1, "x")]);
+    let suite = |identity| {
+        let name = imported_name(identity, "x", ProtocolVersion::DTLS1_3, TlsKdf::HKDF_SHA384);
+        let mut sim = Sim::new(1);
+        let pair =
+            sim.connect(client_with_verifier([Psk::new(name, [1; 32]).expect("good lengths")]), Arc::clone(&known));
+        sim.run_for(std::time::Duration::from_secs(1));
+        let retry = &sim.sent_by(pair, Side::Server).next().expect("an answer").bytes;
+        // Behind the headers of record and message.
+        ServerHello::from_bytes(&retry[25..]).expect("a HelloRetryRequest").cipher_suite
+    };
+    assert_eq!(suite("a"), CipherSuite::TLS_AES_256_GCM_SHA384);
+    assert_eq!(suite("nobody"), suite("a"));
 }
 
 #[test] // RFC 9846 §4.3.11

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 
 use super::key_exchange::Keyed;
 use super::{AnyState, Context, ExpectFinished, State};
+use crate::config::look_up;
 use crate::crypto::ActiveKx;
 use crate::error::{Error, LocalFault};
 use crate::handshake::{Action, Protection, expect, psk};
@@ -85,7 +86,7 @@ impl ExpectPskClientKeyExchange {
 /// with a wrong key (RFC 4279 §2 allows it), so that nobody learns which identities exist.
 fn key(context: &Context, identity: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
     let config = &context.config;
-    match config.psks.as_ref().and_then(|psks| psks.key(identity)) {
+    match config.psks.as_ref().and_then(|psks| look_up(&**psks, identity, None)) {
         Some(key) => Ok(key),
         None => Ok(Zeroizing::new(config.common.provider.random_array::<32>()?.to_vec())),
     }
