@@ -8,13 +8,24 @@ use std::process::Command;
 use std::sync::LazyLock;
 use std::time::Instant;
 
+use gramseal_proto::CloseReason;
 use gramseal_proto::config::{ClientConfigBuilder, ServerConfigBuilder};
 use gramseal_proto::endpoint::CookiePolicy;
-use gramseal_proto::wire::ProtocolVersion;
+use gramseal_proto::wire::{CipherSuite as Suite, ProtocolVersion};
 use gramseal_testkit::pki::{TestIdentity, TestPki};
 
 use crate::command_line::CommandLine;
+use crate::sessions::resumed;
 use crate::{Node, PATIENCE, Process, SERVER_NAME, Weather, check, psk};
+
+/// The suites of 1.3 with the names that wolfSSL has for them.
+pub const WOLFSSL_SUITES_13: [(Suite, &str); 5] = [
+    (Suite::TLS_AES_128_GCM_SHA256, "TLS13-AES128-GCM-SHA256"),
+    (Suite::TLS_AES_256_GCM_SHA384, "TLS13-AES256-GCM-SHA384"),
+    (Suite::TLS_CHACHA20_POLY1305_SHA256, "TLS13-CHACHA20-POLY1305-SHA256"),
+    (Suite::TLS_AES_128_CCM_SHA256, "TLS13-AES128-CCM-SHA256"),
+    (Suite::TLS_AES_128_CCM_8_SHA256, "TLS13-AES128-CCM-8-SHA256"),
+];
 
 /// The context of the exporter that some of them print.
 const CONTEXT: &[u8] = b"context";
@@ -252,4 +263,34 @@ pub fn exchange_until(node: &mut Node, peer: &mut Process, done: impl Fn(&Node) 
         assert!(started.elapsed() < PATIENCE, "{}; {}", node.state(), peer.transcript());
         check::exchange(node, peer, &format!("line {line}."));
     }
+}
+
+/// Updates our keys five times and asks for new ones of the peer's, in a connection of 1.3.
+///
+/// # Panics
+/// If not both change them each time, or data does not pass afterwards.
+pub fn update_keys_of_both(node: &mut Node, peer: &mut Process) {
+    check(node, peer);
+    for round in 1..=5 {
+        node.update_keys();
+        node.run_until("new keys of both", peer, |node| {
+            let stats = node.connection().stats();
+            (stats.key_updates_sent, stats.key_updates_received) == (round, round)
+        });
+        exchange(node, peer, &format!("round {round}"));
+    }
+}
+
+/// Waits until a client that was told to resume has left its first connection and come again.
+///
+/// # Panics
+/// If not, or if it did not resume the session.
+pub fn comes_again(node: &mut Node, peer: &mut Process) {
+    // It leaves the first connection by itself.
+    assert_eq!(node.run_to_end(peer), CloseReason::Peer);
+    assert!(node.is_connected() && !resumed(node));
+    node.next();
+    check(node, peer);
+    assert!(resumed(node), "{}", node.state());
+    assert_eq!(peer.value("SESSION ").as_deref(), Some("resumed"));
 }

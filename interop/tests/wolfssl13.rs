@@ -1,6 +1,6 @@
 //! DTLS 1.3 in both roles against wolfSSL.
 
-use gramseal_interop::compiled::{self, Compiled, Library, from_client13, to_server13};
+use gramseal_interop::compiled::{self, Compiled, Library, WOLFSSL_SUITES_13, from_client13, to_server13};
 use gramseal_interop::sessions::{Resumption, Sessions, resumed};
 use gramseal_interop::{
     Node, Process, SERVER_NAME, Weather, client, for_each, identity, in_storms, pki, provider, server, stormy_client,
@@ -8,21 +8,11 @@ use gramseal_interop::{
 };
 use gramseal_proto::config::{ClientAuth, ClientConfig, Padding, ServerConfigBuilder, Transport};
 use gramseal_proto::endpoint::CookiePolicy;
-use gramseal_proto::wire::{
-    CipherSuite as Suite, HandshakeType, NamedGroup, ProtocolVersion, SignatureScheme, SrtpProfile,
-};
+use gramseal_proto::wire::{HandshakeType, NamedGroup, ProtocolVersion, SignatureScheme, SrtpProfile};
 use gramseal_proto::{ClientAnswer, CloseReason, Direction, EarlyDataAnswer, Error, Incompatible, TraceEvent, Traced};
 use gramseal_testkit::pki::{TestKeyKind, TestPki};
 
 const VERSIONS: [ProtocolVersion; 1] = [ProtocolVersion::DTLS1_3];
-
-const SUITES: [(Suite, &str); 5] = [
-    (Suite::TLS_AES_128_GCM_SHA256, "TLS13-AES128-GCM-SHA256"),
-    (Suite::TLS_AES_256_GCM_SHA384, "TLS13-AES256-GCM-SHA384"),
-    (Suite::TLS_CHACHA20_POLY1305_SHA256, "TLS13-CHACHA20-POLY1305-SHA256"),
-    (Suite::TLS_AES_128_CCM_SHA256, "TLS13-AES128-CCM-SHA256"),
-    (Suite::TLS_AES_128_CCM_8_SHA256, "TLS13-AES128-CCM-8-SHA256"),
-];
 
 /// A group, and its number for wolfSSL.
 const GROUPS: [(NamedGroup, &str); 5] = [
@@ -53,7 +43,7 @@ fn from_wolfssl(
 
 #[test] // RFC 9846 §9.1, RFC 9147 §5.1
 fn every_suite_as_client() {
-    for_each(&SUITES, |(suite, name)| {
+    for_each(&WOLFSSL_SUITES_13, |(suite, name)| {
         let pki = TestPki::new();
         let config = client(&pki).with_cipher_suites(&[*suite]);
         let (mut node, mut peer) = to_server13(config, wolfssl(&pki).suite(name), Weather::default());
@@ -65,7 +55,7 @@ fn every_suite_as_client() {
 
 #[test] // RFC 9846 §9.1
 fn every_suite_as_server() {
-    for_each(&SUITES, |(suite, name)| {
+    for_each(&WOLFSSL_SUITES_13, |(suite, name)| {
         let pki = TestPki::new();
         let config = server(&pki).with_cipher_suites(&[*suite]);
         let (mut node, mut peer) = from_wolfssl(config, &pki, Weather::default(), |peer| peer.suite(name));
@@ -264,15 +254,7 @@ fn both_roles(pki: &TestPki, key_update: &str) -> [(Node, Process); 2] {
 #[test] // RFC 9147 §8
 fn we_update_the_keys_of_both() {
     for (mut node, mut peer) in both_roles(&TestPki::new(), "off") {
-        compiled::check(&mut node, &mut peer);
-        for round in 1..=5 {
-            node.update_keys();
-            node.run_until("new keys of both", &peer, |node| {
-                let stats = node.connection().stats();
-                (stats.key_updates_sent, stats.key_updates_received) == (round, round)
-            });
-            compiled::exchange(&mut node, &mut peer, &format!("round {round}"));
-        }
+        compiled::update_keys_of_both(&mut node, &mut peer);
     }
 }
 
@@ -316,13 +298,7 @@ fn a_session_is_resumed_as_server() {
         let who = pki.client("client.example");
         let (mut node, mut peer) =
             from_wolfssl(config, &pki, Weather::default(), |peer| peer.identity(&who).args(["--resume", "on"]));
-        // It leaves the first connection by itself, and comes again.
-        assert_eq!(node.run_to_end(&peer), CloseReason::Peer);
-        assert!(node.is_connected() && !resumed(&node));
-        node.next();
-        compiled::check(&mut node, &mut peer);
-        assert!(resumed(&node), "{}", node.state());
-        assert_eq!(peer.value("SESSION ").as_deref(), Some("resumed"));
+        compiled::comes_again(&mut node, &mut peer);
         assert!(!node.agreed().peer_certificates.is_empty(), "who the client is stays known");
     });
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gramseal_interop::compiled::{self, Library, to_server13};
+use gramseal_interop::compiled::{self, Library, WOLFSSL_SUITES_13, to_server13};
 use gramseal_interop::{Node, Weather, for_each, provider, psk};
 use gramseal_proto::config::{ClientConfig, Psk, ServerConfig};
 use gramseal_proto::crypto::HashAlgorithm;
@@ -12,14 +12,6 @@ use gramseal_proto::{CloseReason, PeerFault};
 
 const VERSIONS: [ProtocolVersion; 1] = [ProtocolVersion::DTLS1_3];
 
-const SUITES: [(Suite, &str); 5] = [
-    (Suite::TLS_AES_128_GCM_SHA256, "TLS13-AES128-GCM-SHA256"),
-    (Suite::TLS_AES_256_GCM_SHA384, "TLS13-AES256-GCM-SHA384"),
-    (Suite::TLS_CHACHA20_POLY1305_SHA256, "TLS13-CHACHA20-POLY1305-SHA256"),
-    (Suite::TLS_AES_128_CCM_SHA256, "TLS13-AES128-CCM-SHA256"),
-    (Suite::TLS_AES_128_CCM_8_SHA256, "TLS13-AES128-CCM-8-SHA256"),
-];
-
 /// The key of [`psk`], with the hash of this suite.
 fn key_for(suite: Suite) -> Psk {
     let hash = if suite == Suite::TLS_AES_256_GCM_SHA384 { HashAlgorithm::Sha384 } else { HashAlgorithm::Sha256 };
@@ -28,7 +20,7 @@ fn key_for(suite: Suite) -> Psk {
 
 #[test] // RFC 9846 §4.3.9, §4.3.11
 fn a_key_from_elsewhere_in_every_suite_as_client() {
-    for_each(&SUITES, |(suite, name)| {
+    for_each(&WOLFSSL_SUITES_13, |(suite, name)| {
         // With a cookie, and after another request for a group.
         for (group, cookies) in [("29", "on"), ("23", "off"), ("23", "on")] {
             let peer = compiled::server(Library::WolfSsl).psk().suite(name);
@@ -43,7 +35,7 @@ fn a_key_from_elsewhere_in_every_suite_as_client() {
 
 #[test] // RFC 9846 §4.3.9, §4.3.11
 fn a_key_from_elsewhere_in_every_suite_as_server() {
-    for_each(&SUITES, |(suite, name)| {
+    for_each(&WOLFSSL_SUITES_13, |(suite, name)| {
         for cookies in [CookiePolicy::Required, CookiePolicy::Off] {
             let keys = Arc::new(vec![Psk::new("other", [1; 16]).expect("good lengths"), key_for(*suite)]);
             let config = ServerConfig::psk_builder(provider(), keys).with_cipher_suites(&[*suite]);
@@ -59,7 +51,7 @@ fn a_key_from_elsewhere_in_every_suite_as_server() {
 fn a_wrong_key_from_elsewhere_never_connects() {
     let wrong = ["--psk", psk::WRONG_KEY_HEX, "--identity", psk::IDENTITY];
     let unknown = ["--psk", psk::KEY_HEX, "--identity", "nobody"];
-    let (_, suite) = SUITES[0];
+    let (_, suite) = WOLFSSL_SUITES_13[0];
     for key in [wrong, unknown] {
         let config = ClientConfig::psk_builder(provider(), psk::psk());
         let peer = compiled::server(Library::WolfSsl).suite(suite).args(key);

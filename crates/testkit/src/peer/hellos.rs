@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use gramseal_proto::config::ClientConfig;
+use gramseal_proto::config::{ClientConfig, ServerConfig};
 use gramseal_proto::pki_types::ServerName;
-use gramseal_proto::{Connection, Instant};
-use gramseal_wire::{ClientHello, Codec, ExtensionType, ExtensionsBuf};
+use gramseal_proto::{CloseReason, Connection, Error, Instant};
+use gramseal_wire::{ClientHello, Codec, ContentType, ExtensionType, ExtensionsBuf, HandshakeType};
 
+use super::{Outcome, Scene};
 use crate::decode::{fragments, records};
 
 /// The body of the hello with which a client begins that wants to talk with `name`.
@@ -34,4 +35,25 @@ pub fn rebuilt(body: &[u8], change: impl FnOnce(&mut Vec<(ExtensionType, Vec<u8>
     let mut extensions = ExtensionsBuf::new();
     list.iter().for_each(|(extension, content)| extensions.push_raw(*extension, content));
     ClientHello { extensions: extensions.as_extensions(), ..hello }.to_vec().expect("short")
+}
+
+/// A server that has met a client's hello with this body.
+///
+/// # Errors
+/// Why it ended the handshake, if it did.
+///
+/// # Panics
+/// If it neither ended the handshake nor waits for the client.
+pub fn met(config: &Arc<ServerConfig>, body: &[u8]) -> Result<Scene, Error> {
+    let mut scene = Scene::server(Arc::clone(config), 1);
+    let message = scene.peer.message_of(HandshakeType::CLIENT_HELLO, body);
+    let record = scene.peer.record(ContentType::HANDSHAKE, &message);
+    scene.deliver([record]);
+    match scene.outcome() {
+        Outcome::Closed(CloseReason::Failed(error)) => Err(error),
+        outcome => {
+            assert_eq!(outcome, Outcome::Waiting);
+            Ok(scene)
+        }
+    }
 }

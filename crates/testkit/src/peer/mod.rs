@@ -32,7 +32,7 @@ use crate::decode::{Record, fragments, records};
 use crate::null;
 use crate::sim::Side;
 
-pub use self::hellos::{first_hello, rebuilt};
+pub use self::hellos::{first_hello, met, rebuilt};
 pub use self::inbox::Received;
 pub use self::scene::{Outcome, Scene, Scene13, Scripted};
 pub use self::v13::{Form, Peer13, Seen, TYPES13, Wiretap, ack};

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use gramseal_proto::config::{ClientConfig, Psk, ServerConfig};
 use gramseal_proto::wire::{
-    CipherSuite, ClientHello, Codec, ContentType, ExtensionType, HandshakeType, ImportedIdentity,
-    PreSharedKeyClientHello, ProtocolVersion, ServerHello, TlsKdf,
+    CipherSuite, ClientHello, Codec, ExtensionType, ImportedIdentity, PreSharedKeyClientHello, ProtocolVersion,
+    ServerHello, TlsKdf,
 };
-use gramseal_proto::{CloseReason, Error, Incompatible, PeerFault};
+use gramseal_proto::{Error, Incompatible, PeerFault};
 use gramseal_testkit::null;
-use gramseal_testkit::peer::{Outcome, Scene, first_hello, rebuilt};
+use gramseal_testkit::peer::{first_hello, met, rebuilt};
 use gramseal_testkit::sessions::{Resumption, Stores};
 use gramseal_testkit::sim::{Side, Sim};
 
@@ -37,17 +37,7 @@ fn imported_name(identity: &str, context: &str, target_protocol: ProtocolVersion
 
 /// What a server makes of a hello.
 fn answer(config: &Arc<ServerConfig>, body: &[u8]) -> Result<(), Error> {
-    let mut scene = Scene::server(Arc::clone(config), 1);
-    let message = scene.peer.message_of(HandshakeType::CLIENT_HELLO, body);
-    let record = scene.peer.record(ContentType::HANDSHAKE, &message);
-    scene.deliver([record]);
-    match scene.outcome() {
-        Outcome::Closed(CloseReason::Failed(error)) => Err(error),
-        outcome => {
-            assert_eq!(outcome, Outcome::Waiting);
-            Ok(())
-        }
-    }
+    met(config, body).map(drop)
 }
 
 #[test] // RFC 9846 §4.3.11, RFC 9258 §5.1

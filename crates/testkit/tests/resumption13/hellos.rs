@@ -4,13 +4,11 @@ use std::sync::Arc;
 
 use gramseal_proto::config::{ClientConfig, ServerConfig};
 use gramseal_proto::session::{ClientSessionStore, Session};
-use gramseal_proto::wire::{
-    AlertDescription, ClientHello, Codec, ContentType, ExtensionType, HandshakeType, ServerHello,
-};
-use gramseal_proto::{CloseReason, Error, PeerFault};
+use gramseal_proto::wire::{AlertDescription, ClientHello, Codec, ExtensionType, ServerHello};
+use gramseal_proto::{Error, PeerFault};
 use gramseal_testkit::decode::{fragments, records};
 use gramseal_testkit::null;
-use gramseal_testkit::peer::{Outcome, Scene, first_hello as hello, rebuilt};
+use gramseal_testkit::peer::{first_hello as hello, met, rebuilt};
 use gramseal_testkit::sessions::{Resumption, Stores};
 use gramseal_testkit::sim::Sim;
 use pki_types::UnixTime;
@@ -27,19 +25,9 @@ pub(crate) fn acquainted(stores: &Stores) -> (Arc<ClientConfig>, Arc<ServerConfi
 
 /// What a server makes of a hello: whether it resumes a session, or why it fails.
 fn answer(config: &Arc<ServerConfig>, body: &[u8]) -> Result<bool, Error> {
-    let mut scene = Scene::server(Arc::clone(config), 1);
-    let message = scene.peer.message_of(HandshakeType::CLIENT_HELLO, body);
-    let record = scene.peer.record(ContentType::HANDSHAKE, &message);
-    scene.deliver([record]);
-    match scene.outcome() {
-        Outcome::Closed(CloseReason::Failed(error)) => Err(error),
-        outcome => {
-            assert_eq!(outcome, Outcome::Waiting);
-            let sent = scene.take_sent();
-            let answer = ServerHello::from_bytes(fragments(records(&sent[0])[0].body)[0].body).expect("a hello");
-            Ok(answer.extensions.contains(ExtensionType::PRE_SHARED_KEY))
-        }
-    }
+    let sent = met(config, body)?.take_sent();
+    let answer = ServerHello::from_bytes(fragments(records(&sent[0])[0].body)[0].body).expect("a hello");
+    Ok(answer.extensions.contains(ExtensionType::PRE_SHARED_KEY))
 }
 
 #[test] // RFC 9846 §4.3.11

@@ -12,7 +12,7 @@ use gramseal_proto::{Error, Incompatible, LocalFault, PeerFault};
 use gramseal_testkit::null::{self, ToyKind};
 use gramseal_testkit::peer::{Outcome, Peer13, Received, Scene13};
 
-use super::{VERSIONS, assert_refused, send};
+use super::{VERSIONS, assert_refused, send, shares};
 use crate::hello::{ClientFields, ServerFields, list16, written};
 
 const HYBRID: NamedGroup = NamedGroup::X25519MLKEM768;
@@ -46,18 +46,6 @@ fn share(group: NamedGroup, len: usize) -> Vec<u8> {
     written(|w| {
         w.u16(group.0);
         w.vec16(|w| w.bytes(&vec![9; len]));
-    })
-}
-
-/// The content of key_share in a ClientHello.
-fn shares(list: &[(NamedGroup, &[u8])]) -> Vec<u8> {
-    written(|w| {
-        w.vec16(|w| {
-            for (group, key) in list {
-                w.u16(group.0);
-                w.vec16(|w| w.bytes(key));
-            }
-        });
     })
 }
 

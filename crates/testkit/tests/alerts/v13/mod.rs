@@ -19,10 +19,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gramseal_proto::config::{ClientAuth, ClientConfig, ServerConfig};
-use gramseal_proto::wire::{Alert, AlertDescription, AlertLevel, ContentType, HandshakeType, ProtocolVersion};
+use gramseal_proto::wire::{
+    Alert, AlertDescription, AlertLevel, ContentType, HandshakeType, NamedGroup, ProtocolVersion,
+};
 use gramseal_proto::{CloseReason, Error};
 use gramseal_testkit::null::{self, NullVerifier, ToyKind};
 use gramseal_testkit::peer::{Outcome, Scene13};
+
+use crate::hello::written;
 
 /// Of both versions, so that what a 1.3 server says is never right for want of an offer alone.
 const VERSIONS: [ProtocolVersion; 2] = [ProtocolVersion::DTLS1_3, ProtocolVersion::DTLS1_2];
@@ -81,4 +85,16 @@ fn assert_refused(mut scene: Scene13, epoch: u64, error: impl Into<Error>, alert
     scene.deliver([again]);
     scene.advance(Duration::from_secs(600));
     assert!(scene.sent().is_empty() && !scene.was_connected());
+}
+
+/// The content of key_share in a ClientHello.
+fn shares(list: &[(NamedGroup, &[u8])]) -> Vec<u8> {
+    written(|w| {
+        w.vec16(|w| {
+            for (group, key) in list {
+                w.u16(group.0);
+                w.vec16(|w| w.bytes(key));
+            }
+        });
+    })
 }

@@ -8,7 +8,7 @@ use gramseal_proto::wire::{
 use gramseal_proto::{Error, Incompatible, PeerFault};
 use gramseal_testkit::peer::{Outcome, Scene13};
 
-use super::{assert_refused, send, server};
+use super::{assert_refused, send, server, shares};
 use crate::hello::{ClientFields, list16, written};
 
 /// Sends a hello after `edit`.
@@ -29,18 +29,6 @@ fn refused(scene: Scene13, error: impl Into<Error>, alert: Alert) {
 fn connects(mut scene: Scene13) {
     scene.say(&[HandshakeType::FINISHED]);
     assert_eq!(scene.outcome(), Outcome::Connected);
-}
-
-/// The content of key_share.
-fn shares(list: &[(NamedGroup, &[u8])]) -> Vec<u8> {
-    written(|w| {
-        w.vec16(|w| {
-            for (group, key) in list {
-                w.u16(group.0);
-                w.vec16(|w| w.bytes(key));
-            }
-        });
-    })
 }
 
 #[test] // RFC 9846 §4.3.1
