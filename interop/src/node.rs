@@ -309,7 +309,7 @@ impl Node {
         let now = Instant::now();
         let mut reply = Vec::new();
         match self.endpoint.route(now, peer, datagram, &mut reply) {
-            Route::Connection(_) => {
+            Route::Connection(_) | Route::Either { .. } => {
                 if !reply.is_empty() {
                     self.network.send(peer, &reply);
                 }
@@ -319,6 +319,8 @@ impl Node {
             Route::Incoming(incoming) => {
                 let config = self.server.clone().expect("only servers accept");
                 let mut connection = incoming.accept(config, now);
+                // The newest is the only one that is kept.
+                self.endpoint.remove(peer, KEY);
                 for mut early in self.endpoint.insert(peer, KEY).early_data {
                     drop(connection.handle_datagram(now, &mut early));
                 }

@@ -3,10 +3,10 @@
 use std::io;
 use std::net::{ToSocketAddrs, UdpSocket};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use gramseal_proto::config::ServerConfig;
-use gramseal_proto::endpoint::{CookiePolicy, CookieSecrets, EndpointConfig};
+use gramseal_proto::endpoint::{CookiePolicy, CookieSecrets, EndpointConfig, Limits};
 use tokio::runtime::Handle;
 
 use crate::driver;
@@ -22,8 +22,7 @@ pub struct EndpointBuilder {
     server: Option<Arc<ServerConfig>>,
     cookies: CookiePolicy,
     cookie_secrets: Option<CookieSecrets>,
-    incoming: usize,
-    incoming_expiry: Duration,
+    limits: Limits,
     receive: ReceiveLimits,
 }
 
@@ -33,8 +32,7 @@ impl EndpointBuilder {
             server: None,
             cookies: CookiePolicy::default(),
             cookie_secrets: None,
-            incoming: 1024,
-            incoming_expiry: Duration::from_secs(30),
+            limits: Limits::default(),
             receive: ReceiveLimits::default(),
         }
     }
@@ -60,15 +58,10 @@ impl EndpointBuilder {
         self
     }
 
-    /// At most how many clients wait for [`Endpoint::accept`]; more are dropped. Default: 1024.
-    pub fn with_incoming_limit(mut self, count: usize) -> Self {
-        self.incoming = count;
-        self
-    }
-
-    /// How long a client waits for [`Endpoint::accept`]. Default: 30 seconds.
-    pub fn with_incoming_expiry(mut self, time: Duration) -> Self {
-        self.incoming_expiry = time;
+    /// How many clients, and how fast, are taken on at most; who is turned away is counted in
+    /// [`EndpointStats::routing`](crate::EndpointStats::routing).
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
         self
     }
 
@@ -98,14 +91,14 @@ impl EndpointBuilder {
             Some(server) => EndpointConfig::server(Arc::clone(server)).map_err(io::Error::other)?,
             None => EndpointConfig::client(),
         };
-        let mut config = config.with_cookie_policy(self.cookies).with_incoming_limit(self.incoming);
+        let mut config = config.with_cookie_policy(self.cookies).with_limits(self.limits.clone());
         if let Some(secrets) = self.cookie_secrets {
             // The protocol's clock begins with the endpoint. A system clock that stands before 1970
             // agrees with no other host's in any case.
             let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             config = config.with_cookie_secrets(secrets).with_cookie_clock(since_1970);
         }
-        let router = Arc::new(Router::new(Socket::new(socket)?, config, self.incoming_expiry, self.receive));
+        let router = Arc::new(Router::new(Socket::new(socket)?, config, self.limits.incoming_expiry, self.receive));
         runtime.spawn(driver::run(Arc::clone(&router)));
         Ok(Endpoint::new(router, self.server))
     }

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 
 use gramseal_proto as proto;
 use gramseal_proto::config::ServerConfig;
+use gramseal_proto::wire::AlertDescription;
 
 use crate::connection::Connection;
 use crate::early::EarlyConnection;
@@ -21,11 +22,11 @@ use crate::socket::Path;
 /// unless the endpoint's [cookie policy](crate::CookiePolicy) says otherwise, and nothing else.
 ///
 /// Await it to run the handshake, best in a task of its own; other handshakes do not wait for it.
-/// Dropping it refuses the client, in silence.
+/// Dropping it is to [`ignore`](Self::ignore) the client.
 ///
 /// Early data is for who calls [`accept_early`](Self::accept_early). On all other connections it is rejected,
 /// which the client learns, and their tickets allow none.
-#[must_use = "dropping it refuses the client"]
+#[must_use = "dropping it ignores the client"]
 pub struct Incoming {
     endpoint: Endpoint,
     path: Path,
@@ -44,8 +45,21 @@ impl Incoming {
         self.path.peer
     }
 
-    /// Refuses the client, in silence. It may repeat its hello, which then comes up anew.
+    /// Refuses the client with the alert `access_denied`. As anybody can forge that, it may not believe it, and
+    /// repeats its hello, which then comes up anew.
     pub fn refuse(self) {
+        self.refuse_with(AlertDescription::ACCESS_DENIED);
+    }
+
+    /// Refuses the client with an alert of choice.
+    pub fn refuse_with(mut self, alert: AlertDescription) {
+        if let Some(inner) = self.inner.take() {
+            self.endpoint.router().refuse(self.path, inner, alert);
+        }
+    }
+
+    /// Turns the client away in silence. It repeats its hello some times, and each comes up anew.
+    pub fn ignore(self) {
         drop(self);
     }
 
@@ -97,7 +111,7 @@ impl IntoFuture for Incoming {
 impl Drop for Incoming {
     fn drop(&mut self) {
         if let Some(inner) = self.inner.take() {
-            self.endpoint.router().refuse(inner);
+            self.endpoint.router().ignore(inner);
         }
     }
 }

@@ -123,9 +123,9 @@ pub use gramseal_proto::config::{
     Transport,
 };
 pub use gramseal_proto::crypto::HashAlgorithm;
-pub use gramseal_proto::endpoint::{CookiePolicy, CookieSecrets};
+pub use gramseal_proto::endpoint::{CookiePolicy, CookieSecrets, HandshakeRate, Limits};
 pub use gramseal_proto::wire::handshake::KeyUpdateRequest;
-pub use gramseal_proto::wire::{CipherSuite, NamedGroup, ProtocolVersion, SrtpProfile};
+pub use gramseal_proto::wire::{AlertDescription, CipherSuite, NamedGroup, ProtocolVersion, SrtpProfile};
 pub use gramseal_proto::{
     AuthenticateClientError, ClientAnswer, Error, ExportError, KeyLog, Negotiated, Srtp, SrtpKeys, SrtpMasterKey,
     UpdateKeysError,

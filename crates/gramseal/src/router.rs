@@ -10,6 +10,7 @@ use std::time::Duration;
 use gramseal_proto as proto;
 use gramseal_proto::Instant;
 use gramseal_proto::endpoint::{CookieSecrets, Route};
+use gramseal_proto::wire::AlertDescription;
 use tokio::sync::Notify;
 
 use crate::error::{CloseReason, ConnectError};
@@ -73,7 +74,8 @@ pub(crate) enum Next {
 /// Whether a new connection may take the place of one at the same address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Takeover {
-    /// The peer proved its address and began anew (RFC 6347 §4.2.8).
+    /// The peer proved its address and begins anew (RFC 6347 §4.2.8): its connection goes on until the handshake of
+    /// this one is done.
     Allowed,
     Refused,
 }
@@ -86,7 +88,7 @@ impl Router {
         limits: ReceiveLimits,
     ) -> Self {
         let table = Table {
-            endpoint: proto::endpoint::Endpoint::new(endpoint.with_incoming_expiry(expiry)),
+            endpoint: proto::endpoint::Endpoint::new(endpoint),
             connections: HashMap::new(),
             next_key: 0,
             waiting: VecDeque::new(),
@@ -116,6 +118,17 @@ impl Router {
                 }
                 if let Some(connection) = connection {
                     connection.handle_datagram(now, datagram, scratch);
+                }
+            }
+            Route::Either { current, successor } => {
+                let connections = [current, successor].map(|key| table.connections.get(&key).cloned());
+                drop(table);
+                if !scratch.is_empty() {
+                    let _ = self.socket.send(path, scratch);
+                }
+                // Opened in place, so each gets a copy. A client seldom begins anew.
+                for connection in connections.into_iter().flatten() {
+                    connection.handle_datagram(now, &mut datagram.to_vec(), scratch);
                 }
             }
             Route::Incoming(incoming) => {
@@ -164,8 +177,16 @@ impl Router {
         }
     }
 
-    pub(crate) fn refuse(&self, incoming: proto::endpoint::Incoming) {
-        self.lock().endpoint.refuse(incoming);
+    /// Turns a client away with an alert.
+    pub(crate) fn refuse(&self, path: Path, incoming: proto::endpoint::Incoming, alert: AlertDescription) {
+        let mut reply = Vec::new();
+        self.lock().endpoint.refuse(incoming, alert, &mut reply);
+        // Lost if the socket is full; the client asks again.
+        let _ = self.socket.send(path, &reply);
+    }
+
+    pub(crate) fn ignore(&self, incoming: proto::endpoint::Incoming) {
+        self.lock().endpoint.ignore(incoming);
     }
 
     /// Takes a connection in; its first flight is still to be sent.
@@ -197,6 +218,19 @@ impl Router {
             connection.handle_datagram(self.clock.now(), &mut datagram, &mut Vec::new());
         }
         Ok(connection)
+    }
+
+    /// Notes that the handshake of a connection is done. If its client began anew with it, its connection of before
+    /// ends.
+    pub(crate) fn establish(&self, connection: &Shared) {
+        let mut table = self.lock();
+        let before = table.endpoint.establish(connection.path.peer, connection.key);
+        let before = before.and_then(|key| table.connections.remove(&key));
+        drop(table);
+        if let Some(before) = before {
+            // Its address belongs to its successor now: no close_notify goes there.
+            before.abandon(CloseReason::Replaced);
+        }
     }
 
     /// Forgets a connection that has ended.
@@ -264,6 +298,7 @@ impl Router {
         EndpointStats {
             routing: table.endpoint.stats().clone(),
             connections: table.connections.len(),
+            half_open: table.endpoint.half_open(),
             datagrams_received: self.socket.received.value(),
             datagrams_sent: self.socket.sent.value(),
             sends_blocked: self.socket.blocked.value(),
@@ -282,7 +317,7 @@ impl Table {
     fn wait(&mut self, waiting: Waiting) -> bool {
         self.expire(waiting.since);
         if self.phase != Phase::Open {
-            self.endpoint.refuse(waiting.incoming);
+            self.endpoint.ignore(waiting.incoming);
             return false;
         }
         self.waiting.push_back(waiting);
@@ -296,7 +331,7 @@ impl Table {
                 break;
             }
             if let Some(oldest) = self.waiting.pop_front() {
-                self.endpoint.refuse(oldest.incoming);
+                self.endpoint.ignore(oldest.incoming);
             }
         }
     }

@@ -217,10 +217,12 @@ impl Shared {
                 Ok(()) | Err(_) => {}
             }
         }
+        let mut established = false;
         while let Some(event) = state.protocol.poll_event() {
             match event {
                 proto::Event::Connected => {
                     state.connected = true;
+                    established = true;
                     tracing::debug!(peer = %self.path.peer, "connected");
                     self.changed.notify_waiters();
                 }
@@ -245,6 +247,10 @@ impl Shared {
             let look = quiet.look(now, protocol);
             let deadline = protocol.poll_timeout().map(|(deadline, _)| deadline);
             self.arm(&mut state, deadline.into_iter().chain(look).min());
+        }
+        drop(state);
+        if established {
+            self.router.establish(self);
         }
         outcome
     }

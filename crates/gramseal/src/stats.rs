@@ -13,6 +13,8 @@ pub struct EndpointStats {
     pub routing: proto::endpoint::EndpointStats,
     /// Connections now, those in their handshakes included.
     pub connections: usize,
+    /// Handshakes of clients now that are not done, those that nobody has accepted yet included.
+    pub half_open: usize,
     /// Datagrams received.
     pub datagrams_received: u64,
     /// Datagrams that were sent, and accepted by the system.

@@ -7,9 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::*;
+use gramseal::pki_types::ServerName;
 use gramseal::proto::wire::ProtocolVersion;
-use gramseal::proto::{Discard, Error, TimedOut};
-use gramseal::{CloseReason, ConnectError, ConnectionError, CookiePolicy, CookieSecrets, Endpoint};
+use gramseal::proto::{self, Discard, Error, Instant, TimedOut};
+use gramseal::{
+    AlertDescription, CloseReason, ConnectError, ConnectionError, CookiePolicy, CookieSecrets, Endpoint, Limits,
+};
 use gramseal_testkit::pki::TestPki;
 
 #[tokio::test]
@@ -112,14 +115,14 @@ async fn a_vanished_peer_ends_the_handshake_at_its_deadline() {
 }
 
 #[tokio::test]
-async fn a_refused_client_hears_nothing_and_may_ask_again() {
+async fn an_ignored_client_hears_nothing_and_may_ask_again() {
     soon(async {
         let pki = TestPki::new();
         let (server, addr) = server(&pki);
         let config = Arc::new(client_builder(&pki).with_transport(impatient()).build().unwrap());
         let client = Endpoint::client(LOOPBACK).unwrap();
         let served = async {
-            server.accept().await.unwrap().refuse();
+            server.accept().await.unwrap().ignore();
             // The client's retransmission.
             server.accept().await.unwrap().await.unwrap()
         };
@@ -134,7 +137,8 @@ async fn an_incoming_that_nobody_accepts_expires() {
     soon(async {
         let pki = TestPki::new();
         let builder = Endpoint::builder().with_server(server_config(&pki));
-        let (server, addr) = bind(builder.with_incoming_expiry(Duration::from_millis(100)));
+        let (server, addr) =
+            bind(builder.with_limits(Limits { incoming_expiry: Duration::from_millis(100), ..Limits::default() }));
         let config = Arc::new(client_builder(&pki).with_transport(impatient()).build().unwrap());
         let client = Endpoint::client(LOOPBACK).unwrap();
         // The last retransmission comes long before the handshake's deadline.
@@ -198,7 +202,7 @@ async fn junk_changes_nothing_and_is_counted() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test] // RFC 6347 §4.2.8, RFC 9147 §5.11
 async fn a_client_that_restarts_on_its_address_replaces_itself() {
     soon(async {
         let pki = TestPki::new();
@@ -220,8 +224,103 @@ async fn a_client_that_restarts_on_its_address_replaces_itself() {
             drop(before);
             client_side.send(b"anew").unwrap();
             assert_eq!(server_side.recv().await.unwrap().unwrap(), "anew");
-            assert_eq!(server.stats().connections, 1);
+            assert_eq!((server.stats().connections, server.stats().routing.restarts), (1, 1));
         }
+    })
+    .await;
+}
+
+/// With two connections at one address, the keys tell whose a record is.
+#[tokio::test] // RFC 6347 §4.2.8, RFC 9147 §5.11
+async fn a_connection_goes_on_until_its_client_has_begun_anew() {
+    for version in [ProtocolVersion::DTLS1_2, ProtocolVersion::DTLS1_3] {
+        soon(async {
+            let pki = TestPki::new();
+            let (server, addr) = server(&pki);
+            let config = Arc::new(client_builder(&pki).with_versions(&[version]).build().unwrap());
+            let mut first = Manual::new(Arc::clone(&config), addr).await;
+            let accepted = async { server.accept().await.unwrap().await.unwrap() };
+            let ((), before) = tokio::join!(first.connect(), accepted);
+            let (mut connection, socket) = (first.connection, first.socket);
+            let mut old_data = move |payload: &[u8]| {
+                let mut datagram = vec![0; connection.sealed_len(payload.len())];
+                let len = connection.seal(payload, &mut datagram).unwrap();
+                datagram.truncate(len);
+                datagram
+            };
+
+            let name = ServerName::try_from(NAME).unwrap();
+            let connection = proto::Connection::client(config, name, Instant::now()).unwrap();
+            let mut second = Manual { connection, socket, addr };
+            second.flush().await; // ClientHello
+            let anew = tokio::select! {
+                incoming = server.accept() => incoming.unwrap(),
+                // What asks for a cookie comes behind what the old connection still had to say.
+                () = async { loop { second.take().await; second.flush().await; } } => unreachable!(),
+            };
+            let anew = tokio::spawn(anew.into_future());
+            for payload in [b"one", b"two"] {
+                second.socket.send_to(&old_data(payload), addr).await.unwrap();
+                assert_eq!(before.recv().await.unwrap().unwrap(), &payload[..]);
+            }
+            assert_eq!((server.stats().connections, server.stats().half_open), (2, 1));
+
+            second.connect().await;
+            let after = anew.await.unwrap().unwrap();
+            assert_eq!(before.closed().await, CloseReason::Replaced);
+            second.socket.send_to(&old_data(b"three"), addr).await.unwrap();
+            eventually("nobody takes it", || after.stats().protocol.discards.get(Discard::BadTag) > 0).await;
+            assert_eq!((server.stats().connections, server.stats().half_open), (1, 0));
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_refused_client_hears_why_and_believes_it_in_the_end() {
+    soon(async {
+        let pki = TestPki::new();
+        let (server, addr) = server(&pki);
+        let config = Arc::new(client_builder(&pki).with_transport(impatient()).build().unwrap());
+        let client = Endpoint::client(LOOPBACK).unwrap();
+        let refusing = async {
+            loop {
+                server.accept().await.unwrap().refuse();
+            }
+        };
+        let error = tokio::select! {
+            connected = client.connect(addr, NAME, config) => connected.unwrap_err(),
+            () = refusing => unreachable!(),
+        };
+        match error {
+            ConnectError::Failed(Error::AlertReceived(alert)) => {
+                assert_eq!((alert.description, alert.authenticated), (AlertDescription::ACCESS_DENIED, false));
+            }
+            error => panic!("{error}"),
+        }
+        assert!(server.stats().routing.incoming_refused > 0);
+        assert_eq!(server.stats().half_open, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_comes_beyond_a_limit_is_turned_away_and_counted() {
+    soon(async {
+        let pki = TestPki::new();
+        let limits = Limits { connections: 1, ..Limits::default() };
+        let (server, addr) = bind(Endpoint::builder().with_server(server_config(&pki)).with_limits(limits));
+        let client = Endpoint::client(LOOPBACK).unwrap();
+        let (one, peer) = pair(&server, &client, client_config(&pki)).await;
+        let config = Arc::new(client_builder(&pki).with_transport(impatient()).build().unwrap());
+        let other = Endpoint::client(LOOPBACK).unwrap();
+        assert!(other.connect(addr, NAME, config).await.is_err());
+        assert!(server.stats().routing.limits.connections > 0);
+        one.send(b"untouched").unwrap();
+        assert_eq!(peer.recv().await.unwrap().unwrap(), "untouched");
+        one.close().await;
+        eventually("there is room again", || server.stats().connections == 0).await;
+        pair(&server, &other, client_config(&pki)).await;
     })
     .await;
 }

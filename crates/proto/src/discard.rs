@@ -66,8 +66,9 @@ pub enum Discard {
     HelloTooShort,
     /// A ClientHello from an address of which one waits for the application already.
     AlreadyWaiting,
-    /// A ClientHello while too many wait for the application.
-    IncomingFull,
+    /// A ClientHello while a limit of the endpoint is reached, which
+    /// [`EndpointStats`](crate::endpoint::EndpointStats::limits) names.
+    LimitReached,
 }
 
 impl Discard {
@@ -99,7 +100,7 @@ impl Discard {
         Self::HelloFragment,
         Self::HelloTooShort,
         Self::AlreadyWaiting,
-        Self::IncomingFull,
+        Self::LimitReached,
     ];
 
     /// A short name for counters and machine-readable output; never changes for a reason.
@@ -132,7 +133,7 @@ impl Discard {
             Self::HelloFragment => "hello_fragment",
             Self::HelloTooShort => "hello_too_short",
             Self::AlreadyWaiting => "already_waiting",
-            Self::IncomingFull => "incoming_full",
+            Self::LimitReached => "limit_reached",
         }
     }
 
@@ -165,7 +166,7 @@ impl Discard {
             Self::HelloFragment => "part of a ClientHello without its cookie field, from an unknown peer",
             Self::HelloTooShort => "ClientHello shorter than its answer",
             Self::AlreadyWaiting => "ClientHello from a peer whose handshake waits for the application",
-            Self::IncomingFull => "ClientHello while too many wait for the application",
+            Self::LimitReached => "ClientHello while a limit of the endpoint is reached",
         }
     }
 }

@@ -217,7 +217,7 @@ impl Arrival<'_> {
     /// Answers with an alert what no cookie would help.
     fn refuse(self, error: &Error) -> Verdict {
         let description = error.alert().unwrap_or(AlertDescription::INTERNAL_ERROR);
-        hello::write_alert(self.hello, description, self.reply);
+        hello::write_alert(self.hello.first, description, self.reply);
         add(&mut self.stats.hellos_refused, 1);
         Verdict::Answered
     }

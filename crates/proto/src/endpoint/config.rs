@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use super::admission::Admission;
 use super::cookie::{CookieMaker, CookieSecrets};
-use super::demux::WaitingLimits;
+use super::limits::Limits;
 use crate::config::ServerConfig;
 use crate::crypto::CryptoError;
 use crate::handshake::UnprovedPlaces;
@@ -43,7 +43,7 @@ pub enum CookiePolicy {
 #[must_use]
 pub struct EndpointConfig {
     pub(super) server: Option<ServerSide>,
-    pub(super) limits: WaitingLimits,
+    pub(super) limits: Limits,
 }
 
 /// What only an endpoint that accepts handshakes has.
@@ -61,8 +61,7 @@ impl EndpointConfig {
     /// For an endpoint that accepts handshakes, and may begin some as well.
     ///
     /// Cookies are required, live for 60 seconds and are made with a random secret that is renewed
-    /// every 10 minutes. At most 1024 handshakes wait for the application, with 2 MiB of datagrams,
-    /// for 30 seconds.
+    /// every 10 minutes. [`Limits`] tells how much is taken on.
     ///
     /// `config` tells which version a hello is asked for a cookie in, and for 1.3, which asks for all
     /// that is missing at once, the suites and groups to choose from.
@@ -83,7 +82,7 @@ impl EndpointConfig {
 
     /// For an endpoint that only begins handshakes: every ClientHello is dropped.
     pub fn client() -> Self {
-        Self { server: None, limits: WaitingLimits { count: 1024, bytes: 2 << 20, time: Duration::from_secs(30) } }
+        Self { server: None, limits: Limits::default() }
     }
 
     /// When cookies are asked for. No effect on an endpoint that accepts no handshakes.
@@ -112,21 +111,9 @@ impl EndpointConfig {
         self.on_server(|server| server.clock_at_start = at_start)
     }
 
-    /// At most how many handshakes wait for the application to accept them.
-    pub fn with_incoming_limit(mut self, count: usize) -> Self {
-        self.limits.count = count;
-        self
-    }
-
-    /// At most how many bytes the datagrams of waiting handshakes have together.
-    pub fn with_incoming_bytes(mut self, bytes: usize) -> Self {
-        self.limits.bytes = bytes;
-        self
-    }
-
-    /// How long a handshake may wait for the application.
-    pub fn with_incoming_expiry(mut self, time: Duration) -> Self {
-        self.limits.time = time;
+    /// How much is taken on at most.
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
         self
     }
 

@@ -1,7 +1,11 @@
 //! Which connection an address belongs to, and which handshakes wait for the application.
 //!
-//! Owns the two maps from addresses and the bounds of the second. Never looks at a datagram and
-//! never decides what an address has to prove first. RFC 6347 §4.2.8.
+//! Owns the maps from addresses and their bounds. Never looks at a datagram and never decides what an
+//! address has to prove first. RFC 6347 §4.2.8, RFC 9147 §5.11.
+//!
+//! An address has one connection, and while the client there begins anew a second one, which takes the place of
+//! the first when its handshake is done. Until then both live: who showed a cookie is at the address, but only who
+//! has gone through a handshake is the client whose connection may end.
 //!
 //! The maps are ordered trees: their keys are chosen by whoever sends datagrams, and a tree's worst
 //! case is its usual case, whereas a hash table needs a seed that stays secret.
@@ -9,26 +13,17 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::net::{SocketAddr, SocketAddrV6};
-use core::time::Duration;
 
 use gramseal_wire::Random;
 
 use super::Handover;
+use super::limits::{Limit, Limits};
+use super::load::Load;
+use super::prefix::Prefix;
 use crate::Instant;
 
 /// Datagrams with early data that may wait with one ClientHello.
 pub(super) const MAX_EARLY_DATAGRAMS: usize = 16;
-
-/// The bounds of what waits for the application.
-#[derive(Debug, Clone)]
-pub(super) struct WaitingLimits {
-    /// Handshakes.
-    pub(super) count: usize,
-    /// Bytes of their datagrams together.
-    pub(super) bytes: usize,
-    /// How long one may wait.
-    pub(super) time: Duration,
-}
 
 /// What a ClientHello is to its address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,17 +41,28 @@ pub(super) enum Standing<K> {
 pub(super) enum NoRoom {
     /// Another one from this address does.
     AddressWaits,
-    /// Too many do.
-    Full,
+    /// A limit is reached.
+    Limit(Limit),
 }
 
 #[derive(Debug)]
 pub(super) struct Demux<K> {
     routes: BTreeMap<SocketAddr, Routed<K>>,
+    /// The connections of clients that begin anew, until they are established.
+    successors: BTreeMap<SocketAddr, Routed<K>>,
     waiting: BTreeMap<SocketAddr, Waiting>,
     deadlines: BTreeSet<(Instant, SocketAddr)>,
     waiting_bytes: usize,
-    limits: WaitingLimits,
+    load: Load,
+    limits: Limits,
+}
+
+/// The connections of an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Known<K> {
+    pub(super) current: K,
+    /// That of a client which begins anew.
+    pub(super) successor: Option<K>,
 }
 
 #[derive(Debug)]
@@ -64,6 +70,16 @@ struct Routed<K> {
     key: K,
     /// The random of the ClientHello that began it; `None` if this side is the client.
     begun_by: Option<Random>,
+    stage: Stage,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// A client's handshake is not done. Another one with a cookie takes its place.
+    HalfOpen,
+    /// Established, begun by this side, or accepted only when the hello had expired. Only a handshake that is done
+    /// takes its place.
+    Firm,
 }
 
 #[derive(Debug)]
@@ -78,13 +94,23 @@ struct Waiting {
 }
 
 impl<K: Copy + Eq> Demux<K> {
-    pub(super) fn new(limits: WaitingLimits) -> Self {
-        Self { routes: BTreeMap::new(), waiting: BTreeMap::new(), deadlines: BTreeSet::new(), waiting_bytes: 0, limits }
+    pub(super) fn new(limits: Limits) -> Self {
+        Self {
+            routes: BTreeMap::new(),
+            successors: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            deadlines: BTreeSet::new(),
+            waiting_bytes: 0,
+            load: Load::default(),
+            limits,
+        }
     }
 
-    /// The connection of this address.
-    pub(super) fn connection(&self, peer: SocketAddr) -> Option<K> {
-        self.routes.get(&address(peer)).map(|routed| routed.key)
+    /// The connections of this address.
+    pub(super) fn known(&self, peer: SocketAddr) -> Option<Known<K>> {
+        let peer = address(peer);
+        let current = self.routes.get(&peer)?.key;
+        Some(Known { current, successor: self.successors.get(&peer).map(|routed| routed.key) })
     }
 
     /// What a ClientHello with this random is to its address.
@@ -93,20 +119,25 @@ impl<K: Copy + Eq> Demux<K> {
         if self.waiting.get(&peer).is_some_and(|waiting| waiting.random == *random) {
             return Standing::Waits;
         }
-        match self.routes.get(&peer) {
-            Some(routed) if routed.begun_by.as_ref() == Some(random) => Standing::Began(routed.key),
-            _ => Standing::New,
-        }
+        let connections = [self.successors.get(&peer), self.routes.get(&peer)];
+        let began = connections.into_iter().flatten().find(|routed| routed.begun_by.as_ref() == Some(random));
+        began.map_or(Standing::New, |routed| Standing::Began(routed.key))
     }
 
     /// Whether a ClientHello in a datagram of `bytes` may wait; how many bytes do then, all together.
-    pub(super) fn room(&self, peer: SocketAddr, bytes: usize) -> Result<usize, NoRoom> {
+    pub(super) fn room(&self, now: Instant, peer: SocketAddr, bytes: usize) -> Result<usize, NoRoom> {
         if self.waiting.contains_key(&address(peer)) {
             return Err(NoRoom::AddressWaits);
         }
+        if self.connections() + self.waiting() >= self.limits.connections {
+            return Err(NoRoom::Limit(Limit::Connections));
+        }
         let total = self.waiting_bytes.saturating_add(bytes);
-        let full = self.waiting.len() >= self.limits.count || total > self.limits.bytes;
-        if full { Err(NoRoom::Full) } else { Ok(total) }
+        if self.waiting.len() >= self.limits.incoming || total > self.limits.incoming_bytes {
+            return Err(NoRoom::Limit(Limit::Incoming));
+        }
+        self.load.room(now, Prefix::of(peer), &self.limits).map_err(NoRoom::Limit)?;
+        Ok(total)
     }
 
     /// Notes that a ClientHello in a datagram of `bytes` waits for the application.
@@ -119,9 +150,10 @@ impl<K: Copy + Eq> Demux<K> {
         bytes: usize,
         early_room: usize,
     ) -> Result<(), NoRoom> {
-        let total = self.room(peer, bytes)?;
+        let total = self.room(now, peer, bytes)?;
+        self.load.begin(now, Prefix::of(peer), &self.limits);
         let peer = address(peer);
-        let deadline = now + self.limits.time;
+        let deadline = now + self.limits.incoming_expiry;
         self.waiting_bytes = total;
         self.deadlines.insert((deadline, peer));
         self.waiting.insert(peer, Waiting { random: *random, bytes, deadline, early_data: Vec::new(), early_room });
@@ -133,7 +165,7 @@ impl<K: Copy + Eq> Demux<K> {
     pub(super) fn keep(&mut self, peer: SocketAddr, datagram: &[u8]) -> bool {
         let Some(waiting) = self.waiting.get_mut(&address(peer)) else { return false };
         let total = self.waiting_bytes.saturating_add(datagram.len());
-        let full = waiting.early_data.len() >= MAX_EARLY_DATAGRAMS || total > self.limits.bytes;
+        let full = waiting.early_data.len() >= MAX_EARLY_DATAGRAMS || total > self.limits.incoming_bytes;
         match waiting.early_room.checked_sub(datagram.len()).filter(|_| !full) {
             Some(room) => {
                 waiting.early_room = room;
@@ -153,49 +185,98 @@ impl<K: Copy + Eq> Demux<K> {
             if deadline > now {
                 break;
             }
-            self.deadlines.pop_first();
-            self.forget_waiting(peer);
+            self.give_up(peer);
             expired += 1;
         }
         expired
     }
 
     /// Forgets that this ClientHello waits.
-    pub(super) fn refuse(&mut self, peer: SocketAddr, random: &Random) {
+    pub(super) fn forget(&mut self, peer: SocketAddr, random: &Random) {
         let peer = address(peer);
         if self.waiting.get(&peer).is_some_and(|waiting| waiting.random == *random) {
-            self.forget_waiting(peer);
+            self.give_up(peer);
         }
     }
 
     /// Routes the address to `key`. Whatever waits there is the beginning of that connection.
     pub(super) fn insert(&mut self, peer: SocketAddr, key: K) -> Handover<K> {
         let peer = address(peer);
-        let (begun_by, early_data) = match self.forget_waiting(peer) {
-            Some(waiting) => (Some(waiting.random), waiting.early_data),
-            None => (None, Vec::new()),
+        let (routed, early_data) = match self.no_longer_waits(peer) {
+            Some(waiting) => {
+                let begun_by = Some(waiting.random);
+                (Routed { key, begun_by, stage: Stage::HalfOpen }, waiting.early_data)
+            }
+            None => (Routed { key, begun_by: None, stage: Stage::Firm }, Vec::new()),
         };
-        let replaced = self.routes.insert(peer, Routed { key, begun_by }).map(|replaced| replaced.key);
-        Handover { replaced, early_data }
+        let firm = self.routes.get(&peer).is_some_and(|current| current.stage == Stage::Firm);
+        let place = if firm { &mut self.successors } else { &mut self.routes };
+        let replaced = place.insert(peer, routed);
+        Handover { replaced: replaced.map(|replaced| self.ended(peer, &replaced)), early_data }
     }
 
-    /// Forgets the address if it still belongs to `key`.
+    /// Notes that the handshake of `key` is done. Gives the connection whose place it takes.
+    pub(super) fn establish(&mut self, peer: SocketAddr, key: K) -> Option<K> {
+        let peer = address(peer);
+        if self.successors.get(&peer).is_some_and(|successor| successor.key == key) {
+            let successor = self.successors.remove(&peer)?;
+            self.ended(peer, &successor);
+            return self.routes.insert(peer, Routed { stage: Stage::Firm, ..successor }).map(|before| before.key);
+        }
+        let current = self.routes.get_mut(&peer).filter(|current| current.key == key)?;
+        if core::mem::replace(&mut current.stage, Stage::Firm) == Stage::HalfOpen {
+            self.load.end(Prefix::of(peer));
+        }
+        None
+    }
+
+    /// Forgets the connection `key` of this address; its successor takes its place.
     pub(super) fn remove(&mut self, peer: SocketAddr, key: K) {
         let peer = address(peer);
-        if self.routes.get(&peer).is_some_and(|routed| routed.key == key) {
-            self.routes.remove(&peer);
+        let is_it = |routed: Option<&Routed<K>>| routed.is_some_and(|routed| routed.key == key);
+        let removed = if is_it(self.routes.get(&peer)) {
+            match self.successors.remove(&peer) {
+                Some(successor) => self.routes.insert(peer, successor),
+                None => self.routes.remove(&peer),
+            }
+        } else if is_it(self.successors.get(&peer)) {
+            self.successors.remove(&peer)
+        } else {
+            None
+        };
+        if let Some(removed) = removed {
+            self.ended(peer, &removed);
         }
     }
 
     pub(super) fn connections(&self) -> usize {
-        self.routes.len()
+        self.routes.len() + self.successors.len()
     }
 
     pub(super) fn waiting(&self) -> usize {
         self.waiting.len()
     }
 
-    fn forget_waiting(&mut self, peer: SocketAddr) -> Option<Waiting> {
+    /// Handshakes of clients that are not done, those that wait included.
+    pub(super) const fn half_open(&self) -> usize {
+        self.load.half_open()
+    }
+
+    /// The handshake, or the connection, of this address is over.
+    fn ended(&mut self, peer: SocketAddr, routed: &Routed<K>) -> K {
+        if routed.stage == Stage::HalfOpen {
+            self.load.end(Prefix::of(peer));
+        }
+        routed.key
+    }
+
+    fn give_up(&mut self, peer: SocketAddr) {
+        if self.no_longer_waits(peer).is_some() {
+            self.load.end(Prefix::of(peer));
+        }
+    }
+
+    fn no_longer_waits(&mut self, peer: SocketAddr) -> Option<Waiting> {
         let waiting = self.waiting.remove(&peer)?;
         self.deadlines.remove(&(waiting.deadline, peer));
         self.waiting_bytes = self.waiting_bytes.saturating_sub(waiting.bytes);

@@ -59,6 +59,13 @@ pub(super) fn is_early_data(datagram: &[u8]) -> bool {
     UnifiedHeader::read(&mut Reader::new(datagram), 0).is_ok_and(|header| header.epoch_bits == bits)
 }
 
+/// Whether `datagram` begins with a record that no key protects.
+pub(super) fn is_unprotected(datagram: &[u8]) -> bool {
+    let plaintext = datagram.first().is_some_and(|first| !UnifiedHeader::starts_with(*first));
+    plaintext
+        && PlaintextHeader::read(&mut Reader::new(datagram)).is_ok_and(|header| header.epoch == Epoch::UNPROTECTED)
+}
+
 /// A ClientHello or some part of one, as it arrived.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Part<'a> {
@@ -138,10 +145,10 @@ pub(super) fn write_retry_request(hello: &Hello<'_>, request: &ServerHello<'_>, 
     write_message(hello, ProtocolVersion::DTLS1_2, request, reply);
 }
 
-/// Writes the datagram that tells the sender of `hello` why nothing comes of it.
-pub(super) fn write_alert(hello: &Hello<'_>, description: AlertDescription, reply: &mut Vec<u8>) {
+/// Writes the datagram that tells the sender of the hello why nothing comes of it.
+pub(super) fn write_alert(first: FirstHello, description: AlertDescription, reply: &mut Vec<u8>) {
     let alert = Alert::new(description);
-    write_record(hello, ContentType::ALERT, ProtocolVersion::DTLS1_2, reply, |reply| {
+    write_record(first, ContentType::ALERT, ProtocolVersion::DTLS1_2, reply, |reply| {
         let mut w = Writer::new(reply);
         alert.write(&mut w);
         w.finish().expect("two bytes");
@@ -156,7 +163,7 @@ fn write_message<'m, M: HandshakeMessage<'m>>(
     message: &M,
     reply: &mut Vec<u8>,
 ) {
-    write_record(hello, ContentType::HANDSHAKE, version, reply, |reply| {
+    write_record(hello.first, ContentType::HANDSHAKE, version, reply, |reply| {
         let start = reply.len();
         reply.extend_from_slice(&[0; HandshakeHeader::LEN]);
         let mut w = Writer::new(reply);
@@ -171,7 +178,7 @@ fn write_message<'m, M: HandshakeMessage<'m>>(
 /// The record has the hello's number, so that none repeats without anything being kept (RFC 6347
 /// §4.2.1).
 fn write_record(
-    hello: &Hello<'_>,
+    first: FirstHello,
     content_type: ContentType,
     version: ProtocolVersion,
     reply: &mut Vec<u8>,
@@ -184,7 +191,7 @@ fn write_record(
         content_type,
         version,
         epoch: Epoch::UNPROTECTED,
-        sequence_number: hello.first.sequence_number,
+        sequence_number: first.sequence_number,
         length: u16::try_from(length_from(reply, PlaintextHeader::LEN)).unwrap_or(u16::MAX),
     };
     patch(reply, 0, &record.to_bytes());

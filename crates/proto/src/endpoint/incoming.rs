@@ -14,7 +14,7 @@ use crate::{Connection, FirstHello, Instant};
 ///
 /// With cookies, the client has proved that it receives what is sent to its address, and nothing
 /// else; with early data in place of one, not even that. Dropping this without telling
-/// [`Endpoint::refuse`](super::Endpoint::refuse) keeps the address waiting until it expires.
+/// [`Endpoint::ignore`](super::Endpoint::ignore) keeps the address waiting until it expires.
 #[derive(Debug)]
 #[must_use = "the client waits for an answer"]
 pub struct Incoming {

@@ -1,9 +1,9 @@
 //! Many peers on one socket: which connection a datagram belongs to, and who may begin one.
 //!
-//! Owns the table from addresses to the caller's keys, the stateless cookie exchange and the bound
-//! on handshakes that the application has not accepted yet. Never owns a connection, opens a
+//! Owns the table from addresses to the caller's keys, the stateless cookie exchange and the limits
+//! to what clients can begin. Never owns a connection, opens a
 //! record, or keeps anything for an address that has not proved that it receives what is sent to
-//! it. RFC 6347 §4.2.1 and §4.2.8, RFC 9147 §5.1, RFC 7983, RFC 9443.
+//! it. RFC 6347 §4.2.1 and §4.2.8, RFC 9147 §5.1 and §5.11, RFC 7983, RFC 9443.
 //!
 //! # Contract
 //!
@@ -11,17 +11,20 @@
 //!
 //! - `Connection(key)`: the datagram is for that connection. If the reply buffer is not empty, send it to
 //!   the peer as well.
+//! - `Either { current, successor }`: the client perhaps begins anew, and only keys can tell whose the datagram is.
+//!   Give a copy to each connection.
 //! - `Incoming(incoming)`: decide. [`Incoming::accept`] makes a connection that has handled the
 //!   hello already; keep it under a key, tell the key with [`Endpoint::insert`], and do what the
-//!   [`Handover`] says. Or [`Endpoint::refuse`] it.
+//!   [`Handover`] says. Or [`Endpoint::refuse`] or [`Endpoint::ignore`] it.
 //! - `Reply`: send the reply buffer to the peer.
 //! - `Kept`: nothing. What is kept for all addresses together has a small bound.
 //! - `Discard(reason)`: nothing; it is counted. `Discard::Foreign` may be for another protocol on
 //!   the same socket, which [`DatagramKind::of`](gramseal_wire::DatagramKind::of) tells by the
 //!   first byte.
 //!
-//! Tell a connection that this side begins with `insert` as well, and one that is closed with
-//! [`Endpoint::remove`].
+//! Tell a connection that this side begins with `insert` as well, one that is
+//! [connected](crate::Event::Connected) with [`Endpoint::establish`], and one that is closed with
+//! [`Endpoint::remove`]: the [`Limits`] count handshakes until then.
 //!
 //! ```
 //! use std::collections::HashMap;
@@ -30,7 +33,7 @@
 //!
 //! use gramseal_proto::config::ServerConfig;
 //! use gramseal_proto::endpoint::{Endpoint, Route};
-//! use gramseal_proto::{Connection, Instant};
+//! use gramseal_proto::{Connection, Event, Instant};
 //!
 //! struct Server {
 //!     endpoint: Endpoint<u64>,
@@ -51,6 +54,15 @@
 //!                 }
 //!                 return (!reply.is_empty()).then_some(reply);
 //!             }
+//!             Route::Either { current, successor } => {
+//!                 for key in [current, successor] {
+//!                     if let Some(connection) = self.connections.get_mut(&key) {
+//!                         for payload in connection.handle_datagram(now, &mut datagram.to_vec()) {
+//!                             println!("{} bytes from {peer}", payload.len());
+//!                         }
+//!                     }
+//!                 }
+//!             }
 //!             Route::Incoming(incoming) => {
 //!                 self.next_key += 1;
 //!                 let mut connection = incoming.accept(Arc::clone(&self.config), now);
@@ -68,6 +80,19 @@
 //!         }
 //!         None
 //!     }
+//!
+//!     /// To be called with each event of a connection.
+//!     fn happened(&mut self, peer: SocketAddr, key: u64, event: &Event) {
+//!         let gone = match event {
+//!             Event::Connected => self.endpoint.establish(peer, key),
+//!             Event::Closed(_) => {
+//!                 self.endpoint.remove(peer, key);
+//!                 Some(key)
+//!             }
+//!             _ => None,
+//!         };
+//!         gone.map(|key| self.connections.remove(&key));
+//!     }
 //! }
 //! ```
 
@@ -80,6 +105,9 @@ mod demux;
 mod gather;
 mod hello;
 mod incoming;
+mod limits;
+mod load;
+mod prefix;
 mod stats;
 #[cfg(test)]
 mod tests;
@@ -87,16 +115,17 @@ mod tests;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
-use gramseal_wire::DatagramKind;
+use gramseal_wire::{AlertDescription, DatagramKind};
 
 use admission::{Address, Admission, Admitted, Arrival, Verdict};
 use config::ServerSide;
 pub use config::{CookiePolicy, EndpointConfig};
 pub use cookie::CookieSecrets;
-use demux::{Demux, NoRoom, Standing};
+use demux::{Demux, Known, NoRoom, Standing};
 use gather::Gathering;
 use hello::{Hello, Part};
 pub use incoming::Incoming;
+pub use limits::{HandshakeRate, LimitCounts, Limits};
 use stats::add;
 pub use stats::{CookieRefusals, EndpointStats};
 
@@ -111,6 +140,13 @@ pub enum Route<K> {
     /// It belongs to this connection. The reply buffer may hold a datagram to send to the peer, for a client
     /// that perhaps begins anew at the address with a hello in several datagrams.
     Connection(K),
+    /// It belongs to one of two connections at the same address, of which only the keys can tell: each gets a copy.
+    Either {
+        /// The one that there was.
+        current: K,
+        /// That of a client which has begun anew, until one of the two is gone.
+        successor: K,
+    },
     /// It begins a handshake that the application may accept.
     Incoming(Incoming),
     /// The reply buffer holds the one datagram to send back to the peer.
@@ -126,8 +162,8 @@ pub enum Route<K> {
 #[derive(Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Handover<K> {
-    /// The key that this one replaces, because the client began anew (RFC 6347 §4.2.8). Its connection gets no more
-    /// datagrams and is the caller's to close.
+    /// The key that this one replaces, because the client began anew before it got through the handshake. Its
+    /// connection gets no more datagrams and is the caller's to close.
     pub replaced: Option<K>,
     /// The datagrams that came while the [`Incoming`] waited, in the order in which they came: for the accepted
     /// connection to handle. There are none unless the server takes early data and the client has announced some.
@@ -176,15 +212,26 @@ impl<K: Copy + Eq> Endpoint<K> {
 
     /// Routes datagrams from `peer` to `key` from now on: a connection that this side began, or an
     /// accepted [`Incoming`].
+    ///
+    /// If the peer has a connection that is established, or that this side began, that one goes on until the
+    /// handshake of this one is done (RFC 6347 §4.2.8, RFC 9147 §5.11).
     pub fn insert(&mut self, peer: SocketAddr, key: K) -> Handover<K> {
         self.gathering.forget(peer);
         self.demux.insert(peer, key)
     }
 
-    /// The connection that datagrams from `peer` go to.
+    /// Notes that the handshake of the connection `key` at `peer` is done. If the client has begun anew with it,
+    /// gives the key of the connection that there was before: it gets no more datagrams and is the caller's to close.
+    pub fn establish(&mut self, peer: SocketAddr, key: K) -> Option<K> {
+        let replaced = self.demux.establish(peer, key);
+        add(&mut self.stats.restarts, u64::from(replaced.is_some()));
+        replaced
+    }
+
+    /// The connection at `peer`.
     #[must_use]
     pub fn connection(&self, peer: SocketAddr) -> Option<K> {
-        self.demux.connection(peer)
+        self.demux.known(peer).map(|known| known.current)
     }
 
     /// Forgets the connection `key` at `peer`. Nothing happens if another one has replaced it.
@@ -192,11 +239,24 @@ impl<K: Copy + Eq> Endpoint<K> {
         self.demux.remove(peer, key);
     }
 
+    /// Forgets a handshake and fills `reply` with the alert that tells the client so. That one believes it or not:
+    /// if it repeats its hello, that comes up as a new [`Incoming`].
+    pub fn refuse(&mut self, incoming: Incoming, alert: AlertDescription, reply: &mut Vec<u8>) {
+        hello::write_alert(incoming.first, alert, reply);
+        add(&mut self.stats.incoming_refused, 1);
+        self.forget(incoming);
+    }
+
     /// Forgets a handshake, in silence. The client repeats its hello some times, and as long as its
     /// cookie is good each comes up as a new [`Incoming`].
+    pub fn ignore(&mut self, incoming: Incoming) {
+        add(&mut self.stats.incoming_ignored, 1);
+        self.forget(incoming);
+    }
+
     #[expect(clippy::needless_pass_by_value, reason = "what was refused cannot be accepted any more")]
-    pub fn refuse(&mut self, incoming: Incoming) {
-        self.demux.refuse(incoming.peer, &incoming.random);
+    fn forget(&mut self, incoming: Incoming) {
+        self.demux.forget(incoming.peer, &incoming.random);
     }
 
     /// The secrets that cookies are made with, to rotate them by hand; `None` if this endpoint
@@ -209,6 +269,12 @@ impl<K: Copy + Eq> Endpoint<K> {
     #[must_use]
     pub fn entries(&self) -> usize {
         self.demux.connections() + self.demux.waiting()
+    }
+
+    /// How many handshakes of clients are not done, those that wait for the application included.
+    #[must_use]
+    pub const fn half_open(&self) -> usize {
+        self.demux.half_open()
     }
 
     /// What was counted so far.
@@ -229,7 +295,7 @@ impl<K: Copy + Eq> Endpoint<K> {
             Some(_) => return Err(Discard::Foreign),
             None => return Err(Discard::Malformed),
         }
-        let known = self.demux.connection(peer);
+        let known = self.demux.known(peer);
         let gathered = match Hello::read(datagram) {
             Ok(hello) => match self.begin(now, peer, &hello, datagram, datagram.len(), reply) {
                 Err(Discard::HelloFragment) => self.gather(now, peer, datagram, reply),
@@ -247,7 +313,7 @@ impl<K: Copy + Eq> Endpoint<K> {
         match (known, gathered) {
             // Anybody can send a part of a hello in the peer's name, and the connection may need those of
             // its own. Only a good cookie shows that the peer begins anew.
-            (Some(key), Ok(Route::Reply | Route::Kept) | Err(_)) => Ok(Route::Connection(key)),
+            (Some(known), Ok(Route::Reply | Route::Kept) | Err(_)) => Ok(known.route(datagram)),
             (_, gathered) => gathered,
         }
     }
@@ -283,9 +349,9 @@ impl<K: Copy + Eq> Endpoint<K> {
         bytes: usize,
         reply: &mut Vec<u8>,
     ) -> Result<Route<K>, Discard> {
-        let known = self.demux.connection(peer);
+        let known = self.demux.known(peer);
         let Some(admission) = &mut self.admission else {
-            return known.map(Route::Connection).ok_or(Discard::UnknownPeer);
+            return known.map(|known| known.route(datagram)).ok_or(Discard::UnknownPeer);
         };
         let address = if known.is_some() { Address::Connected } else { Address::Unknown };
         add(&mut self.stats.incoming_expired, self.demux.expire(now));
@@ -293,7 +359,7 @@ impl<K: Copy + Eq> Endpoint<K> {
             Standing::Began(key) => Ok(Route::Connection(key)),
             Standing::Waits => Err(self.no_room(NoRoom::AddressWaits)),
             Standing::New => {
-                let may_wait = self.demux.room(peer, datagram.len()).is_ok();
+                let may_wait = self.demux.room(now, peer, datagram.len()).is_ok();
                 let arrival = Arrival { now, peer, address, hello, may_wait, bytes, stats: &mut self.stats, reply };
                 match admission.judge(arrival) {
                     Verdict::Admitted(admitted) => self.offer(now, peer, hello, admitted, datagram),
@@ -326,10 +392,23 @@ impl<K: Copy + Eq> Endpoint<K> {
                 add(&mut self.stats.incoming_repeated, 1);
                 Discard::AlreadyWaiting
             }
-            NoRoom::Full => {
-                add(&mut self.stats.incoming_overflow, 1);
-                Discard::IncomingFull
+            NoRoom::Limit(limit) => {
+                self.stats.limits.count(limit);
+                Discard::LimitReached
             }
+        }
+    }
+}
+
+impl<K: Copy> Known<K> {
+    /// Which of the two a datagram is for.
+    fn route(self, datagram: &[u8]) -> Route<K> {
+        let Self { current, successor } = self;
+        match successor {
+            // An established connection has nothing to do with messages before there are keys.
+            Some(successor) if hello::is_unprotected(datagram) => Route::Connection(successor),
+            Some(successor) => Route::Either { current, successor },
+            None => Route::Connection(current),
         }
     }
 }

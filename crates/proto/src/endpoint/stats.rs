@@ -1,6 +1,7 @@
 //! What an endpoint counts.
 
 use super::cookie::Refusal;
+use super::limits::LimitCounts;
 use crate::discard::DiscardCounts;
 
 /// Counters of an endpoint since it began. They stop at their maximum instead of wrapping.
@@ -26,10 +27,16 @@ pub struct EndpointStats {
     /// ClientHellos that were not offered because one from the same address waits already; most
     /// are retransmissions.
     pub incoming_repeated: u64,
-    /// Handshakes that were not offered because too many wait already.
-    pub incoming_overflow: u64,
+    /// ClientHellos that were not offered because of a limit, by limit.
+    pub limits: LimitCounts,
     /// Handshakes that waited for the application longer than the limit.
     pub incoming_expired: u64,
+    /// Handshakes that the application refused with an alert.
+    pub incoming_refused: u64,
+    /// Handshakes that the application ignored.
+    pub incoming_ignored: u64,
+    /// Connections whose client began anew at the same address and got through the handshake.
+    pub restarts: u64,
     /// Datagrams dropped before they reached a connection, by reason.
     pub discards: DiscardCounts,
 }

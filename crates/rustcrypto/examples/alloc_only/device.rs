@@ -18,7 +18,7 @@ use core::time::Duration;
 
 use gramseal_proto::config::{ClientConfig, Psk, ServerConfig, Transport};
 use gramseal_proto::crypto::{CryptoError, CryptoProvider, KeyLoader, KeyRejected, SecureRandom, SigningKey};
-use gramseal_proto::endpoint::{Endpoint, EndpointConfig, Route};
+use gramseal_proto::endpoint::{Endpoint, EndpointConfig, Limits, Route};
 use gramseal_proto::pki_types::{PrivateKeyDer, ServerName};
 use gramseal_proto::wire::CipherSuite;
 use gramseal_proto::{CloseReason, Connection, Event, Instant};
@@ -131,7 +131,8 @@ impl Gateway {
     fn new(random: RandomBytes) -> Result<Self, Failure> {
         let config = ServerConfig::psk_builder(provider(random), Arc::new(vec![shared_key()?]));
         let config = Arc::new(config.with_cipher_suites(&[SUITE]).with_transport(transport()).build()?);
-        let endpoint = Endpoint::new(EndpointConfig::server(Arc::clone(&config))?.with_incoming_limit(4));
+        let limits = Limits { incoming: 4, half_open: 4, connections: 16, ..Limits::default() };
+        let endpoint = Endpoint::new(EndpointConfig::server(Arc::clone(&config))?.with_limits(limits));
         Ok(Self { endpoint, config, connection: None, question: None, closed: false })
     }
 
@@ -169,8 +170,15 @@ impl Gateway {
         transmit(connection, now, to_sensor);
         while let Some(event) = connection.poll_event() {
             match event {
+                Event::Connected => {
+                    // With several sensors: a connection that gives way to this one.
+                    self.endpoint.establish(SENSOR, 1);
+                }
                 Event::Closed(CloseReason::Failed(error)) => return Err(error.into()),
-                Event::Closed(_) => self.closed = true,
+                Event::Closed(_) => {
+                    self.endpoint.remove(SENSOR, 1);
+                    self.closed = true;
+                }
                 _ => {}
             }
         }

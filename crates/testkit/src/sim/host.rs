@@ -77,7 +77,7 @@ impl Host {
         let Some(Listener { endpoint, config }) = &mut self.listener else { return true };
         let mut reply = Vec::new();
         match endpoint.route(now, from, datagram, &mut reply) {
-            Route::Connection(()) => {
+            Route::Connection(()) | Route::Either { .. } => {
                 if !reply.is_empty() {
                     self.outgoing.push(reply);
                 }
@@ -85,6 +85,8 @@ impl Host {
             }
             Route::Incoming(incoming) => {
                 let mut connection = incoming.accept(Arc::clone(config), now);
+                // The newest is the only one that is kept.
+                endpoint.remove(from, ());
                 for mut early in endpoint.insert(from, ()).early_data {
                     drop(connection.handle_datagram(now, &mut early));
                 }

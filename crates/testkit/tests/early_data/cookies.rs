@@ -207,6 +207,6 @@ fn a_repeated_hello_after_a_refusal_goes_the_long_way() {
     let [hello, _] = &first_flight(&acquainted)[..] else { panic!("a hello and early data") };
     let mut endpoint = endpoint(&acquainted, CookiePolicy::ExceptEarlyData);
     let Route::Incoming(incoming) = endpoint.route(NOW, peer(1), hello, &mut Vec::new()) else { panic!("let in") };
-    endpoint.refuse(incoming);
+    endpoint.ignore(incoming);
     assert!(matches!(endpoint.route(NOW, peer(1), hello, &mut Vec::new()), Route::Reply));
 }

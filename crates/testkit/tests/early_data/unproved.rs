@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use gramseal_proto::config::{ClientConfig, ServerConfig};
-use gramseal_proto::endpoint::{CookiePolicy, Endpoint, EndpointConfig, Incoming, Route};
+use gramseal_proto::endpoint::{CookiePolicy, Endpoint, EndpointConfig, Incoming, Limits, Route};
 use gramseal_proto::session::{AntiReplayCache, CONTEXT_LEN, ClientSessionStore, ServerSessionStore, Session};
 use gramseal_proto::{Connection, Instant};
 use gramseal_testkit::null;
@@ -128,11 +128,11 @@ fn connections_without_a_proved_address_are_few_and_the_rest_needs_a_cookie() {
 #[test]
 fn a_hello_that_cannot_wait_does_not_use_its_early_data_up() {
     let forger = Forger::new();
-    let mut endpoint = forger.endpoint(|config| config.with_incoming_limit(1));
+    let mut endpoint = forger.endpoint(|config| config.with_limits(Limits { incoming: 1, ..Limits::default() }));
     let [(_, first), (_, second)] = [(); 2].map(|()| forger.begin());
     let waiting = let_in(&mut endpoint, 1, &first).expect("room for one");
     assert!(let_in(&mut endpoint, 2, &second).is_none(), "a cookie costs no room");
-    endpoint.refuse(waiting);
+    endpoint.ignore(waiting);
     assert!(let_in(&mut endpoint, 2, &second).is_some());
 }
 

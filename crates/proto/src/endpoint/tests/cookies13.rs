@@ -253,7 +253,7 @@ fn the_request_for_a_cookie_asks_for_a_group_at_once() {
         let second = first.with_cookie(&request.cookie).with(|hello| hello.shares = vec![NamedGroup::X25519]);
         let incoming = incoming13(&mut endpoint, seconds(0), &second);
         assert_eq!(exchange(&incoming).unwrap().asked.group, Some(NamedGroup::X25519));
-        endpoint.refuse(incoming);
+        endpoint.ignore(incoming);
     }
 }
 
@@ -284,7 +284,7 @@ fn the_cookie_has_a_hash_of_the_chosen_suite() {
         assert_eq!((request.suite, request.cookie.len()), (suite, 18 + 4 + 8 + hash_len));
         let incoming = incoming13(&mut endpoint, seconds(0), &first.with_cookie(&request.cookie));
         assert_eq!(exchange(&incoming).unwrap().first_hello.as_ref().len(), hash_len);
-        endpoint.refuse(incoming);
+        endpoint.ignore(incoming);
     }
 }
 
@@ -349,7 +349,7 @@ fn a_second_client_hello_may_change_what_it_has_to() {
         vec![(ExtensionType::PADDING, vec![0; 2]), modes],
     ] {
         let incoming = incoming13(&mut endpoint, seconds(0), &second.with(|hello| hello.more = more));
-        endpoint.refuse(incoming);
+        endpoint.ignore(incoming);
     }
 }
 
@@ -460,10 +460,12 @@ fn with_cookies_off_a_forged_hello_of_1_3_cannot_replace_a_connection() {
     let mut endpoint = Endpoint::new(config_for(&[NEWER, OLDER]).with_cookie_policy(CookiePolicy::Off));
     drop(incoming13(&mut endpoint, seconds(0), &hello13()));
     endpoint.insert(peer(1), 1);
+    endpoint.establish(peer(1), 1);
     let restarted = hello13().with(|hello| hello.random = [8; 32]);
     let second = proved13(&mut endpoint, seconds(0), &restarted);
     assert!(exchange(&incoming13(&mut endpoint, seconds(0), &second)).is_some());
-    assert_eq!(endpoint.insert(peer(1), 2).replaced, Some(1));
+    assert_eq!(endpoint.insert(peer(1), 2).replaced, None);
+    assert_eq!(endpoint.establish(peer(1), 2), Some(1));
 }
 
 #[test]

@@ -3,7 +3,9 @@
 mod cookies;
 mod cookies13;
 mod flood;
+mod limits;
 mod parts;
+mod restarts;
 mod routing;
 mod shapes;
 
@@ -15,12 +17,12 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 
 use gramseal_wire::{
-    CipherSuite, ClientHelloPrefix, Codec, ContentType, Epoch, HandshakeHeader, HandshakeType, HelloVerifyRequest,
-    MessageSeq, NamedGroup, PlaintextHeader, ProtocolVersion, Random, Reader, SequenceNumber,
+    AlertDescription, CipherSuite, ClientHelloPrefix, Codec, ContentType, Epoch, HandshakeHeader, HandshakeType,
+    HelloVerifyRequest, MessageSeq, NamedGroup, PlaintextHeader, ProtocolVersion, Random, Reader, SequenceNumber,
 };
 use pki_types::PrivateKeyDer;
 
-use super::{Endpoint, EndpointConfig, Incoming, Route};
+use super::{Endpoint, EndpointConfig, Incoming, Limits, Route};
 use crate::config::ServerConfig;
 use crate::crypto::test_hash::{SHA256, SHA384};
 use crate::crypto::{CryptoError, CryptoProvider, KeyLoader, KeyRejected, SecureRandom, SigningKey};
@@ -161,6 +163,7 @@ fn cookie_of(reply: &[u8], request: &HelloShape) -> Vec<u8> {
 #[derive(Debug, PartialEq, Eq)]
 enum Outcome {
     Connection(u32),
+    Either(u32, u32),
     Incoming,
     Reply,
     Kept,
@@ -171,12 +174,13 @@ fn route(endpoint: &mut Endpoint<u32>, now: Instant, peer: SocketAddr, datagram:
     let mut reply = vec![0xee; 3];
     let outcome = match endpoint.route(now, peer, datagram, &mut reply) {
         Route::Connection(key) => Outcome::Connection(key),
+        Route::Either { current, successor } => Outcome::Either(current, successor),
         Route::Incoming(_) => Outcome::Incoming,
         Route::Reply => Outcome::Reply,
         Route::Kept => Outcome::Kept,
         Route::Discard(reason) => Outcome::Discard(reason),
     };
-    let may_reply = matches!(outcome, Outcome::Reply | Outcome::Connection(_));
+    let may_reply = matches!(outcome, Outcome::Reply | Outcome::Connection(_) | Outcome::Either(..));
     assert!(if reply.is_empty() { outcome != Outcome::Reply } else { may_reply }, "the reply belongs to Route::Reply");
     (outcome, reply)
 }

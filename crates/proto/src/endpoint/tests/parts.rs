@@ -266,6 +266,7 @@ fn a_client_that_restarts_in_parts_replaces_its_connection_with_a_cookie_alone()
     let proved = proved13(&mut endpoint, seconds(0), &hello13());
     let _connection = incoming13(&mut endpoint, seconds(0), &proved);
     endpoint.insert(peer(1), 1);
+    endpoint.establish(peer(1), 1);
     let first = hello13().with(|hello| {
         hello.random = [9; 32];
         hello.more = vec![(ExtensionType::SERVER_NAME, vec![7; 300])];
@@ -284,5 +285,6 @@ fn a_client_that_restarts_in_parts_replaces_its_connection_with_a_cookie_alone()
     let [one, two, three] = parts(&second).map(|part| route(&mut endpoint, seconds(0), peer(1), &part).0);
     assert_eq!([one, two], [Outcome::Connection(1), Outcome::Connection(1)]);
     assert_eq!(three, Outcome::Incoming);
-    assert_eq!(endpoint.insert(peer(1), 2).replaced, Some(1));
+    assert_eq!(endpoint.insert(peer(1), 2).replaced, None);
+    assert_eq!(endpoint.establish(peer(1), 2), Some(1));
 }
