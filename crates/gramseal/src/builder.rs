@@ -65,7 +65,7 @@ impl EndpointBuilder {
         self
     }
 
-    /// How much each connection keeps for an application that does not fetch it.
+    /// How much connections keep for an application that does not fetch it.
     pub fn with_receive_limits(mut self, limits: ReceiveLimits) -> Self {
         self.receive = limits;
         self

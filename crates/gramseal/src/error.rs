@@ -16,6 +16,8 @@ pub enum CloseReason {
     Peer,
     /// The peer began anew from the same address (RFC 6347 §4.2.8), as after a restart.
     Replaced,
+    /// Nobody used it for [`Transport::idle_timeout`](crate::Transport::idle_timeout); the peer was told.
+    Idle,
     /// It failed.
     Failed(Error),
     /// The runtime that drove the endpoint is gone.
@@ -26,6 +28,7 @@ impl From<proto::CloseReason> for CloseReason {
     fn from(reason: proto::CloseReason) -> Self {
         match reason {
             proto::CloseReason::Peer => Self::Peer,
+            proto::CloseReason::Idle => Self::Idle,
             proto::CloseReason::Failed(error) => Self::Failed(error),
             // `Local`, and what a later version may add to say that nobody failed.
             _ => Self::Local,
@@ -39,6 +42,7 @@ impl fmt::Display for CloseReason {
             Self::Local => f.write_str("closed by this side"),
             Self::Peer => f.write_str("closed by the peer"),
             Self::Replaced => f.write_str("the peer began a new association from the same address"),
+            Self::Idle => f.write_str("nobody used the association for too long"),
             Self::Failed(error) => error.fmt(f),
             Self::EndpointGone => f.write_str("the runtime of the endpoint is gone"),
         }
@@ -126,6 +130,8 @@ pub enum ConnectionError {
     Failed(Error),
     /// The peer began anew from the same address.
     Replaced,
+    /// Nobody used it for too long.
+    Idle,
     /// The runtime that drove the endpoint is gone.
     EndpointGone,
 }
@@ -135,6 +141,7 @@ impl fmt::Display for ConnectionError {
         match self {
             Self::Failed(error) => write!(f, "the connection failed: {error}"),
             Self::Replaced => CloseReason::Replaced.fmt(f),
+            Self::Idle => CloseReason::Idle.fmt(f),
             Self::EndpointGone => CloseReason::EndpointGone.fmt(f),
         }
     }
@@ -144,7 +151,7 @@ impl std::error::Error for ConnectionError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Failed(error) => Some(error),
-            Self::Replaced | Self::EndpointGone => None,
+            Self::Replaced | Self::Idle | Self::EndpointGone => None,
         }
     }
 }

@@ -3,28 +3,62 @@
 //! One ring of bytes, so that a payload costs a copy and, once the ring has grown, no allocation.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::{Bytes, BytesMut};
 
 /// Bytes of room that an empty queue may keep.
 const KEPT_WHEN_EMPTY: usize = 16 * 1024;
 
-/// How much a connection keeps for an application that does not fetch it.
+/// How much connections keep for an application that does not fetch it.
 ///
 /// What comes beyond is dropped, as a full socket buffer would drop it, and counted in
 /// [`ConnectionStats::receive_queue_dropped`](crate::ConnectionStats::receive_queue_dropped).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "callers write `ReceiveLimits { bytes: …, ..default() }`")]
 pub struct ReceiveLimits {
-    /// Payloads. Default 1024.
+    /// Payloads of each connection. Default 1024.
     pub payloads: usize,
-    /// Bytes of payloads. Default 1 MiB.
+    /// Bytes of payloads of each connection. Default 1 MiB.
     pub bytes: usize,
+    /// Bytes of payloads of all connections of an endpoint together. Default 256 MiB.
+    pub total_bytes: usize,
 }
 
 impl Default for ReceiveLimits {
     fn default() -> Self {
-        Self { payloads: 1024, bytes: 1 << 20 }
+        Self { payloads: 1024, bytes: 1 << 20, total_bytes: 256 << 20 }
+    }
+}
+
+/// What the queues of an endpoint hold together.
+#[derive(Debug)]
+pub(crate) struct Buffered {
+    bytes: AtomicUsize,
+    limit: usize,
+}
+
+impl Buffered {
+    pub(crate) fn new(limits: ReceiveLimits) -> Arc<Self> {
+        Arc::new(Self { bytes: AtomicUsize::new(0), limit: limits.total_bytes })
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Whether there is room for so many bytes, which then are taken.
+    fn take(&self, bytes: usize) -> bool {
+        let fits = self.bytes.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes) <= self.limit;
+        if !fits {
+            self.give_back(bytes);
+        }
+        fits
+    }
+
+    fn give_back(&self, bytes: usize) {
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 }
 
@@ -40,12 +74,19 @@ pub(crate) struct ReceiveQueue {
     bytes: VecDeque<u8>,
     lengths: VecDeque<usize>,
     limits: ReceiveLimits,
+    all: Arc<Buffered>,
     dropped: u64,
 }
 
+impl Drop for ReceiveQueue {
+    fn drop(&mut self) {
+        self.all.give_back(self.bytes.len());
+    }
+}
+
 impl ReceiveQueue {
-    pub(crate) fn new(limits: ReceiveLimits) -> Self {
-        Self { bytes: VecDeque::new(), lengths: VecDeque::new(), limits, dropped: 0 }
+    pub(crate) fn new(limits: ReceiveLimits, all: Arc<Buffered>) -> Self {
+        Self { bytes: VecDeque::new(), lengths: VecDeque::new(), limits, all, dropped: 0 }
     }
 
     /// Appends `payload`, or drops it if there is no room: the newest goes, so that what is there
@@ -53,7 +94,7 @@ impl ReceiveQueue {
     pub(crate) fn push(&mut self, payload: &[u8]) -> Pushed {
         let full = self.lengths.len() >= self.limits.payloads
             || payload.len() > self.limits.bytes.saturating_sub(self.bytes.len());
-        if full {
+        if full || !self.all.take(payload.len()) {
             self.dropped = self.dropped.saturating_add(1);
             return Pushed::Dropped;
         }
@@ -83,6 +124,7 @@ impl ReceiveQueue {
             copied += part.len();
         }
         self.bytes.drain(..len);
+        self.all.give_back(len);
         if self.bytes.is_empty() && self.bytes.capacity() > KEPT_WHEN_EMPTY {
             self.bytes = VecDeque::new();
         }
@@ -104,7 +146,26 @@ mod tests {
     use super::*;
 
     fn queue(payloads: usize, bytes: usize) -> ReceiveQueue {
-        ReceiveQueue::new(ReceiveLimits { payloads, bytes })
+        let limits = ReceiveLimits { payloads, bytes, ..ReceiveLimits::default() };
+        ReceiveQueue::new(limits, Buffered::new(limits))
+    }
+
+    #[test]
+    fn queues_share_a_bound_and_give_back_what_they_held() {
+        let limits = ReceiveLimits { total_bytes: 10, ..ReceiveLimits::default() };
+        let all = Buffered::new(limits);
+        let [mut one, mut two] = [(); 2].map(|()| ReceiveQueue::new(limits, Arc::clone(&all)));
+        assert_eq!(
+            [one.push(b"six by"), two.push(b"five "), two.push(b"four")],
+            [Pushed::Kept, Pushed::Dropped, Pushed::Kept]
+        );
+        assert_eq!((all.bytes(), two.dropped()), (10, 1));
+        assert_eq!(one.pop().unwrap(), "six by");
+        assert_eq!((all.bytes(), one.push(b"others")), (4, Pushed::Kept));
+        drop(one);
+        assert_eq!((all.bytes(), two.push(b"five ")), (4, Pushed::Kept));
+        drop(two);
+        assert_eq!(all.bytes(), 0);
     }
 
     #[test]

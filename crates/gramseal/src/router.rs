@@ -14,10 +14,10 @@ use gramseal_proto::wire::AlertDescription;
 use tokio::sync::Notify;
 
 use crate::error::{CloseReason, ConnectError};
-use crate::queue::ReceiveLimits;
+use crate::queue::{Buffered, ReceiveLimits};
 use crate::shared::Shared;
 use crate::socket::{Path, Socket};
-use crate::stats::EndpointStats;
+use crate::stats::{Ended, EndpointStats};
 use crate::timers::{Clock, Timers};
 
 /// Names a connection of an endpoint; never used twice.
@@ -30,6 +30,8 @@ pub(crate) struct Router {
     pub(crate) clock: Clock,
     pub(crate) timers: Timers,
     pub(crate) limits: ReceiveLimits,
+    pub(crate) buffered: Arc<Buffered>,
+    pub(crate) ended: Ended,
     /// For the driver: a nearer deadline, or the end.
     pub(crate) wake: Notify,
     /// For `accept`: a handshake waits, or none will any more.
@@ -100,6 +102,8 @@ impl Router {
             clock: Clock::start(),
             timers: Timers::default(),
             limits,
+            buffered: Buffered::new(limits),
+            ended: Ended::default(),
             wake: Notify::new(),
             accept: Notify::new(),
             table: Mutex::new(table),
@@ -299,6 +303,9 @@ impl Router {
             routing: table.endpoint.stats().clone(),
             connections: table.connections.len(),
             half_open: table.endpoint.half_open(),
+            buffered_bytes: self.buffered.bytes(),
+            handshakes_timed_out: self.ended.handshakes_timed_out.value(),
+            idle_closed: self.ended.idle.value(),
             datagrams_received: self.socket.received.value(),
             datagrams_sent: self.socket.sent.value(),
             sends_blocked: self.socket.blocked.value(),

@@ -65,7 +65,7 @@ pub(crate) enum Progress {
 
 impl Shared {
     pub(crate) fn new(router: Arc<Router>, key: Key, path: Path, protocol: proto::Connection) -> Self {
-        let received = ReceiveQueue::new(router.limits);
+        let received = ReceiveQueue::new(router.limits, Arc::clone(&router.buffered));
         let state = State {
             protocol,
             received,
@@ -258,6 +258,7 @@ impl Shared {
     /// The association has ended: tells everybody who waits, and forgets it.
     fn finish(&self, mut state: MutexGuard<'_, State>, reason: CloseReason) {
         tracing::debug!(peer = %self.path.peer, %reason, "closed");
+        self.router.ended.count(&reason);
         state.closed = Some(reason);
         if let Some(task) = state.deferred.take() {
             task.abort();
@@ -343,6 +344,7 @@ impl Shared {
             CloseReason::Local | CloseReason::Peer => Ok(None),
             CloseReason::Failed(error) => Err(ConnectionError::Failed(error)),
             CloseReason::Replaced => Err(ConnectionError::Replaced),
+            CloseReason::Idle => Err(ConnectionError::Idle),
             CloseReason::EndpointGone => Err(ConnectionError::EndpointGone),
         })
     }

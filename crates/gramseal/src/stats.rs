@@ -2,7 +2,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use gramseal_proto as proto;
+use gramseal_proto::{self as proto, Error};
+
+use crate::error::CloseReason;
 
 /// Counters of an endpoint since it began.
 #[derive(Debug, Clone, Default)]
@@ -15,6 +17,13 @@ pub struct EndpointStats {
     pub connections: usize,
     /// Handshakes of clients now that are not done, those that nobody has accepted yet included.
     pub half_open: usize,
+    /// Bytes of payloads now that were received and nobody has fetched yet.
+    pub buffered_bytes: usize,
+    /// Handshakes that were not done at their deadline
+    /// ([`Transport::handshake_timeout`](crate::Transport::handshake_timeout)).
+    pub handshakes_timed_out: u64,
+    /// Connections that nobody used for too long ([`Transport::idle_timeout`](crate::Transport::idle_timeout)).
+    pub idle_closed: u64,
     /// Datagrams received.
     pub datagrams_received: u64,
     /// Datagrams that were sent, and accepted by the system.
@@ -40,6 +49,23 @@ pub struct ConnectionStats {
     pub receive_queue_dropped: u64,
     /// Payloads that were lost because the socket's send buffer was full.
     pub sends_blocked: u64,
+}
+
+/// Connections that ended because of time.
+#[derive(Debug, Default)]
+pub(crate) struct Ended {
+    pub(crate) handshakes_timed_out: Counter,
+    pub(crate) idle: Counter,
+}
+
+impl Ended {
+    pub(crate) fn count(&self, reason: &CloseReason) {
+        match reason {
+            CloseReason::Idle => self.idle.add(1),
+            CloseReason::Failed(Error::TimedOut(_)) => self.handshakes_timed_out.add(1),
+            _ => {}
+        }
+    }
 }
 
 /// Counts from many tasks.

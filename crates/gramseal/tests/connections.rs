@@ -340,7 +340,7 @@ async fn two_associations_cannot_share_both_addresses() {
 async fn a_slow_application_loses_datagrams_and_the_count_says_so() {
     soon(async {
         let pki = TestPki::new();
-        let limits = ReceiveLimits { payloads: 8, bytes: 1000 };
+        let limits = ReceiveLimits { payloads: 8, bytes: 1000, ..ReceiveLimits::default() };
         let server = bind(Endpoint::builder().with_server(server_config(&pki)).with_receive_limits(limits)).0;
         let client = Endpoint::client(LOOPBACK).unwrap();
         let (client_side, server_side) = pair(&server, &client, client_config(&pki)).await;
@@ -350,6 +350,7 @@ async fn a_slow_application_loses_datagrams_and_the_count_says_so() {
         eventually("all are opened", || server_side.stats().protocol.records_opened == 20).await;
         let stats = server_side.stats();
         assert_eq!((stats.receive_queue, stats.receive_queue_dropped), (8, 12));
+        assert_eq!(server.stats().buffered_bytes, 80);
         for number in 0..8_u8 {
             assert_eq!(server_side.recv().await.unwrap().unwrap(), vec![number; 10]);
         }

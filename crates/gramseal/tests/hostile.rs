@@ -12,6 +12,7 @@ use gramseal::proto::wire::ProtocolVersion;
 use gramseal::proto::{self, Discard, Error, Instant, TimedOut};
 use gramseal::{
     AlertDescription, CloseReason, ConnectError, ConnectionError, CookiePolicy, CookieSecrets, Endpoint, Limits,
+    Transport,
 };
 use gramseal_testkit::pki::TestPki;
 
@@ -109,7 +110,8 @@ async fn a_vanished_peer_ends_the_handshake_at_its_deadline() {
         drop(client);
         let error = incoming.await.unwrap_err();
         assert!(matches!(error, ConnectError::Failed(Error::TimedOut(TimedOut::Handshake))), "{error}");
-        assert_eq!(server.stats().connections, 0);
+        let stats = server.stats();
+        assert_eq!((stats.connections, stats.half_open, stats.handshakes_timed_out), (0, 0, 1));
     })
     .await;
 }
@@ -321,6 +323,25 @@ async fn who_comes_beyond_a_limit_is_turned_away_and_counted() {
         one.close().await;
         eventually("there is room again", || server.stats().connections == 0).await;
         pair(&server, &other, client_config(&pki)).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_peer_that_is_gone_is_forgotten_after_the_idle_timeout() {
+    soon(async {
+        let pki = TestPki::new();
+        let transport = Transport { idle_timeout: Some(Duration::from_millis(200)), ..Transport::default() };
+        let config = server_builder(&pki).with_transport(transport).build().unwrap();
+        let (server, addr) = bind(Endpoint::builder().with_server(Arc::new(config)));
+        let mut client = Manual::new(client_config(&pki), addr).await;
+        let accepted = async { server.accept().await.unwrap().await.unwrap() };
+        let ((), conn) = tokio::join!(client.connect(), accepted);
+        drop(client);
+        assert_eq!(conn.recv().await, Err(ConnectionError::Idle));
+        assert_eq!(conn.closed().await, CloseReason::Idle);
+        let stats = server.stats();
+        assert_eq!((stats.connections, stats.half_open, stats.idle_closed), (0, 0, 1));
     })
     .await;
 }

@@ -59,6 +59,9 @@ pub struct Transport {
     pub max_timeout: Duration,
     /// How long a handshake may take. Default 60 s.
     pub handshake_timeout: Duration,
+    /// How long a connection may go without a payload in either direction before it ends, with close_notify and
+    /// [`CloseReason::Idle`](crate::CloseReason::Idle); it may last a quarter longer. `None`: for ever. Default one hour.
+    pub idle_timeout: Option<Duration>,
     /// How many sequence numbers below the newest are still accepted once: 64 to 1024, rounded
     /// up to a multiple of 64. Default 64.
     pub replay_window: u32,
@@ -87,6 +90,7 @@ impl Default for Transport {
             initial_timeout: Duration::from_millis(400),
             max_timeout: Duration::from_secs(60),
             handshake_timeout: Duration::from_secs(60),
+            idle_timeout: Some(Duration::from_secs(60 * 60)),
             replay_window: 64,
             max_message_len: 65_536,
             last_flight_kept: Duration::from_secs(240),

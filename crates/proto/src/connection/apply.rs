@@ -141,6 +141,7 @@ impl Connection {
         let remembered = remember.and_then(|remember| self.remember(remember));
         self.agreed = Some(Box::new(Agreed { negotiated, keying, remembered }));
         self.open_to_application_data(proof);
+        self.begin_idle(now);
         self.end_early_data();
         if let Some(post) = post {
             return self.complete13(*post, now);

@@ -24,7 +24,7 @@ impl Connection {
         self.end(CloseReason::Peer);
     }
 
-    fn say_goodbye(&mut self) {
+    pub(super) fn say_goodbye(&mut self) {
         let alert = Alert { level: AlertLevel::WARNING, description: AlertDescription::CLOSE_NOTIFY };
         let waits = self.handshake.as_ref().is_some_and(|handshake| handshake.state.is_waiting());
         self.pending_alert = Some((self.alert_epoch(waits), alert));

@@ -27,6 +27,8 @@ pub enum CloseReason {
     Local,
     /// The peer closed it in good order (close_notify).
     Peer,
+    /// Nobody used it for [`Transport::idle_timeout`](crate::config::Transport::idle_timeout).
+    Idle,
     /// It failed.
     Failed(Error),
 }
@@ -46,4 +48,6 @@ pub enum Timer {
     /// Records of the peer's that are late after it has changed its keys; then the old keys are
     /// forgotten (1.3).
     PreviousKeys,
+    /// A look at whether the connection is used; if not for too long, it ends.
+    Idle,
 }

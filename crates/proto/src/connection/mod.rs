@@ -14,6 +14,7 @@ mod event;
 mod export;
 mod handshaking;
 mod hello;
+mod idle;
 mod key_update;
 mod mtu;
 mod post;
@@ -36,6 +37,7 @@ pub use event::{CloseReason, Event, Timer};
 pub use export::ExportError;
 use gramseal_wire::{Alert, Epoch, MessageSeq, SequenceNumber};
 use handshaking::{Budget, Handshaking};
+use idle::Idle;
 pub use key_update::UpdateKeysError;
 use mtu::Mtu;
 use pki_types::ServerName;
@@ -118,6 +120,7 @@ pub struct Connection {
     pending_alert: Option<(Epoch, Alert)>,
     unread: Unread,
     mtu: Mtu,
+    idle: Idle,
     stats: Stats,
 }
 
@@ -231,6 +234,7 @@ impl Connection {
             pending_alert: None,
             unread: Unread::default(),
             mtu,
+            idle: Idle::default(),
             stats: Stats::default(),
             role,
         }

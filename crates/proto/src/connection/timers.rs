@@ -25,7 +25,8 @@ impl Connection {
         let post = self.post.as_ref();
         let repeat = post.and_then(|post| post.flights.deadline()).map(|at| (at, Timer::Retransmit));
         let previous = post.and_then(|post| post.updates.previous_until).map(|at| (at, Timer::PreviousKeys));
-        let timers = [self.flight_timer(), ack, kept, repeat, previous];
+        let idle = self.idle_deadline().map(|at| (at, Timer::Idle));
+        let timers = [self.flight_timer(), ack, kept, repeat, previous, idle];
         timers.into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
@@ -45,7 +46,7 @@ impl Connection {
 
     /// Acts on all timers that are due at `now`; harmless when none is.
     pub fn handle_timeout(&mut self, now: Instant) {
-        if self.phase == Phase::Closed {
+        if self.phase == Phase::Closed || self.end_if_idle(now) {
             return;
         }
         self.forget_last_flight(now);
