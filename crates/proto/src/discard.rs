@@ -54,6 +54,13 @@ pub enum Discard {
     BeforeFinished,
     /// An alert that nothing authenticates.
     UnauthenticatedAlert,
+    /// The record, or one after it in a datagram, has a connection id that is none of the association's, or of any
+    /// (RFC 9146 §3, RFC 9147 §4).
+    UnknownCid,
+    /// The record has a connection id, and none was agreed on (RFC 9147 §9.1).
+    UnnegotiatedCid,
+    /// The record is protected and has no connection id, though one was agreed on.
+    MissingCid,
     /// The association has ended.
     Closed,
     /// Nothing that begins an association, from an address that has none.
@@ -73,7 +80,7 @@ pub enum Discard {
 
 impl Discard {
     /// Every reason, in the order in which [`DiscardCounts`] lists them.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 30] = [
         Self::Foreign,
         Self::Malformed,
         Self::UnknownVersion,
@@ -95,6 +102,9 @@ impl Discard {
         Self::ReassemblyFull,
         Self::BeforeFinished,
         Self::UnauthenticatedAlert,
+        Self::UnknownCid,
+        Self::UnnegotiatedCid,
+        Self::MissingCid,
         Self::Closed,
         Self::UnknownPeer,
         Self::HelloFragment,
@@ -128,6 +138,9 @@ impl Discard {
             Self::ReassemblyFull => "reassembly_full",
             Self::BeforeFinished => "before_finished",
             Self::UnauthenticatedAlert => "unauthenticated_alert",
+            Self::UnknownCid => "unknown_cid",
+            Self::UnnegotiatedCid => "unnegotiated_cid",
+            Self::MissingCid => "missing_cid",
             Self::Closed => "closed",
             Self::UnknownPeer => "unknown_peer",
             Self::HelloFragment => "hello_fragment",
@@ -161,6 +174,9 @@ impl Discard {
             Self::ReassemblyFull => "no room for more handshake fragments",
             Self::BeforeFinished => "application data before Finished",
             Self::UnauthenticatedAlert => "alert that is not authenticated",
+            Self::UnknownCid => "record with an unknown connection id",
+            Self::UnnegotiatedCid => "record with a connection id, where none was agreed on",
+            Self::MissingCid => "record without the connection id that was agreed on",
             Self::Closed => "the association has ended",
             Self::UnknownPeer => "nothing that begins an association, from an unknown peer",
             Self::HelloFragment => "part of a ClientHello without its cookie field, from an unknown peer",

@@ -282,6 +282,9 @@ pub enum LocalFault {
     MissingAlgorithm,
     /// So many records did not open that the peer's keys of 1.3 must not be used any more (RFC 9147 §4.5.3).
     KeyWornOut,
+    /// The generator of connection ids made an empty one, or one that another association on the socket has, or that
+    /// begins with it.
+    UnusableCid,
 }
 
 impl Error {
@@ -609,6 +612,7 @@ impl fmt::Display for LocalFault {
             Self::MessageTooLong => "a message outgrew its length field",
             Self::MissingAlgorithm => "the cryptography provider lacks a configured algorithm",
             Self::KeyWornOut => "too many records did not open under the peer's keys",
+            Self::UnusableCid => "a connection id is empty or in use already",
         })
     }
 }

@@ -23,6 +23,7 @@ extern crate alloc;
 #[cfg(any(test, feature = "std"))]
 extern crate std;
 
+mod cid;
 pub mod config;
 mod connection;
 pub mod crypto;
@@ -40,6 +41,7 @@ mod suite;
 mod time;
 mod trace;
 
+pub use cid::{Cid, CidGenerator, CidLengths, RandomCids};
 pub use connection::{
     AuthenticateClientError, ClientAnswer, CloseReason, Connection, Event, ExportError, FirstHello, Received,
     SendEarlyError, SrtpKeys, SrtpMasterKey, Stats, Timer, UpdateKeysError,

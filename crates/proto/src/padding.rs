@@ -1,7 +1,7 @@
 //! How much longer than their content records are made.
 
-/// What is added to payloads of 1.3 so that the length of a record tells less about them (RFC 9846 §5.4).
-/// Records of 1.2 have no padding.
+/// What is added to payloads so that the length of a record tells less about them (RFC 9846 §5.4).
+/// Records of 1.2 have padding only if they carry a connection id (RFC 9146 §4).
 ///
 /// No record becomes larger by it than the peer takes ([RFC 8449](https://www.rfc-editor.org/rfc/rfc8449))
 /// or a datagram has room for.

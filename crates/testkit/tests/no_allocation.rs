@@ -2,17 +2,23 @@
 
 use std::time::Duration;
 
+use gramseal_proto::config::ConnectionIds;
 use gramseal_proto::wire::{CipherSuite, ProtocolVersion};
 use gramseal_testkit::alloc_counter::allocations;
 use gramseal_testkit::null::{self, ToyKind};
 use gramseal_testkit::sim::{Pair, Side, Sim};
 
 fn connected(suite: CipherSuite) -> (Sim, Pair) {
+    connected_with(suite, ConnectionIds::Off)
+}
+
+fn connected_with(suite: CipherSuite, cids: ConnectionIds) -> (Sim, Pair) {
     let identity = null::identity(ToyKind::EcdsaP256, null::SERVER_NAME, 500);
     // A version that does not have the suite falls away.
     let versions = [ProtocolVersion::DTLS1_3, ProtocolVersion::DTLS1_2];
     let client = null::client_config(1).with_versions(&versions).with_cipher_suites(&[suite]);
     let server = null::server_config(2, identity).with_versions(&versions).with_cipher_suites(&[suite]);
+    let (client, server) = (client.with_connection_ids(cids.clone()), server.with_connection_ids(cids));
     let mut sim = Sim::new(1).without_cookies();
     let pair = sim.connect(client.build().expect("a configuration"), server.build().expect("a configuration"));
     sim.run_until(|sim| sim.connected(pair), Duration::from_secs(10)).expect("both sides connect");
@@ -31,26 +37,28 @@ fn sealing_and_opening_records_allocates_nothing() {
         CipherSuite::TLS_CHACHA20_POLY1305_SHA256,
         CipherSuite::TLS_AES_128_CCM_8_SHA256,
     ] {
-        let (mut sim, pair) = connected(suite);
-        let now = sim.now();
-        let (payload, mut datagram) = ([0x5A; 1000], [0; 1200]);
-        for from in Side::BOTH {
-            let mut opened = 0;
-            let count = allocations(|| {
-                for _ in 0..100 {
-                    let sender = sim.connection_mut(pair, from).expect("a connection");
-                    let len = sender.seal(&payload, &mut datagram).expect("room for a record");
-                    let receiver = sim.connection_mut(pair, from.peer()).expect("a connection");
-                    for received in receiver.handle_datagram(now, &mut datagram[..len]) {
-                        opened += usize::from(*received == payload);
+        for cids in [ConnectionIds::Off, ConnectionIds::random()] {
+            let (mut sim, pair) = connected_with(suite, cids);
+            let now = sim.now();
+            let (payload, mut datagram) = ([0x5A; 1000], [0; 1200]);
+            for from in Side::BOTH {
+                let mut opened = 0;
+                let count = allocations(|| {
+                    for _ in 0..100 {
+                        let sender = sim.connection_mut(pair, from).expect("a connection");
+                        let len = sender.seal(&payload, &mut datagram).expect("room for a record");
+                        let receiver = sim.connection_mut(pair, from.peer()).expect("a connection");
+                        for received in receiver.handle_datagram(now, &mut datagram[..len]) {
+                            opened += usize::from(*received == payload);
+                        }
+                        // What a driver asks after every datagram.
+                        assert!(receiver.poll_event().is_none());
+                        assert!(receiver.poll_timeout().is_none_or(|(at, _)| at > now));
                     }
-                    // What a driver asks after every datagram.
-                    assert!(receiver.poll_event().is_none());
-                    assert!(receiver.poll_timeout().is_none_or(|(at, _)| at > now));
-                }
-            });
-            assert_eq!(opened, 100, "{suite} from the {from:?}");
-            assert_eq!(count, 0, "allocations for 100 records of {suite} from the {from:?}");
+                });
+                assert_eq!(opened, 100, "{suite} from the {from:?}");
+                assert_eq!(count, 0, "allocations for 100 records of {suite} from the {from:?}");
+            }
         }
     }
 }

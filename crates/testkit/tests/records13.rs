@@ -69,9 +69,9 @@ fn forged_by_strangers() -> Vec<(Vec<u8>, Discard)> {
     oversized.resize(5 + usize::from(u16::MAX), 0);
     vec![
         // A connection id that nobody agreed on, in each form.
-        (unified(0x3F, 40), Discard::Malformed),
-        (unified(0x3E, 40), Discard::Malformed),
-        (unified(0x30, 40), Discard::Malformed),
+        (unified(0x3F, 40), Discard::UnnegotiatedCid),
+        (unified(0x3E, 40), Discard::UnnegotiatedCid),
+        (unified(0x30, 40), Discard::UnnegotiatedCid),
         // Cut off: in the header, in the number, in the length, in the body.
         (vec![0x2E], Discard::Malformed),
         (vec![0x2E, 1], Discard::Malformed),

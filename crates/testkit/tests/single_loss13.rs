@@ -82,10 +82,11 @@ fn run(kind: Kind, dropped: Option<(Side, usize)>) -> Run {
 }
 
 fn opened(sim: &Sim, pair: Pair, from: Side, tap: &Wiretap) -> Vec<Opened> {
+    let cid_len = sim.connection(pair, from).map_or(0, |connection| connection.peer_cid().len());
     let open = |sent: &gramseal_testkit::sim::Sent| Opened {
         at: sent.at,
         lost: sent.fate == Fate::Dropped,
-        records: tap.open(from, &sent.bytes),
+        records: tap.open_named(from, &sent.bytes, cid_len),
     };
     sim.sent_by(pair, from).map(open).collect()
 }

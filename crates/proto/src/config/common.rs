@@ -7,6 +7,7 @@ use core::time::Duration;
 use gramseal_wire::{CipherSuite, NamedGroup, ProtocolVersion, PskKeyExchangeMode, SignatureScheme, SrtpProfile};
 
 use super::{CertificateCompression, ConfigError, GroupKind, PeerVerifier, is_finite_field, limits, srtp};
+use crate::cid::ConnectionIds;
 use crate::crypto::{CryptoProvider, HashAlgorithm, KeyKind};
 use crate::keylog::KeyLog;
 use crate::padding::Padding;
@@ -133,6 +134,7 @@ pub(crate) struct Common {
     pub(crate) srtp: Vec<SrtpProfile>,
     pub(crate) transport: Transport,
     pub(crate) padding: Padding,
+    pub(crate) cids: ConnectionIds,
     pub(crate) key_log: Option<Arc<dyn KeyLog>>,
     pub(crate) trace: Option<Arc<dyn Trace>>,
     pub(crate) session_context: Option<Vec<u8>>,
@@ -154,6 +156,7 @@ impl Common {
             srtp: Vec::new(),
             transport: Transport::default(),
             padding: Padding::None,
+            cids: ConnectionIds::default(),
             key_log: None,
             trace: None,
             session_context: None,
@@ -366,7 +369,15 @@ macro_rules! common_setters {
             self
         }
 
-        /// Hides how long the payloads of 1.3 are. Default: [`Padding::None`]($crate::config::Padding::None).
+        /// What to do about connection ids, which tell the peer's records apart when its address changes (RFC 9146, RFC 9147
+        /// §9). Default: [`ConnectionIds::Peers`]($crate::config::ConnectionIds::Peers). What was agreed on is in
+        /// [`Negotiated::cids`]($crate::Negotiated::cids).
+        pub fn with_connection_ids(mut self, cids: $crate::config::ConnectionIds) -> Self {
+            self.common.cids = cids;
+            self
+        }
+
+        /// Hides how long payloads are, in 1.3, and in 1.2 where the peer has a connection id. Default: [`Padding::None`]($crate::config::Padding::None).
         pub fn with_padding(mut self, padding: $crate::config::Padding) -> Self {
             self.common.padding = padding;
             self

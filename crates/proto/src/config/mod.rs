@@ -20,6 +20,7 @@ use core::fmt;
 
 use gramseal_wire::{CipherSuite, NamedGroup, ProtocolVersion, SrtpProfile};
 
+pub use crate::cid::ConnectionIds;
 pub use crate::padding::Padding;
 pub use client::{ClientConfig, ClientConfigBuilder};
 pub(crate) use common::Common;

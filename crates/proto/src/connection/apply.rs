@@ -42,6 +42,8 @@ impl Connection {
                 Action::EarlyDataAnswered(answer) => self.early_data_answered(answer),
                 Action::Version(version) => self.records.set_version(version),
                 Action::LimitRecords(limits) => self.limit_records(limits),
+                Action::OfferCid(cid) => self.offer_cid(cid),
+                Action::AgreeOnCids(agreed) => self.agree_on_cids(agreed),
                 Action::LogSecret(secret) => self.log_secret(&secret),
                 Action::SendAfterwards(message) => self.send_afterwards(message),
                 Action::Defer(work) => self.defer(work),
@@ -137,7 +139,8 @@ impl Connection {
     }
 
     fn complete(&mut self, established: Established, now: Instant) {
-        let Established { proof, negotiated, keying, remember, post } = established;
+        let Established { proof, mut negotiated, keying, remember, post } = established;
+        negotiated.cids = self.records.cid_lengths();
         let remembered = remember.and_then(|remember| self.remember(remember));
         self.agreed = Some(Box::new(Agreed { negotiated, keying, remembered }));
         self.open_to_application_data(proof);

@@ -1,6 +1,9 @@
 //! What a connection tells its caller.
 
+use core::net::SocketAddr;
+
 use super::ClientAnswer;
+use crate::cid::Cid;
 use crate::error::Error;
 use crate::handshake::EarlyDataAnswer;
 
@@ -15,7 +18,18 @@ pub enum Event {
     EarlyData(EarlyDataAnswer),
     /// The client has answered [`authenticate_client`](crate::Connection::authenticate_client).
     ClientAnswered(ClientAnswer),
-    /// The association has ended.
+    /// Records to this association may carry this connection id from now on: for
+    /// [`Endpoint::add_cid`](crate::endpoint::Endpoint::add_cid).
+    CidIssued(Cid),
+    /// No records carry this connection id any more, or none ever will: for
+    /// [`Endpoint::remove_cid`](crate::endpoint::Endpoint::remove_cid).
+    CidRetired(Cid),
+    /// The newest authentic record of the peer came from this address, which is not the one that
+    /// [`set_peer`](crate::Connection::set_peer) has named, in a datagram with one of our connection ids (RFC 9146
+    /// §6). Anybody on the way can have sent a record on from there, so that nothing has changed yet; and it is told
+    /// again as long as the peer is elsewhere.
+    PeerMoved(SocketAddr),
+    /// The association has ended. It is the last event, and its connection ids are not told of any more.
     Closed(CloseReason),
 }
 

@@ -7,6 +7,7 @@
 mod acks;
 mod apply;
 mod authenticate;
+mod cids;
 mod close;
 mod deferred;
 mod early;
@@ -28,9 +29,13 @@ mod transmit;
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt;
+use core::net::SocketAddr;
 
 pub use authenticate::{AuthenticateClientError, ClientAnswer};
+use cids::CidChange;
+pub(crate) use cids::address;
 use early::EarlyData;
 pub use early::SendEarlyError;
 pub use event::{CloseReason, Event, Timer};
@@ -121,6 +126,8 @@ pub struct Connection {
     unread: Unread,
     mtu: Mtu,
     idle: Idle,
+    /// Where the peer is, if the caller has said.
+    peer: Option<SocketAddr>,
     stats: Stats,
 }
 
@@ -166,12 +173,15 @@ struct Agreed {
 }
 
 /// Events that the caller has not polled: one of each kind at most, for a client is asked again only by
-/// the caller.
+/// the caller; but those about connection ids, of which each has its own.
 #[derive(Default)]
 struct Unread {
     early_data: Option<EarlyDataAnswer>,
     connected: bool,
     client_answered: Option<ClientAnswer>,
+    /// The oldest first.
+    cids: Vec<CidChange>,
+    moved: Option<SocketAddr>,
     closed: Option<CloseReason>,
 }
 
@@ -235,6 +245,7 @@ impl Connection {
             unread: Unread::default(),
             mtu,
             idle: Idle::default(),
+            peer: None,
             stats: Stats::default(),
             role,
         }
@@ -250,6 +261,12 @@ impl Connection {
         }
         if let Some(answer) = self.unread.client_answered.take() {
             return Some(Event::ClientAnswered(answer));
+        }
+        if let Some(change) = self.next_cid_change() {
+            return Some(change);
+        }
+        if let Some(from) = self.unread.moved.take() {
+            return Some(Event::PeerMoved(from));
         }
         self.unread.closed.take().map(Event::Closed)
     }

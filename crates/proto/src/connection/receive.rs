@@ -1,6 +1,7 @@
 //! The way in: datagram, record, content.
 
 use alloc::vec::Vec;
+use core::net::SocketAddr;
 
 use gramseal_wire::{
     Alert, AlertDescription, AlertLevel, ChangeCipherSpec, Codec, ContentType, Epoch, Fragment, HandshakeType,
@@ -29,6 +30,10 @@ pub struct Received<'c, 'd> {
     connection: &'c mut Connection,
     now: Instant,
     rest: &'d mut [u8],
+    /// Where the datagram came from, if that is not where the peer was.
+    elsewhere: Option<SocketAddr>,
+    /// Whether a record in it had one of our connection ids.
+    named: bool,
 }
 
 impl<'d> Iterator for Received<'_, 'd> {
@@ -36,9 +41,13 @@ impl<'d> Iterator for Received<'_, 'd> {
 
     fn next(&mut self) -> Option<&'d mut [u8]> {
         loop {
-            match split_record(&mut self.rest) {
-                Ok(Some(record)) => {
-                    if let Some(payload) = self.connection.handle_record(record, self.now) {
+            match split_record(&mut self.rest, self.connection.records.cids()) {
+                Ok(Some(mut record)) => {
+                    if self.named {
+                        record.follows_named();
+                    }
+                    self.named = record.is_named();
+                    if let Some(payload) = self.connection.handle_record(record, self.elsewhere.as_ref(), self.now) {
                         return Some(payload);
                     }
                 }
@@ -67,18 +76,45 @@ impl Connection {
     /// Takes one datagram from the peer and gives the application payloads in it, as slices of
     /// `datagram`. Everything else in it is handled too.
     pub fn handle_datagram<'c, 'd>(&'c mut self, now: Instant, datagram: &'d mut [u8]) -> Received<'c, 'd> {
+        self.handle(None, now, datagram)
+    }
+
+    /// The same, with the address that the datagram came from. If that is not the peer's, which
+    /// [`set_peer`](Self::set_peer) has named, [`Event::PeerMoved`](crate::Event::PeerMoved) tells when the peer
+    /// seems to be there now.
+    pub fn handle_datagram_from<'c, 'd>(
+        &'c mut self,
+        now: Instant,
+        from: SocketAddr,
+        datagram: &'d mut [u8],
+    ) -> Received<'c, 'd> {
+        let elsewhere = self.is_elsewhere(from).then_some(from);
+        self.handle(elsewhere, now, datagram)
+    }
+
+    fn handle<'c, 'd>(
+        &'c mut self,
+        elsewhere: Option<SocketAddr>,
+        now: Instant,
+        datagram: &'d mut [u8],
+    ) -> Received<'c, 'd> {
         self.stats.datagrams_received += 1;
         if let Some(budget) = self.handshake.as_mut().and_then(|handshake| handshake.budget.as_mut()) {
             budget.received(datagram.len());
         }
-        Received { connection: self, now, rest: datagram }
+        Received { connection: self, now, rest: datagram, elsewhere, named: false }
     }
 
     pub(super) fn discard(&mut self, reason: Discard) {
         self.stats.discards.count(reason);
     }
 
-    fn handle_record<'d>(&mut self, record: Record<'d>, now: Instant) -> Option<&'d mut [u8]> {
+    fn handle_record<'d>(
+        &mut self,
+        record: Record<'d>,
+        elsewhere: Option<&SocketAddr>,
+        now: Instant,
+    ) -> Option<&'d mut [u8]> {
         if self.phase == Phase::Closed {
             self.discard(Discard::Closed);
             return None;
@@ -87,6 +123,7 @@ impl Connection {
             return None;
         }
         self.awake();
+        let named = record.is_named();
         let opened = match self.records.open(record) {
             Ok(opened) => opened,
             Err(reason) => {
@@ -102,6 +139,9 @@ impl Connection {
             return None;
         }
         self.heard_in(opened.number.epoch, now);
+        if let Some(from) = elsewhere.filter(|_| named) {
+            self.heard_from(*from, opened.number);
+        }
         match opened.content_type {
             ContentType::APPLICATION_DATA => return self.application_data(opened.number, opened.content),
             ContentType::HANDSHAKE => self.handshake_record(opened.number, opened.content, now),
@@ -153,9 +193,17 @@ impl Connection {
             return;
         }
         for mut kept in handshake.ahead.drain() {
-            let record = split_record(&mut kept.as_mut_slice()).ok().flatten();
-            if record.and_then(|record| self.handle_record(record, now)).is_some() {
-                self.discard(Discard::BeforeFinished);
+            let mut rest = kept.as_mut_slice();
+            match split_record(&mut rest, self.records.cids()) {
+                Ok(Some(mut record)) => {
+                    // What stood before it in its datagram is forgotten.
+                    record.follows_named();
+                    if self.handle_record(record, None, now).is_some() {
+                        self.discard(Discard::BeforeFinished);
+                    }
+                }
+                Ok(None) => {}
+                Err(reason) => self.discard(reason),
             }
         }
     }

@@ -1,26 +1,29 @@
-//! Which connection an address belongs to, and which handshakes wait for the application.
+//! Which connection a connection id or an address belongs to, and which handshakes wait for the application.
 //!
-//! Owns the maps from addresses and their bounds. Never looks at a datagram and never decides what an
-//! address has to prove first. RFC 6347 §4.2.8, RFC 9147 §5.11.
+//! Owns the maps from ids and addresses, and their bounds. Never looks at a datagram and never decides what an
+//! address has to prove first. RFC 6347 §4.2.8, RFC 9147 §5.11, RFC 9146 §3.
 //!
 //! An address has one connection, and while the client there begins anew a second one, which takes the place of
 //! the first when its handshake is done. Until then both live: who showed a cookie is at the address, but only who
 //! has gone through a handshake is the client whose connection may end.
 //!
 //! The maps are ordered trees: their keys are chosen by whoever sends datagrams, and a tree's worst
-//! case is its usual case, whereas a hash table needs a seed that stays secret.
+//! case is its usual case, whereas a hash table needs a seed that stays secret. And only order finds the id that some
+//! bytes begin with without knowing how long it is.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
-use core::net::{SocketAddr, SocketAddrV6};
+use core::net::SocketAddr;
+use core::ops::Bound;
 
 use gramseal_wire::Random;
 
-use super::Handover;
 use super::limits::{Limit, Limits};
 use super::load::Load;
 use super::prefix::Prefix;
-use crate::Instant;
+use super::{AddCidError, Handover};
+use crate::connection::address;
+use crate::{Cid, Instant};
 
 /// Datagrams with early data that may wait with one ClientHello.
 pub(super) const MAX_EARLY_DATAGRAMS: usize = 16;
@@ -50,6 +53,8 @@ pub(super) struct Demux<K> {
     routes: BTreeMap<SocketAddr, Routed<K>>,
     /// The connections of clients that begin anew, until they are established.
     successors: BTreeMap<SocketAddr, Routed<K>>,
+    /// No id in it begins with another.
+    cids: BTreeMap<Cid, K>,
     waiting: BTreeMap<SocketAddr, Waiting>,
     deadlines: BTreeSet<(Instant, SocketAddr)>,
     waiting_bytes: usize,
@@ -70,6 +75,8 @@ struct Routed<K> {
     key: K,
     /// The random of the ClientHello that began it; `None` if this side is the client.
     begun_by: Option<Random>,
+    /// Those that also lead to it.
+    cids: Vec<Cid>,
     stage: Stage,
 }
 
@@ -98,6 +105,7 @@ impl<K: Copy + Eq> Demux<K> {
         Self {
             routes: BTreeMap::new(),
             successors: BTreeMap::new(),
+            cids: BTreeMap::new(),
             waiting: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             waiting_bytes: 0,
@@ -111,6 +119,37 @@ impl<K: Copy + Eq> Demux<K> {
         let peer = address(peer);
         let current = self.routes.get(&peer)?.key;
         Some(Known { current, successor: self.successors.get(&peer).map(|routed| routed.key) })
+    }
+
+    /// The connection whose id `bytes` begin with.
+    pub(super) fn named(&self, bytes: &[u8]) -> Option<K> {
+        // Everything between an id and what begins with it begins with it, too. So it is the next one below, if any.
+        let (cid, key) = self.cids.range::<[u8], _>((Bound::Unbounded, Bound::Included(bytes))).next_back()?;
+        bytes.starts_with(cid).then_some(*key)
+    }
+
+    /// Lets `cid` lead to the connection `key` at `peer`.
+    pub(super) fn add_cid(&mut self, peer: SocketAddr, key: K, cid: Cid) -> Result<(), AddCidError> {
+        let above = self.cids.range::<[u8], _>((Bound::Included(cid.as_bytes()), Bound::Unbounded)).next();
+        let below = self.cids.range::<[u8], _>((Bound::Unbounded, Bound::Included(cid.as_bytes()))).next_back();
+        let begins = above.is_some_and(|(other, _)| other.starts_with(&cid));
+        if cid.is_empty() || begins || below.is_some_and(|(other, _)| cid.starts_with(other)) {
+            return Err(AddCidError::Taken);
+        }
+        let routed = self.routed_mut(peer, key).ok_or(AddCidError::NoConnection)?;
+        routed.cids.reserve_exact(1);
+        routed.cids.push(cid.clone());
+        self.cids.insert(cid, key);
+        Ok(())
+    }
+
+    /// Forgets `cid`, if it leads to the connection `key` at `peer`.
+    pub(super) fn remove_cid(&mut self, peer: SocketAddr, key: K, cid: &[u8]) {
+        let Some(routed) = self.routed_mut(peer, key) else { return };
+        if let Some(at) = routed.cids.iter().position(|own| **own == *cid) {
+            routed.cids.swap_remove(at);
+            self.cids.remove(cid);
+        }
     }
 
     /// What a ClientHello with this random is to its address.
@@ -205,14 +244,14 @@ impl<K: Copy + Eq> Demux<K> {
         let (routed, early_data) = match self.no_longer_waits(peer) {
             Some(waiting) => {
                 let begun_by = Some(waiting.random);
-                (Routed { key, begun_by, stage: Stage::HalfOpen }, waiting.early_data)
+                (Routed { key, begun_by, cids: Vec::new(), stage: Stage::HalfOpen }, waiting.early_data)
             }
-            None => (Routed { key, begun_by: None, stage: Stage::Firm }, Vec::new()),
+            None => (Routed { key, begun_by: None, cids: Vec::new(), stage: Stage::Firm }, Vec::new()),
         };
         let firm = self.routes.get(&peer).is_some_and(|current| current.stage == Stage::Firm);
         let place = if firm { &mut self.successors } else { &mut self.routes };
         let replaced = place.insert(peer, routed);
-        Handover { replaced: replaced.map(|replaced| self.ended(peer, &replaced)), early_data }
+        Handover { replaced: replaced.map(|replaced| self.gone(peer, &replaced)), early_data }
     }
 
     /// Notes that the handshake of `key` is done. Gives the connection whose place it takes.
@@ -221,7 +260,8 @@ impl<K: Copy + Eq> Demux<K> {
         if self.successors.get(&peer).is_some_and(|successor| successor.key == key) {
             let successor = self.successors.remove(&peer)?;
             self.ended(peer, &successor);
-            return self.routes.insert(peer, Routed { stage: Stage::Firm, ..successor }).map(|before| before.key);
+            let before = self.routes.insert(peer, Routed { stage: Stage::Firm, ..successor });
+            return before.map(|before| self.gone(peer, &before));
         }
         let current = self.routes.get_mut(&peer).filter(|current| current.key == key)?;
         if core::mem::replace(&mut current.stage, Stage::Firm) == Stage::HalfOpen {
@@ -245,7 +285,7 @@ impl<K: Copy + Eq> Demux<K> {
             None
         };
         if let Some(removed) = removed {
-            self.ended(peer, &removed);
+            self.gone(peer, &removed);
         }
     }
 
@@ -262,12 +302,26 @@ impl<K: Copy + Eq> Demux<K> {
         self.load.half_open()
     }
 
-    /// The handshake, or the connection, of this address is over.
-    fn ended(&mut self, peer: SocketAddr, routed: &Routed<K>) -> K {
+    /// The handshake of this address is over.
+    fn ended(&mut self, peer: SocketAddr, routed: &Routed<K>) {
         if routed.stage == Stage::HalfOpen {
             self.load.end(Prefix::of(peer));
         }
+    }
+
+    /// The connection of this address is over.
+    fn gone(&mut self, peer: SocketAddr, routed: &Routed<K>) -> K {
+        self.ended(peer, routed);
+        for cid in &routed.cids {
+            self.cids.remove(cid);
+        }
         routed.key
+    }
+
+    fn routed_mut(&mut self, peer: SocketAddr, key: K) -> Option<&mut Routed<K>> {
+        let peer = address(peer);
+        let connections = [self.routes.get_mut(&peer), self.successors.get_mut(&peer)];
+        connections.into_iter().flatten().find(|routed| routed.key == key)
     }
 
     fn give_up(&mut self, peer: SocketAddr) {
@@ -281,14 +335,5 @@ impl<K: Copy + Eq> Demux<K> {
         self.deadlines.remove(&(waiting.deadline, peer));
         self.waiting_bytes = self.waiting_bytes.saturating_sub(waiting.bytes);
         Some(waiting)
-    }
-}
-
-/// The part of a socket address that names the peer: a flow label may change from one datagram to
-/// the next (RFC 6437 §2).
-pub(super) fn address(peer: SocketAddr) -> SocketAddr {
-    match peer {
-        SocketAddr::V4(_) => peer,
-        SocketAddr::V6(v6) => SocketAddrV6::new(*v6.ip(), v6.port(), 0, v6.scope_id()).into(),
     }
 }

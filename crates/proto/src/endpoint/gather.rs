@@ -15,9 +15,9 @@ use core::time::Duration;
 
 use gramseal_wire::{ContentType, Epoch, Fragment, MessageSeq, PlaintextHeader, ProtocolVersion};
 
-use super::demux::address;
 use super::hello::Part;
 use crate::Instant;
+use crate::connection::address;
 use crate::discard::{Discard, DiscardCounts};
 use crate::flight::{Inbound, InboundLimits, Inserted};
 

@@ -43,6 +43,7 @@ impl Incoming {
     #[must_use]
     pub fn accept(mut self, config: Arc<ServerConfig>, now: Instant) -> Connection {
         let mut connection = Connection::server_after(self.admitted_by, config, self.first, now);
+        connection.set_peer(self.peer);
         // Dropping the iterator processes the datagram; what early data is in it waits in the connection.
         drop(connection.handle_datagram(now, &mut self.datagram));
         connection

@@ -1,9 +1,9 @@
 //! Many peers on one socket: which connection a datagram belongs to, and who may begin one.
 //!
-//! Owns the table from addresses to the caller's keys, the stateless cookie exchange and the limits
+//! Owns the tables from connection ids and addresses to the caller's keys, the stateless cookie exchange and the limits
 //! to what clients can begin. Never owns a connection, opens a
 //! record, or keeps anything for an address that has not proved that it receives what is sent to
-//! it. RFC 6347 §4.2.1 and §4.2.8, RFC 9147 §5.1 and §5.11, RFC 7983, RFC 9443.
+//! it. RFC 6347 §4.2.1 and §4.2.8, RFC 9147 §5.1 and §5.11, RFC 9146 §3, RFC 7983, RFC 9443.
 //!
 //! # Contract
 //!
@@ -25,6 +25,11 @@
 //! Tell a connection that this side begins with `insert` as well, one that is
 //! [connected](crate::Event::Connected) with [`Endpoint::establish`], and one that is closed with
 //! [`Endpoint::remove`]: the [`Limits`] count handshakes until then.
+//!
+//! Where connection ids are wanted ([`ConnectionIds::Both`](crate::config::ConnectionIds::Both)), tell those of each
+//! connection with [`Endpoint::add_cid`] and [`Endpoint::remove_cid`], as its [events](crate::Event::CidIssued) say,
+//! and give it datagrams with [`handle_datagram_from`](crate::Connection::handle_datagram_from): they may come from
+//! anywhere then.
 //!
 //! ```
 //! use std::collections::HashMap;
@@ -113,9 +118,10 @@ mod stats;
 mod tests;
 
 use alloc::vec::Vec;
+use core::fmt;
 use core::net::SocketAddr;
 
-use gramseal_wire::{AlertDescription, DatagramKind};
+use gramseal_wire::{AlertDescription, Cid12Header, ContentType, DatagramKind, UnifiedHeader};
 
 use admission::{Address, Admission, Admitted, Arrival, Verdict};
 use config::ServerSide;
@@ -129,8 +135,8 @@ pub use limits::{HandshakeRate, LimitCounts, Limits};
 use stats::add;
 pub use stats::{CookieRefusals, EndpointStats};
 
-use crate::Instant;
 use crate::discard::Discard;
+use crate::{Cid, Instant};
 
 /// What to do with a datagram.
 #[derive(Debug)]
@@ -169,6 +175,28 @@ pub struct Handover<K> {
     /// connection to handle. There are none unless the server takes early data and the client has announced some.
     pub early_data: Vec<Vec<u8>>,
 }
+
+/// A connection id does not lead to its connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AddCidError {
+    /// It is empty, or it begins with one that is in use, or one in use begins with it. The connection should be
+    /// closed: its peer uses it.
+    Taken,
+    /// There is no such connection at this address, or another one has replaced it.
+    NoConnection,
+}
+
+impl fmt::Display for AddCidError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Taken => "the connection id is in use already",
+            Self::NoConnection => "there is no such connection",
+        })
+    }
+}
+
+impl core::error::Error for AddCidError {}
 
 /// Routes the datagrams of one socket to connections that the caller keeps under keys of type `K`.
 ///
@@ -228,7 +256,21 @@ impl<K: Copy + Eq> Endpoint<K> {
         replaced
     }
 
-    /// The connection at `peer`.
+    /// From now on datagrams with `cid` go to the connection `key` at `peer`, wherever they come from, until the id or
+    /// the connection is removed.
+    ///
+    /// # Errors
+    /// See [`AddCidError`].
+    pub fn add_cid(&mut self, peer: SocketAddr, key: K, cid: Cid) -> Result<(), AddCidError> {
+        self.demux.add_cid(peer, key, cid)
+    }
+
+    /// Forgets an id of the connection `key` at `peer`, if it is one.
+    pub fn remove_cid(&mut self, peer: SocketAddr, key: K, cid: &[u8]) {
+        self.demux.remove_cid(peer, key, cid);
+    }
+
+    /// The connection at `peer`, to which datagrams from there go that have no connection id.
     #[must_use]
     pub fn connection(&self, peer: SocketAddr) -> Option<K> {
         self.demux.known(peer).map(|known| known.current)
@@ -295,6 +337,9 @@ impl<K: Copy + Eq> Endpoint<K> {
             Some(_) => return Err(Discard::Foreign),
             None => return Err(Discard::Malformed),
         }
+        if let Some(bytes) = cid_in(datagram) {
+            return self.find(peer, bytes, datagram);
+        }
         let known = self.demux.known(peer);
         let gathered = match Hello::read(datagram) {
             Ok(hello) => match self.begin(now, peer, &hello, datagram, datagram.len(), reply) {
@@ -316,6 +361,16 @@ impl<K: Copy + Eq> Endpoint<K> {
             (Some(known), Ok(Route::Reply | Route::Kept) | Err(_)) => Ok(known.route(datagram)),
             (_, gathered) => gathered,
         }
+    }
+
+    /// The connection of a datagram that has a connection id, with which `bytes` begin.
+    fn find(&mut self, peer: SocketAddr, bytes: &[u8], datagram: &[u8]) -> Result<Route<K>, Discard> {
+        if let Some(key) = self.demux.named(bytes) {
+            add(&mut self.stats.named, 1);
+            return Ok(Route::Connection(key));
+        }
+        // An id that is none any more, or not yet: who is at that address knows, and counts.
+        self.demux.known(peer).map(|known| known.route(datagram)).ok_or(Discard::UnknownCid)
     }
 
     /// Goes on with a part of a hello, if parts are of use here.
@@ -411,4 +466,14 @@ impl<K: Copy> Known<K> {
             None => Route::Connection(current),
         }
     }
+}
+
+/// What begins with a connection id, if the first record of the datagram has one (RFC 9146 §4, RFC 9147 §4).
+fn cid_in(datagram: &[u8]) -> Option<&[u8]> {
+    let first = *datagram.first()?;
+    if first == ContentType::TLS12_CID.0 {
+        return Some(datagram.get(Cid12Header::CID_OFFSET..).unwrap_or_default());
+    }
+    let named = UnifiedHeader::starts_with(first) && UnifiedHeader::has_cid(first);
+    if named { datagram.get(UnifiedHeader::CID_OFFSET..) } else { None }
 }

@@ -37,6 +37,8 @@ pub struct EndpointStats {
     pub incoming_ignored: u64,
     /// Connections whose client began anew at the same address and got through the handshake.
     pub restarts: u64,
+    /// Datagrams whose connection was found by a connection id (RFC 9146 §3).
+    pub named: u64,
     /// Datagrams dropped before they reached a connection, by reason.
     pub discards: DiscardCounts,
 }

@@ -5,6 +5,7 @@
 
 mod auth12;
 mod auth13;
+mod cids;
 mod client;
 mod client12;
 mod client13;
@@ -45,6 +46,7 @@ use gramseal_wire::{
 use pki_types::{CertificateDer, SubjectPublicKeyInfoDer};
 use zeroize::Zeroizing;
 
+pub(crate) use cids::AgreedCids;
 pub(crate) use client::start as start_client;
 pub use deferred::{Deferred, Settled};
 pub(crate) use deferred::{Outcome, Receipt, Signed, Work};
@@ -62,6 +64,7 @@ pub(crate) use server::{
 };
 pub use srtp::Srtp;
 
+use crate::cid::{Cid, CidLengths};
 use crate::crypto::{RecordKeys12, RecordKeys13};
 use crate::error::{Error, PeerFault};
 use crate::message::Message;
@@ -95,6 +98,10 @@ pub(crate) enum Action {
     Version(ProtocolVersion),
     /// How large records may be from now on.
     LimitRecords(RecordLimits),
+    /// The peer may use this connection id from now on, if it wants any.
+    OfferCid(Cid),
+    /// What was agreed on in the hellos, if connection ids were.
+    AgreeOnCids(Option<AgreedCids>),
     /// For the key log.
     LogSecret(LoggedSecret),
     /// A message that follows the handshake, and that the peer acknowledges (1.3).
@@ -200,6 +207,8 @@ pub struct Negotiated {
     pub alpn: Option<Vec<u8>>,
     /// What protects media beside the association (RFC 5764), if that was agreed.
     pub srtp: Option<Srtp>,
+    /// The connection ids that records carry (RFC 9146); `None` if those of neither side do.
+    pub cids: Option<CidLengths>,
     /// The host name that the client asked for (RFC 6066 §3).
     pub server_name: Option<String>,
     /// The peer's certificate chain of at most 16, its own certificate first; empty if it showed none. A server
@@ -232,6 +241,7 @@ impl Negotiated {
             group: None,
             alpn: None,
             srtp: None,
+            cids: None,
             server_name: None,
             peer_certificates: Vec::new(),
             peer_raw_public_key: None,

@@ -219,6 +219,7 @@ fn check(actions: Vec<Action>) -> Vec<&'static str> {
             "send"
         }
         Action::LimitRecords(_) => "limit",
+        Action::AgreeOnCids(None) => "no connection ids",
         Action::EndAcknowledgedFlight => "end",
         Action::Complete(established) => {
             assert!(matches!(established.keying, Keying::V13(_)));
@@ -234,7 +235,7 @@ fn check(actions: Vec<Action>) -> Vec<&'static str> {
 fn the_recorded_handshake_has_the_recorded_secrets_keys_and_finished() {
     let (mut state, actions) = greeted();
     let secrets = ["client_handshake_traffic_secret", "server_handshake_traffic_secret"];
-    assert_eq!(check(actions), [&["version"][..], &secrets, &["read 2", "write 2"]].concat());
+    assert_eq!(check(actions), [&["version", "no connection ids"][..], &secrets, &["read 2", "write 2"]].concat());
     for (name, expected) in
         [("encrypted_extensions", &["limit"][..]), ("certificate", &[]), ("certificate_verify", &[])]
     {

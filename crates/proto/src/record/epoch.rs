@@ -7,11 +7,12 @@
 use core::fmt;
 
 use gramseal_wire::{
-    ContentType, Epoch, PlaintextHeader, ProtocolVersion, RecordNumber, SequenceNumber, UnifiedHeader,
+    Cid12Header, ContentType, Epoch, PlaintextHeader, ProtocolVersion, RecordNumber, SequenceNumber, UnifiedHeader,
 };
 
+use super::inner::TYPE_LEN;
 use super::limits::{UsageLimits, blocks};
-use super::protect12::{Covered, Protection12};
+use super::protect12::{Covered, Named, Protection12};
 use super::protect13::{Opened13, Protection13};
 use super::replay::ReplayWindow;
 use crate::crypto::{RecordKeys12, RecordKeys13};
@@ -30,11 +31,13 @@ enum Protection {
 impl Protection {
     /// Bytes that a record has beyond content of a useful length, header included.
     #[inline]
-    fn overhead(&self) -> usize {
+    fn overhead(&self, cid: &[u8]) -> usize {
         match self {
+            // RFC 9146 §3: never with a connection id.
             Self::Plaintext => PlaintextHeader::LEN,
-            Self::Dtls12(protection) => PlaintextHeader::LEN + protection.overhead(),
-            Self::Dtls13(protection) => protection.overhead(),
+            Self::Dtls12(protection) if cid.is_empty() => PlaintextHeader::LEN + protection.overhead(),
+            Self::Dtls12(protection) => PlaintextHeader::LEN + cid.len() + TYPE_LEN + protection.overhead(),
+            Self::Dtls13(protection) => protection.overhead() + cid.len(),
         }
     }
 
@@ -53,10 +56,10 @@ impl Protection {
 
     /// Bytes of the record that holds `content_len` bytes.
     #[inline]
-    fn sealed_len(&self, content_len: usize) -> usize {
+    fn sealed_len(&self, content_len: usize, cid: &[u8]) -> usize {
         match self {
-            Self::Plaintext | Self::Dtls12(_) => self.overhead() + content_len,
-            Self::Dtls13(protection) => protection.sealed_len(content_len),
+            Self::Plaintext | Self::Dtls12(_) => self.overhead(cid) + content_len,
+            Self::Dtls13(protection) => protection.sealed_len(content_len) + cid.len(),
         }
     }
 }
@@ -165,6 +168,33 @@ impl ReadEpoch {
         // that opened may move the window.
         window.accept(opened.sequence_number)?;
         Ok(opened)
+    }
+
+    /// Opens the body of a record of 1.2 with a connection id in place; the type of its content is inside.
+    #[inline]
+    pub(super) fn open_named<'d>(
+        &mut self,
+        named: Named<'_>,
+        body: &'d mut [u8],
+    ) -> Result<(ContentType, &'d mut [u8]), Discard> {
+        let number = named.number.sequence_number;
+        // RFC 9146 §3: neither what is not protected nor records of 1.3 look like this.
+        let (Protection::Dtls12(protection), Some(window)) = (&self.protection, &mut self.window) else {
+            return Err(Discard::UnexpectedContent);
+        };
+        window.check(number)?;
+        if self.failed_opens >= self.limits.failed_opens {
+            return Err(Discard::KeyWornOut);
+        }
+        let opened = protection.open_named(named, body);
+        let opened = opened.inspect_err(|discard| self.failed_opens += u64::from(*discard == Discard::BadTag))?;
+        window.accept(number)?;
+        Ok(opened)
+    }
+
+    /// The number above the highest one that came; 0 at first, and always where nothing is protected.
+    pub(super) fn expected(&self) -> SequenceNumber {
+        self.window.as_ref().map_or(SequenceNumber(0), ReplayWindow::expected)
     }
 
     /// Opens the body of a record in place.
@@ -288,21 +318,31 @@ impl WriteEpoch {
         matches!(self.protection, Protection::Dtls13(_))
     }
 
+    /// Whether its records can be longer than their content needs, with this connection id.
+    pub(super) fn can_pad(&self, cid: &[u8]) -> bool {
+        self.is_dtls13() || self.names_type_within(cid)
+    }
+
+    /// Whether its records are of 1.2 and have the type of their content inside, for they have a connection id.
+    pub(super) fn names_type_within(&self, cid: &[u8]) -> bool {
+        matches!(self.protection, Protection::Dtls12(_)) && !cid.is_empty()
+    }
+
     /// The number of the next record; `None` when they are used up.
     pub(super) fn next_number(&self) -> Option<RecordNumber> {
         self.next.map(|next| RecordNumber::new(self.epoch, next))
     }
 
-    /// Bytes that a record has beyond its content, header included.
+    /// Bytes that a record with this connection id has beyond its content, header included.
     #[inline]
-    pub(super) fn overhead(&self) -> usize {
-        self.protection.overhead()
+    pub(super) fn overhead(&self, cid: &[u8]) -> usize {
+        self.protection.overhead(cid)
     }
 
     /// Bytes of the record that holds `content_len` bytes, which may need padding.
     #[inline]
-    pub(super) fn sealed_len(&self, content_len: usize) -> usize {
-        self.protection.sealed_len(content_len)
+    pub(super) fn sealed_len(&self, content_len: usize, cid: &[u8]) -> usize {
+        self.protection.sealed_len(content_len, cid)
     }
 
     /// Whether less than a sixteenth is left of what this epoch may seal, or `records_per_key` records are
@@ -313,19 +353,20 @@ impl WriteEpoch {
         self.next.is_none_or(|next| next.0 >= WARN_AT.min(records_per_key)) || self.sealed_blocks >= limit - limit / 16
     }
 
-    /// Seals one record into the front of `out` and returns its length. Of `padding`, in bytes, only 1.3
-    /// knows, and only for application data.
+    /// Seals one record into the front of `out` and returns its length. What is protected carries `cid`, unless that
+    /// is empty. Only what [can be padded](Self::can_pad) has `padding`, in bytes, and only application data.
     #[inline]
     pub(super) fn seal(
         &mut self,
         content_type: ContentType,
         version: ProtocolVersion,
+        cid: &[u8],
         content: &[u8],
         padding: usize,
         out: &mut [u8],
     ) -> Result<usize, SealError> {
         let padded = content.len() + padding;
-        let len = self.sealed_len(padded);
+        let len = self.sealed_len(padded, cid);
         let record = out.get_mut(..len).ok_or(SealError::BufferTooSmall)?;
         let number = RecordNumber::new(self.epoch, self.take_number(padded)?);
         let covered = Covered { number, content_type, version };
@@ -334,8 +375,14 @@ impl WriteEpoch {
                 write_header(covered, record)?.copy_from_slice(content);
                 Ok(())
             }
-            Protection::Dtls12(protection) => protection.seal(covered, content, write_header(covered, record)?),
-            Protection::Dtls13(protection) => protection.seal(number, content_type, content, record),
+            Protection::Dtls12(protection) if cid.is_empty() => {
+                protection.seal(covered, content, write_header(covered, record)?)
+            }
+            Protection::Dtls12(protection) => {
+                let named = Named { number, version, cid };
+                protection.seal_named(named, content_type, content, write_named_header(named, record)?)
+            }
+            Protection::Dtls13(protection) => protection.seal(number, content_type, cid, content, record),
         };
         sealed.map(|()| len).map_err(|_| SealError::Crypto)
     }
@@ -363,6 +410,19 @@ fn write_header(covered: Covered, record: &mut [u8]) -> Result<&mut [u8], SealEr
     let (header, body) = record.split_first_chunk_mut::<{ PlaintextHeader::LEN }>().ok_or(SealError::BufferTooSmall)?;
     let length = u16::try_from(body.len()).map_err(|_| SealError::TooLong)?;
     *header = PlaintextHeader { content_type, version, epoch, sequence_number, length }.to_bytes();
+    Ok(body)
+}
+
+/// The same of 1.2 with a connection id.
+#[inline]
+fn write_named_header<'r>(named: Named<'_>, record: &'r mut [u8]) -> Result<&'r mut [u8], SealError> {
+    let Named { number: RecordNumber { epoch, sequence_number }, version, cid } = named;
+    let cid_len = u8::try_from(cid.len()).map_err(|_| SealError::TooLong)?;
+    let header_len = PlaintextHeader::LEN + cid.len();
+    let (header, body) = record.split_at_mut_checked(header_len).ok_or(SealError::BufferTooSmall)?;
+    let length = u16::try_from(body.len()).map_err(|_| SealError::TooLong)?;
+    let fields = Cid12Header { version, epoch, sequence_number, cid_len, length };
+    fields.write(cid, header).map_err(|_| SealError::BufferTooSmall)?;
     Ok(body)
 }
 
@@ -396,15 +456,15 @@ mod tests {
         writer.sealed_blocks = writer.limits.sealed_blocks - 2 * blocks(1);
         assert!(writer.is_nearly_exhausted(u64::MAX));
         for _ in 0..2 {
-            assert!(writer.seal(DATA, VERSION, b"x", 0, &mut out).is_ok());
+            assert!(writer.seal(DATA, VERSION, &[], b"x", 0, &mut out).is_ok());
         }
-        assert_eq!(writer.seal(DATA, VERSION, b"x", 0, &mut out), Err(SealError::Exhausted));
+        assert_eq!(writer.seal(DATA, VERSION, &[], b"x", 0, &mut out), Err(SealError::Exhausted));
     }
 
     #[test] // RFC 9147 §4.5.3
     fn a_key_that_met_too_many_forgeries_opens_nothing() {
         let mut record = [0; 64];
-        let len = writer().seal(DATA, VERSION, b"x", 0, &mut record).expect("seals");
+        let len = writer().seal(DATA, VERSION, &[], b"x", 0, &mut record).expect("seals");
         let body = &mut record[13..len];
         let mut reader = ReadEpoch::dtls12(Epoch(1), test_keys(AeadAlgorithm::Aes128Gcm, 1), 64);
         reader.failed_opens = reader.limits.failed_opens / 2 - 1;
@@ -419,7 +479,7 @@ mod tests {
     #[test] // RFC 9147 §4.5.3
     fn only_forgeries_count_as_failed() {
         let mut record = [0; 64];
-        let len = writer().seal(DATA, VERSION, b"x", 0, &mut record).expect("seals");
+        let len = writer().seal(DATA, VERSION, &[], b"x", 0, &mut record).expect("seals");
         let body = &mut record[13..len];
         let mut reader = ReadEpoch::dtls12(Epoch(1), test_keys(AeadAlgorithm::Aes128Gcm, 1), 64);
         assert!(reader.open(covered(0), &mut body.to_vec()).is_ok());
@@ -431,6 +491,6 @@ mod tests {
     #[test]
     fn a_first_number_beyond_48_bits_seals_nothing() {
         let mut writer = WriteEpoch::plaintext(SequenceNumber(1 << 48));
-        assert_eq!(writer.seal(DATA, VERSION, b"", 0, &mut [0; 64]), Err(SealError::Exhausted));
+        assert_eq!(writer.seal(DATA, VERSION, &[], b"", 0, &mut [0; 64]), Err(SealError::Exhausted));
     }
 }

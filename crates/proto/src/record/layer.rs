@@ -9,6 +9,7 @@ use core::mem;
 use gramseal_wire::{Epoch, ProtocolVersion, RecordNumber, SequenceNumber};
 
 use super::ContentLimits;
+use super::cids::Cids;
 use super::epoch::{ReadEpoch, WriteEpoch};
 use crate::crypto::RecordKeys13;
 use crate::padding::Padding;
@@ -24,6 +25,8 @@ pub(crate) struct RecordLayer {
     padding: Padding,
     /// The most bytes that padding may make a record have.
     largest_record: u32,
+    /// `None`: records have no connection ids.
+    pub(super) cids: Option<Box<Cids>>,
 }
 
 impl RecordLayer {
@@ -39,6 +42,7 @@ impl RecordLayer {
             write_limits: ContentLimits::PROTOCOL,
             padding: Padding::None,
             largest_record: u32::MAX,
+            cids: None,
         }
     }
 
@@ -55,7 +59,8 @@ impl RecordLayer {
     /// Bytes that are added to application data of `content_len` bytes in `epoch`.
     #[inline]
     pub(crate) fn padding(&self, epoch: Epoch, content_len: usize) -> usize {
-        if self.padding == Padding::None || !self.write.find(epoch).is_some_and(WriteEpoch::is_dtls13) {
+        if self.padding == Padding::None || !self.write.find(epoch).is_some_and(|epoch| epoch.can_pad(self.peer_cid()))
+        {
             return 0;
         }
         let room = (self.largest_record as usize).saturating_sub(self.overhead(epoch));
@@ -82,7 +87,13 @@ impl RecordLayer {
     /// How many bytes of content a record of `epoch` may have that we seal.
     #[inline]
     pub(crate) fn max_content(&self, epoch: Epoch) -> usize {
-        self.write_limits.of(epoch)
+        let limit = self.write_limits.of(epoch);
+        if self.cids.is_none() {
+            return limit;
+        }
+        // RFC 9146 §5: the type counts as well.
+        let names_type = self.write.find(epoch).is_some_and(|epoch| epoch.names_type_within(self.peer_cid()));
+        limit - usize::from(names_type && limit > 0)
     }
 
     /// Makes a newer epoch readable. The oldest one goes if it would be the fourth.
@@ -151,13 +162,13 @@ impl RecordLayer {
     /// not there, those of the newest one.
     #[inline]
     pub(crate) fn overhead(&self, epoch: Epoch) -> usize {
-        self.write.find(epoch).unwrap_or_else(|| self.write.newest()).overhead()
+        self.write.find(epoch).unwrap_or_else(|| self.write.newest()).overhead(self.peer_cid())
     }
 
     /// Bytes of the record of `epoch` that holds `content_len` bytes.
     #[inline]
     pub(crate) fn sealed_len(&self, epoch: Epoch, content_len: usize) -> usize {
-        self.write.find(epoch).map_or(0, |epoch| epoch.sealed_len(content_len))
+        self.write.find(epoch).map_or(0, |epoch| epoch.sealed_len(content_len, self.peer_cid()))
     }
 
     /// Whether less than a sixteenth is left of what the newest epoch may seal, or it has sealed
@@ -269,6 +280,11 @@ impl<T: InEpoch> Epochs<T> {
         self.find_newest_mut(|value| value.epoch() == epoch)
     }
 
+    /// Whether any of them `fits`.
+    pub(super) fn any(&self, fits: impl Fn(&T) -> bool) -> bool {
+        fits(&self.newest) || self.older.iter().flatten().any(|value| fits(value))
+    }
+
     /// The newest one that `fits`.
     #[inline]
     pub(super) fn find_newest_mut(&mut self, fits: impl Fn(&T) -> bool) -> Option<&mut T> {
@@ -317,6 +333,6 @@ mod tests {
     #[test]
     fn stays_small() {
         // The aim: 2 KB for an idle connection, keys included.
-        assert!(size_of::<RecordLayer>() <= 264, "{}", size_of::<RecordLayer>());
+        assert!(size_of::<RecordLayer>() <= 272, "{}", size_of::<RecordLayer>());
     }
 }

@@ -7,7 +7,9 @@
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
 mod ahead;
+mod cids;
 mod epoch;
+mod inner;
 mod layer;
 mod limits;
 mod open;

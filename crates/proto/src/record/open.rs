@@ -2,18 +2,20 @@
 //!
 //! No copy and no allocation. Whatever is wrong with a record, it is dropped and the rest of the
 //! association does not notice (RFC 6347 §4.1.2.7, RFC 9147 §4.5.2). RFC 6347 §4.1, RFC 5246 §6.2,
-//! RFC 9147 §4.
+//! RFC 9147 §4, RFC 9146 §3 and §4.
 
 use core::mem;
 
 use gramseal_wire::{
-    Codec, ContentType, DatagramKind, Epoch, PlaintextHeader, ProtocolVersion, Reader, RecordHeader, RecordNumber,
-    UnifiedHeader,
+    Cid12Header, Codec, ContentType, DatagramKind, Epoch, PlaintextHeader, ProtocolVersion, Reader, RecordHeader,
+    RecordNumber, SequenceNumber, UnifiedHeader,
 };
 
 use super::MAX_CONTENT_LEN;
+use super::cids::Cids;
+use super::epoch::ReadEpoch;
 use super::layer::RecordLayer;
-use super::protect12::Covered;
+use super::protect12::{Covered, Named};
 use crate::discard::Discard;
 
 /// How much longer than its content the body of a protected record may be (RFC 5246 §6.2.3).
@@ -25,6 +27,8 @@ const MAX_EXPANSION_13: usize = 256;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Record<'d> {
     header: Header,
+    /// Whether it carries one of our connection ids, or one before it in its datagram does.
+    named: bool,
     /// Header and body.
     bytes: &'d mut [u8],
 }
@@ -32,6 +36,7 @@ pub(crate) struct Record<'d> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Header {
     Plaintext(PlaintextHeader),
+    Cid12(Cid12Header),
     Unified(UnifiedHeader),
 }
 
@@ -39,6 +44,16 @@ impl Record<'_> {
     /// Its bytes, header included.
     pub(crate) fn bytes(&self) -> &[u8] {
         self.bytes
+    }
+
+    /// Whether it carries one of our connection ids, or one before it in its datagram does.
+    pub(crate) fn is_named(&self) -> bool {
+        self.named
+    }
+
+    /// One before it in its datagram carries one of our connection ids.
+    pub(crate) fn follows_named(&mut self) {
+        self.named = true;
     }
 }
 
@@ -60,6 +75,7 @@ impl RecordLayer {
     pub(crate) fn open<'d>(&mut self, record: Record<'d>) -> Result<Opened<'d>, Discard> {
         match record.header {
             Header::Plaintext(header) => self.open_plaintext(header, record),
+            Header::Cid12(header) => self.open_cid12(header, record),
             Header::Unified(header) => self.open_unified(header, record),
         }
     }
@@ -73,9 +89,14 @@ impl RecordLayer {
         let agreed = self.version();
         let newest = self.newest_read_epoch();
         let limit = self.read_limits.of(epoch);
+        let expects_cids = self.expects_cids();
         let Some(reader) = self.read.find_mut(epoch) else {
             return Err(if newest.next() == Some(epoch) { Discard::NextEpoch } else { Discard::UnknownEpoch });
         };
+        // RFC 9146 §3
+        if expects_cids && reader.is_protected() {
+            return Err(Discard::MissingCid);
+        }
         // No RFC says what to do with another version. In epoch 0 the major one is all that is asked
         // for, at any time: a ClientHello may come with DTLS 1.0 (RFC 6347 §4.2.1, RFC 9147 §5.3), and
         // a peer that refuses our version says so in its own. BoringSSL does the same; OpenSSL asks for
@@ -92,6 +113,33 @@ impl RecordLayer {
         Ok(Opened { number, content_type, content })
     }
 
+    /// Opens a record of 1.2 with a connection id.
+    #[inline]
+    fn open_cid12<'d>(&mut self, header: Cid12Header, record: Record<'d>) -> Result<Opened<'d>, Discard> {
+        let Cid12Header { version, epoch, sequence_number, length, .. } = header;
+        if !version.is_dtls() {
+            return Err(Discard::UnknownVersion);
+        }
+        if usize::from(length) > MAX_CONTENT_LEN + MAX_EXPANSION {
+            return Err(Discard::Oversized);
+        }
+        let (header_bytes, body) = record.bytes.split_at_mut_checked(header.header_len()).ok_or(Discard::Malformed)?;
+        let cid = header_bytes.get(header.cid_range()).ok_or(Discard::Malformed)?;
+        let (agreed, newest, limit) = (self.version(), self.newest_read_epoch(), self.read_limits.of(epoch));
+        let Some(reader) = self.read.find_mut(epoch) else {
+            return Err(if newest.next() == Some(epoch) { Discard::NextEpoch } else { Discard::UnknownEpoch });
+        };
+        if agreed.is_some_and(|agreed| agreed != version) {
+            return Err(Discard::UnknownVersion);
+        }
+        let number = RecordNumber::new(epoch, sequence_number);
+        let (content_type, content) = reader.open_named(Named { number, version, cid }, body)?;
+        if content.len() > limit {
+            return Err(Discard::Oversized);
+        }
+        Ok(Opened { number, content_type, content })
+    }
+
     #[inline]
     fn open_unified<'d>(&mut self, header: UnifiedHeader, record: Record<'d>) -> Result<Opened<'d>, Discard> {
         if record.bytes.len() > header.header_len() + MAX_CONTENT_LEN + MAX_EXPANSION_13 {
@@ -102,8 +150,13 @@ impl RecordLayer {
         }
         // RFC 9147 §4.2.2: of the epochs with these bits the newest is meant.
         let bits = header.epoch_bits;
+        let lacks_cid = self.expects_cids() && !record.named;
         let reader = self.read.find_newest_mut(|epoch| epoch.has_bits(bits)).ok_or(Discard::UnknownEpoch)?;
         let epoch = reader.epoch();
+        // RFC 9147 §4: each datagram has one. A client with early data has not heard of ours yet.
+        if lacks_cid && epoch != Epoch::EARLY_DATA {
+            return Err(Discard::MissingCid);
+        }
         let opened = reader.open13(header, record.bytes)?;
         // A client with early data has not heard of our limit yet.
         let limit = if epoch == Epoch::EARLY_DATA { MAX_CONTENT_LEN } else { self.read_limits.of(epoch) };
@@ -118,13 +171,23 @@ impl RecordLayer {
     /// worth keeping. It may also be forged.
     pub(crate) fn comes_ahead(&self, record: &Record<'_>) -> bool {
         match record.header {
-            // In 1.2 only one epoch ever gets keys.
-            Header::Plaintext(header) => {
-                let waits = self.newest_read_epoch() == Epoch::UNPROTECTED;
-                waits && header.epoch == Epoch(1) && self.version() != Some(ProtocolVersion::DTLS1_3)
-            }
+            Header::Plaintext(header) => self.comes_ahead12(header.epoch),
+            Header::Cid12(header) => self.comes_ahead12(header.epoch),
             Header::Unified(header) => self.comes_ahead_unified(header),
         }
+    }
+
+    /// In 1.2 only one epoch ever gets keys.
+    fn comes_ahead12(&self, epoch: Epoch) -> bool {
+        let waits = self.newest_read_epoch() == Epoch::UNPROTECTED;
+        waits && epoch == Epoch(1) && self.version() != Some(ProtocolVersion::DTLS1_3)
+    }
+
+    /// Whether `number`, of a record that opened, is above all others that came, of any epoch.
+    pub(crate) fn is_newest(&self, number: RecordNumber) -> bool {
+        let above = |epoch: &ReadEpoch| epoch.epoch() > number.epoch && epoch.expected() > SequenceNumber(0);
+        let expected = self.read.find(number.epoch).map(ReadEpoch::expected);
+        number.sequence_number.next() == expected && !self.read.any(above)
     }
 
     /// Whether `record` may be early data of a client whose hello has not come yet.
@@ -142,29 +205,47 @@ impl RecordLayer {
     }
 }
 
-/// Takes the next record off the front of `datagram`; `None` at its end.
+/// Takes the next record off the front of `datagram`; `None` at its end. `cids` are those of the association, if it has
+/// any.
 ///
 /// What is no record spoils all that follows, since nothing says where the next one begins: the
-/// rest of the datagram is then dropped with it (RFC 6347 §4.1.1).
+/// rest of the datagram is then dropped with it (RFC 6347 §4.1.1), as it is with a connection id that is not ours
+/// (RFC 9147 §4).
 #[inline]
-pub(crate) fn split_record<'d>(datagram: &mut &'d mut [u8]) -> Result<Option<Record<'d>>, Discard> {
+pub(crate) fn split_record<'d>(
+    datagram: &mut &'d mut [u8],
+    cids: Option<&Cids>,
+) -> Result<Option<Record<'d>>, Discard> {
     let rest = mem::take(datagram);
     let Some(first) = rest.first() else { return Ok(None) };
     if DatagramKind::of(*first) != DatagramKind::Dtls {
         return Err(Discard::Foreign);
     }
-    // Connection ids are not spoken of, so that no record may have one.
-    let (header, len) = if UnifiedHeader::starts_with(*first) {
-        let header = UnifiedHeader::read(&mut Reader::new(rest), 0).map_err(|_| Discard::Malformed)?;
+    let (header, len, named) = if UnifiedHeader::starts_with(*first) {
+        let named = UnifiedHeader::has_cid(*first);
+        let cid_len = if named { cid_len(rest.get(UnifiedHeader::CID_OFFSET..), cids)? } else { 0 };
+        let header = UnifiedHeader::read(&mut Reader::new(rest), cid_len).map_err(|_| Discard::Malformed)?;
         let body = RecordHeader::Unified(header).body_len(rest.len()).map_err(|_| Discard::Malformed)?;
-        (Header::Unified(header), header.header_len() + body)
+        (Header::Unified(header), header.header_len() + body, named)
+    } else if *first == ContentType::TLS12_CID.0 {
+        let cid_len = cid_len(rest.get(Cid12Header::CID_OFFSET..), cids)?;
+        let header = Cid12Header::read(&mut Reader::new(rest), cid_len).map_err(|_| Discard::Malformed)?;
+        (Header::Cid12(header), header.header_len() + usize::from(header.length), true)
     } else {
         let header = PlaintextHeader::read(&mut Reader::new(rest)).map_err(|_| Discard::Malformed)?;
-        (Header::Plaintext(header), PlaintextHeader::LEN + usize::from(header.length))
+        (Header::Plaintext(header), PlaintextHeader::LEN + usize::from(header.length), false)
     };
     let (bytes, rest) = rest.split_at_mut_checked(len).ok_or(Discard::Malformed)?;
     *datagram = rest;
-    Ok(Some(Record { header, bytes }))
+    Ok(Some(Record { header, named, bytes }))
+}
+
+/// How long the connection id at the front of `bytes` is, which must be one of `cids`.
+#[inline]
+fn cid_len(bytes: Option<&[u8]>, cids: Option<&Cids>) -> Result<usize, Discard> {
+    // RFC 9147 §9.1: who has not agreed on any takes none.
+    let cids = cids.filter(|cids| cids.has_own()).ok_or(Discard::UnnegotiatedCid)?;
+    cids.find(bytes.unwrap_or_default()).ok_or(Discard::UnknownCid)
 }
 
 /// What can be said against a record from its header alone.
@@ -210,7 +291,7 @@ mod tests {
     /// The only record in `bytes`.
     fn whole(bytes: &mut [u8]) -> Result<Record<'_>, Discard> {
         let mut datagram = bytes;
-        let record = split_record(&mut datagram)?.ok_or(Discard::Malformed)?;
+        let record = split_record(&mut datagram, None)?.ok_or(Discard::Malformed)?;
         if datagram.is_empty() { Ok(record) } else { Err(Discard::Malformed) }
     }
 
@@ -260,11 +341,11 @@ mod tests {
         let mut datagram = &mut bytes[..];
         for record in &records {
             assert_eq!(
-                split_record(&mut datagram).expect("a record").map(|split| split.bytes().to_vec()),
+                split_record(&mut datagram, None).expect("a record").map(|split| split.bytes().to_vec()),
                 Some(record.clone())
             );
         }
-        assert_eq!(split_record(&mut datagram), Ok(None));
+        assert_eq!(split_record(&mut datagram, None), Ok(None));
     }
 
     #[test] // RFC 6347 §4.1.2.7
@@ -279,9 +360,9 @@ mod tests {
         ] {
             let mut bytes = [&record[..], rest].concat();
             let mut datagram = &mut bytes[..];
-            assert!(split_record(&mut datagram).expect("a record").is_some());
-            assert_eq!(split_record(&mut datagram), Err(reason));
-            assert_eq!(split_record(&mut datagram), Ok(None));
+            assert!(split_record(&mut datagram, None).expect("a record").is_some());
+            assert_eq!(split_record(&mut datagram, None), Err(reason));
+            assert_eq!(split_record(&mut datagram, None), Ok(None));
         }
     }
 
@@ -415,7 +496,7 @@ mod tests {
         fn no_bytes_panic(mut bytes in prop::collection::vec(any::<u8>(), 0..64)) {
             let (_, mut reader) = pair();
             let mut datagram = &mut bytes[..];
-            while let Ok(Some(record)) = split_record(&mut datagram) {
+            while let Ok(Some(record)) = split_record(&mut datagram, None) {
                 let _ = reader.open(record);
             }
         }

@@ -1,11 +1,17 @@
 //! Record protection of DTLS 1.2: nonce and additional data around an AEAD.
 //!
-//! RFC 6347 §4.1.2.4, RFC 5246 §6.2.3.3, RFC 5288 §3, RFC 6655 §3, RFC 7905 §2. Knows no window, no
-//! counter and no limit: the record number comes from outside, and whoever seals must never give
+//! RFC 6347 §4.1.2.4, RFC 5246 §6.2.3.3, RFC 5288 §3, RFC 6655 §3, RFC 7905 §2, RFC 9146 §4 and §5.3. Knows no
+//! window, no counter and no limit: the record number comes from outside, and whoever seals must never give
 //! the same one twice.
 
-use gramseal_wire::{ContentType, ProtocolVersion, RecordNumber, additional_data12};
+use gramseal_wire::{
+    ADDITIONAL_DATA12_CID_LEN, Cid12Header, ContentType, InnerPlaintext, ProtocolVersion, RecordNumber,
+    additional_data12, additional_data12_cid,
+};
 
+use super::MAX_CONTENT_LEN;
+use super::inner::{Short, trailer};
+use crate::cid::Cid;
 use crate::crypto::{AeadAlgorithm, CryptoError, NONCE_LEN, RecordKeys12};
 use crate::discard::Discard;
 
@@ -18,6 +24,14 @@ pub(super) struct Covered {
     pub(super) number: RecordNumber,
     pub(super) content_type: ContentType,
     pub(super) version: ProtocolVersion,
+}
+
+/// The same of a record with a connection id, whose content has its type beside it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Named<'c> {
+    pub(super) number: RecordNumber,
+    pub(super) version: ProtocolVersion,
+    pub(super) cid: &'c [u8],
 }
 
 /// Seals or opens the records of one epoch in one direction.
@@ -43,10 +57,42 @@ impl Protection12 {
     /// Seals `content` into `body`, which must be exactly [`Self::overhead`] bytes longer.
     #[inline]
     pub(super) fn seal(&self, covered: Covered, content: &[u8], body: &mut [u8]) -> Result<(), CryptoError> {
+        let aad = additional_data(covered, content.len()).ok_or(CryptoError)?;
+        let (nonce, sealed) = self.nonce_to_seal(covered.number, body)?;
+        self.keys.key.seal(nonce, &aad, content, &[], sealed)
+    }
+
+    /// Seals `content` and its type into `body`, which has at least [`Self::overhead`] bytes and one more than
+    /// `content`; what application data has beyond that becomes padding.
+    #[inline]
+    pub(super) fn seal_named(
+        &self,
+        named: Named<'_>,
+        content_type: ContentType,
+        content: &[u8],
+        body: &mut [u8],
+    ) -> Result<(), CryptoError> {
+        let inner_len = body.len().checked_sub(self.overhead()).ok_or(CryptoError)?;
+        let trailer_len = inner_len.checked_sub(content.len()).ok_or(CryptoError)?;
+        let mut short = Short::default();
+        let trailer = trailer(content_type, trailer_len, &mut short).ok_or(CryptoError)?;
+        let mut aad = [0; ADDITIONAL_DATA12_CID_LEN + Cid::MAX_LEN];
+        let aad = named_additional_data(named, inner_len, &mut aad).ok_or(CryptoError)?;
+        let (nonce, sealed) = self.nonce_to_seal(named.number, body)?;
+        self.keys.key.seal(nonce, aad, content, trailer, sealed)
+    }
+
+    /// The nonce for a record with this number, whose explicit part is written to the front of `body`; and the rest
+    /// of it.
+    #[inline]
+    fn nonce_to_seal<'b>(
+        &self,
+        number: RecordNumber,
+        body: &'b mut [u8],
+    ) -> Result<([u8; NONCE_LEN], &'b mut [u8]), CryptoError> {
         // The explicit part is the record number and never random: a random one repeats sooner or
         // later, and a repeated GCM nonce gives the authentication key away.
-        let explicit = number_bytes(covered.number);
-        let aad = additional_data(covered, content.len()).ok_or(CryptoError)?;
+        let explicit = number_bytes(number);
         let sealed = match explicit_len(self.keys.algorithm) {
             0 => body,
             len => {
@@ -55,7 +101,7 @@ impl Protection12 {
                 sealed
             }
         };
-        self.keys.key.seal(self.nonce(explicit), &aad, content, &[], sealed)
+        Ok((self.nonce(explicit), sealed))
     }
 
     /// Opens `body` in place and gives back the content in it.
@@ -63,8 +109,33 @@ impl Protection12 {
     pub(super) fn open<'d>(&self, covered: Covered, body: &'d mut [u8]) -> Result<&'d mut [u8], Discard> {
         let content_len = body.len().checked_sub(self.overhead()).ok_or(Discard::Malformed)?;
         let aad = additional_data(covered, content_len).ok_or(Discard::Oversized)?;
+        self.open_under(&aad, covered.number, body)
+    }
+
+    /// Opens the body of a record with a connection id in place and gives back the content in it, with its type.
+    #[inline]
+    pub(super) fn open_named<'d>(
+        &self,
+        named: Named<'_>,
+        body: &'d mut [u8],
+    ) -> Result<(ContentType, &'d mut [u8]), Discard> {
+        let inner_len = body.len().checked_sub(self.overhead()).ok_or(Discard::Malformed)?;
+        // RFC 9146 §5: all that is sealed counts.
+        if inner_len > MAX_CONTENT_LEN {
+            return Err(Discard::Oversized);
+        }
+        let mut aad = [0; ADDITIONAL_DATA12_CID_LEN + Cid::MAX_LEN];
+        let aad = named_additional_data(named, inner_len, &mut aad).ok_or(Discard::Malformed)?;
+        let plaintext = self.open_under(aad, named.number, body)?;
+        let inner = InnerPlaintext::find(plaintext).map_err(|_| Discard::Malformed)?;
+        let content = plaintext.get_mut(..inner.content_len).ok_or(Discard::Malformed)?;
+        Ok((inner.content_type, content))
+    }
+
+    #[inline]
+    fn open_under<'d>(&self, aad: &[u8], number: RecordNumber, body: &'d mut [u8]) -> Result<&'d mut [u8], Discard> {
         let (nonce, sealed) = match explicit_len(self.keys.algorithm) {
-            0 => (self.nonce(number_bytes(covered.number)), body),
+            0 => (self.nonce(number_bytes(number)), body),
             // The sender may choose it as it likes (RFC 5288 §3).
             len => {
                 let (front, sealed) = body.split_at_mut_checked(len).ok_or(Discard::Malformed)?;
@@ -72,7 +143,7 @@ impl Protection12 {
                 (self.nonce(explicit), sealed)
             }
         };
-        let len = self.keys.key.open(nonce, &aad, sealed).map_err(|_| Discard::BadTag)?;
+        let len = self.keys.key.open(nonce, aad, sealed).map_err(|_| Discard::BadTag)?;
         sealed.get_mut(..len).ok_or(Discard::BadTag)
     }
 
@@ -118,6 +189,16 @@ fn additional_data(covered: Covered, content_len: usize) -> Option<[u8; 13]> {
     Some(additional_data12(number.epoch, number.sequence_number, content_type, version, length))
 }
 
+/// The same of a record with a connection id (RFC 9146 §5.3), at the front of `out`.
+#[inline]
+fn named_additional_data<'a>(named: Named<'_>, inner_len: usize, out: &'a mut [u8]) -> Option<&'a [u8]> {
+    let Named { number: RecordNumber { epoch, sequence_number }, version, cid } = named;
+    let cid_len = u8::try_from(cid.len()).ok()?;
+    let header = Cid12Header { version, epoch, sequence_number, cid_len, length: 0 };
+    let len = additional_data12_cid(&header, cid, u16::try_from(inner_len).ok()?, out).ok()?;
+    out.get(..len)
+}
+
 #[cfg(test)]
 mod tests {
     use alloc::boxed::Box;
@@ -132,7 +213,7 @@ mod tests {
     use chacha20poly1305::ChaCha20Poly1305;
     use gramseal_wire::{ContentType, Epoch, ProtocolVersion, RecordNumber, SequenceNumber};
 
-    use super::{Covered, Protection12};
+    use super::{Covered, Named, Protection12};
     use crate::crypto::test_hex::unhex;
     use crate::crypto::{AeadAlgorithm, AeadKey, NONCE_LEN, RecordKeys12};
     use crate::discard::Discard;
@@ -154,6 +235,17 @@ mod tests {
         (AeadAlgorithm::ChaCha20Poly1305, "7639bee64fee88ae0483c4db7b1d2d16a19d014f17d654fa066656c0ea59760c"),
         (AeadAlgorithm::Aes128Ccm8, "00010102030405062484818fccec79162e862074dc7a69d8c73f965b309d2216"),
     ];
+
+    /// The same with a connection id and three zeros behind the type, made in the same way (48.0.0).
+    const KNOWN_NAMED: [(AeadAlgorithm, &str); 3] = [
+        (
+            AeadAlgorithm::Aes128Gcm,
+            "0001010203040506a9dcea0223632c2e0dd3dc001f30fef6c535507ee50c7c32165eb7e48b1e5d0c63e83fdc",
+        ),
+        (AeadAlgorithm::ChaCha20Poly1305, "7639bee64fee88ae0483c4db7b1d2d16e30c0ef511647aef358d2d172fac788dd1396c5d"),
+        (AeadAlgorithm::Aes128Ccm8, "00010102030405062484818fccec79162e862074dc7a69d8e26aa320c7e3594bbdf73124"),
+    ];
+    const NAMED: Named<'static> = Named { number: COVERED.number, version: COVERED.version, cid: &[0xc1, 0xd2, 0xe3] };
 
     fn real(algorithm: AeadAlgorithm) -> Box<dyn AeadKey> {
         let key: Vec<u8> = match algorithm {
@@ -179,6 +271,35 @@ mod tests {
             assert_eq!(sealed, body, "{algorithm:?}");
             assert_eq!(protection.open(COVERED, &mut sealed), Ok(&mut { CONTENT }[..]), "{algorithm:?}");
         }
+    }
+
+    #[test] // RFC 9146 §5.3
+    fn known_answers_with_a_connection_id() {
+        for (algorithm, body) in KNOWN_NAMED {
+            let body = unhex(body);
+            let protection = Protection12::new(RecordKeys12 { algorithm, key: real(algorithm), iv: IV });
+            let mut sealed = vec![0; CONTENT.len() + 4 + protection.overhead()];
+            protection.seal_named(NAMED, COVERED.content_type, &CONTENT, &mut sealed).expect("seals");
+            assert_eq!(sealed, body, "{algorithm:?}");
+            let opened = protection.open_named(NAMED, &mut sealed);
+            assert_eq!(opened, Ok((COVERED.content_type, &mut { CONTENT }[..])), "{algorithm:?}");
+        }
+    }
+
+    #[test] // RFC 9146 §4 and §5
+    fn what_is_sealed_with_a_connection_id_has_a_type_and_at_most_16384_bytes() {
+        let protection = Protection12::new(test_keys(AeadAlgorithm::ChaCha20Poly1305, 7));
+        let sealed = |content: &[u8]| {
+            let mut body = vec![0; content.len() + 1 + protection.overhead()];
+            protection.seal_named(NAMED, ContentType(0), content, &mut body).expect("seals");
+            body
+        };
+        assert_eq!(protection.open_named(NAMED, &mut sealed(&[0; 9])), Err(Discard::Malformed), "zeros alone");
+        let mut typed = sealed(&[&[1; (1 << 14) - 2][..], &[23]].concat());
+        assert!(protection.open_named(NAMED, &mut typed).is_ok());
+        let mut long = sealed(&[&[1; (1 << 14) - 1][..], &[23]].concat());
+        assert_eq!(protection.open_named(NAMED, &mut long), Err(Discard::Oversized));
+        assert_eq!(protection.open_named(NAMED, &mut [0; 15]), Err(Discard::Malformed));
     }
 
     #[test] // RFC 5288 §3

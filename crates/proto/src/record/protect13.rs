@@ -6,25 +6,13 @@
 
 use gramseal_wire::{ContentType, InnerPlaintext, RecordNumber, SequenceNumber, ShortSequenceNumber, UnifiedHeader};
 
-use super::MAX_CONTENT_LEN;
+use super::inner::{Short, TYPE_LEN, trailer};
 use crate::crypto::{CryptoError, MASK_SAMPLE_LEN, NONCE_LEN, RecordKeys13};
 use crate::discard::Discard;
 
-/// Bytes in the headers that we write: first byte, 16 bits of the number, length. With its length a
-/// record can share its datagram with others.
+/// Bytes in the headers that we write, without a connection id: first byte, 16 bits of the number, length. With its
+/// length a record can share its datagram with others.
 const HEADER_LEN: usize = 5;
-/// Bytes behind the content that say its type.
-const TYPE_LEN: usize = 1;
-/// The most padding that a record ever needs, in bytes: content is empty and the tag has 8.
-const MAX_PADDING: usize = MASK_SAMPLE_LEN - TYPE_LEN - 8;
-
-/// The type of application data, and as many zeros as a record can have behind it.
-static DATA_TRAILER: [u8; TYPE_LEN + MAX_CONTENT_LEN] = {
-    let mut trailer = [0; TYPE_LEN + MAX_CONTENT_LEN];
-    let [first, ..] = &mut trailer;
-    *first = ContentType::APPLICATION_DATA.0;
-    trailer
-};
 
 /// What was in a record.
 #[derive(Debug, PartialEq, Eq)]
@@ -54,13 +42,13 @@ impl Protection13 {
         self.keys = keys;
     }
 
-    /// Bytes that a record has beyond content of a useful length, header included.
+    /// Bytes that a record without a connection id has beyond content of a useful length, header included.
     #[inline]
     pub(super) fn overhead(&self) -> usize {
         HEADER_LEN + TYPE_LEN + self.keys.algorithm.tag_len()
     }
 
-    /// Bytes of the record that holds `content_len` bytes.
+    /// Bytes of the record that holds `content_len` bytes, without a connection id.
     #[inline]
     pub(super) fn sealed_len(&self, content_len: usize) -> usize {
         self.overhead() + content_len + self.padding(content_len)
@@ -72,35 +60,46 @@ impl Protection13 {
         MASK_SAMPLE_LEN.saturating_sub(content_len + TYPE_LEN + self.keys.algorithm.tag_len())
     }
 
-    /// Seals `content` into `record`, which must have [`Self::sealed_len`] bytes; for application data it may
-    /// have more, which become padding.
+    /// Seals `content` into `record`, which must have [`Self::sealed_len`] bytes and those of `cid`; for application
+    /// data it may have more, which become padding.
     #[inline]
     pub(super) fn seal(
         &self,
         number: RecordNumber,
         content_type: ContentType,
+        cid: &[u8],
         content: &[u8],
         record: &mut [u8],
     ) -> Result<(), CryptoError> {
-        let trailer_len = record.len().saturating_sub(HEADER_LEN + content.len() + self.keys.algorithm.tag_len());
-        let mut short = [0; TYPE_LEN + MAX_PADDING];
-        let trailer = if content_type == ContentType::APPLICATION_DATA {
-            DATA_TRAILER.get(..trailer_len)
-        } else {
-            let [first, ..] = &mut short;
-            *first = content_type.0;
-            short.get(..trailer_len)
-        };
-        let trailer = trailer.ok_or(CryptoError)?;
+        // Without an id the header has a length that the compiler knows.
+        if cid.is_empty() {
+            let (header, body) = record.split_first_chunk_mut::<HEADER_LEN>().ok_or(CryptoError)?;
+            return self.seal_behind(header, number, content_type, &[], content, body);
+        }
+        let (header, body) = record.split_at_mut_checked(HEADER_LEN + cid.len()).ok_or(CryptoError)?;
+        self.seal_behind(header, number, content_type, cid, content, body)
+    }
 
-        let (header, body) = record.split_first_chunk_mut::<HEADER_LEN>().ok_or(CryptoError)?;
+    #[inline]
+    fn seal_behind(
+        &self,
+        header: &mut [u8],
+        number: RecordNumber,
+        content_type: ContentType,
+        cid: &[u8],
+        content: &[u8],
+        body: &mut [u8],
+    ) -> Result<(), CryptoError> {
+        let trailer_len = body.len().saturating_sub(content.len() + self.keys.algorithm.tag_len());
+        let mut short = Short::default();
+        let trailer = trailer(content_type, trailer_len, &mut short).ok_or(CryptoError)?;
         let unified = UnifiedHeader {
             epoch_bits: UnifiedHeader::epoch_bits_of(number.epoch),
-            cid_len: 0,
+            cid_len: u8::try_from(cid.len()).map_err(|_| CryptoError)?,
             sequence_number: ShortSequenceNumber::low16(number.sequence_number),
             length: Some(u16::try_from(body.len()).map_err(|_| CryptoError)?),
         };
-        unified.write(&[], header).map_err(|_| CryptoError)?;
+        unified.write(cid, header).map_err(|_| CryptoError)?;
         self.keys.key.seal(self.nonce(number.sequence_number), header, content, trailer, body)?;
         let mask = self.mask(body).ok_or(CryptoError)?;
         unified.apply_mask(header, mask).map_err(|_| CryptoError)
@@ -264,7 +263,7 @@ mod tests {
             let number = RecordNumber::new(Epoch(epoch), SequenceNumber(sequence_number));
             let content = unhex(recorded.content);
             let mut record = vec![0; protection.sealed_len(content.len())];
-            protection.seal(number, recorded.content_type, &content, &mut record).expect("room for it");
+            protection.seal(number, recorded.content_type, &[], &content, &mut record).expect("room for it");
             assert_eq!(record, unhex(recorded.record));
             let opened = open(&protection, 0, &mut record).expect("authentic");
             assert_eq!((opened.content_type, &*opened.content), (recorded.content_type, &content[..]));
@@ -282,7 +281,7 @@ mod tests {
 
     fn sealed(protection: &Protection13, number: RecordNumber, content: &[u8]) -> Vec<u8> {
         let mut record = vec![0xEE; protection.sealed_len(content.len())];
-        protection.seal(number, DATA, content, &mut record).expect("room for it");
+        protection.seal(number, DATA, &[], content, &mut record).expect("room for it");
         record
     }
 
@@ -343,14 +342,14 @@ mod tests {
         let protection = protection(AeadAlgorithm::Aes128Gcm);
         let seal = |content_type| {
             let mut record = vec![0; protection.sealed_len(4)];
-            protection.seal(number(0), content_type, b"a\x17\0\0", &mut record).expect("room for it");
+            protection.seal(number(0), content_type, &[], b"a\x17\0\0", &mut record).expect("room for it");
             record
         };
         let mut padded = seal(ContentType(0));
         let opened = open(&protection, 0, &mut padded).expect("authentic");
         assert_eq!((opened.content_type, &*opened.content), (DATA, &b"a"[..]));
         let mut record = vec![0; protection.sealed_len(4)];
-        protection.seal(number(0), ContentType(0), &[0; 4], &mut record).expect("room for it");
+        protection.seal(number(0), ContentType(0), &[], &[0; 4], &mut record).expect("room for it");
         assert_eq!(open(&protection, 0, &mut record), Err(Discard::Malformed));
     }
 

@@ -25,7 +25,8 @@ impl RecordLayer {
             if content_type == ContentType::APPLICATION_DATA { self.padding(epoch, payload.len()) } else { 0 };
         let version = self.write_version();
         let writer = self.write.find_mut(epoch).ok_or(SealError::NoSuchEpoch)?;
-        writer.seal(content_type, version, payload, padding, out)
+        let cid = self.cids.as_ref().map_or(&[][..], |cids| cids.peers());
+        writer.seal(content_type, version, cid, payload, padding, out)
     }
 }
 
@@ -119,7 +120,7 @@ mod tests {
             assert!(limited.seal(epoch, DATA, &vec![1; most], &mut out).is_ok());
             for (len, expected) in [(most, Ok(most)), (most + 1, Err(Discard::Oversized))] {
                 let sealed = open.seal(epoch, DATA, &vec![1; len], &mut out).expect("no limit there");
-                let record = split_record(&mut &mut out[..sealed]).ok().flatten().expect("a record");
+                let record = split_record(&mut &mut out[..sealed], None).ok().flatten().expect("a record");
                 assert_eq!(limited.open(record).map(|opened| opened.content.len()), expected, "{epoch:?}");
             }
         }

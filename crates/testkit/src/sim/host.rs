@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use gramseal_proto::config::ServerConfig;
-use gramseal_proto::endpoint::{CookiePolicy, Endpoint, EndpointConfig, Route};
+use gramseal_proto::endpoint::{CookiePolicy, Endpoint, EndpointConfig, EndpointStats, Route};
 use gramseal_proto::{Connection, Deferred, Event, Instant, Settled};
 
 /// How long slow signers and verifiers take.
@@ -66,7 +66,7 @@ impl Host {
         if self.is_for_connection(now, from, &datagram)
             && let Some(connection) = &mut self.connection
         {
-            let payloads = connection.handle_datagram(now, &mut datagram);
+            let payloads = connection.handle_datagram_from(now, from, &mut datagram);
             self.received.extend(payloads.map(|payload| payload.to_vec()));
         }
         self.drain(now);
@@ -115,11 +115,26 @@ impl Host {
         while connection.poll_transmit(now, &mut datagram) {
             self.outgoing.push(std::mem::take(&mut datagram));
         }
-        self.events.extend(std::iter::from_fn(|| connection.poll_event()));
+        while let Some(event) = connection.poll_event() {
+            if let (Some(listener), Some(peer)) = (&mut self.listener, connection.peer()) {
+                match &event {
+                    Event::CidIssued(cid) => {
+                        listener.endpoint.add_cid(peer, (), cid.clone()).expect("nobody else has it");
+                    }
+                    Event::CidRetired(cid) => listener.endpoint.remove_cid(peer, (), cid),
+                    _ => {}
+                }
+            }
+            self.events.push(event);
+        }
         self.early_data.extend(std::iter::from_fn(|| connection.poll_early_data()));
         if let Some(deferred) = connection.poll_deferred() {
             self.deferred = Some((now + SLOWNESS, deferred));
         }
+    }
+
+    pub(super) fn endpoint_stats(&self) -> &EndpointStats {
+        self.listener.as_ref().expect("a server").endpoint.stats()
     }
 
     pub(super) fn take_outgoing(&mut self) -> Vec<Vec<u8>> {

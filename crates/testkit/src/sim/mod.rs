@@ -16,15 +16,16 @@ mod network;
 mod seeds;
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashSet};
+use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use gramseal_proto::config::{ClientConfig, ServerConfig};
-use gramseal_proto::endpoint::CookiePolicy;
+use gramseal_proto::endpoint::{CookiePolicy, EndpointStats};
 use gramseal_proto::wire::handshake::KeyUpdateRequest;
+use gramseal_proto::wire::{RecordHeader, Records};
 use gramseal_proto::{
     AuthenticateClientError, CloseReason, Connection, Event, Instant, SendEarlyError, SendError, UpdateKeysError,
 };
@@ -34,7 +35,6 @@ use self::host::Host;
 pub use self::log::{Sent, Stuck};
 pub use self::network::{Conditions, Fate, Side};
 pub use self::seeds::{REGRESSIONS, seeds};
-use crate::decode::records;
 use crate::null::SERVER_NAME;
 use crate::rng::Rng;
 
@@ -52,6 +52,8 @@ pub struct Sim {
     rules: Vec<Rule>,
     arrivals: BinaryHeap<Reverse<(Instant, usize, Arrival)>>,
     hosts: Vec<[Host; 2]>,
+    /// Where the client of a pair is, if it has moved.
+    moved: HashMap<Pair, SocketAddr>,
     log: Vec<Sent>,
     numbers: HashSet<(Pair, Side, u64, u64)>,
 }
@@ -79,6 +81,7 @@ impl Sim {
             rules: Vec::new(),
             arrivals: BinaryHeap::new(),
             hosts: Vec::new(),
+            moved: HashMap::new(),
             log: Vec::new(),
             numbers: HashSet::new(),
         }
@@ -172,8 +175,9 @@ impl Sim {
     /// If the client cannot even begin.
     pub fn connect(&mut self, client: impl Into<Arc<ClientConfig>>, server: impl Into<Arc<ServerConfig>>) -> Pair {
         let name = ServerName::try_from(SERVER_NAME).expect("a DNS name");
-        let connection = Connection::client(client.into(), name, self.now).expect("a client begins");
+        let mut connection = Connection::client(client.into(), name, self.now).expect("a client begins");
         let pair = Pair(self.hosts.len());
+        connection.set_peer(address(pair, Side::Server));
         let server = Host::server(server.into(), self.cookies);
         self.hosts.push([Host::client(connection), server]);
         self.after_input(pair, Side::Client);
@@ -279,9 +283,21 @@ impl Sim {
         Ok(())
     }
 
+    /// From now on what the client of this pair sends comes from `address`; what is sent to it arrives nevertheless.
+    pub fn move_client(&mut self, pair: Pair, address: SocketAddr) {
+        self.moved.insert(pair, address);
+    }
+
     /// Hands `datagram` to `to` at once, as if the peer had sent it.
     pub fn inject(&mut self, pair: Pair, to: Side, datagram: Vec<u8>) {
-        let (now, from) = (self.now, address(pair, to.peer()));
+        let moved = self.moved.get(&pair).filter(|_| to == Side::Server);
+        let from = moved.copied().unwrap_or_else(|| address(pair, to.peer()));
+        self.inject_from(pair, to, from, datagram);
+    }
+
+    /// The same, as if it had come from `from`.
+    pub fn inject_from(&mut self, pair: Pair, to: Side, from: SocketAddr, datagram: Vec<u8>) {
+        let now = self.now;
         self.host_mut(pair, to).handle_datagram(now, from, datagram);
         self.after_input(pair, to);
     }
@@ -328,6 +344,15 @@ impl Sim {
     #[must_use]
     pub fn events(&self, pair: Pair, side: Side) -> &[Event] {
         &self.host(pair, side).events
+    }
+
+    /// What the server's endpoint has counted so far.
+    ///
+    /// # Panics
+    /// For a client, which has none.
+    #[must_use]
+    pub fn endpoint_stats(&self, pair: Pair) -> &EndpointStats {
+        self.host(pair, Side::Server).endpoint_stats()
     }
 
     /// Every datagram sent so far.
@@ -409,8 +434,14 @@ impl Sim {
 
     /// No record number may protect two records: it is the AEAD's nonce.
     fn check_numbers(&mut self, pair: Pair, from: Side, datagram: &[u8]) {
-        for record in records(datagram) {
-            let (epoch, number) = (record.header.epoch.0, record.header.sequence_number.0);
+        let cid_len = self.connection(pair, from).map_or(0, |connection| connection.peer_cid().len());
+        for record in Records::new(datagram, cid_len).flatten() {
+            let (epoch, number) = match record.header {
+                RecordHeader::Plaintext(header) => (header.epoch.0, header.sequence_number.0),
+                RecordHeader::Cid12(header) => (header.epoch.0, header.sequence_number.0),
+                // Its number is masked.
+                RecordHeader::Unified(_) => continue,
+            };
             let fresh = epoch == 0 || self.numbers.insert((pair, from, epoch, number));
             assert!(fresh, "the {from:?} used record number {epoch}.{number} twice");
         }

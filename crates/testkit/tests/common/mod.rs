@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gramseal_proto::KeyLog;
 use gramseal_proto::config::{
-    ClientAuth, ClientConfig, Identity, LegacySuites, PeerVerifier, Psk, ServerConfig, Transport,
+    ClientAuth, ClientConfig, ConnectionIds, Identity, LegacySuites, PeerVerifier, Psk, ServerConfig, Transport,
 };
 use gramseal_proto::crypto::SigningKey;
 use gramseal_proto::session::AntiReplayCache;
 use gramseal_proto::wire::{
     CertificateCompressionAlgorithm, CertificateType, CipherSuite, NamedGroup, ProtocolVersion, SrtpProfile,
 };
+use gramseal_proto::{KeyLog, RandomCids};
 use gramseal_testkit::null::{self, NullKey, NullVerifier, Slow, ToyKind};
 use gramseal_testkit::sessions::{Resumption, Stores};
 use gramseal_testkit::sim::{Pair, Side, Sim};
@@ -62,12 +62,14 @@ pub(crate) enum Large {
     AtOnce,
 }
 
-/// Extensions that change what is sent; both with use_srtp.
+/// Extensions that change what is sent, both with use_srtp; or what records look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Extensions {
     None,
     RecordSizeLimit,
     MaxFragmentLength,
+    /// Ids of other lengths for either side.
+    ConnectionIds,
 }
 
 const PLAIN: Kind = Kind {
@@ -94,7 +96,7 @@ const PLAIN: Kind = Kind {
 const PLAIN_13: Kind = Kind { name: "1.3", dtls13: true, ..PLAIN };
 const PSK_13: Kind = Kind { name: "1.3, PSK", psk: Some(CipherSuite::TLS_AES_128_GCM_SHA256), ..PLAIN_13 };
 
-pub(crate) const KINDS: [Kind; 60] = [
+pub(crate) const KINDS: [Kind; 68] = [
     PLAIN,
     Kind { name: "ECDHE with client certificate", client_auth: true, ..PLAIN },
     Kind { name: "DHE_RSA", legacy: true, ..PLAIN },
@@ -107,6 +109,44 @@ pub(crate) const KINDS: [Kind; 60] = [
         certificate_len: 1500,
         extensions: Extensions::MaxFragmentLength,
         ..PLAIN
+    },
+    Kind { name: "connection ids", extensions: Extensions::ConnectionIds, ..PLAIN },
+    Kind {
+        name: "connection ids with client certificate and small MTU",
+        client_auth: true,
+        extensions: Extensions::ConnectionIds,
+        mtu: 300,
+        ..PLAIN
+    },
+    Kind {
+        name: "connection ids, resumed by id",
+        extensions: Extensions::ConnectionIds,
+        resumption: Some(Resumption::Id),
+        ..PLAIN
+    },
+    Kind { name: "1.3, connection ids", extensions: Extensions::ConnectionIds, ..PLAIN_13 },
+    Kind { name: "1.3, connection ids after a retry", retry: true, extensions: Extensions::ConnectionIds, ..PLAIN_13 },
+    Kind {
+        name: "1.3, connection ids with client certificate and small MTU",
+        client_auth: true,
+        extensions: Extensions::ConnectionIds,
+        mtu: 300,
+        ..PLAIN_13
+    },
+    Kind {
+        name: "1.3, connection ids and early data",
+        cookies: false,
+        early_data: true,
+        extensions: Extensions::ConnectionIds,
+        resumption: Some(Resumption::Ticket),
+        ..PLAIN_13
+    },
+    Kind {
+        name: "1.3, connection ids and early data after a cookie",
+        early_data: true,
+        extensions: Extensions::ConnectionIds,
+        resumption: Some(Resumption::Id),
+        ..PLAIN_13
     },
     Kind { name: "raw public keys", client_auth: true, raw: true, ..PLAIN },
     Kind { name: "stapled status", staple: true, ..PLAIN },
@@ -228,7 +268,7 @@ impl Extensions {
     /// The largest payload of a side, if an extension says so.
     fn max_payload(self, side: Side) -> Option<usize> {
         match (self, side) {
-            (Self::None, _) => None,
+            (Self::None | Self::ConnectionIds, _) => None,
             (Self::RecordSizeLimit, Side::Client) => Some(400),
             (Self::RecordSizeLimit, Side::Server) => Some(300),
             (Self::MaxFragmentLength, _) => Some(512),
@@ -255,6 +295,7 @@ impl Kind {
         }
         builder = match self.extensions {
             Extensions::None => builder,
+            Extensions::ConnectionIds => builder.with_connection_ids(cids(CLIENT_CID)),
             Extensions::RecordSizeLimit => builder.with_srtp(&SRTP).with_record_size_limit(300),
             Extensions::MaxFragmentLength => {
                 builder.with_srtp(&SRTP).with_srtp_mki([1; 4]).with_max_fragment_length(512)
@@ -303,9 +344,13 @@ impl Kind {
         if self.legacy {
             builder = builder.with_legacy_suites(LegacySuites::Allowed).with_cipher_suites(&LEGACY);
         }
-        if self.extensions != Extensions::None {
-            builder = builder.with_srtp(&SRTP).with_record_size_limit(400);
-        }
+        builder = match self.extensions {
+            Extensions::None => builder,
+            Extensions::ConnectionIds => builder.with_connection_ids(cids(SERVER_CID)),
+            Extensions::RecordSizeLimit | Extensions::MaxFragmentLength => {
+                builder.with_srtp(&SRTP).with_record_size_limit(400)
+            }
+        };
         if self.compress {
             builder = builder.with_certificate_compression([gramseal_compress::zlib(), gramseal_compress::zstd()]);
         }
@@ -386,7 +431,11 @@ impl Kind {
             assert_eq!((negotiated.version, negotiated.resumed), (version, resumes), "{}", self.name);
             assert_eq!(negotiated.psk_identity.is_some(), self.psk.is_some(), "{}", self.name);
             assert_eq!(negotiated.early_data, self.early_data && !self.cookies, "{}", self.name);
-            assert_eq!(negotiated.srtp.is_some(), self.extensions != Extensions::None, "{}", self.name);
+            let sizes = [Extensions::RecordSizeLimit, Extensions::MaxFragmentLength].contains(&self.extensions);
+            assert_eq!(negotiated.srtp.is_some(), sizes, "{}", self.name);
+            let lengths = negotiated.cids.map(|cids| [cids.own, cids.peer]);
+            let expected = if side == Side::Client { [CLIENT_CID, SERVER_CID] } else { [SERVER_CID, CLIENT_CID] };
+            assert_eq!(lengths, (self.extensions == Extensions::ConnectionIds).then_some(expected), "{}", self.name);
             // A key alone is as short as it gets.
             let zlib = (self.compress && !self.raw).then_some(CertificateCompressionAlgorithm::ZLIB);
             let compression = [negotiated.own_certificate_compression, negotiated.peer_certificate_compression];
@@ -398,6 +447,14 @@ impl Kind {
             assert!(most.is_none_or(|most| payload == most), "{}: {payload}", self.name);
         }
     }
+}
+
+/// Bytes of connection ids.
+const CLIENT_CID: u8 = 5;
+const SERVER_CID: u8 = 20;
+
+fn cids(len: u8) -> ConnectionIds {
+    ConnectionIds::Both(Arc::new(RandomCids::new(len)))
 }
 
 const LARGE: [NamedGroup; 1] = [NamedGroup::X25519MLKEM768];

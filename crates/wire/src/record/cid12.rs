@@ -34,10 +34,10 @@ pub struct Cid12Header {
     pub length: u16,
 }
 
-/// Bytes before the connection id.
-const CID_OFFSET: usize = 11;
-
 impl Cid12Header {
+    /// Where in the header the connection id begins.
+    pub const CID_OFFSET: usize = 11;
+
     /// Reads a header; `cid_len` is the agreed length of the connection id in bytes.
     ///
     /// # Errors
@@ -66,7 +66,7 @@ impl Cid12Header {
     /// Where in the header the connection id is.
     #[inline]
     pub fn cid_range(&self) -> Range<usize> {
-        CID_OFFSET..CID_OFFSET + usize::from(self.cid_len)
+        Self::CID_OFFSET..Self::CID_OFFSET + usize::from(self.cid_len)
     }
 
     /// Writes the header to the front of `out` and returns its size in bytes.

@@ -93,6 +93,15 @@ const LENGTH_BIT: u8 = 0b0000_0100;
 const EPOCH_MASK: u8 = 0b0000_0011;
 
 impl UnifiedHeader {
+    /// Where in the header the connection id begins, if there is one.
+    pub const CID_OFFSET: usize = 1;
+
+    /// Whether a header that starts with `first_byte` has a connection id.
+    #[inline]
+    pub fn has_cid(first_byte: u8) -> bool {
+        first_byte & CID_BIT != 0
+    }
+
     /// Whether `first_byte` starts such a header: 32 to 63.
     #[inline]
     pub fn starts_with(first_byte: u8) -> bool {
@@ -118,7 +127,7 @@ impl UnifiedHeader {
         if !Self::starts_with(first) {
             return Err(DecodeError::NotARecord);
         }
-        let cid_len = if first & CID_BIT == 0 {
+        let cid_len = if !Self::has_cid(first) {
             0
         } else {
             // An id of unknown length hides where the rest of the header is.
@@ -144,7 +153,7 @@ impl UnifiedHeader {
     /// Where in the header the connection id is; empty if there is none.
     #[inline]
     pub fn cid_range(&self) -> Range<usize> {
-        1..1 + usize::from(self.cid_len)
+        Self::CID_OFFSET..Self::CID_OFFSET + usize::from(self.cid_len)
     }
 
     /// Where in the header the masked bytes are.

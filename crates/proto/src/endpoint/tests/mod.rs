@@ -1,5 +1,6 @@
 //! Tests of the endpoint, and what they share: a toy provider and a builder of hellos.
 
+mod cids;
 mod cookies;
 mod cookies13;
 mod flood;

@@ -43,6 +43,7 @@ pub(crate) fn start(config: Arc<ClientConfig>, name: ServerName<'static>) -> Res
     let mut seq = OutgoingSeq::new(MessageSeq(0));
     let mut out = Vec::with_capacity(Action::USUAL);
     let hello = send_hello(&offer, &[], &mut seq, &mut out)?;
+    out.extend(offer.cid().cloned().map(Action::OfferCid));
     if let Some(terms) = offer.early_terms(&hello, &mut out)? {
         out.push(Action::EarlyData(terms));
     }
@@ -221,6 +222,7 @@ impl ExpectServerHello {
             None => agreed.limits,
         };
         out.push(Action::LimitRecords(limits));
+        out.push(Action::AgreeOnCids(agreed.cids.clone()));
         match resumed {
             Some(session) => client12::resume(offer, seq, &client_hello, hello, agreed, message, session, out),
             None => client12::start(offer, seq, &client_hello, hello, agreed, message),

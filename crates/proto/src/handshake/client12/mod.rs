@@ -145,7 +145,7 @@ pub(super) fn start(
     agreed: Agreed12,
     message: &Message,
 ) -> Result<AnyState, Error> {
-    let Agreed12 { suite, alpn, srtp, limits, certificates, ticket } = agreed;
+    let Agreed12 { suite, alpn, srtp, limits, certificates, ticket, .. } = agreed;
     let hash = offer.config.common.provider.hash(suite.hash).ok_or(LocalFault::MissingAlgorithm)?;
     // The messages are kept until we know whether the server asks for a certificate, if it may.
     let keep = if suite.auth.is_some() { Keep::Messages } else { Keep::HashOnly };

@@ -45,7 +45,7 @@ pub(in crate::handshake) fn start(
     session: Box<Session>,
     out: &mut Vec<Action>,
 ) -> Result<AnyState, Error> {
-    let Agreed12 { suite, alpn, srtp, limits, certificates, ticket } = agreed;
+    let Agreed12 { suite, alpn, srtp, limits, certificates, ticket, .. } = agreed;
     let provider = &offer.config.common.provider;
     let hash = provider.hash(suite.hash).ok_or(LocalFault::MissingAlgorithm)?;
     let mut transcript = Transcript::new(hash, Keep::HashOnly);

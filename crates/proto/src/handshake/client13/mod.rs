@@ -138,7 +138,7 @@ pub(super) fn start(
     };
     transcript.add_bytes(client_hello);
     transcript.add(message);
-    let Agreed13 { shared, psk, early_data, .. } = agreed;
+    let Agreed13 { shared, psk, early_data, cids, .. } = agreed;
     let early = match &psk {
         Some(psk) => EarlySecret::with_psk(hash, psk.secret()),
         None => EarlySecret::without_psk(hash),
@@ -146,6 +146,7 @@ pub(super) fn start(
     let handshake = early.into_handshake(shared.as_ref().map(|(_, secret)| secret.as_ref()));
     let traffic = handshake.traffic(&transcript.digest());
     out.push(Action::Version(ProtocolVersion::DTLS1_3));
+    out.push(Action::AgreeOnCids(cids));
     traffic.log_handshake(&offer.config.common, &offer.random, out);
     out.push(Action::InstallRead13(Epoch::HANDSHAKE, traffic.server.record_keys(suite.aead, provider)?));
     out.push(Action::InstallWrite13(Epoch::HANDSHAKE, traffic.client.record_keys(suite.aead, provider)?));

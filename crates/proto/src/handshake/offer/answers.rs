@@ -11,6 +11,7 @@ use gramseal_wire::{CompressionMethod, DecodeError, EcPointFormat, ExtensionType
 use super::Offer;
 use super::certificates::{self, AgreedCertificates};
 use crate::error::{Error, Incompatible, PeerFault};
+use crate::handshake::cids::{self, AgreedCids};
 use crate::handshake::limits::{self, RecordLimits};
 use crate::handshake::srtp::{self, Srtp};
 use crate::suite::Suite12;
@@ -21,6 +22,7 @@ pub(in crate::handshake) struct Agreed12 {
     pub(in crate::handshake) alpn: Option<Vec<u8>>,
     pub(in crate::handshake) srtp: Option<Srtp>,
     pub(in crate::handshake) limits: RecordLimits,
+    pub(in crate::handshake) cids: Option<AgreedCids>,
     pub(in crate::handshake) certificates: AgreedCertificates,
     /// Whether NewSessionTicket will come.
     pub(in crate::handshake) ticket: bool,
@@ -46,8 +48,9 @@ impl Offer {
         };
         let srtp = srtp::check(&hello.extensions, &self.config)?;
         let limits = limits::check(&hello.extensions, &self.config)?;
+        let cids = cids::check(&hello.extensions, self.cid.clone())?;
         let certificates = certificates::check(&hello.extensions, &self.config)?;
-        Ok(Agreed12 { suite, alpn, srtp, limits, certificates, ticket: promises_ticket(hello)? })
+        Ok(Agreed12 { suite, alpn, srtp, limits, cids, certificates, ticket: promises_ticket(hello)? })
     }
 
     fn check_answers(&self, hello: &ServerHello<'_>) -> Result<(), Error> {

@@ -14,6 +14,7 @@ use super::{Offer, push_shares};
 use crate::config::is_finite_field;
 use crate::crypto::SharedSecret;
 use crate::error::{Error, Incompatible, PeerFault};
+use crate::handshake::cids::{self, AgreedCids};
 use crate::handshake::early::Offered;
 use crate::handshake::limits::{self, RecordLimits};
 use crate::handshake::resume13::OfferedPsk;
@@ -28,6 +29,7 @@ pub(in crate::handshake) struct Agreed13 {
     /// The pre-shared key that the server chose.
     pub(in crate::handshake) psk: Option<OfferedPsk>,
     pub(in crate::handshake) early_data: Offered,
+    pub(in crate::handshake) cids: Option<AgreedCids>,
 }
 
 /// What EncryptedExtensions agree to.
@@ -55,8 +57,12 @@ const ENCRYPTED: [ExtensionType; 10] = [
 ];
 
 /// The same of a ServerHello.
-const HELLO: [ExtensionType; 3] =
-    [ExtensionType::SUPPORTED_VERSIONS, ExtensionType::KEY_SHARE, ExtensionType::PRE_SHARED_KEY];
+const HELLO: [ExtensionType; 4] = [
+    ExtensionType::SUPPORTED_VERSIONS,
+    ExtensionType::KEY_SHARE,
+    ExtensionType::PRE_SHARED_KEY,
+    ExtensionType::CONNECTION_ID,
+];
 
 impl Offer {
     /// Checks a ServerHello that chose 1.3, and completes the key agreement.
@@ -79,7 +85,8 @@ impl Offer {
             (None, Some(_)) => return Err(PeerFault::UnofferedPskMode.into()),
             (None, None) => return Err(PeerFault::MissingExtension(ExtensionType::KEY_SHARE).into()),
         };
-        Ok(Agreed13 { suite, shared, psk, early_data })
+        let cids = cids::check(&hello.extensions, self.cid.take())?;
+        Ok(Agreed13 { suite, shared, psk, early_data, cids })
     }
 
     /// Completes the key agreement with the server's share.

@@ -27,11 +27,12 @@ use gramseal_wire::{
 };
 use pki_types::ServerName;
 
+use crate::cid::Cid;
 use crate::config::{ClientConfig, GroupKind};
 use crate::crypto::ActiveKx;
 use crate::error::{Error, LocalFault};
 use crate::handshake::resume13::OfferedPsk;
-use crate::handshake::{limits, srtp};
+use crate::handshake::{cids, limits, srtp};
 use crate::session::Session;
 
 /// Bytes that the extensions of most hellos of clients stay below, without a ticket.
@@ -52,6 +53,8 @@ pub(super) struct Offer {
     pub(super) name: ServerName<'static>,
     pub(super) random: Random,
     extensions: ExtensionsBuf,
+    /// What we want to see in records to us; `None` if connection ids are not spoken of.
+    cid: Option<Cid>,
     /// Of the key shares in the hello.
     shares: Shares,
     /// The session that the hello offers to resume.
@@ -66,13 +69,14 @@ impl Offer {
     pub(super) fn new(config: Arc<ClientConfig>, name: ServerName<'static>) -> Result<Self, Error> {
         let random = Random(config.common.provider.random_array()?);
         let mut extensions = extensions(&config, &name)?;
+        let cid = cids::offer(&config.common, &mut extensions)?;
         let shares = if config.common.allows(ProtocolVersion::DTLS1_3) {
             push_version13(&config, &mut extensions)?
         } else {
             Vec::new()
         };
         let (session_id, psks) = (Vec::new(), Vec::new());
-        let offer = Self { config, name, random, extensions, shares, session: None, session_id, psks };
+        let offer = Self { config, name, random, extensions, cid, shares, session: None, session_id, psks };
         offer.with_sessions()
     }
 
@@ -88,6 +92,11 @@ impl Offer {
             compression_methods: ClientHello::NULL_COMPRESSION,
             extensions: self.extensions.as_extensions(),
         })
+    }
+
+    /// The connection id that records to us may carry.
+    pub(super) fn cid(&self) -> Option<&Cid> {
+        self.cid.as_ref().filter(|cid| !cid.is_empty())
     }
 
     /// Host name sent to the server, if the name is one (RFC 6066 §3: never an address).

@@ -30,7 +30,7 @@ use crate::handshake::offer::{USUAL_ANSWERS, push_alpn};
 use crate::handshake::schedule12::Randoms;
 use crate::handshake::select::{self, Selected12};
 use crate::handshake::transcript::{Keep, Transcript};
-use crate::handshake::{Action, Negotiated, Signed, Work, limits, srtp};
+use crate::handshake::{Action, AgreedCids, Negotiated, Signed, Work, cids, limits, srtp};
 use crate::message::Message;
 use crate::suite::KeyExchange;
 
@@ -52,7 +52,8 @@ pub(in crate::handshake) fn start(
     transcript.add(message);
 
     let promise = Promise::new(hello, &config, selected.limits)?;
-    let answer = server_hello(&mut seq, hello, &selected, &promise, random)?;
+    let cids = cids::select(hello, common)?;
+    let answer = server_hello(&mut seq, hello, &selected, &promise, cids.as_ref(), random)?;
     let mut negotiated = Negotiated::new(ProtocolVersion::DTLS1_2, selected.suite.id);
     negotiated.group = selected.group;
     negotiated.alpn = selected.alpn;
@@ -62,6 +63,7 @@ pub(in crate::handshake) fn start(
     let mut context =
         Box::new(Context { config, seq, suite: selected.suite, randoms, transcript, negotiated, promise });
     out.push(Action::LimitRecords(selected.limits));
+    out.push(Action::AgreeOnCids(cids));
     context.send(answer, out);
     match selected.certificates {
         Some(plan) => send_certificate(context, plan, out).map(AnyState::Server12),
@@ -74,6 +76,7 @@ fn server_hello(
     hello: &ClientHello<'_>,
     selected: &Selected12,
     promise: &Promise,
+    cids: Option<&AgreedCids>,
     random: Random,
 ) -> Result<Message, Error> {
     let mut extensions = ExtensionsBuf::with_capacity(USUAL_ANSWERS);
@@ -97,6 +100,7 @@ fn server_hello(
     }
     srtp::answer(selected.srtp.as_ref(), &mut extensions);
     limits::answer(selected.limits, &mut extensions);
+    cids::answer(cids, &mut extensions);
     let answer = ServerHello {
         legacy_version: ProtocolVersion::DTLS1_2,
         random,

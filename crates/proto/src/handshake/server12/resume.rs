@@ -32,7 +32,9 @@ use crate::handshake::offer::{USUAL_ANSWERS, push_alpn};
 use crate::handshake::resume::{self, By, Found};
 use crate::handshake::schedule12::{Randoms, Session12, Side};
 use crate::handshake::transcript::{Keep, Transcript};
-use crate::handshake::{Action, Established, Keying, Negotiated, RecordLimits, Remember, limits, select, srtp};
+use crate::handshake::{
+    Action, AgreedCids, Established, Keying, Negotiated, RecordLimits, Remember, cids, limits, select, srtp,
+};
 use crate::message::Message;
 
 /// Answers a hello with the session it asked for.
@@ -56,7 +58,9 @@ pub(in crate::handshake) fn start(
     let limits = limits::select(hello, common)?.resume(&session)?;
     let mut negotiated = resume::negotiated(&session, suite.id, alpn);
     negotiated.srtp = srtp;
-    let answer = server_hello(&mut seq, hello, &negotiated, limits, by, random)?;
+    // RFC 9146 §3: agreed on anew in each handshake, too.
+    let cids = cids::select(hello, common)?;
+    let answer = server_hello(&mut seq, hello, &negotiated, (limits, cids.as_ref()), by, random)?;
     negotiated.server_name = select::server_name(hello)?;
     let randoms = Randoms { client: hello.random, server: random };
     let secrets = Session12::resumed(hash, &session, randoms)?;
@@ -66,6 +70,7 @@ pub(in crate::handshake) fn start(
     let promise = Promise::default();
     let mut context = Box::new(Context { config, seq, suite, randoms, transcript, negotiated, promise });
     out.push(Action::LimitRecords(limits));
+    out.push(Action::AgreeOnCids(cids));
     context.send(answer, out);
     let sealer = context.config.sessions.tickets.clone().filter(|_| by == By::OldTicket);
     if let Some(sealer) = sealer {
@@ -88,7 +93,7 @@ fn server_hello(
     seq: &mut OutgoingSeq,
     hello: &ClientHello<'_>,
     negotiated: &Negotiated,
-    limits: RecordLimits,
+    (limits, cids): (RecordLimits, Option<&AgreedCids>),
     by: By,
     random: Random,
 ) -> Result<Message, Error> {
@@ -103,6 +108,7 @@ fn server_hello(
     if limits.max_fragment_length().is_none() {
         limits::answer(limits, &mut extensions);
     }
+    cids::answer(cids, &mut extensions);
     if by == By::OldTicket {
         extensions.push(&SessionTicket::default());
     }

@@ -32,7 +32,7 @@ use crate::handshake::resume13::Shared13;
 use crate::handshake::schedule13::{EarlySecret, HandshakeSecret, TrafficSecrets};
 use crate::handshake::select::{self, Auth13, Selected13};
 use crate::handshake::transcript::Transcript13;
-use crate::handshake::{Action, Negotiated, Signed, Work, compression, limits, resume, srtp};
+use crate::handshake::{Action, AgreedCids, Negotiated, Signed, Work, cids, compression, limits, resume, srtp};
 use crate::message::Message;
 use crate::suite::Suite13;
 
@@ -54,7 +54,8 @@ pub(in crate::handshake) fn start(
     let psk = auth.psk();
     let resumed = psk.and_then(Shared13::session);
     let external = psk.and_then(Shared13::external).cloned();
-    let answer = server_hello(&mut seq, &provider, suite, exchange.as_ref(), psk)?;
+    let cids = cids::select(hello, &config.common)?;
+    let answer = server_hello(&mut seq, &provider, suite, exchange.as_ref(), psk, cids.as_ref())?;
     let mut negotiated = match resumed {
         Some(session) => resume::negotiated(session, suite.id, alpn),
         None => Negotiated { alpn, ..Negotiated::new(ProtocolVersion::DTLS1_3, suite.id) },
@@ -79,6 +80,7 @@ pub(in crate::handshake) fn start(
         context.negotiated.early_data = true;
     }
     context.send(answer, out);
+    out.push(Action::AgreeOnCids(cids));
 
     let handshake = early.into_handshake(exchange.as_ref().map(|exchange| exchange.shared.as_ref()));
     let traffic = handshake.traffic(&context.transcript.digest());
@@ -119,6 +121,7 @@ fn server_hello(
     suite: &Suite13,
     exchange: Option<&Exchange>,
     psk: Option<&Shared13>,
+    cids: Option<&AgreedCids>,
 ) -> Result<Message, Error> {
     let mut extensions = ExtensionsBuf::with_capacity(USUAL_ANSWERS);
     extensions.push(&SupportedVersionsServerHello { selected_version: ProtocolVersion::DTLS1_3 });
@@ -128,6 +131,7 @@ fn server_hello(
     if let Some(psk) = psk {
         extensions.push(&PreSharedKeyServerHello { selected_identity: psk.index });
     }
+    cids::answer(cids, &mut extensions);
     let answer = ServerHello {
         legacy_version: ProtocolVersion::DTLS1_2,
         random: Random(provider.random_array()?),

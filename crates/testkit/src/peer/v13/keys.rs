@@ -165,10 +165,17 @@ impl Keys {
         record
     }
 
-    /// What is in a whole record of `epoch` from `side`, if its tag is right. Only numbers up to 16 bits are known.
-    pub(super) fn open(&self, side: Side, epoch: Epoch, record: &[u8]) -> Option<(RecordNumber, ContentType, Vec<u8>)> {
+    /// What is in a whole record of `epoch` from `side`, if its tag is right. Its connection id has `cid_len` bytes, if
+    /// there is one. Only numbers up to 16 bits are known.
+    pub(super) fn open(
+        &self,
+        side: Side,
+        epoch: Epoch,
+        record: &[u8],
+        cid_len: usize,
+    ) -> Option<(RecordNumber, ContentType, Vec<u8>)> {
         let direction = &self.0[side as usize];
-        let header = UnifiedHeader::read(&mut Reader::new(record), 0).ok()?;
+        let header = UnifiedHeader::read(&mut Reader::new(record), cid_len).ok()?;
         let (front, body) = record.split_at(header.header_len());
         let mask = direction.mask(body)?;
         let mut front = front.to_vec();

@@ -309,7 +309,7 @@ impl Peer13 {
                 // different keys; then nothing can be read.
                 let fits = |epoch: &&u64| UnifiedHeader::epoch_bits_of(Epoch(**epoch)) == header.epoch_bits;
                 let epochs: Vec<u64> = self.keys.keys().rev().filter(fits).copied().collect();
-                let open = |epoch: u64| self.keys[&epoch].open(from, Epoch(epoch), record);
+                let open = |epoch: u64| self.keys[&epoch].open(from, Epoch(epoch), record, 0);
                 if let Some((number, content_type, content)) = epochs.into_iter().find_map(open) {
                     self.receive_content(number, content_type, content);
                 }

@@ -29,13 +29,22 @@ impl Wiretap {
     /// If a record does not open.
     #[must_use]
     pub fn open(&self, from: Side, datagram: &[u8]) -> Vec<Seen> {
+        self.open_named(from, datagram, 0)
+    }
+
+    /// The same where connection ids have `cid_len` bytes.
+    ///
+    /// # Panics
+    /// If a record does not open.
+    #[must_use]
+    pub fn open_named(&self, from: Side, datagram: &[u8], cid_len: usize) -> Vec<Seen> {
         let mut rest = datagram;
         let mut seen = Vec::new();
         while !rest.is_empty() {
-            let header = RecordHeader::read(rest, 0).expect("a record of ours");
+            let header = RecordHeader::read(rest, cid_len).expect("a record of ours");
             let len = header.header_len() + header.body_len(rest.len()).expect("a whole record");
             let (record, following) = rest.split_at(len);
-            seen.push(self.open_record(from, record, header));
+            seen.push(self.open_record(from, record, header, cid_len));
             rest = following;
         }
         seen
@@ -60,7 +69,7 @@ impl Wiretap {
         self.0.lock().expect("not poisoned").get(label).cloned()
     }
 
-    fn open_record(&self, from: Side, record: &[u8], header: RecordHeader) -> Seen {
+    fn open_record(&self, from: Side, record: &[u8], header: RecordHeader, cid_len: usize) -> Seen {
         match header {
             RecordHeader::Plaintext(header) => Seen {
                 number: RecordNumber::new(header.epoch, header.sequence_number),
@@ -70,11 +79,11 @@ impl Wiretap {
             RecordHeader::Unified(header) => {
                 let is_of = |epoch: &u64| header.epoch_bits == UnifiedHeader::epoch_bits_of(Epoch(*epoch));
                 let epoch = [EARLY, HANDSHAKE, APPLICATION].into_iter().find(is_of).expect("an epoch of ours");
-                let opened = self.keys(epoch).open(from, Epoch(epoch), record);
+                let opened = self.keys(epoch).open(from, Epoch(epoch), record, cid_len);
                 let (number, content_type, content) = opened.expect("the keys of the log");
                 Seen { number, content_type, content }
             }
-            RecordHeader::Cid12(_) => panic!("no connection id was agreed on"),
+            RecordHeader::Cid12(_) => panic!("a record of 1.2"),
         }
     }
 

@@ -1,0 +1,104 @@
+//! Connection ids, and where the peer is.
+//!
+//! Says which ids the caller has to find this association by, and when the peer seems to have moved. That it has is
+//! for the caller to believe, or not. RFC 9146 §3 and §6, RFC 9147 §9.
+
+use alloc::vec::Vec;
+use core::net::{SocketAddr, SocketAddrV6};
+
+use gramseal_wire::RecordNumber;
+
+use super::{Connection, Event, Phase};
+use crate::cid::Cid;
+use crate::handshake::AgreedCids;
+
+/// What the caller still has to hear of one of our ids.
+#[derive(Debug)]
+pub(super) enum CidChange {
+    Issued(Cid),
+    Retired(Cid),
+}
+
+impl Connection {
+    /// The connection ids of ours that the peer may put into its records; each was in an
+    /// [`Event::CidIssued`](crate::Event::CidIssued).
+    #[must_use]
+    pub fn own_cids(&self) -> &[Cid] {
+        self.records.own_cids()
+    }
+
+    /// The connection id in the records to the peer; empty if they carry none.
+    #[must_use]
+    pub fn peer_cid(&self) -> &[u8] {
+        self.records.peer_cid()
+    }
+
+    /// Where the peer is, as [`set_peer`](Self::set_peer) has said.
+    #[must_use]
+    pub fn peer(&self) -> Option<SocketAddr> {
+        self.peer
+    }
+
+    /// Says where the peer is: where the caller sends what this connection has to send. Only who gives datagrams to
+    /// [`handle_datagram_from`](Self::handle_datagram_from) has to tell.
+    pub fn set_peer(&mut self, peer: SocketAddr) {
+        self.peer = Some(address(peer));
+    }
+
+    /// Our hello offers `cid`.
+    pub(super) fn offer_cid(&mut self, cid: Cid) {
+        self.unread.cids.push(CidChange::Issued(cid.clone()));
+        self.records.offer_cid(cid);
+    }
+
+    /// The hellos have said what both sides want.
+    pub(super) fn agree_on_cids(&mut self, agreed: Option<AgreedCids>) {
+        // A client has told of its own already.
+        let told: Vec<Cid> = self.records.own_cids().to_vec();
+        match agreed {
+            Some(AgreedCids { ours, peers }) => self.records.agree_on_cids(ours, peers),
+            None => self.records.forget_cids(),
+        }
+        let now = self.records.own_cids();
+        let retired = told.iter().filter(|cid| !now.contains(cid)).cloned().map(CidChange::Retired);
+        let issued = now.iter().filter(|cid| !told.contains(cid)).cloned().map(CidChange::Issued);
+        self.unread.cids.extend(retired.chain(issued));
+    }
+
+    pub(super) fn next_cid_change(&mut self) -> Option<Event> {
+        if self.unread.cids.is_empty() {
+            return None;
+        }
+        let change = self.unread.cids.remove(0);
+        if self.unread.cids.is_empty() {
+            // A connection has few changes in its life.
+            self.unread.cids = Vec::new();
+        }
+        Some(match change {
+            CidChange::Issued(cid) => Event::CidIssued(cid),
+            CidChange::Retired(cid) => Event::CidRetired(cid),
+        })
+    }
+
+    /// Whether a datagram from there is not from where the peer is.
+    pub(super) fn is_elsewhere(&self, from: SocketAddr) -> bool {
+        self.peer.is_some_and(|peer| peer != address(from))
+    }
+
+    /// An authentic record with one of our connection ids came from somewhere else. RFC 9146 §6: only what is newer
+    /// than all before says where the peer is now; what is late or was sent on by others says nothing.
+    pub(super) fn heard_from(&mut self, from: SocketAddr, number: RecordNumber) {
+        if self.phase == Phase::Connected && self.records.is_newest(number) {
+            self.unread.moved = Some(from);
+        }
+    }
+}
+
+/// The part of a socket address that names the peer: a flow label may change from one datagram to
+/// the next (RFC 6437 §2).
+pub(crate) fn address(peer: SocketAddr) -> SocketAddr {
+    match peer {
+        SocketAddr::V4(_) => peer,
+        SocketAddr::V6(v6) => SocketAddrV6::new(*v6.ip(), v6.port(), 0, v6.scope_id()).into(),
+    }
+}

@@ -1,0 +1,347 @@
+//! The connection ids of an association: which ones records to us may carry, and the one that ours carry.
+//!
+//! RFC 9146 §3, RFC 9147 §4 and §9.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use super::layer::RecordLayer;
+use crate::cid::{Cid, CidLengths};
+
+/// Those of one association. Ids do not say how long they are, so that none of ours may begin with another.
+#[derive(Debug)]
+pub(crate) struct Cids {
+    /// Ours, which the peer knows or is told.
+    ours: Vec<Cid>,
+    /// The peer's, in the records that we send; empty if it wants none.
+    peers: Cid,
+    /// Whether all that the peer protects has to carry one of ours.
+    expected: bool,
+}
+
+impl Cids {
+    /// How long the id of ours is that `bytes` begin with.
+    #[inline]
+    pub(super) fn find(&self, bytes: &[u8]) -> Option<usize> {
+        self.ours.iter().find(|cid| bytes.starts_with(cid)).map(|cid| cid.len())
+    }
+
+    /// Whether the peer may put any into its records.
+    #[inline]
+    pub(super) fn has_own(&self) -> bool {
+        !self.ours.is_empty()
+    }
+
+    /// What protected records to the peer carry; empty if nothing.
+    #[inline]
+    pub(super) fn peers(&self) -> &[u8] {
+        &self.peers
+    }
+
+    pub(super) fn are_expected(&self) -> bool {
+        self.expected
+    }
+}
+
+impl RecordLayer {
+    /// We offered `cid`: protected records may carry it from now on, for they may overtake the answer.
+    pub(crate) fn offer_cid(&mut self, cid: Cid) {
+        self.cids = Some(Box::new(Cids { ours: Vec::from([cid]), peers: Cid::EMPTY, expected: false }));
+    }
+
+    /// Both sides said what they want to see in records to them: we `ours`, the peer `peers`; empty if nothing.
+    pub(crate) fn agree_on_cids(&mut self, ours: Cid, peers: Cid) {
+        let expected = !ours.is_empty();
+        let ours = if expected { Vec::from([ours]) } else { Vec::new() };
+        self.cids = (expected || !peers.is_empty()).then(|| Box::new(Cids { ours, peers, expected }));
+    }
+
+    /// The peer wants to hear of no ids.
+    pub(crate) fn forget_cids(&mut self) {
+        self.cids = None;
+    }
+
+    /// What [`split_record`](super::split_record) has to know.
+    #[inline]
+    pub(crate) fn cids(&self) -> Option<&Cids> {
+        self.cids.as_deref()
+    }
+
+    /// Those of ours that the peer may use.
+    pub(crate) fn own_cids(&self) -> &[Cid] {
+        self.cids.as_ref().map_or(&[], |cids| &cids.ours)
+    }
+
+    /// What protected records to the peer carry; empty if nothing.
+    #[inline]
+    pub(crate) fn peer_cid(&self) -> &[u8] {
+        self.cids.as_ref().map_or(&[], |cids| cids.peers())
+    }
+
+    /// How long the ids of both sides are; `None` if there are none.
+    pub(crate) fn cid_lengths(&self) -> Option<CidLengths> {
+        let cids = self.cids.as_ref()?;
+        Some(CidLengths { own: cids.ours.first().map_or(0, Cid::length), peer: cids.peers.length() })
+    }
+
+    /// Whether protected records to us have to carry a connection id.
+    #[inline]
+    pub(super) fn expects_cids(&self) -> bool {
+        self.cids.as_ref().is_some_and(|cids| cids.are_expected())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+    use alloc::vec::Vec;
+
+    use gramseal_wire::{ContentType, Epoch, ProtocolVersion, RecordNumber, SequenceNumber};
+
+    use crate::cid::{Cid, CidLengths};
+    use crate::crypto::AeadAlgorithm;
+    use crate::discard::Discard;
+    use crate::padding::Padding;
+    use crate::record::test_keys::{test_keys, test_keys13};
+    use crate::record::{ReadEpoch, RecordLayer, WriteEpoch, split_record};
+
+    const DATA: ContentType = ContentType::APPLICATION_DATA;
+    const OURS: &[u8] = &[0xc1, 0xd2, 0xe3];
+    const VERSIONS: [ProtocolVersion; 2] = [ProtocolVersion::DTLS1_2, ProtocolVersion::DTLS1_3];
+
+    fn cid(bytes: &[u8]) -> Cid {
+        Cid::new(bytes).expect("short enough")
+    }
+
+    /// The epoch of application data.
+    fn epoch(version: ProtocolVersion) -> Epoch {
+        if version == ProtocolVersion::DTLS1_3 { Epoch::APPLICATION } else { Epoch(1) }
+    }
+
+    /// A side that puts `cid` into its records, and one that expects `OURS` in records to it.
+    fn pair(version: ProtocolVersion, peers: &[u8]) -> (RecordLayer, RecordLayer) {
+        let mut writer = RecordLayer::new(SequenceNumber(0), 64);
+        let mut reader = RecordLayer::new(SequenceNumber(0), 64);
+        let epoch = epoch(version);
+        if version == ProtocolVersion::DTLS1_3 {
+            writer.install_write(WriteEpoch::dtls13(epoch, test_keys13(AeadAlgorithm::Aes128Gcm, 1)));
+            reader.install_read(ReadEpoch::dtls13(epoch, test_keys13(AeadAlgorithm::Aes128Gcm, 1), 64));
+        } else {
+            writer.install_write(WriteEpoch::dtls12(epoch, test_keys(AeadAlgorithm::Aes128Gcm, 1)));
+            reader.install_read(ReadEpoch::dtls12(epoch, test_keys(AeadAlgorithm::Aes128Gcm, 1), 64));
+        }
+        for layer in [&mut writer, &mut reader] {
+            layer.set_version(version);
+        }
+        writer.agree_on_cids(Cid::EMPTY, cid(peers));
+        reader.agree_on_cids(cid(OURS), Cid::EMPTY);
+        (writer, reader)
+    }
+
+    fn seal(writer: &mut RecordLayer, epoch: Epoch, content: &[u8]) -> Vec<u8> {
+        let padded = content.len() + writer.padding(epoch, content.len());
+        let mut record = vec![0; writer.sealed_len(epoch, padded)];
+        let len = writer.seal(epoch, DATA, content, &mut record).expect("seals");
+        assert_eq!(len, record.len());
+        record
+    }
+
+    /// What comes of each record of a datagram, up to what cannot be split off.
+    fn open(reader: &mut RecordLayer, datagram: &[u8]) -> Vec<Result<Vec<u8>, Discard>> {
+        let mut datagram = datagram.to_vec();
+        let mut rest = datagram.as_mut_slice();
+        let mut named = false;
+        let mut opened = Vec::new();
+        loop {
+            match split_record(&mut rest, reader.cids()) {
+                Ok(Some(mut record)) => {
+                    if named {
+                        record.follows_named();
+                    }
+                    named = record.is_named();
+                    opened.push(reader.open(record).map(|opened| {
+                        assert_eq!(opened.content_type, DATA);
+                        opened.content.to_vec()
+                    }));
+                }
+                Ok(None) => return opened,
+                Err(reason) => {
+                    opened.push(Err(reason));
+                    return opened;
+                }
+            }
+        }
+    }
+
+    #[test] // RFC 9146 §4, RFC 9147 §4
+    fn records_carry_ids_of_every_length() {
+        for version in VERSIONS {
+            for len in 0..=255 {
+                let id = vec![len; usize::from(len)];
+                let (mut writer, mut reader) = pair(version, &id);
+                reader.agree_on_cids(cid(&id), Cid::EMPTY);
+                let record = seal(&mut writer, epoch(version), b"hello");
+                let (offset, first) = match (version, len) {
+                    (ProtocolVersion::DTLS1_3, 0) => (1, 0b0010_1111),
+                    (ProtocolVersion::DTLS1_3, _) => (1, 0b0011_1111),
+                    (_, 0) => (11, 23),
+                    (_, _) => (11, 25),
+                };
+                assert_eq!(record[0], first, "{version} {len}");
+                assert!(record[offset..].starts_with(&id));
+                assert_eq!(record.len(), 5 + writer.overhead(epoch(version)), "{version} {len}");
+                assert_eq!(open(&mut reader, &record), [Ok(b"hello".to_vec())], "{version} {len}");
+            }
+        }
+    }
+
+    #[test] // RFC 9146 §3, RFC 9147 §4
+    fn what_is_protected_carries_the_id_that_was_agreed_on() {
+        for version in VERSIONS {
+            let (mut without, mut reader) = pair(version, &[]);
+            let record = seal(&mut without, epoch(version), b"x");
+            assert_eq!(open(&mut reader, &record), [Err(Discard::MissingCid)], "{version}");
+            let (mut other, mut reader) = pair(version, &[0xc1, 0xd2, 0xe4]);
+            let record = seal(&mut other, epoch(version), b"x");
+            assert_eq!(open(&mut reader, &record), [Err(Discard::UnknownCid)], "{version}");
+            let (mut short, mut reader) = pair(version, &[0xc1]);
+            let record = seal(&mut short, epoch(version), b"x");
+            assert_eq!(open(&mut reader, &record), [Err(Discard::UnknownCid)], "{version}");
+        }
+    }
+
+    #[test] // RFC 9147 §9.1
+    fn who_has_agreed_on_none_takes_none() {
+        for version in VERSIONS {
+            let (mut writer, mut reader) = pair(version, OURS);
+            let record = seal(&mut writer, epoch(version), b"x");
+            reader.forget_cids();
+            assert_eq!(open(&mut reader, &record), [Err(Discard::UnnegotiatedCid)], "{version}");
+            reader.agree_on_cids(Cid::EMPTY, cid(&[7]));
+            assert_eq!(open(&mut reader, &record), [Err(Discard::UnnegotiatedCid)], "{version}");
+            reader.agree_on_cids(Cid::EMPTY, Cid::EMPTY);
+            assert!(reader.cids().is_none() && reader.cid_lengths().is_none());
+        }
+    }
+
+    #[test] // RFC 9146 §3
+    fn what_is_not_protected_never_carries_an_id() {
+        for version in VERSIONS {
+            let (mut writer, mut reader) = pair(version, OURS);
+            let record = seal(&mut writer, Epoch::UNPROTECTED, b"x");
+            assert_eq!((record[0], record.len()), (23, 14), "{version}");
+            assert_eq!(open(&mut reader, &record), [Ok(b"x".to_vec())], "{version}");
+        }
+        let (mut writer, mut reader) = pair(ProtocolVersion::DTLS1_2, OURS);
+        let mut record = seal(&mut writer, Epoch(1), b"x");
+        record[4] = 0;
+        assert_eq!(open(&mut reader, &record), [Err(Discard::UnexpectedContent)]);
+        record[4] = 2;
+        assert_eq!(open(&mut reader, &record), [Err(Discard::NextEpoch)]);
+        record[4] = 3;
+        assert_eq!(open(&mut reader, &record), [Err(Discard::UnknownEpoch)]);
+    }
+
+    #[test] // RFC 9146 §3: the client's records may overtake nothing, the server's its hello
+    fn before_the_answer_an_offered_id_is_taken_and_not_missed() {
+        for version in VERSIONS {
+            for id in [&[][..], OURS] {
+                let (mut writer, mut reader) = pair(version, id);
+                reader.forget_cids();
+                reader.offer_cid(cid(OURS));
+                let record = seal(&mut writer, epoch(version), b"x");
+                assert_eq!(open(&mut reader, &record), [Ok(b"x".to_vec())], "{version} {id:?}");
+            }
+        }
+    }
+
+    #[test] // RFC 9147 §4
+    fn a_record_of_another_association_takes_the_rest_of_the_datagram_along() {
+        for version in VERSIONS {
+            let (mut ours, mut reader) = pair(version, OURS);
+            let (mut theirs, _) = pair(version, &[9; 3]);
+            let ours = [0; 2].map(|_| seal(&mut ours, epoch(version), b"x"));
+            let datagram = [&ours[0], &seal(&mut theirs, epoch(version), b"x"), &ours[1]].map(Vec::as_slice).concat();
+            assert_eq!(open(&mut reader, &datagram), [Ok(b"x".to_vec()), Err(Discard::UnknownCid)], "{version}");
+            assert_eq!(open(&mut reader, &ours[1]), [Ok(b"x".to_vec())], "{version}");
+        }
+    }
+
+    #[test] // RFC 9147 §4: each datagram has an id; RFC 9146 §3: each record has
+    fn behind_a_record_with_an_id_others_do_without_in_1_3() {
+        for version in VERSIONS {
+            let (mut writer, mut reader) = pair(version, OURS);
+            let named = seal(&mut writer, epoch(version), b"a");
+            writer.forget_cids();
+            let unnamed = seal(&mut writer, epoch(version), b"b");
+            let second = if version == ProtocolVersion::DTLS1_3 { Ok(b"b".to_vec()) } else { Err(Discard::MissingCid) };
+            assert_eq!(open(&mut reader, &[&named[..], &unnamed].concat()), [Ok(b"a".to_vec()), second], "{version}");
+            assert_eq!(open(&mut reader, &unnamed), [Err(Discard::MissingCid)], "{version}");
+        }
+    }
+
+    #[test] // RFC 9146 §5.3, RFC 9147 §4
+    fn every_bit_of_a_record_is_authentic() {
+        for version in VERSIONS {
+            let (mut writer, mut reader) = pair(version, OURS);
+            let record = seal(&mut writer, epoch(version), b"hello");
+            for bit in 0..record.len() * 8 {
+                let mut changed = record.clone();
+                changed[bit / 8] ^= 1 << (bit % 8);
+                let opened = open(&mut reader, &changed);
+                assert!(opened.iter().all(Result::is_err), "{version} {bit}: {opened:?}");
+            }
+            assert_eq!(open(&mut reader, &record), [Ok(b"hello".to_vec())]);
+            assert_eq!(open(&mut reader, &record)[0], Err(Discard::Replayed), "{version}");
+        }
+    }
+
+    #[test] // RFC 9146 §4 and §5
+    fn records_of_1_2_with_an_id_have_padding_and_room_for_the_type() {
+        let (mut writer, mut reader) = pair(ProtocolVersion::DTLS1_2, OURS);
+        writer.set_padding(Padding::Block(64));
+        let lengths = [1, 40, 64].map(|len| {
+            let content = vec![7; len];
+            let record = seal(&mut writer, Epoch(1), &content);
+            assert_eq!(open(&mut reader, &record), [Ok(content)]);
+            record.len()
+        });
+        assert_eq!(lengths, [64 + 13 + 3 + 1 + 24; 3]);
+        let most = (1 << 14) - 1;
+        assert_eq!(writer.max_content(Epoch(1)), most);
+        let record = seal(&mut writer, Epoch(1), &vec![1; most]);
+        assert_eq!(record.len(), (1 << 14) + 13 + 3 + 24);
+        assert_eq!(open(&mut reader, &record), [Ok(vec![1; most])]);
+        writer.forget_cids();
+        assert_eq!(writer.max_content(Epoch(1)), 1 << 14);
+        assert_eq!(writer.padding(Epoch(1), 1), 0, "there is no place for it");
+    }
+
+    #[test] // RFC 9146 §6
+    fn the_newest_record_is_the_one_with_the_highest_number_of_the_newest_epoch() {
+        let (mut writer, mut reader) = pair(ProtocolVersion::DTLS1_3, OURS);
+        let records = [0; 3].map(|_| seal(&mut writer, Epoch::APPLICATION, b"x"));
+        let newest =
+            |reader: &RecordLayer, epoch, number| reader.is_newest(RecordNumber::new(epoch, SequenceNumber(number)));
+        for (number, is_newest) in [(1, true), (0, false), (2, true)] {
+            assert!(open(&mut reader, &records[number])[0].is_ok());
+            assert_eq!(newest(&reader, Epoch::APPLICATION, number as u64), is_newest, "{number}");
+        }
+        let next = Epoch(4);
+        writer.install_write(WriteEpoch::dtls13(next, test_keys13(AeadAlgorithm::Aes128Gcm, 2)));
+        reader.install_read(ReadEpoch::dtls13(next, test_keys13(AeadAlgorithm::Aes128Gcm, 2), 64));
+        assert!(newest(&reader, Epoch::APPLICATION, 2), "nothing of the new epoch came");
+        let [old, new] = [Epoch::APPLICATION, next].map(|epoch| seal(&mut writer, epoch, b"x"));
+        assert!(open(&mut reader, &new)[0].is_ok() && open(&mut reader, &old)[0].is_ok());
+        assert!(newest(&reader, next, 0) && !newest(&reader, Epoch::APPLICATION, 3));
+    }
+
+    #[test]
+    fn lengths_are_those_that_were_agreed_on() {
+        let mut layer = RecordLayer::new(SequenceNumber(0), 64);
+        assert_eq!(layer.cid_lengths(), None);
+        layer.agree_on_cids(cid(&[1; 7]), cid(&[2; 200]));
+        assert_eq!(layer.cid_lengths(), Some(CidLengths { own: 7, peer: 200 }));
+        assert_eq!((layer.own_cids(), layer.peer_cid()), (&[cid(&[1; 7])][..], &[2; 200][..]));
+    }
+}
