@@ -1,4 +1,4 @@
-//! One simulated host: a connection, or an endpoint that waits for one.
+//! One side of a pair, and the endpoint of the servers.
 
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -7,13 +7,16 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use gramseal_proto::config::ServerConfig;
-use gramseal_proto::endpoint::{CookiePolicy, Endpoint, EndpointConfig, EndpointStats, Route};
+use gramseal_proto::endpoint::{CookiePolicy, Endpoint, EndpointConfig, Route};
 use gramseal_proto::{Connection, Deferred, Event, Instant, Settled};
+
+use super::Pair;
 
 /// How long slow signers and verifiers take.
 const SLOWNESS: Duration = Duration::from_millis(150);
 
 /// A connection with what it handed out so far.
+#[derive(Default)]
 pub(super) struct Host {
     pub(super) connection: Option<Connection>,
     pub(super) received: Vec<Vec<u8>>,
@@ -22,36 +25,76 @@ pub(super) struct Host {
     pub(super) early_data: Vec<Vec<u8>>,
     /// What a slow signer or verifier works on, and when it is done.
     deferred: Option<(Instant, Deferred)>,
-    listener: Option<Listener>,
     outgoing: Vec<Vec<u8>>,
+    /// The deadline that stands in the simulation's timers.
+    pub(super) armed: Option<Instant>,
+    /// How many datagrams it has sent.
+    pub(super) sent: usize,
 }
 
-struct Listener {
-    endpoint: Endpoint<()>,
+/// An endpoint that servers of any number of pairs share.
+pub(super) struct Listener {
+    pub(super) endpoint: Endpoint<Pair>,
     config: Arc<ServerConfig>,
+}
+
+impl Listener {
+    pub(super) fn new(config: Arc<ServerConfig>, cookies: CookiePolicy) -> Self {
+        let endpoint = EndpointConfig::server(Arc::clone(&config)).expect("the null provider has all it takes");
+        Self { endpoint: Endpoint::new(endpoint.with_cookie_policy(cookies)), config }
+    }
+
+    /// Whether a datagram from `from` is for the connection of `host`. Answers it, or makes that connection, if it is
+    /// not.
+    pub(super) fn passes(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        pair: Pair,
+        host: &mut Host,
+        datagram: &[u8],
+    ) -> bool {
+        let mut reply = Vec::new();
+        match self.endpoint.route(now, from, datagram, &mut reply) {
+            Route::Connection(key) => {
+                assert_eq!(key, pair, "an address belongs to one pair");
+                if !reply.is_empty() {
+                    host.outgoing.push(reply);
+                }
+                return true;
+            }
+            Route::Either { .. } => return true,
+            Route::Incoming(incoming) => {
+                let mut connection = incoming.accept(Arc::clone(&self.config), now);
+                // The newest is the only one that is kept.
+                self.endpoint.remove(from, pair);
+                for mut early in self.endpoint.insert(from, pair).early_data {
+                    drop(connection.handle_datagram(now, &mut early));
+                }
+                host.connection = Some(connection);
+            }
+            Route::Reply => host.outgoing.push(reply),
+            Route::Kept | Route::Discard(_) => {}
+        }
+        false
+    }
+
+    /// Does what an event of the connection of `pair` asks of its endpoint.
+    pub(super) fn happened(&mut self, peer: SocketAddr, pair: Pair, event: &Event) {
+        match event {
+            Event::Connected => {
+                self.endpoint.establish(peer, pair);
+            }
+            Event::CidIssued(cid) => self.endpoint.add_cid(peer, pair, cid.clone()).expect("nobody else has it"),
+            Event::CidRetired(cid) => self.endpoint.remove_cid(peer, pair, cid),
+            _ => {}
+        }
+    }
 }
 
 impl Host {
     pub(super) fn client(connection: Connection) -> Self {
-        Self { connection: Some(connection), ..Self::idle() }
-    }
-
-    pub(super) fn server(config: Arc<ServerConfig>, cookies: CookiePolicy) -> Self {
-        let endpoint = EndpointConfig::server(Arc::clone(&config)).expect("the null provider has all it takes");
-        let endpoint = Endpoint::new(endpoint.with_cookie_policy(cookies));
-        Self { listener: Some(Listener { endpoint, config }), ..Self::idle() }
-    }
-
-    fn idle() -> Self {
-        Self {
-            connection: None,
-            received: Vec::new(),
-            events: Vec::new(),
-            early_data: Vec::new(),
-            deferred: None,
-            listener: None,
-            outgoing: Vec::new(),
-        }
+        Self { connection: Some(connection), ..Self::default() }
     }
 
     /// When the connection wants to be woken.
@@ -61,41 +104,12 @@ impl Host {
         timer.into_iter().chain(done).min()
     }
 
-    /// Takes in a datagram; the answers wait in [`Self::take_outgoing`].
+    /// Takes in a datagram.
     pub(super) fn handle_datagram(&mut self, now: Instant, from: SocketAddr, mut datagram: Vec<u8>) {
-        if self.is_for_connection(now, from, &datagram)
-            && let Some(connection) = &mut self.connection
-        {
+        if let Some(connection) = &mut self.connection {
             let payloads = connection.handle_datagram_from(now, from, &mut datagram);
             self.received.extend(payloads.map(|payload| payload.to_vec()));
         }
-        self.drain(now);
-    }
-
-    /// Asks the endpoint, if there is one, and lets it answer or accept.
-    fn is_for_connection(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) -> bool {
-        let Some(Listener { endpoint, config }) = &mut self.listener else { return true };
-        let mut reply = Vec::new();
-        match endpoint.route(now, from, datagram, &mut reply) {
-            Route::Connection(()) | Route::Either { .. } => {
-                if !reply.is_empty() {
-                    self.outgoing.push(reply);
-                }
-                return true;
-            }
-            Route::Incoming(incoming) => {
-                let mut connection = incoming.accept(Arc::clone(config), now);
-                // The newest is the only one that is kept.
-                endpoint.remove(from, ());
-                for mut early in endpoint.insert(from, ()).early_data {
-                    drop(connection.handle_datagram(now, &mut early));
-                }
-                self.connection = Some(connection);
-            }
-            Route::Reply => self.outgoing.push(reply),
-            Route::Kept | Route::Discard(_) => {}
-        }
-        false
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant) {
@@ -105,7 +119,6 @@ impl Host {
             }
             connection.handle_timeout(now);
         }
-        self.drain(now);
     }
 
     /// Collects what the connection wants to send and to say.
@@ -115,26 +128,11 @@ impl Host {
         while connection.poll_transmit(now, &mut datagram) {
             self.outgoing.push(std::mem::take(&mut datagram));
         }
-        while let Some(event) = connection.poll_event() {
-            if let (Some(listener), Some(peer)) = (&mut self.listener, connection.peer()) {
-                match &event {
-                    Event::CidIssued(cid) => {
-                        listener.endpoint.add_cid(peer, (), cid.clone()).expect("nobody else has it");
-                    }
-                    Event::CidRetired(cid) => listener.endpoint.remove_cid(peer, (), cid),
-                    _ => {}
-                }
-            }
-            self.events.push(event);
-        }
+        self.events.extend(std::iter::from_fn(|| connection.poll_event()));
         self.early_data.extend(std::iter::from_fn(|| connection.poll_early_data()));
         if let Some(deferred) = connection.poll_deferred() {
             self.deferred = Some((now + SLOWNESS, deferred));
         }
-    }
-
-    pub(super) fn endpoint_stats(&self) -> &EndpointStats {
-        self.listener.as_ref().expect("a server").endpoint.stats()
     }
 
     pub(super) fn take_outgoing(&mut self) -> Vec<Vec<u8>> {

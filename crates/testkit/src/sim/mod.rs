@@ -16,14 +16,14 @@ mod network;
 mod seeds;
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet};
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use gramseal_proto::config::{ClientConfig, ServerConfig};
-use gramseal_proto::endpoint::{CookiePolicy, EndpointStats};
+use gramseal_proto::endpoint::{CookiePolicy, Endpoint, EndpointStats};
 use gramseal_proto::wire::handshake::KeyUpdateRequest;
 use gramseal_proto::wire::{RecordHeader, Records};
 use gramseal_proto::{
@@ -31,7 +31,7 @@ use gramseal_proto::{
 };
 use pki_types::ServerName;
 
-use self::host::Host;
+use self::host::{Host, Listener};
 pub use self::log::{Sent, Stuck};
 pub use self::network::{Conditions, Fate, Side};
 pub use self::seeds::{REGRESSIONS, seeds};
@@ -42,6 +42,10 @@ use crate::rng::Rng;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Pair(usize);
 
+/// An endpoint of a [`Sim`] that any number of clients can connect to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Server(usize);
+
 /// The simulated network with its hosts.
 pub struct Sim {
     seed: u64,
@@ -51,9 +55,15 @@ pub struct Sim {
     conditions: [Conditions; 2],
     rules: Vec<Rule>,
     arrivals: BinaryHeap<Reverse<(Instant, usize, Arrival)>>,
+    listeners: Vec<Listener>,
+    /// The listener of each pair.
+    servers: Vec<Server>,
     hosts: Vec<[Host; 2]>,
     /// Where the client of a pair is, if it has moved.
     moved: HashMap<Pair, SocketAddr>,
+    timers: BTreeSet<(Instant, Pair, Side)>,
+    /// A host that the caller may have changed.
+    touched: Option<(Pair, Side)>,
     log: Vec<Sent>,
     numbers: HashSet<(Pair, Side, u64, u64)>,
 }
@@ -80,8 +90,12 @@ impl Sim {
             conditions: [Conditions::default(), Conditions::default()],
             rules: Vec::new(),
             arrivals: BinaryHeap::new(),
+            listeners: Vec::new(),
+            servers: Vec::new(),
             hosts: Vec::new(),
             moved: HashMap::new(),
+            timers: BTreeSet::new(),
+            touched: None,
             log: Vec::new(),
             numbers: HashSet::new(),
         }
@@ -174,14 +188,35 @@ impl Sim {
     /// # Panics
     /// If the client cannot even begin.
     pub fn connect(&mut self, client: impl Into<Arc<ClientConfig>>, server: impl Into<Arc<ServerConfig>>) -> Pair {
+        let server = self.serve(server);
+        self.connect_to(client, server)
+    }
+
+    /// Starts an endpoint for clients to [`connect_to`](Self::connect_to).
+    pub fn serve(&mut self, server: impl Into<Arc<ServerConfig>>) -> Server {
+        self.listeners.push(Listener::new(server.into(), self.cookies));
+        Server(self.listeners.len() - 1)
+    }
+
+    /// Starts a client that connects to `server`, with an address in a network of its own.
+    ///
+    /// # Panics
+    /// If the client cannot even begin.
+    pub fn connect_to(&mut self, client: impl Into<Arc<ClientConfig>>, server: Server) -> Pair {
         let name = ServerName::try_from(SERVER_NAME).expect("a DNS name");
         let mut connection = Connection::client(client.into(), name, self.now).expect("a client begins");
+        connection.set_peer(server_address(server));
         let pair = Pair(self.hosts.len());
-        connection.set_peer(address(pair, Side::Server));
-        let server = Host::server(server.into(), self.cookies);
-        self.hosts.push([Host::client(connection), server]);
+        self.hosts.push([Host::client(connection), Host::default()]);
+        self.servers.push(server);
         self.after_input(pair, Side::Client);
         pair
+    }
+
+    /// The endpoint of a server.
+    #[must_use]
+    pub fn endpoint(&self, server: Server) -> &Endpoint<Pair> {
+        &self.listeners[server.0].endpoint
     }
 
     /// Runs until `done` says so.
@@ -221,6 +256,7 @@ impl Sim {
         datagram.truncate(len);
         let nearly_exhausted = connection.is_nearly_exhausted();
         self.transmit(pair, from, datagram);
+        self.rearm(pair, from);
         if nearly_exhausted {
             // A KeyUpdate may wait.
             self.after_input(pair, from);
@@ -238,6 +274,7 @@ impl Sim {
         let len = connection.seal_early(payload, &mut datagram)?;
         datagram.truncate(len);
         self.transmit(pair, Side::Client, datagram);
+        self.rearm(pair, Side::Client);
         Ok(())
     }
 
@@ -290,15 +327,21 @@ impl Sim {
 
     /// Hands `datagram` to `to` at once, as if the peer had sent it.
     pub fn inject(&mut self, pair: Pair, to: Side, datagram: Vec<u8>) {
-        let moved = self.moved.get(&pair).filter(|_| to == Side::Server);
-        let from = moved.copied().unwrap_or_else(|| address(pair, to.peer()));
+        let from = match to {
+            Side::Client => server_address(self.servers[pair.0]),
+            Side::Server => self.moved.get(&pair).copied().unwrap_or_else(|| client_address(pair)),
+        };
         self.inject_from(pair, to, from, datagram);
     }
 
     /// The same, as if it had come from `from`.
     pub fn inject_from(&mut self, pair: Pair, to: Side, from: SocketAddr, datagram: Vec<u8>) {
         let now = self.now;
-        self.host_mut(pair, to).handle_datagram(now, from, datagram);
+        let host = &mut self.hosts[pair.0][to as usize];
+        let listener = &mut self.listeners[self.servers[pair.0].0];
+        if to == Side::Client || listener.passes(now, from, pair, host, &datagram) {
+            host.handle_datagram(now, from, datagram);
+        }
         self.after_input(pair, to);
     }
 
@@ -325,6 +368,8 @@ impl Sim {
 
     /// As [`Self::connection`], to change it. What it wants to send waits for the next event.
     pub fn connection_mut(&mut self, pair: Pair, side: Side) -> Option<&mut Connection> {
+        self.rearm_touched();
+        self.touched = Some((pair, side));
         self.host_mut(pair, side).connection.as_mut()
     }
 
@@ -346,13 +391,10 @@ impl Sim {
         &self.host(pair, side).events
     }
 
-    /// What the server's endpoint has counted so far.
-    ///
-    /// # Panics
-    /// For a client, which has none.
+    /// What the endpoint of the pair's server has counted so far.
     #[must_use]
     pub fn endpoint_stats(&self, pair: Pair) -> &EndpointStats {
-        self.host(pair, Side::Server).endpoint_stats()
+        self.endpoint(self.servers[pair.0]).stats()
     }
 
     /// Every datagram sent so far.
@@ -373,29 +415,26 @@ impl Sim {
     }
 
     /// When something happens next.
-    fn next(&self) -> Option<Instant> {
+    fn next(&mut self) -> Option<Instant> {
+        self.rearm_touched();
         let arrival = self.arrivals.peek().map(|Reverse((at, ..))| *at);
-        let timeout = self.next_timeout().map(|(at, ..)| at);
+        let timeout = self.timers.first().map(|(at, ..)| *at);
         arrival.into_iter().chain(timeout).min().map(|at| at.max(self.now))
-    }
-
-    fn next_timeout(&self) -> Option<(Instant, Pair, Side)> {
-        let hosts = (0..self.hosts.len()).flat_map(|pair| Side::BOTH.map(|side| (Pair(pair), side)));
-        hosts.filter_map(|(pair, side)| Some((self.host(pair, side).timeout()?, pair, side))).min()
     }
 
     /// Lets the next thing happen: an arrival, or a timeout.
     fn step(&mut self) {
-        let timeout = self.next_timeout();
+        self.rearm_touched();
+        let timeout = self.timers.first().copied();
         let arrival_at = self.arrivals.peek().map(|Reverse((at, ..))| *at);
         if let Some((at, pair, side)) = timeout.filter(|(at, ..)| arrival_at.is_none_or(|arrival| *at < arrival)) {
             self.now = self.now.max(at);
             let now = self.now;
-            let host = self.host_mut(pair, side);
-            host.handle_timeout(now);
-            // Otherwise virtual time would stand still for ever.
-            assert!(host.timeout().is_none_or(|next| next > now), "a timer of the {side:?} does not advance");
+            self.host_mut(pair, side).handle_timeout(now);
             self.after_input(pair, side);
+            // Otherwise virtual time would stand still for ever.
+            let next = self.host(pair, side).timeout();
+            assert!(next.is_none_or(|next| next > now), "a timer of the {side:?} does not advance");
         } else if let Some(Reverse((at, _, arrival))) = self.arrivals.pop() {
             self.now = self.now.max(at);
             self.inject(arrival.pair, arrival.to, arrival.bytes);
@@ -404,16 +443,41 @@ impl Sim {
 
     fn after_input(&mut self, pair: Pair, side: Side) {
         let now = self.now;
-        let host = self.host_mut(pair, side);
+        let host = &mut self.hosts[pair.0][side as usize];
+        let events = host.events.len();
         host.drain(now);
+        if let (Side::Server, Some(peer)) = (side, host.connection.as_ref().and_then(Connection::peer)) {
+            let listener = &mut self.listeners[self.servers[pair.0].0];
+            host.events[events..].iter().for_each(|event| listener.happened(peer, pair, event));
+        }
         for datagram in host.take_outgoing() {
             self.transmit(pair, side, datagram);
+        }
+        self.rearm(pair, side);
+    }
+
+    /// Notes when the host wants to be woken.
+    fn rearm(&mut self, pair: Pair, side: Side) {
+        let host = &mut self.hosts[pair.0][side as usize];
+        let deadline = host.timeout();
+        let before = std::mem::replace(&mut host.armed, deadline);
+        if before != deadline {
+            before.map(|at| self.timers.remove(&(at, pair, side)));
+            deadline.map(|at| self.timers.insert((at, pair, side)));
+        }
+    }
+
+    fn rearm_touched(&mut self) {
+        if let Some((pair, side)) = self.touched.take() {
+            self.rearm(pair, side);
         }
     }
 
     fn transmit(&mut self, pair: Pair, from: Side, bytes: Vec<u8>) {
         self.check_numbers(pair, from, &bytes);
-        let index = self.sent_by(pair, from).count();
+        let host = self.host_mut(pair, from);
+        let index = host.sent;
+        host.sent += 1;
         let (fate, arrivals) = self.conditions[from as usize].carry(&mut self.rng, &bytes);
         let mut sent = Sent { at: self.now, pair, from, index, bytes, fate };
         // Every rule sees every datagram, for those that count.
@@ -470,10 +534,13 @@ impl fmt::Debug for Sim {
     }
 }
 
-fn address(pair: Pair, side: Side) -> SocketAddr {
-    let port = 10_000 + u16::try_from(pair.0).expect("fewer pairs than ports");
-    match side {
-        Side::Client => SocketAddr::from(([192, 0, 2, 1], port)),
-        Side::Server => SocketAddr::from(([198, 51, 100, 1], port)),
-    }
+/// Each client has an IPv4 /24 of its own, so that no limit of an endpoint takes them for one another's neighbours.
+fn client_address(pair: Pair) -> SocketAddr {
+    let [high, low] = u16::try_from(pair.0).expect("fewer pairs than networks").to_be_bytes();
+    SocketAddr::from(([10, high, low, 1], 10_000))
+}
+
+fn server_address(server: Server) -> SocketAddr {
+    let port = 10_000 + u16::try_from(server.0).expect("fewer servers than ports");
+    SocketAddr::from(([198, 51, 100, 1], port))
 }
