@@ -80,6 +80,13 @@ pub(crate) struct CommonArgs {
     #[arg(long)]
     pub(crate) compress_certificates: bool,
 
+    /// Ask the peer to put a connection id (RFC 9146, RFC 9147) of BYTES random bytes into its records, 4 to 255, so
+    /// that they are recognised when its address changes; 0 does without connection ids, also those of the peer
+    /// [default: 8 if BYTES is left out; without --cid only those of the peer]
+    #[arg(long, value_name = "BYTES", num_args = 0..=1, require_equals = true, default_missing_value = "8")]
+    #[arg(value_parser = parse_cid)]
+    pub(crate) cid: Option<u8>,
+
     /// Largest datagram to send, in bytes of UDP payload: 256 to 65507 [default: 1200]
     #[arg(long, value_name = "BYTES")]
     pub(crate) mtu: Option<usize>,
@@ -382,6 +389,11 @@ fn parse_export(text: &str) -> Result<Export, String> {
         return Err("the label is empty".to_owned());
     }
     Ok(Export { label: label.to_owned(), length })
+}
+
+fn parse_cid(text: &str) -> Result<u8, String> {
+    let len = text.parse().ok().filter(|len| *len == 0 || *len >= 4);
+    len.ok_or_else(|| "a number of bytes from 4 to 255 is expected, or 0".to_owned())
 }
 
 fn parse_target(text: &str) -> Result<Target, String> {

@@ -76,6 +76,7 @@ pub(crate) struct Connected {
     pub(crate) group: Option<String>,
     pub(crate) alpn: Option<String>,
     pub(crate) srtp: Option<String>,
+    pub(crate) connection_ids: Option<ConnectionIds>,
     pub(crate) server_name: Option<String>,
     pub(crate) resumed: bool,
     /// Whether early data was taken.
@@ -89,6 +90,15 @@ pub(crate) struct Connected {
     /// The fingerprint of the key that the peer showed in place of a certificate.
     pub(crate) peer_raw_public_key: Option<String>,
     pub(crate) export: Option<Exported>,
+}
+
+/// How long the connection ids in records are, in bytes; 0 where there are none.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct ConnectionIds {
+    /// In records to this side.
+    pub(crate) own: u8,
+    /// In records to the peer.
+    pub(crate) peer: u8,
 }
 
 /// Who the peer's certificate says it is.
@@ -115,6 +125,7 @@ impl Connected {
             group: negotiated.group.map(|group| group.to_string()),
             alpn: negotiated.alpn.as_deref().map(printable),
             srtp: negotiated.srtp.as_ref().map(|srtp| srtp.profile.to_string()),
+            connection_ids: negotiated.cids.map(|cids| ConnectionIds { own: cids.own, peer: cids.peer }),
             server_name: negotiated.server_name.as_deref().map(|name| printable(name.as_bytes())),
             resumed: negotiated.resumed,
             early_data: negotiated.early_data,
@@ -140,6 +151,9 @@ impl fmt::Display for Connected {
         }
         if let Some(srtp) = &self.srtp {
             write!(f, ", srtp {srtp}")?;
+        }
+        if let Some(ConnectionIds { own, peer }) = self.connection_ids {
+            write!(f, ", connection ids of {own} bytes (own) and {peer} (peer's)")?;
         }
         if self.resumed {
             f.write_str(", resumed")?;

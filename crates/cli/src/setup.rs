@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use gramseal::KeyLogFile;
 use gramseal::proto::config::{
-    CertificateCompression, ClientAuth, ClientConfig, ConfigError, Identity, LegacySuites, PeerVerifier, Psk,
-    ServerConfig, Transport,
+    CertificateCompression, ClientAuth, ClientConfig, ConfigError, ConnectionIds, Identity, LegacySuites, PeerVerifier,
+    Psk, ServerConfig, Transport,
 };
 use gramseal::proto::wire::{CipherSuite, NamedGroup, ProtocolVersion, SrtpProfile};
-use gramseal::proto::{KeyLog, Trace};
+use gramseal::proto::{KeyLog, RandomCids, Trace};
 use gramseal::sessions::{self, ClientSessionStore};
 use gramseal::trust::{self, TrustError};
 use gramseal::webpki::{ChainVerifierBuilder, Fingerprint, OcspPolicy, RawPublicKeyVerifier};
@@ -25,6 +25,7 @@ pub(crate) struct Settings {
     groups: Vec<NamedGroup>,
     alpn: Vec<String>,
     srtp: Vec<SrtpProfile>,
+    connection_ids: ConnectionIds,
     legacy: LegacySuites,
     compression: Vec<Arc<dyn CertificateCompression>>,
     pub(crate) transport: Transport,
@@ -49,6 +50,7 @@ macro_rules! apply {
         let mut builder = $builder
             .with_alpn(&settings.alpn)
             .with_srtp(&settings.srtp)
+            .with_connection_ids(settings.connection_ids.clone())
             .with_legacy_suites(settings.legacy)
             .with_certificate_compression(settings.compression.iter().cloned())
             .with_transport(settings.transport.clone());
@@ -83,6 +85,7 @@ impl Settings {
             groups: common.groups.clone(),
             alpn: common.alpn.clone(),
             srtp: common.srtp.clone(),
+            connection_ids: connection_ids(common.cid),
             legacy: if common.legacy { LegacySuites::Allowed } else { LegacySuites::Refused },
             compression: if common.compress_certificates { gramseal::compress::all() } else { Vec::new() },
             transport,
@@ -139,6 +142,15 @@ impl Settings {
             builder = builder.with_early_data(self.max_early_data, sessions::anti_replay());
         }
         builder.with_client_auth(client_auth).build().map(Arc::new).map_err(refused)
+    }
+}
+
+/// What `--cid` asks for.
+fn connection_ids(len: Option<u8>) -> ConnectionIds {
+    match len {
+        None => ConnectionIds::default(),
+        Some(0) => ConnectionIds::Off,
+        Some(len) => ConnectionIds::Both(Arc::new(RandomCids::new(len))),
     }
 }
 

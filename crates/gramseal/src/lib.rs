@@ -67,6 +67,7 @@
 //! | revocation lists | [`trust::chain`], [`trust::crls_from_pem`] |
 //! | OCSP | to staple a response: [`Identity::with_ocsp_source`]; to check one: [`webpki::ChainVerifierBuilder::with_ocsp`] |
 //! | compressed certificates (1.3) | `with_certificate_compression` on the configuration, with `compress::all()` of feature `certificate-compression` or a [`CertificateCompression`] of one's own |
+//! | connection ids, for peers whose address changes | `with_connection_ids` on the configuration, which takes [`ConnectionIds`]; a [`CidGenerator`] of one's own |
 //! | SRTP keys | `with_srtp` on the configuration, then [`Connection::srtp_keys`] |
 //! | resumption | [`sessions`]; example `resumption` |
 //! | early data (0-RTT) | [`EarlyConnection`]; `with_early_data` on both configurations, [`CookiePolicy::ExceptEarlyData`]; example `early_data` |
@@ -118,17 +119,17 @@ pub use error::{AuthenticateError, CloseReason, ConnectError, ConnectionError, S
 pub use gramseal_compress as compress;
 pub use gramseal_proto as proto;
 pub use gramseal_proto::config::{
-    CertificateCompression, ClientAuth, ClientConfig, ClientConfigBuilder, ConfigError, Identity, LegacySuites,
-    OcspSource, Padding, PeerVerifier, Psk, PskLookup, ResumedKeyExchange, ServerConfig, ServerConfigBuilder,
-    Transport,
+    CertificateCompression, ClientAuth, ClientConfig, ClientConfigBuilder, ConfigError, ConnectionIds, Identity,
+    LegacySuites, OcspSource, Padding, PeerVerifier, Psk, PskLookup, ResumedKeyExchange, ServerConfig,
+    ServerConfigBuilder, Transport,
 };
 pub use gramseal_proto::crypto::HashAlgorithm;
 pub use gramseal_proto::endpoint::{CookiePolicy, CookieSecrets, HandshakeRate, Limits};
 pub use gramseal_proto::wire::handshake::KeyUpdateRequest;
 pub use gramseal_proto::wire::{AlertDescription, CipherSuite, NamedGroup, ProtocolVersion, SrtpProfile};
 pub use gramseal_proto::{
-    AuthenticateClientError, ClientAnswer, Error, ExportError, KeyLog, Negotiated, Srtp, SrtpKeys, SrtpMasterKey,
-    UpdateKeysError,
+    AuthenticateClientError, Cid, CidGenerator, CidLengths, ClientAnswer, Error, ExportError, KeyLog, Negotiated,
+    RandomCids, Srtp, SrtpKeys, SrtpMasterKey, UpdateKeysError,
 };
 pub use gramseal_webpki as webpki;
 pub use incoming::{Handshake, Incoming};

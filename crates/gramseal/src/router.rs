@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use gramseal_proto as proto;
 use gramseal_proto::Instant;
-use gramseal_proto::endpoint::{CookieSecrets, Route};
+use gramseal_proto::endpoint::{AddCidError, CookieSecrets, Route};
 use gramseal_proto::wire::AlertDescription;
 use tokio::sync::Notify;
 
@@ -64,6 +64,12 @@ enum Phase {
     /// Nobody can accept or connect any more; what is connected goes on.
     Unattended,
     Closed,
+}
+
+/// What a connection says of a connection id.
+pub(crate) enum CidChange {
+    Issued(proto::Cid),
+    Retired(proto::Cid),
 }
 
 /// What `accept` finds.
@@ -121,7 +127,7 @@ impl Router {
                     let _ = self.socket.send(path, scratch);
                 }
                 if let Some(connection) = connection {
-                    connection.handle_datagram(now, datagram, scratch);
+                    connection.handle_datagram(now, path.peer, datagram, scratch);
                 }
             }
             Route::Either { current, successor } => {
@@ -132,7 +138,7 @@ impl Router {
                 }
                 // Opened in place, so each gets a copy. A client seldom begins anew.
                 for connection in connections.into_iter().flatten() {
-                    connection.handle_datagram(now, &mut datagram.to_vec(), scratch);
+                    connection.handle_datagram(now, path.peer, &mut datagram.to_vec(), scratch);
                 }
             }
             Route::Incoming(incoming) => {
@@ -219,7 +225,7 @@ impl Router {
             replaced.abandon(CloseReason::Replaced);
         }
         for mut datagram in inserted.early_data {
-            connection.handle_datagram(self.clock.now(), &mut datagram, &mut Vec::new());
+            connection.handle_datagram(self.clock.now(), path.peer, &mut datagram, &mut Vec::new());
         }
         Ok(connection)
     }
@@ -235,6 +241,19 @@ impl Router {
             // Its address belongs to its successor now: no close_notify goes there.
             before.abandon(CloseReason::Replaced);
         }
+    }
+
+    /// Routes datagrams with these connection ids to a connection, or no longer.
+    pub(crate) fn change_cids(&self, connection: &Shared, changes: Vec<CidChange>) -> Result<(), AddCidError> {
+        let (peer, key) = (connection.path.peer, connection.key);
+        let mut table = self.lock();
+        changes.into_iter().try_for_each(|change| match change {
+            CidChange::Issued(cid) => table.endpoint.add_cid(peer, key, cid),
+            CidChange::Retired(cid) => {
+                table.endpoint.remove_cid(peer, key, &cid);
+                Ok(())
+            }
+        })
     }
 
     /// Forgets a connection that has ended.

@@ -7,10 +7,12 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use gramseal_proto as proto;
+use gramseal_proto::endpoint::AddCidError;
 use gramseal_proto::wire::handshake::KeyUpdateRequest;
 use gramseal_proto::{AuthenticateClientError, ClientAnswer, Deferred, Instant, UpdateKeysError};
 use tokio::sync::Notify;
@@ -20,7 +22,7 @@ use crate::early::SendEarlyError;
 use crate::error::{CloseReason, ConnectionError, SendError};
 use crate::queue::{Pushed, ReceiveQueue};
 use crate::quiet::Quiet;
-use crate::router::{Key, Router};
+use crate::router::{CidChange, Key, Router};
 use crate::socket::Path;
 use crate::stats::{ConnectionStats, Counter};
 use crate::timers::Rearmed;
@@ -64,7 +66,8 @@ pub(crate) enum Progress {
 }
 
 impl Shared {
-    pub(crate) fn new(router: Arc<Router>, key: Key, path: Path, protocol: proto::Connection) -> Self {
+    pub(crate) fn new(router: Arc<Router>, key: Key, path: Path, mut protocol: proto::Connection) -> Self {
+        protocol.set_peer(path.peer);
         let received = ReceiveQueue::new(router.limits, Arc::clone(&router.buffered));
         let state = State {
             protocol,
@@ -87,11 +90,12 @@ impl Shared {
         }
     }
 
-    pub(crate) fn handle_datagram(&self, now: Instant, datagram: &mut [u8], scratch: &mut Vec<u8>) {
+    /// Takes in a datagram that came from `from`, which need not be where the peer was.
+    pub(crate) fn handle_datagram(&self, now: Instant, from: SocketAddr, datagram: &mut [u8], scratch: &mut Vec<u8>) {
         let mut guard = self.lock();
         let State { protocol, received, .. } = &mut *guard;
         let mut kept = 0;
-        for payload in protocol.handle_datagram(now, datagram) {
+        for payload in protocol.handle_datagram_from(now, from, datagram) {
             kept += usize::from(received.push(payload) == Pushed::Kept);
         }
         let handshaking = !guard.connected;
@@ -218,6 +222,7 @@ impl Shared {
             }
         }
         let mut established = false;
+        let mut cids = Vec::new();
         while let Some(event) = state.protocol.poll_event() {
             match event {
                 proto::Event::Connected => {
@@ -230,6 +235,12 @@ impl Shared {
                     state.client_answer = Some(answer);
                     tracing::debug!(peer = %self.path.peer, ?answer, "client answered");
                     self.changed.notify_waiters();
+                }
+                proto::Event::CidIssued(cid) => cids.push(CidChange::Issued(cid)),
+                proto::Event::CidRetired(cid) => cids.push(CidChange::Retired(cid)),
+                proto::Event::PeerMoved(to) => {
+                    // Whether it is there nobody has checked, so that what we send still goes where it was.
+                    tracing::debug!(peer = %self.path.peer, %to, "peer seems to have moved");
                 }
                 proto::Event::Closed(reason) => {
                     self.finish(state, reason.into());
@@ -249,10 +260,33 @@ impl Shared {
             self.arm(&mut state, deadline.into_iter().chain(look).min());
         }
         drop(state);
+        if !cids.is_empty() {
+            self.change_cids(cids);
+        }
         if established {
             self.router.establish(self);
         }
         outcome
+    }
+
+    fn change_cids(&self, changes: Vec<CidChange>) {
+        match self.router.change_cids(self, changes) {
+            // Who has ended meanwhile needs none.
+            Ok(()) | Err(AddCidError::NoConnection) => {}
+            // Its records would go to another connection.
+            Err(_) => {
+                let mut state = self.lock();
+                if state.closed.is_none() {
+                    state.protocol.close();
+                    let mut datagram = Vec::new();
+                    while state.protocol.poll_transmit(self.router.clock.now(), &mut datagram) {
+                        let _ = self.router.socket.send(self.path, &datagram);
+                    }
+                    let reason = proto::Error::Local(proto::LocalFault::UnusableCid);
+                    self.finish(state, CloseReason::Failed(reason));
+                }
+            }
+        }
     }
 
     /// The association has ended: tells everybody who waits, and forgets it.
