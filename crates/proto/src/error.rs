@@ -470,6 +470,8 @@ pub enum SendError {
     },
     /// The keys have protected as many records as they may; a new association is needed.
     KeysExhausted,
+    /// Nothing may be sent before a [checkpoint](crate::Connection::checkpoint) is stored.
+    CheckpointDue,
 }
 
 impl fmt::Display for SendError {
@@ -480,6 +482,7 @@ impl fmt::Display for SendError {
             Self::TooLarge { limit } => write!(f, "the payload is larger than {limit} bytes"),
             Self::BufferTooSmall { needed } => write!(f, "the buffer has fewer than {needed} bytes"),
             Self::KeysExhausted => f.write_str("the keys have protected as many records as they may"),
+            Self::CheckpointDue => f.write_str("a checkpoint has to be stored first"),
         }
     }
 }

@@ -28,6 +28,7 @@ pub mod config;
 mod connection;
 pub mod crypto;
 mod discard;
+mod encoding;
 pub mod endpoint;
 mod error;
 mod flight;
@@ -43,8 +44,9 @@ mod trace;
 
 pub use cid::{Cid, CidGenerator, CidLengths, RandomCids};
 pub use connection::{
-    AuthenticateClientError, ClientAnswer, CloseReason, Connection, Event, ExportError, FirstHello, Received,
-    SendEarlyError, SrtpKeys, SrtpMasterKey, Stats, Timer, UpdateKeysError,
+    AuthenticateClientError, Checkpoint, ClientAnswer, CloseReason, Connection, Event, ExportError, FirstHello,
+    ImageKey, ImportError, Imported, NotMovable, Received, SendEarlyError, SrtpKeys, SrtpMasterKey, Stats, Timer,
+    UpdateKeysError,
 };
 pub use discard::{Discard, DiscardCounts};
 pub use error::{

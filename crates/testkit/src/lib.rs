@@ -13,3 +13,4 @@ pub mod pki;
 pub mod rng;
 pub mod sessions;
 pub mod sim;
+pub mod spy;

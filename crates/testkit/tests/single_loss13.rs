@@ -70,7 +70,7 @@ fn run(kind: Kind, dropped: Option<(Side, usize)>) -> Run {
     if let Some((side, index)) = dropped {
         sim.drop_nth(side, index);
     }
-    let (mut sim, pair) = kind.connect_logging(sim, SEED, Duration::from_secs(60), Some(tap.clone()));
+    let (mut sim, pair, _) = kind.connect_keeping(sim, SEED, Duration::from_secs(60), Some(tap.clone()));
     if let Err(stuck) = sim.run_until(|sim| sim.connected(pair), ENOUGH) {
         panic!("{}, dropped {dropped:?}: {stuck:?}", kind.name);
     }

@@ -12,8 +12,8 @@ use crate::source::{self, Token};
 const PROTO: &str = "crates/proto/src/";
 
 /// Vocabulary: no protocol rules, so that everything may use it, and each other.
-const FOUNDATION: [&str; 10] =
-    ["cid", "crypto", "discard", "error", "keylog", "message", "padding", "suite", "time", "trace"];
+const FOUNDATION: [&str; 11] =
+    ["cid", "crypto", "discard", "encoding", "error", "keylog", "message", "padding", "suite", "time", "trace"];
 
 /// A top-level module of `proto` and the others that it may name beside [`FOUNDATION`].
 ///

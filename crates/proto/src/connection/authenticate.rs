@@ -46,6 +46,8 @@ pub enum AuthenticateClientError {
     NoCommonCertificateType,
     /// The client has not answered the last request yet.
     InProgress,
+    /// The connection makes [checkpoints](Connection::checkpoint), which cannot have an answer in part.
+    MakesCheckpoints,
     /// Too many messages wait for the peer to acknowledge them.
     TooManyMessages,
     /// The request cannot be made: no randomness, or no number for it.
@@ -63,6 +65,7 @@ impl fmt::Display for AuthenticateClientError {
             Self::NotOffered => "the client has not offered to be asked after the handshake",
             Self::NoCommonCertificateType => "no form of certificate in common",
             Self::InProgress => "the client has not answered the last request",
+            Self::MakesCheckpoints => "the connection makes checkpoints",
             Self::TooManyMessages => "too many messages wait for the peer to acknowledge them",
             Self::Failed(error) => return write!(f, "the request cannot be made: {error}"),
         })
@@ -103,6 +106,9 @@ impl Connection {
             Phase::Connected => {}
         }
         let post = self.post.as_mut().ok_or(AuthenticateClientError::NotInThisVersion)?;
+        if self.checkpoints.is_some() {
+            return Err(AuthenticateClientError::MakesCheckpoints);
+        }
         if !post.flights.has_room(1) {
             return Err(AuthenticateClientError::TooManyMessages);
         }

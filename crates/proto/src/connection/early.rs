@@ -104,7 +104,7 @@ impl Connection {
                 Err(SendEarlyError::BufferTooSmall { needed: self.sealed_early_len(payload.len()) })
             }
             Err(SealError::TooLong) => Err(SendEarlyError::TooLarge { limit }),
-            Err(SealError::Exhausted | SealError::NoSuchEpoch | SealError::Crypto) => {
+            Err(SealError::Exhausted | SealError::Reserved | SealError::NoSuchEpoch | SealError::Crypto) => {
                 Err(SendEarlyError::KeysExhausted)
             }
         }
@@ -175,6 +175,11 @@ impl Connection {
         }
         early.exporter.export(label, context, out);
         Ok(())
+    }
+
+    /// Whether there is early data that nobody has fetched, on a server.
+    pub(super) fn has_early_data_waiting(&self) -> bool {
+        self.early.as_ref().is_some_and(|early| !early.waiting.is_empty())
     }
 
     /// From now on early data can be sent, or be taken.

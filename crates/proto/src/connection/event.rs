@@ -29,6 +29,9 @@ pub enum Event {
     /// §6). Anybody on the way can have sent a record on from there, so that nothing has changed yet; and it is told
     /// again as long as the peer is elsewhere.
     PeerMoved(SocketAddr),
+    /// A connection that makes [checkpoints](crate::Connection::checkpoint) needs the next one: little is left of what
+    /// the last one reserved, or nothing may be sent before there is another.
+    CheckpointDue,
     /// The association has ended. It is the last event, and its connection ids are not told of any more.
     Closed(CloseReason),
 }
@@ -43,6 +46,8 @@ pub enum CloseReason {
     Peer,
     /// Nobody used it for [`Transport::idle_timeout`](crate::config::Transport::idle_timeout).
     Idle,
+    /// It goes on elsewhere: [`export`](crate::Connection::export) was called.
+    Moved,
     /// It failed.
     Failed(Error),
 }

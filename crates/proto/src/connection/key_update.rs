@@ -10,13 +10,14 @@
 
 use core::fmt;
 
-use gramseal_wire::Epoch;
 use gramseal_wire::handshake::{KeyUpdate, KeyUpdateRequest};
+use gramseal_wire::{DecodeError, Epoch, Reader, Writer};
 
 use super::post::NotSent;
 use super::stats::count;
 use super::{Connection, Phase};
 use crate::discard::Discard;
+use crate::encoding::{flag, read_flag};
 use crate::error::{Error, LocalFault, PeerFault};
 use crate::flight::Behind;
 use crate::handshake::{Updated, read_key_update};
@@ -89,6 +90,28 @@ pub(super) struct KeyUpdates {
 }
 
 impl KeyUpdates {
+    /// All but how long the keys before are kept.
+    pub(super) fn write_image(&self, w: &mut Writer<'_>) {
+        let Self { own, asked, unused, previous_until: _ } = self;
+        w.u8(match own {
+            Own::Settled => 0,
+            Own::OnItsWay => 1,
+            Own::Owed => 2,
+        });
+        flag(w, *asked);
+        flag(w, *unused);
+    }
+
+    pub(super) fn read_image(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let own = match r.u8()? {
+            0 => Own::Settled,
+            1 => Own::OnItsWay,
+            2 => Own::Owed,
+            _ => return Err(DecodeError::IllegalValue),
+        };
+        Ok(Self { own, asked: read_flag(r)?, unused: read_flag(r)?, previous_until: None })
+    }
+
     /// Whether a KeyUpdate of ours has not arrived yet.
     pub(super) fn is_on_its_way(&self) -> bool {
         self.own != Own::Settled
@@ -180,6 +203,7 @@ impl Connection {
 
     /// The peer has our KeyUpdate and everything before it: from here on we write with the new keys.
     pub(super) fn key_update_arrived(&mut self) {
+        self.image_changed();
         let Some(epoch) = self.records.write_epoch().next() else { return };
         let Some(post) = &mut self.post else { return };
         let updated = post.after.update_write(epoch, &self.role.common().provider);
@@ -279,7 +303,7 @@ impl Connection {
         }
         let newest = self.records.newest_read_epoch();
         let used = if post.updates.unused { Epoch(newest.0.saturating_sub(1)) } else { newest };
-        self.records.retire_read_before(used);
+        self.forget_read_before(used);
     }
 }
 

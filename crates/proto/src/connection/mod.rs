@@ -17,6 +17,7 @@ mod handshaking;
 mod hello;
 mod idle;
 mod key_update;
+mod moving;
 mod mtu;
 mod post;
 mod receive;
@@ -44,6 +45,8 @@ use gramseal_wire::{Alert, Epoch, MessageSeq, SequenceNumber};
 use handshaking::{Budget, Handshaking};
 use idle::Idle;
 pub use key_update::UpdateKeysError;
+use moving::Checkpoints;
+pub use moving::{Checkpoint, ImageKey, ImportError, Imported, NotMovable};
 use mtu::Mtu;
 use pki_types::ServerName;
 use post::Post;
@@ -129,6 +132,8 @@ pub struct Connection {
     /// Where the peer is, if the caller has said.
     peer: Option<SocketAddr>,
     stats: Stats,
+    /// Of a connection that makes them.
+    checkpoints: Option<Box<Checkpoints>>,
 }
 
 /// How a server's connection begins: what the client's first hello said before any state existed.
@@ -182,6 +187,7 @@ struct Unread {
     /// The oldest first.
     cids: Vec<CidChange>,
     moved: Option<SocketAddr>,
+    checkpoint_due: bool,
     closed: Option<CloseReason>,
 }
 
@@ -247,6 +253,7 @@ impl Connection {
             idle: Idle::default(),
             peer: None,
             stats: Stats::default(),
+            checkpoints: None,
             role,
         }
     }
@@ -267,6 +274,9 @@ impl Connection {
         }
         if let Some(from) = self.unread.moved.take() {
             return Some(Event::PeerMoved(from));
+        }
+        if core::mem::take(&mut self.unread.checkpoint_due) {
+            return Some(Event::CheckpointDue);
         }
         self.unread.closed.take().map(Event::Closed)
     }

@@ -1,5 +1,7 @@
 //! How large a datagram may be.
 
+use gramseal_wire::{DecodeError, Reader, Writer};
+
 /// The configured limit, and the one for flights, which shrinks.
 #[derive(Debug)]
 pub(super) struct Mtu {
@@ -18,6 +20,18 @@ impl Mtu {
     pub(super) fn new(bytes: usize) -> Self {
         let configured = bytes.clamp(Self::LEAST, 65_507);
         Self { configured, flights: configured }
+    }
+
+    pub(super) fn write_image(&self, w: &mut Writer<'_>) {
+        for bytes in [self.configured, self.flights] {
+            w.u32(u32::try_from(bytes).unwrap_or(u32::MAX));
+        }
+    }
+
+    pub(super) fn read_image(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let mut bytes = || r.u32().map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+        let (read, flights) = (Self::new(bytes()?), bytes()?);
+        Ok(Self { flights: flights.clamp(Self::LEAST.min(read.configured), read.configured), ..read })
     }
 
     /// For application data: what the caller configured, so that `max_payload` does not change

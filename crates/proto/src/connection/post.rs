@@ -25,7 +25,7 @@ use crate::time::Instant;
 
 /// What a connection of 1.3 keeps for what comes after its handshake.
 pub(super) struct Post {
-    inbound: Inbound,
+    pub(super) inbound: Inbound,
     pub(super) acks: Acks,
     /// What of ours the peer is not known to have.
     pub(super) flights: PostFlights,
@@ -78,11 +78,17 @@ impl Connection {
             Ok(Inserted::AlreadyHad | Inserted::Old { .. }) => self.discard(Discard::FragmentOld),
             Err(reason) => return self.discard_part(number, reason),
         }
-        // RFC 9147 §7: each record once, also when what is in it came before.
-        self.note_record(number, Hurry::Yes, now);
         while let Some(message) = self.post.as_mut().and_then(|post| post.inbound.next()) {
+            self.image_changed();
             self.post_message(&message, number);
         }
+        // Whoever goes on from an image has no part of a message, and the peer would not send it again.
+        let lacks_part = |post: &Post| !post.inbound.is_empty();
+        if self.checkpoints.is_some() && self.post.as_deref().is_some_and(lacks_part) {
+            return;
+        }
+        // RFC 9147 §7: each record once, also when what is in it came before.
+        self.note_record(number, Hurry::Yes, now);
     }
 
     fn post_message(&mut self, message: &Message, number: RecordNumber) {
@@ -136,6 +142,7 @@ impl Connection {
         }
         let message = post.after.message(body).map_err(|_| NotSent::NumbersUsedUp)?;
         post.flights.push(message, behind);
+        self.image_changed();
         Ok(())
     }
 
@@ -144,6 +151,7 @@ impl Connection {
     pub(super) fn send_afterwards(&mut self, message: Message) {
         if let Some(post) = &mut self.post {
             post.flights.push(message, Behind::Others);
+            self.image_changed();
         }
     }
 
@@ -182,6 +190,9 @@ impl Connection {
     }
 
     fn next_post_piece(&mut self, used: usize, payload: &mut Vec<u8>) -> Option<Piece> {
+        if self.waits_for_checkpoint() {
+            return None;
+        }
         let flights = &mut self.post.as_mut()?.flights;
         let epoch = flights.pending_epoch()?;
         let room = self.mtu.for_flights().checked_sub(used + self.records.overhead(epoch))?;

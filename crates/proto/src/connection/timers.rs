@@ -86,7 +86,15 @@ impl Connection {
     fn forget_last_flight(&mut self, now: Instant) {
         let Some(post) = &mut self.post else { return };
         if post.last_flight_kept.take_if(|at| *at <= now).is_some() {
-            self.records.retire_read_before(Epoch::APPLICATION);
+            self.forget_read_before(Epoch::APPLICATION);
+        }
+    }
+
+    /// Records of epochs before `epoch` are not read any more.
+    pub(super) fn forget_read_before(&mut self, epoch: Epoch) {
+        self.records.retire_read_before(epoch);
+        if let Some(post) = &mut self.post {
+            post.after.forget_read_before(epoch);
         }
     }
 

@@ -32,6 +32,9 @@ impl Connection {
     /// The next datagram, whether it may go out or not.
     fn fill(&mut self, datagram: &mut Vec<u8>, now: Instant) {
         datagram.clear();
+        if self.waits_for_checkpoint() {
+            return;
+        }
         self.put_ack(datagram);
         self.put_flight(datagram);
         self.put_post(datagram, now);
@@ -80,7 +83,7 @@ impl Connection {
     }
 
     fn put_alert(&mut self, datagram: &mut Vec<u8>) {
-        let Some((epoch, alert)) = self.pending_alert else { return };
+        let Some((epoch, alert)) = self.pending_alert.filter(|_| !self.waits_for_checkpoint()) else { return };
         if datagram.len() + self.records.sealed_len(epoch, 2) > self.mtu.bytes() {
             return;
         }
@@ -105,6 +108,7 @@ impl Connection {
         datagram.resize(used + self.records.sealed_len(epoch, payload.len()), 0);
         let sealed = self.records.seal(epoch, content_type, payload, datagram.get_mut(used..)?);
         datagram.truncate(used + sealed.unwrap_or(0));
+        self.mind_checkpoint();
         sealed.is_ok().then_some(number)
     }
 
@@ -154,10 +158,12 @@ impl Connection {
                 if self.writes_nearly_exhausted() {
                     self.update_in_time();
                 }
+                self.mind_checkpoint();
                 Ok(len)
             }
             Err(SealError::BufferTooSmall) => Err(SendError::BufferTooSmall { needed: self.sealed_len(payload.len()) }),
             Err(SealError::TooLong) => Err(SendError::TooLarge { limit }),
+            Err(SealError::Reserved) => Err(SendError::CheckpointDue),
             Err(SealError::Exhausted | SealError::NoSuchEpoch | SealError::Crypto) => Err(SendError::KeysExhausted),
         }
     }

@@ -12,6 +12,7 @@ mod kdf;
 mod kx;
 mod provider;
 mod record_keys;
+mod seeded;
 mod sign;
 #[cfg(test)]
 pub(crate) mod test_aead;
@@ -32,6 +33,7 @@ pub use kx::{
 };
 pub use provider::{CryptoProvider, SchemeVerifier, SecureRandom};
 pub(crate) use record_keys::{RecordKeys12, RecordKeys13};
+pub(crate) use seeded::{SEED_LEN, sealing_aead, seeded_key};
 pub(crate) use sign::signs13;
 pub use sign::{KeyKind, KeyLoader, KeyRejected, PublicKey, SigningKey};
 

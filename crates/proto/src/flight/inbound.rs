@@ -182,7 +182,6 @@ impl Inbound {
     }
 
     /// Whether no part of a message not yet delivered is held.
-    #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
         self.partials.is_empty()
     }

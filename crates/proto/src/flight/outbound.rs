@@ -112,6 +112,14 @@ impl Outbound {
         self.entries.push(Entry::new(Content::ChangeCipherSpec(epoch)));
     }
 
+    /// The messages of the flight.
+    pub(super) fn messages(&self) -> impl Iterator<Item = &Message> {
+        self.entries.iter().filter_map(|entry| match &entry.content {
+            Content::Message(message) => Some(message),
+            Content::ChangeCipherSpec(_) => None,
+        })
+    }
+
     /// Everything that was not acknowledged is to be sent once more.
     pub(crate) fn rewind(&mut self) {
         if self.is_acknowledged() {

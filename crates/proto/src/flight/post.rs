@@ -92,6 +92,19 @@ impl PostFlights {
         self.waiting.push_back((message, behind));
     }
 
+    /// What is kept, in order: pushed once more elsewhere, it is sent once more from the start.
+    pub(crate) fn messages(&self) -> impl Iterator<Item = (&Message, Behind)> {
+        let count = self.in_flight.len();
+        let sent = self.in_flight.iter().enumerate().flat_map(move |(index, flight)| {
+            let last = self.closed && index + 1 == count;
+            flight
+                .outbound
+                .messages()
+                .map(move |message| (message, if last { Behind::Nothing } else { Behind::Others }))
+        });
+        sent.chain(self.waiting.iter().map(|(message, behind)| (message, *behind)))
+    }
+
     /// Begins to send what waits and may be sent, in `epoch`.
     pub(crate) fn advance(&mut self, epoch: Epoch, waits: Waits) {
         while !self.closed {

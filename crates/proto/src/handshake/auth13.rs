@@ -21,7 +21,7 @@ use crate::message::Message;
 
 /// Who signs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Signer {
+pub(crate) enum Signer {
     Client,
     Server,
 }

@@ -19,6 +19,11 @@ impl OutgoingSeq {
         Self(first)
     }
 
+    /// The number of the next message.
+    pub(super) fn next(self) -> MessageSeq {
+        self.0
+    }
+
     /// Encodes `body` as our next message.
     pub(super) fn message<'a, B: HandshakeMessage<'a>>(&mut self, epoch: Epoch, body: &B) -> Result<Message, Error> {
         // The header is filled in when the length of the body behind it is known: nothing is copied,

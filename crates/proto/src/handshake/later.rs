@@ -265,6 +265,11 @@ impl PostHandshake {
         Ok(message)
     }
 
+    /// Whether the client has been asked and has not answered.
+    pub(super) fn awaits_answer(&self) -> bool {
+        self.later.as_ref().is_some_and(|later| matches!(later.exchanges, Exchanges::Server(Some(_))))
+    }
+
     /// Whether the client is in the middle of an answer, which nothing may interrupt (RFC 9846 §4.7.2).
     pub(crate) fn is_mid_answer(&mut self) -> bool {
         let awaited = self.request().and_then(|request| request.as_ref()).map(|request| &request.awaited);

@@ -15,6 +15,7 @@ mod credential;
 mod deferred;
 mod early;
 mod external;
+mod image;
 mod later;
 mod limits;
 mod offer;
@@ -39,6 +40,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+pub(crate) use auth13::Signer;
 use gramseal_wire::{
     CertificateCompressionAlgorithm, CipherSuite, Epoch, HandshakeType, MessageSeq, NamedGroup, ProtocolVersion,
     SignatureScheme,

@@ -1,11 +1,13 @@
 //! What comes after a handshake of 1.3: numbering our messages, and the secrets that updated keys are
 //! made of. How clients authenticate themselves is in `later`.
 //!
-//! Of the traffic secrets only the latest of each side is kept (RFC 9846 §7.2). When keys change,
+//! Of the traffic secrets the latest of each side is kept, and those of the peer's before it as long as their keys are
+//! (RFC 9846 §7.2). When keys change,
 //! and how messages arrive, is not known here. RFC 9846 §4.7, RFC 9147 §8.
 
 use alloc::boxed::Box;
 use alloc::format;
+use alloc::vec::Vec;
 
 use gramseal_wire::handshake::{KeyUpdate, KeyUpdateRequest};
 use gramseal_wire::{Codec, DecodeError, Epoch, HandshakeMessage, Random};
@@ -23,10 +25,12 @@ use crate::message::Message;
 pub(crate) struct PostHandshake {
     pub(super) seq: OutgoingSeq,
     /// Which side this is.
-    side: Signer,
+    pub(super) side: Signer,
     pub(super) secrets: TrafficSecrets,
-    algorithm: AeadAlgorithm,
-    client_random: Random,
+    pub(super) algorithm: AeadAlgorithm,
+    pub(super) client_random: Random,
+    /// Those that the peer wrote with before and whose records can still be read, oldest first.
+    pub(super) previous: Vec<(Epoch, TrafficSecret)>,
     /// What authenticating the client takes, if it offered that.
     pub(super) later: Option<Box<Later>>,
 }
@@ -46,7 +50,13 @@ impl PostHandshake {
         algorithm: AeadAlgorithm,
         client_random: Random,
     ) -> Self {
-        Self { seq, side, secrets, algorithm, client_random, later: None }
+        Self { seq, side, secrets, algorithm, client_random, previous: Vec::new(), later: None }
+    }
+
+    /// With the secret of the epoch of the handshake, in which the client may repeat its last flight.
+    pub(super) fn with_previous(mut self, secret: TrafficSecret) -> Self {
+        self.previous = Vec::from([(Epoch::HANDSHAKE, secret)]);
+        self
     }
 
     /// The client can be asked for a certificate.
@@ -82,7 +92,21 @@ impl PostHandshake {
             Signer::Client => "SERVER",
             Signer::Server => "CLIENT",
         };
-        update(secret, other, epoch, self.algorithm, &self.client_random, provider)
+        let (updated, previous) = update(secret, other, epoch, self.algorithm, &self.client_random, provider)?;
+        // No more than there are epochs beside the newest one.
+        if self.previous.len() >= 2 {
+            self.previous.remove(0);
+        }
+        self.previous.push((Epoch(epoch.0.saturating_sub(1)), previous));
+        Ok(updated)
+    }
+
+    /// No record before `epoch` is read any more.
+    pub(crate) fn forget_read_before(&mut self, epoch: Epoch) {
+        self.previous.retain(|(previous, _)| *previous >= epoch);
+        if self.previous.is_empty() {
+            self.previous = Vec::new();
+        }
     }
 
     /// What we write with from `epoch` on.
@@ -91,11 +115,12 @@ impl PostHandshake {
             Signer::Client => (&mut self.secrets.client, "CLIENT"),
             Signer::Server => (&mut self.secrets.server, "SERVER"),
         };
-        update(secret, own, epoch, self.algorithm, &self.client_random, provider)
+        let (updated, _) = update(secret, own, epoch, self.algorithm, &self.client_random, provider)?;
+        Ok(updated)
     }
 }
 
-/// Replaces `secret` by the one that follows (RFC 9846 §7.2).
+/// Replaces `secret` by the one that follows (RFC 9846 §7.2), and gives it back.
 fn update(
     secret: &mut TrafficSecret,
     side: &str,
@@ -103,14 +128,13 @@ fn update(
     algorithm: AeadAlgorithm,
     client_random: &Random,
     provider: &CryptoProvider,
-) -> Result<Updated, Error> {
+) -> Result<(Updated, TrafficSecret), Error> {
     let next = secret.next();
     let keys = next.record_keys(algorithm, provider)?;
     // RFC 9147 §6.1: epoch 3 is that of the secret with number 0.
     let number = epoch.0.saturating_sub(Epoch::APPLICATION.0);
     let logged = next.logged(format!("{side}_TRAFFIC_SECRET_{number}"), client_random);
-    *secret = next;
-    Ok(Updated { keys, logged })
+    Ok((Updated { keys, logged }, core::mem::replace(secret, next)))
 }
 
 /// Whether the peer asks us, with a KeyUpdate, to update our keys too.

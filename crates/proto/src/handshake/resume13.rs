@@ -332,9 +332,9 @@ pub(crate) struct TicketTerms {
     pub(crate) server_name: Box<str>,
     /// When the full handshake took place, and how long it counts here. In seconds since 1970.
     pub(crate) established: u64,
-    expires: u64,
+    pub(super) expires: u64,
     /// The pre-shared key that says who the server is, if one does.
-    psk: Option<Psk>,
+    pub(super) psk: Option<Psk>,
 }
 
 impl TicketTerms {

@@ -39,11 +39,11 @@ pub(super) enum Side {
 
 /// The secret of a session and what exporters need beside it. Wiped when dropped.
 pub(crate) struct Session12 {
-    hash: &'static dyn Hash,
+    pub(super) hash: &'static dyn Hash,
     /// In a box, because the session moves from state to state: a move would leave a copy behind that
     /// nobody wipes.
-    master_secret: Box<Zeroizing<[u8; 48]>>,
-    randoms: Randoms,
+    pub(super) master_secret: Box<Zeroizing<[u8; 48]>>,
+    pub(super) randoms: Randoms,
 }
 
 impl Session12 {

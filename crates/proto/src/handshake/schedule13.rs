@@ -26,9 +26,9 @@ use crate::error::{Error, LocalFault};
 const LABEL_PREFIX: &[u8] = b"dtls13";
 
 /// Some secret of the schedule, with the hash that it goes with.
-struct Secret {
-    hash: &'static dyn Hash,
-    bytes: Box<Digest>,
+pub(super) struct Secret {
+    pub(super) hash: &'static dyn Hash,
+    pub(super) bytes: Box<Digest>,
 }
 
 impl Secret {
@@ -37,7 +37,7 @@ impl Secret {
         Self { hash, bytes: Box::new(hash.hmac(salt, input)) }
     }
 
-    fn bytes(&self) -> &[u8] {
+    pub(super) fn bytes(&self) -> &[u8] {
         (*self.bytes).as_ref()
     }
 
@@ -204,7 +204,7 @@ impl MainSecret {
 }
 
 /// What the keys of tickets come from.
-pub(super) struct ResumptionSecret(Secret);
+pub(super) struct ResumptionSecret(pub(super) Secret);
 
 impl ResumptionSecret {
     /// The key that goes with the ticket of this nonce (RFC 9846 §4.7.1).
@@ -242,7 +242,7 @@ impl TrafficSecrets {
 }
 
 /// What the records of one side in one epoch are protected with.
-pub(super) struct TrafficSecret(Secret);
+pub(super) struct TrafficSecret(pub(super) Secret);
 
 impl TrafficSecret {
     /// RFC 9846 §7.3, RFC 9147 §4.2.3.
@@ -289,7 +289,7 @@ impl TrafficSecret {
 }
 
 /// What exporters begin with (RFC 9846 §7.5).
-struct Exporter(Secret);
+pub(super) struct Exporter(pub(super) Secret);
 
 impl Exporter {
     /// How many bytes can be exported at once (RFC 5869 §2.3).
@@ -326,9 +326,9 @@ impl EarlyExporter {
 
 /// What is left of the schedule when the handshake is done. Wiped when dropped.
 pub(crate) struct Session13 {
-    exporter: Exporter,
+    pub(super) exporter: Exporter,
     /// On a client that keeps tickets.
-    resumption: Option<ResumptionSecret>,
+    pub(super) resumption: Option<ResumptionSecret>,
 }
 
 impl Session13 {

@@ -5,8 +5,11 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use gramseal_wire::{DecodeError, Reader, Writer};
+
 use super::layer::RecordLayer;
 use crate::cid::{Cid, CidLengths};
+use crate::encoding::{flag, read_flag};
 
 /// Those of one association. Ids do not say how long they are, so that none of ours may begin with another.
 #[derive(Debug)]
@@ -41,6 +44,26 @@ impl Cids {
     pub(super) fn are_expected(&self) -> bool {
         self.expected
     }
+
+    pub(crate) fn write_image(&self, w: &mut Writer<'_>) {
+        let Self { ours, peers, expected } = self;
+        w.vec8(|w| w.bytes(peers));
+        flag(w, *expected);
+        for cid in ours {
+            w.vec8(|w| w.bytes(cid));
+        }
+    }
+
+    pub(crate) fn read_image(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let cid = |r: &mut Reader<'_>| Cid::new(r.vec8()?).ok_or(DecodeError::BadVectorLength);
+        let (peers, expected, mut ours) = (cid(r)?, read_flag(r)?, Vec::new());
+        while !r.is_empty() {
+            ours.push(cid(r)?);
+        }
+        // One that is empty would be found in every record.
+        let sound = ours.iter().all(|cid| !cid.is_empty()) && (!expected || !ours.is_empty());
+        if sound { Ok(Self { ours, peers, expected }) } else { Err(DecodeError::IllegalValue) }
+    }
 }
 
 impl RecordLayer {
@@ -54,6 +77,11 @@ impl RecordLayer {
         let expected = !ours.is_empty();
         let ours = if expected { Vec::from([ours]) } else { Vec::new() };
         self.cids = (expected || !peers.is_empty()).then(|| Box::new(Cids { ours, peers, expected }));
+    }
+
+    /// They are as they were in another process.
+    pub(crate) fn restore_cids(&mut self, cids: Cids) {
+        self.cids = Some(Box::new(cids));
     }
 
     /// The peer wants to hear of no ids.

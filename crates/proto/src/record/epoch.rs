@@ -18,6 +18,9 @@ use super::replay::ReplayWindow;
 use crate::crypto::{RecordKeys12, RecordKeys13};
 use crate::discard::Discard;
 
+/// The first number that there is not.
+pub(super) const NUMBERS_END: u64 = SequenceNumber::MAX.0 + 1;
+
 /// A sixteenth before the last number.
 const WARN_AT: u64 = SequenceNumber::MAX.0 - SequenceNumber::MAX.0 / 16;
 
@@ -68,8 +71,8 @@ impl Protection {
 pub(crate) struct ReadEpoch {
     epoch: Epoch,
     protection: Protection,
-    window: Option<ReplayWindow>,
-    failed_opens: u64,
+    pub(super) window: Option<ReplayWindow>,
+    pub(super) failed_opens: u64,
     limits: UsageLimits,
 }
 
@@ -233,6 +236,8 @@ pub(crate) enum SealError {
     TooLong,
     /// The epoch has no sequence number left, or its key has reached its limit.
     Exhausted,
+    /// Further sequence numbers belong to whoever goes on from an image of the association.
+    Reserved,
     /// The epoch is not there: not yet, or not any more.
     NoSuchEpoch,
     /// The crypto provider refused; no key that it made itself should.
@@ -245,6 +250,7 @@ impl fmt::Display for SealError {
             Self::BufferTooSmall => "the buffer is too small for the record",
             Self::TooLong => "the content is too long for one record",
             Self::Exhausted => "the key may seal no more records",
+            Self::Reserved => "further numbers are reserved",
             Self::NoSuchEpoch => "the epoch has no keys",
             Self::Crypto => "the crypto provider refused to seal",
         })
@@ -255,9 +261,12 @@ impl fmt::Display for SealError {
 pub(crate) struct WriteEpoch {
     epoch: Epoch,
     protection: Protection,
-    /// `None` when the numbers are used up.
-    next: Option<SequenceNumber>,
-    sealed_blocks: u64,
+    /// The number of the next record.
+    pub(super) next: u64,
+    /// The first number that is not ours to use: [`NUMBERS_END`], or one that may belong to whoever goes on from an
+    /// image of this association.
+    pub(super) end: u64,
+    pub(super) sealed_blocks: u64,
     limits: UsageLimits,
 }
 
@@ -268,7 +277,8 @@ impl WriteEpoch {
         Self {
             epoch: Epoch::UNPROTECTED,
             protection: Protection::Plaintext,
-            next: Some(first).filter(|first| *first <= SequenceNumber::MAX),
+            next: first.0,
+            end: NUMBERS_END,
             sealed_blocks: 0,
             limits: UsageLimits::NONE,
         }
@@ -280,7 +290,8 @@ impl WriteEpoch {
         Self {
             epoch,
             protection: Protection::Dtls12(Protection12::new(keys)),
-            next: Some(SequenceNumber(0)),
+            next: 0,
+            end: NUMBERS_END,
             sealed_blocks: 0,
             limits,
         }
@@ -292,7 +303,8 @@ impl WriteEpoch {
         Self {
             epoch,
             protection: Protection::Dtls13(Protection13::new(keys)),
-            next: Some(SequenceNumber(0)),
+            next: 0,
+            end: NUMBERS_END,
             sealed_blocks: 0,
             limits,
         }
@@ -330,7 +342,7 @@ impl WriteEpoch {
 
     /// The number of the next record; `None` when they are used up.
     pub(super) fn next_number(&self) -> Option<RecordNumber> {
-        self.next.map(|next| RecordNumber::new(self.epoch, next))
+        (self.next < NUMBERS_END).then(|| RecordNumber::new(self.epoch, SequenceNumber(self.next)))
     }
 
     /// Bytes that a record with this connection id has beyond its content, header included.
@@ -350,7 +362,7 @@ impl WriteEpoch {
     #[inline]
     pub(super) fn is_nearly_exhausted(&self, records_per_key: u64) -> bool {
         let limit = self.limits.sealed_blocks;
-        self.next.is_none_or(|next| next.0 >= WARN_AT.min(records_per_key)) || self.sealed_blocks >= limit - limit / 16
+        self.next >= WARN_AT.min(records_per_key) || self.sealed_blocks >= limit - limit / 16
     }
 
     /// Seals one record into the front of `out` and returns its length. What is protected carries `cid`, unless that
@@ -392,14 +404,17 @@ impl WriteEpoch {
     fn take_number(&mut self, content_len: usize) -> Result<SequenceNumber, SealError> {
         // RFC 6347 §4.1: the number must not wrap. RFC 9147 §4.5.3, RFC 9325 §4.4: nor may the key
         // be used beyond its limit.
-        let number = self.next.ok_or(SealError::Exhausted)?;
+        let number = self.next;
+        if number >= self.end {
+            return Err(if number < NUMBERS_END { SealError::Reserved } else { SealError::Exhausted });
+        }
         let sealed_blocks = self.sealed_blocks.saturating_add(blocks(content_len));
         if sealed_blocks > self.limits.sealed_blocks {
             return Err(SealError::Exhausted);
         }
         self.sealed_blocks = sealed_blocks;
-        self.next = number.next();
-        Ok(number)
+        self.next = number + 1;
+        Ok(SequenceNumber(number))
     }
 }
 

@@ -21,7 +21,7 @@ pub(crate) struct RecordLayer {
     version: Option<ProtocolVersion>,
     replay_window: u32,
     pub(super) read_limits: ContentLimits,
-    write_limits: ContentLimits,
+    pub(super) write_limits: ContentLimits,
     padding: Padding,
     /// The most bytes that padding may make a record have.
     largest_record: u32,
@@ -102,7 +102,11 @@ impl RecordLayer {
     }
 
     /// Makes a newer epoch writable. The oldest one goes if it would be the fourth.
-    pub(crate) fn install_write(&mut self, epoch: WriteEpoch) {
+    pub(crate) fn install_write(&mut self, mut epoch: WriteEpoch) {
+        // Whoever goes on from an image may make the same keys: see `image.rs`.
+        if self.reserved_left().is_some() {
+            epoch.end = 0;
+        }
         self.write.install(epoch);
     }
 
@@ -265,6 +269,15 @@ impl<T: InEpoch> Epochs<T> {
     #[inline]
     pub(super) fn newest(&self) -> &T {
         &self.newest
+    }
+
+    pub(super) fn newest_mut(&mut self) -> &mut T {
+        &mut self.newest
+    }
+
+    pub(super) fn oldest_first(&self) -> impl Iterator<Item = &T> {
+        let older = self.older.iter().rev().flatten().map(|value| &**value);
+        older.chain(core::iter::once(&self.newest))
     }
 
     #[inline]

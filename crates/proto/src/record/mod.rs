@@ -9,6 +9,7 @@
 mod ahead;
 mod cids;
 mod epoch;
+mod image;
 mod inner;
 mod layer;
 mod limits;
@@ -23,7 +24,9 @@ mod test_keys;
 use gramseal_wire::Epoch;
 
 pub(crate) use ahead::RecordsAhead;
+pub(crate) use cids::Cids;
 pub(crate) use epoch::{ReadEpoch, SealError, WriteEpoch};
+pub(crate) use image::RecordImage;
 pub(crate) use layer::RecordLayer;
 pub(crate) use open::{Opened, Record, split_record};
 

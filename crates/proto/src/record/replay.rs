@@ -6,8 +6,9 @@
 
 use alloc::boxed::Box;
 use alloc::vec;
+use alloc::vec::Vec;
 
-use gramseal_wire::SequenceNumber;
+use gramseal_wire::{DecodeError, Reader, SequenceNumber, Writer};
 
 use crate::discard::Discard;
 
@@ -42,6 +43,33 @@ impl ReplayWindow {
         let received =
             if words == 1 { Received::Word(0) } else { Received::Ring(vec![0; words + 1].into_boxed_slice()) };
         Self { right: 0, received }
+    }
+
+    /// Writes it out.
+    pub(super) fn write_image(&self, w: &mut Writer<'_>) {
+        w.u64(self.right);
+        let words = match &self.received {
+            Received::Word(word) => core::slice::from_ref(word),
+            Received::Ring(words) => words,
+        };
+        w.vec8(|w| words.iter().for_each(|word| w.u64(*word)));
+    }
+
+    /// Reads what [`Self::write_image`] wrote.
+    pub(super) fn read_image(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let right = r.u64()?;
+        let (mut bytes, mut words) = (Reader::new(r.vec8()?), Vec::new());
+        while !bytes.is_empty() {
+            words.push(bytes.u64()?);
+        }
+        // A ring has a word more than its size takes.
+        const LARGEST: usize = (ReplayWindow::MAX_SIZE / 64 + 1) as usize;
+        let received = match words.as_slice() {
+            [word] => Received::Word(*word),
+            ring if (3..=LARGEST).contains(&ring.len()) => Received::Ring(words.into_boxed_slice()),
+            _ => return Err(DecodeError::BadVectorLength),
+        };
+        if right > SequenceNumber::MAX.0 + 1 { Err(DecodeError::IllegalValue) } else { Ok(Self { right, received }) }
     }
 
     /// The number above the highest one received; 0 at first.

@@ -10,6 +10,7 @@ use pki_types::{CertificateDer, SubjectPublicKeyInfoDer, UnixTime};
 use zeroize::Zeroizing;
 
 use crate::crypto::Hash;
+use crate::encoding::{optional, read_optional};
 
 /// Bytes in what stands for the settings that a session belongs to.
 pub const CONTEXT_LEN: usize = 32;
@@ -241,21 +242,6 @@ impl Session {
             _ => false,
         };
         if secret_fits && session.id.len() <= MAX_SESSION_ID_LEN { Ok(session) } else { Err(BadSession::Malformed) }
-    }
-}
-
-fn optional(w: &mut Writer<'_>, value: Option<&[u8]>) {
-    w.u8(u8::from(value.is_some()));
-    if let Some(value) = value {
-        w.vec16(|w| w.bytes(value));
-    }
-}
-
-fn read_optional<'a>(r: &mut Reader<'a>) -> Result<Option<&'a [u8]>, BadSession> {
-    match r.u8()? {
-        0 => Ok(None),
-        1 => Ok(Some(r.vec16()?)),
-        _ => Err(BadSession::Malformed),
     }
 }
 

@@ -27,10 +27,11 @@ use pki_types::UnixTime;
 use zeroize::Zeroizing;
 
 use super::{Clock, OpenedTicket, TicketSealer};
-use crate::crypto::{Aead, AeadAlgorithm, AeadKey, CryptoProvider, Hash, HashAlgorithm, HmacKey, NONCE_LEN};
+use crate::crypto::{
+    Aead, AeadKey, CryptoProvider, Hash, HashAlgorithm, HmacKey, NONCE_LEN, SEED_LEN, sealing_aead, seeded_key,
+};
 
 const NAME_LEN: usize = 8;
-const SEED_LEN: usize = 16;
 const HEADER_LEN: usize = NAME_LEN + SEED_LEN;
 
 // The labels keep the uses of a period's key apart.
@@ -117,15 +118,7 @@ impl TicketKeys {
         secrets: &[TicketSecret],
     ) -> Result<Self, BadTicketKeys> {
         let hash = provider.hash(HashAlgorithm::Sha256).ok_or(BadTicketKeys::MissingAlgorithm)?;
-        let preferred = [
-            AeadAlgorithm::Aes256Gcm,
-            AeadAlgorithm::ChaCha20Poly1305,
-            AeadAlgorithm::Aes256Ccm,
-            AeadAlgorithm::Aes128Gcm,
-            AeadAlgorithm::Aes128Ccm,
-        ];
-        let aead = preferred.into_iter().find_map(|name| provider.aead(name));
-        let aead = aead.ok_or(BadTicketKeys::MissingAlgorithm)?;
+        let aead = sealing_aead(&provider).ok_or(BadTicketKeys::MissingAlgorithm)?;
         if secrets.is_empty() {
             return Err(BadTicketKeys::NoSecret);
         }
@@ -188,9 +181,7 @@ impl TicketKeys {
 
     /// The AEAD key of one ticket.
     fn ticket_key(&self, key: &PeriodKey, seed: &[u8]) -> Option<Box<dyn AeadKey>> {
-        let material = key.hmac.sign(&[SEAL_LABEL, seed]);
-        let material = material.as_ref().get(..self.aead.algorithm().key_len())?;
-        self.aead.key(material).ok()
+        seeded_key(self.aead, &*key.hmac, SEAL_LABEL, seed)
     }
 }
 

@@ -325,6 +325,22 @@ impl Sim {
         self.moved.insert(pair, address);
     }
 
+    /// Puts `connection` in the place of what `side` has, as if another process went on with it.
+    ///
+    /// # Panics
+    /// If there is no connection yet.
+    pub fn replace(&mut self, pair: Pair, side: Side, connection: Connection) {
+        let host = self.host_mut(pair, side);
+        assert!(host.connection.is_some(), "there is nothing to go on with");
+        host.connection = Some(connection);
+        self.after_input(pair, side);
+    }
+
+    /// Sends what waits on `side`, as after a call that changed its connection.
+    pub fn flush(&mut self, pair: Pair, side: Side) {
+        self.after_input(pair, side);
+    }
+
     /// Hands `datagram` to `to` at once, as if the peer had sent it.
     pub fn inject(&mut self, pair: Pair, to: Side, datagram: Vec<u8>) {
         let from = match to {

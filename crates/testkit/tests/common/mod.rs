@@ -392,17 +392,18 @@ impl Kind {
 
     /// Starts a handshake of this kind that may take `timeout`.
     pub(crate) fn connect(&self, sim: Sim, seed: u64, timeout: Duration) -> (Sim, Pair) {
-        self.connect_logging(sim, seed, timeout, None)
+        let (sim, pair, _) = self.connect_keeping(sim, seed, timeout, None);
+        (sim, pair)
     }
 
-    /// The same, with a key log of the client.
-    pub(crate) fn connect_logging(
+    /// The same, with a key log of the client; gives the configurations too.
+    pub(crate) fn connect_keeping(
         &self,
         mut sim: Sim,
         seed: u64,
         timeout: Duration,
         key_log: Option<Arc<dyn KeyLog>>,
-    ) -> (Sim, Pair) {
+    ) -> (Sim, Pair, Configs) {
         if !self.cookies {
             sim = sim.without_cookies();
         }
@@ -412,11 +413,11 @@ impl Kind {
         if let Some(resumption) = self.resumption {
             resumption.prepare(&configs, &stores, self.cookies);
         }
-        let pair = sim.connect(configs.0, configs.1);
+        let pair = sim.connect(configs.0.clone(), configs.1.clone());
         if self.early_data {
             sim.send_early(pair, b"early").expect("the session allows it");
         }
-        (sim, pair)
+        (sim, pair, configs)
     }
 
     /// Checks that the handshake, which is done, was of this kind.
@@ -456,6 +457,9 @@ const SERVER_CID: u8 = 20;
 fn cids(len: u8) -> ConnectionIds {
     ConnectionIds::Both(Arc::new(RandomCids::new(len)))
 }
+
+/// What both sides of a handshake are told.
+pub(crate) type Configs = (Arc<ClientConfig>, Arc<ServerConfig>);
 
 const LARGE: [NamedGroup; 1] = [NamedGroup::X25519MLKEM768];
 

@@ -47,6 +47,7 @@ impl ExpectFinished {
         let read_keys = application.client.record_keys(suite.aead, &config.common.provider)?;
         out.push(Action::InstallRead13(Epoch::APPLICATION, read_keys));
         let post = PostHandshake::new(Signer::Server, seq, application, suite.aead, client_random)
+            .with_previous(finished)
             .with_later(later.map(|form| Later::server(transcript, form)));
         let established =
             Established { proof, negotiated, keying: Keying::V13(session), remember, post: Some(Box::new(post)) };
