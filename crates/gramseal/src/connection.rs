@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use gramseal_proto::wire::handshake::KeyUpdateRequest;
-use gramseal_proto::{ClientAnswer, ExportError, Negotiated, SrtpKeys, UpdateKeysError};
+use gramseal_proto::{
+    self as proto, Checkpoint, ClientAnswer, ExportError, ImageKey, Negotiated, NotMovable, SrtpKeys, UpdateKeysError,
+};
 
 use crate::error::{AuthenticateError, CloseReason, ConnectError, ConnectionError, SendError};
 use crate::shared::{Progress, Shared};
@@ -202,6 +204,69 @@ impl Connection {
     /// [`ExportError::NoSrtp`] if no profile was agreed on.
     pub fn srtp_keys(&self) -> Result<SrtpKeys, ExportError> {
         self.shared().ask(|protocol| protocol.srtp_keys())
+    }
+
+    /// Ends the connection here, without a word to the peer, and returns an image from which it goes on in another
+    /// process: see [`Endpoint::import`](crate::Endpoint::import). What was received and not fetched stays to be
+    /// fetched here. The image has the connection's secrets, sealed with `key`; import it **once** and destroy it.
+    ///
+    /// # Errors
+    /// See [`NotMovable`]; the connection goes on then.
+    pub fn export(&self, key: &ImageKey) -> Result<Vec<u8>, NotMovable> {
+        self.shared().export(key)
+    }
+
+    /// Makes an image with which another process goes on if this one dies, and reserves the numbers of `records`
+    /// records for this one. Store it in place of the one before, then say so with
+    /// [`checkpoint_stored`](Self::checkpoint_stored). What this guarantees, and what it asks of the caller, stands at
+    /// [`proto::Connection::checkpoint`](gramseal_proto::Connection::checkpoint).
+    ///
+    /// ```no_run
+    /// # use gramseal::{Connection, ImageKey};
+    /// # type Failure = Box<dyn std::error::Error + Send + Sync>;
+    /// # fn replace_stored(image: &[u8]) -> Result<(), Failure> { unimplemented!() }
+    /// async fn keep(conn: Connection, key: ImageKey) -> Result<(), Failure> {
+    ///     loop {
+    ///         let checkpoint = conn.checkpoint(&key, 1000)?;
+    ///         replace_stored(checkpoint.image())?;
+    ///         conn.checkpoint_stored(&checkpoint);
+    ///         if conn.checkpoint_due().await.is_err() {
+    ///             // The connection has ended.
+    ///             return Ok(());
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// See [`NotMovable`]; the connection is as before then.
+    pub fn checkpoint(&self, key: &ImageKey, records: u64) -> Result<Checkpoint, NotMovable> {
+        self.shared().checkpoint(key, records)
+    }
+
+    /// The image of `checkpoint` is stored, and no earlier one is: what it reserves may be used from now on.
+    pub fn checkpoint_stored(&self, checkpoint: &Checkpoint) {
+        self.shared().mind_checkpoints(|protocol| protocol.checkpoint_stored(checkpoint));
+    }
+
+    /// Every image of this connection is destroyed: it goes on as if there never had been any.
+    pub fn end_checkpoints(&self) {
+        self.shared().mind_checkpoints(proto::Connection::end_checkpoints);
+    }
+
+    /// Waits until the next checkpoint is due: when three quarters of what the last one reserved are used up, and when
+    /// something has changed beside, so that nothing can be sent before there is one.
+    ///
+    /// # Errors
+    /// Why the connection has ended, if it has.
+    pub async fn checkpoint_due(&self) -> Result<(), CloseReason> {
+        loop {
+            let changed = self.shared().changed.notified();
+            if let Some(due) = self.shared().checkpoint_due() {
+                return due;
+            }
+            changed.await;
+        }
     }
 
     /// What this connection has counted.

@@ -5,15 +5,16 @@ use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 
-use gramseal_proto as proto;
 use gramseal_proto::config::{ClientConfig, ServerConfig};
 use gramseal_proto::endpoint::CookieSecrets;
+use gramseal_proto::{self as proto, ImageKey};
 
 use crate::builder::EndpointBuilder;
 use crate::connection::Connection;
 use crate::early::EarlyConnection;
 use crate::error::ConnectError;
 use crate::incoming::Incoming;
+use crate::moving::{ImportError, detach};
 use crate::name::ToServerName;
 use crate::router::{Next, Router, Takeover};
 use crate::shared::Shared;
@@ -126,6 +127,45 @@ impl Endpoint {
         let protocol = proto::Connection::client(config, name, router.clock.now()).map_err(ConnectError::Failed)?;
         let path = Path { peer: canonical(addr), local: None };
         router.insert(path, protocol, Takeover::Refused)
+    }
+
+    /// Goes on with a client's connection to this server, from an image that
+    /// [`Connection::export`](crate::Connection::export) or [`checkpoint`](crate::Connection::checkpoint) made in
+    /// another process. The peer is where it was; it has to find this endpoint at the address that it knows: as on the
+    /// same socket handed over ([`on_socket`](EndpointBuilder::on_socket)), or bound anew.
+    ///
+    /// From a checkpoint nothing can be sent before the connection's
+    /// [next one](crate::Connection::checkpoint) is stored, or before
+    /// [`end_checkpoints`](crate::Connection::end_checkpoints).
+    ///
+    /// # Errors
+    /// See [`ImportError`].
+    pub fn import(&self, key: &ImageKey, image: &[u8]) -> Result<Connection, ImportError> {
+        let config = self.server_config().ok_or(ImportError::NotServer)?;
+        self.go_on(proto::Connection::import_server(config, key, image, self.router().clock.now())?)
+    }
+
+    /// The same with a connection that this side began.
+    ///
+    /// # Errors
+    /// See [`ImportError`].
+    pub fn import_client(
+        &self,
+        config: Arc<ClientConfig>,
+        key: &ImageKey,
+        image: &[u8],
+    ) -> Result<Connection, ImportError> {
+        self.go_on(proto::Connection::import_client(config, key, image, self.router().clock.now())?)
+    }
+
+    fn go_on(&self, imported: proto::Imported) -> Result<Connection, ImportError> {
+        let proto::Imported { connection, attached } = imported;
+        let path = detach(&attached).ok_or(ImportError::NoAddress)?;
+        // A socket that is bound to one address has no other.
+        let anywhere = self.local_addr().is_ok_and(|local| local.ip().is_unspecified());
+        let path = Path { local: path.local.filter(|_| anywhere), ..path };
+        let shared = self.router().insert(path, connection, Takeover::Refused).map_err(ImportError::Endpoint)?;
+        Connection::begin(shared).map_err(ImportError::Endpoint)
     }
 
     /// The address that the socket is bound to.

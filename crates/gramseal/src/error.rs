@@ -18,6 +18,8 @@ pub enum CloseReason {
     Replaced,
     /// Nobody used it for [`Transport::idle_timeout`](crate::Transport::idle_timeout); the peer was told.
     Idle,
+    /// It goes on in another process: [`Connection::export`](crate::Connection::export) was called.
+    Moved,
     /// It failed.
     Failed(Error),
     /// The runtime that drove the endpoint is gone.
@@ -29,6 +31,7 @@ impl From<proto::CloseReason> for CloseReason {
         match reason {
             proto::CloseReason::Peer => Self::Peer,
             proto::CloseReason::Idle => Self::Idle,
+            proto::CloseReason::Moved => Self::Moved,
             proto::CloseReason::Failed(error) => Self::Failed(error),
             // `Local`, and what a later version may add to say that nobody failed.
             _ => Self::Local,
@@ -43,6 +46,7 @@ impl fmt::Display for CloseReason {
             Self::Peer => f.write_str("closed by the peer"),
             Self::Replaced => f.write_str("the peer began a new association from the same address"),
             Self::Idle => f.write_str("nobody used the association for too long"),
+            Self::Moved => f.write_str("moved to another process"),
             Self::Failed(error) => error.fmt(f),
             Self::EndpointGone => f.write_str("the runtime of the endpoint is gone"),
         }
@@ -169,6 +173,8 @@ pub enum SendError {
     Closed,
     /// The keys have protected as many records as they may; a new connection is needed.
     KeysExhausted,
+    /// Nothing may be sent before a [checkpoint](crate::Connection::checkpoint) is stored.
+    CheckpointDue,
     /// The system did not take the datagram: there is no route, or it is larger than the
     /// network interface carries.
     Io(io::Error),
@@ -179,6 +185,7 @@ impl From<proto::SendError> for SendError {
         match error {
             proto::SendError::TooLarge { limit } => Self::TooLarge { limit },
             proto::SendError::KeysExhausted => Self::KeysExhausted,
+            proto::SendError::CheckpointDue => Self::CheckpointDue,
             // `Closed`. The rest cannot happen: connections are handed out connected, and the
             // buffer is as long as the record.
             _ => Self::Closed,
@@ -192,6 +199,7 @@ impl fmt::Display for SendError {
             Self::TooLarge { limit } => proto::SendError::TooLarge { limit: *limit }.fmt(f),
             Self::Closed => proto::SendError::Closed.fmt(f),
             Self::KeysExhausted => proto::SendError::KeysExhausted.fmt(f),
+            Self::CheckpointDue => proto::SendError::CheckpointDue.fmt(f),
             Self::Io(error) => write!(f, "the datagram could not be sent: {error}"),
         }
     }
@@ -201,7 +209,7 @@ impl std::error::Error for SendError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Io(error) => Some(error),
-            Self::TooLarge { .. } | Self::Closed | Self::KeysExhausted => None,
+            Self::TooLarge { .. } | Self::Closed | Self::KeysExhausted | Self::CheckpointDue => None,
         }
     }
 }

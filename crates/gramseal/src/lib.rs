@@ -72,6 +72,7 @@
 //! | resumption | [`sessions`]; example `resumption` |
 //! | early data (0-RTT) | [`EarlyConnection`]; `with_early_data` on both configurations, [`CookiePolicy::ExceptEarlyData`]; example `early_data` |
 //! | key exchange groups by choice, post-quantum ones alone or at once | `with_groups`, which takes [`NamedGroup`]s; [`ClientConfigBuilder::with_large_share_at_once`] |
+//! | connections that go on in another process | [`Connection::export`] and [`Endpoint::import`]; after a crash, [`Connection::checkpoint`]; example `moving` |
 //! | keys in hardware modules | [`identity_with_key`], [`proto::crypto::SigningKey`]; example `remote_key` |
 //! | verifiers that ask somebody | [`PeerVerifier`], [`proto::crypto::Deferrable`] |
 //! | other cryptography | a [`proto::crypto::CryptoProvider`] of one's own, or of `gramseal-rustcrypto` |
@@ -98,6 +99,7 @@ mod endpoint;
 mod error;
 mod incoming;
 mod keylog;
+mod moving;
 mod name;
 mod queue;
 mod quiet;
@@ -128,12 +130,13 @@ pub use gramseal_proto::endpoint::{CookiePolicy, CookieSecrets, HandshakeRate, L
 pub use gramseal_proto::wire::handshake::KeyUpdateRequest;
 pub use gramseal_proto::wire::{AlertDescription, CipherSuite, NamedGroup, ProtocolVersion, SrtpProfile};
 pub use gramseal_proto::{
-    AuthenticateClientError, Cid, CidGenerator, CidLengths, ClientAnswer, Error, ExportError, KeyLog, Negotiated,
-    RandomCids, Srtp, SrtpKeys, SrtpMasterKey, UpdateKeysError,
+    AuthenticateClientError, Checkpoint, Cid, CidGenerator, CidLengths, ClientAnswer, Error, ExportError, ImageKey,
+    KeyLog, Negotiated, NotMovable, RandomCids, Srtp, SrtpKeys, SrtpMasterKey, UpdateKeysError,
 };
 pub use gramseal_webpki as webpki;
 pub use incoming::{Handshake, Incoming};
 pub use keylog::KeyLogFile;
+pub use moving::ImportError;
 pub use name::ToServerName;
 pub use pki_types;
 pub use queue::ReceiveLimits;

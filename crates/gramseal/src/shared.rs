@@ -14,12 +14,15 @@ use bytes::Bytes;
 use gramseal_proto as proto;
 use gramseal_proto::endpoint::AddCidError;
 use gramseal_proto::wire::handshake::KeyUpdateRequest;
-use gramseal_proto::{AuthenticateClientError, ClientAnswer, Deferred, Instant, UpdateKeysError};
+use gramseal_proto::{
+    AuthenticateClientError, Checkpoint, ClientAnswer, Deferred, ImageKey, Instant, NotMovable, UpdateKeysError,
+};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use crate::early::SendEarlyError;
 use crate::error::{CloseReason, ConnectionError, SendError};
+use crate::moving::attach;
 use crate::queue::{Pushed, ReceiveQueue};
 use crate::quiet::Quiet;
 use crate::router::{CidChange, Key, Router};
@@ -70,9 +73,10 @@ impl Shared {
         protocol.set_peer(path.peer);
         let received = ReceiveQueue::new(router.limits, Arc::clone(&router.buffered));
         let state = State {
+            // One that goes on from an image says nothing more of it.
+            connected: protocol.is_connected(),
             protocol,
             received,
-            connected: false,
             client_answer: None,
             closed: None,
             armed: None,
@@ -192,6 +196,38 @@ impl Shared {
         }
     }
 
+    /// Ends the association here, for it goes on elsewhere from the image.
+    pub(crate) fn export(&self, key: &ImageKey) -> Result<Vec<u8>, NotMovable> {
+        let mut state = self.lock();
+        let now = self.router.clock.now();
+        let image = state.protocol.export(key, &attach(self.path), now)?;
+        let _ = self.settle(state, now, &mut Vec::new());
+        Ok(image)
+    }
+
+    pub(crate) fn checkpoint(&self, key: &ImageKey, records: u64) -> Result<Checkpoint, NotMovable> {
+        let now = self.router.clock.now();
+        self.lock().protocol.checkpoint(key, &attach(self.path), records, now)
+    }
+
+    /// Changes something about checkpoints, and sends what has waited for it.
+    pub(crate) fn mind_checkpoints(&self, change: impl FnOnce(&mut proto::Connection)) {
+        let mut state = self.lock();
+        change(&mut state.protocol);
+        if state.closed.is_none() {
+            let _ = self.settle(state, self.router.clock.now(), &mut Vec::new());
+        }
+    }
+
+    /// Whether a checkpoint is due, or why none will ever be; `None` as long as there is nothing to do.
+    pub(crate) fn checkpoint_due(&self) -> Option<Result<(), CloseReason>> {
+        let state = self.lock();
+        if let Some(reason) = &state.closed {
+            return Some(Err(reason.clone()));
+        }
+        state.protocol.checkpoint_due().then_some(Ok(()))
+    }
+
     /// Closes the association and tells the peer.
     pub(crate) fn close(&self) {
         let mut state = self.lock();
@@ -242,6 +278,7 @@ impl Shared {
                     // Whether it is there nobody has checked, so that what we send still goes where it was.
                     tracing::debug!(peer = %self.path.peer, %to, "peer seems to have moved");
                 }
+                proto::Event::CheckpointDue => self.changed.notify_waiters(),
                 proto::Event::Closed(reason) => {
                     self.finish(state, reason.into());
                     return outcome;
@@ -325,8 +362,8 @@ impl Shared {
             }
             let rested = protocol.is_resting();
             let sealed = protocol.seal(data, buffer);
-            if rested || protocol.is_nearly_exhausted() {
-                // It is to rest again some time, or a KeyUpdate may wait.
+            if rested || protocol.is_nearly_exhausted() || protocol.checkpoint_due() {
+                // It is to rest again some time, a KeyUpdate may wait, or somebody for the time of a checkpoint.
                 let _ = self.settle(state, self.router.clock.now(), &mut Vec::new());
             } else {
                 drop(state);
@@ -375,7 +412,7 @@ impl Shared {
             return Some(Ok(Some(payload)));
         }
         Some(match state.closed.clone()? {
-            CloseReason::Local | CloseReason::Peer => Ok(None),
+            CloseReason::Local | CloseReason::Peer | CloseReason::Moved => Ok(None),
             CloseReason::Failed(error) => Err(ConnectionError::Failed(error)),
             CloseReason::Replaced => Err(ConnectionError::Replaced),
             CloseReason::Idle => Err(ConnectionError::Idle),

@@ -6,6 +6,9 @@
 #[path = "../examples/early_data.rs"]
 mod early_data;
 #[allow(dead_code, reason = "their `main`")]
+#[path = "../examples/moving.rs"]
+mod moving;
+#[allow(dead_code, reason = "their `main`")]
 #[path = "../examples/psk.rs"]
 mod psk;
 #[allow(dead_code, reason = "their `main`")]
@@ -42,6 +45,13 @@ async fn the_second_request_is_early_data() {
     let identity = TestPki::new().server("localhost");
     let answers = soon(early_data::run(identity.chain_pem.as_bytes(), identity.key_pem.as_bytes())).await.unwrap();
     assert_eq!(answers, ["later: what time is it?", "early: what time is it?"]);
+}
+
+#[tokio::test]
+async fn a_client_does_not_notice_that_its_server_was_replaced_and_that_one_died() {
+    let identity = TestPki::new().server("localhost");
+    let answers = soon(moving::run(identity.chain_pem.as_bytes(), identity.key_pem.as_bytes())).await.unwrap();
+    assert_eq!(answers, ["first: hello", "second: hello", "third: hello"]);
 }
 
 #[tokio::test]
