@@ -8,10 +8,12 @@ use gramseal_proto::config::{ClientConfig, ClientConfigBuilder, ServerConfig, Se
 use gramseal_proto::endpoint::{CookiePolicy, Endpoint, EndpointConfig, EndpointStats, Route};
 use gramseal_proto::pki_types::ServerName;
 use gramseal_proto::wire::KeyUpdateRequest;
-use gramseal_proto::{ClientAnswer, CloseReason, Connection, EarlyDataAnswer, Event, Instant, Negotiated};
+use gramseal_proto::{
+    ClientAnswer, CloseReason, Connection, EarlyDataAnswer, Event, ImageKey, Instant, Negotiated, NotMovable,
+};
 
 use crate::network::{Network, Weather};
-use crate::{PATIENCE, Process, Watch};
+use crate::{PATIENCE, Process, Watch, provider};
 
 /// How long [`Node::run_for`] waits before the caller tries again.
 const A_WHILE: Duration = Duration::from_millis(1500);
@@ -19,11 +21,17 @@ const A_WHILE: Duration = Duration::from_millis(1500);
 /// The key of the one connection.
 const KEY: u8 = 0;
 
+/// What images are sealed with.
+fn image_key() -> ImageKey {
+    ImageKey::new(provider(), &[7; ImageKey::LEN]).expect("a provider that has it all")
+}
+
 /// Our side of a test.
 #[derive(Debug)]
 pub struct Node {
     network: Network,
     endpoint: Endpoint<u8>,
+    client: Option<Arc<ClientConfig>>,
     server: Option<Arc<ServerConfig>>,
     connection: Option<Connection>,
     peer: Option<SocketAddr>,
@@ -47,10 +55,11 @@ impl Node {
     pub fn client(config: ClientConfigBuilder, name: &str, peer: SocketAddr, weather: Weather) -> Self {
         let watch = Watch::default();
         let config = config.with_key_log(Arc::new(watch.clone())).with_trace(Arc::new(watch.clone()));
-        let config: ClientConfig = config.build().expect("a configuration that works");
+        let config = Arc::new(config.build().expect("a configuration that works"));
         let name = ServerName::try_from(name.to_owned()).expect("a name");
         let mut node = Self::new(EndpointConfig::client(), None, watch, weather);
-        let connection = Connection::client(Arc::new(config), name, Instant::now()).expect("random bytes");
+        let connection = Connection::client(Arc::clone(&config), name, Instant::now()).expect("random bytes");
+        node.client = Some(config);
         assert_eq!(node.endpoint.insert(peer, KEY).replaced, None);
         node.connection = Some(connection);
         node.peer = Some(peer);
@@ -75,6 +84,7 @@ impl Node {
         Self {
             network: Network::new(weather),
             endpoint: Endpoint::new(endpoint),
+            client: None,
             server,
             connection: None,
             peer: None,
@@ -223,6 +233,75 @@ impl Node {
         &self.client_answers
     }
 
+    /// An image of the connection, as soon as nothing is under way that has none; it reserves `records`.
+    ///
+    /// # Panics
+    /// If there is none in time.
+    pub fn checkpoint(&mut self, process: &Process, records: u64) -> Vec<u8> {
+        let mut made = None;
+        self.run_until_movable(process, |connection| {
+            made = Some(connection.checkpoint(&image_key(), &[], records, Instant::now())?);
+            Ok(())
+        });
+        let made = made.expect("waited for it");
+        if let Some(connection) = &mut self.connection {
+            connection.checkpoint_stored(&made);
+        }
+        self.drain();
+        made.image().to_vec()
+    }
+
+    /// Goes on from an image of the connection, with nothing of what this process has in memory.
+    ///
+    /// # Panics
+    /// If the image is not what it was.
+    pub fn recover(&mut self, image: &[u8]) {
+        let now = Instant::now();
+        let imported = match (&self.client, &self.server) {
+            (Some(config), _) => Connection::import_client(Arc::clone(config), &image_key(), image, now),
+            (None, Some(config)) => Connection::import_server(Arc::clone(config), &image_key(), image, now),
+            (None, None) => panic!("neither client nor server"),
+        };
+        self.connection = Some(imported.expect("an image of this connection").connection);
+        self.drain();
+    }
+
+    /// Moves the connection as if to another process, as soon as nothing is under way that does not move.
+    ///
+    /// # Panics
+    /// If that takes too long.
+    pub fn change_process(&mut self, process: &Process) {
+        let mut image = Vec::new();
+        self.run_until_movable(process, |connection| {
+            image = connection.export(&image_key(), &[], Instant::now())?;
+            Ok(())
+        });
+        self.recover(&image);
+    }
+
+    /// There is no image any more.
+    pub fn end_checkpoints(&mut self) {
+        if let Some(connection) = &mut self.connection {
+            connection.end_checkpoints();
+        }
+        self.drain();
+    }
+
+    fn run_until_movable(
+        &mut self,
+        process: &Process,
+        mut action: impl FnMut(&mut Connection) -> Result<(), NotMovable>,
+    ) {
+        let started = Clock::now();
+        loop {
+            match action(self.connection.as_mut().expect("there is a connection")) {
+                Ok(()) => return,
+                Err(NotMovable::LastFlight | NotMovable::MessageInPart) if started.elapsed() < PATIENCE => self.step(),
+                Err(error) => panic!("{error}: {}; {}", self.state(), process.transcript()),
+            }
+        }
+    }
+
     /// Closes in good order.
     pub fn close(&mut self) {
         if let Some(connection) = &mut self.connection {
@@ -344,6 +423,7 @@ impl Node {
                 Event::EarlyData(answer) => self.answer = Some(answer),
                 Event::Connected => self.connected = true,
                 Event::ClientAnswered(answer) => self.client_answers.push(answer),
+                Event::CheckpointDue => {}
                 Event::Closed(reason) => self.closed = Some(reason),
                 other => panic!("a new kind of event: {other:?}"),
             }
