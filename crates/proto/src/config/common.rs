@@ -66,7 +66,8 @@ pub struct Transport {
     /// How many sequence numbers below the newest are still accepted once: 64 to 1024, rounded
     /// up to a multiple of 64. Default 64.
     pub replay_window: u32,
-    /// The longest handshake message to accept, in bytes. Default 65,536.
+    /// The longest handshake message to accept, in bytes. Default 65,536. Clients whom a server asks for no certificate
+    /// have nothing to say that is so long: it accepts 16,384 bytes at most from them, and 4096 after the handshake.
     pub max_message_len: u32,
     /// How long the side that spoke last keeps its last flight for a peer that repeats its own
     /// (RFC 6347 §4.2.4: twice the maximum segment lifetime). Default 240 s; it ends as soon as

@@ -13,6 +13,12 @@ use crate::crypto::{CryptoProvider, HashAlgorithm, signs13};
 use crate::session::{AntiReplay, ServerSessionStore, TicketSealer};
 use crate::suite::Suite12;
 
+/// Bytes of the longest handshake message that a client has reason to send which shows no certificate: a ClientHello.
+const WITHOUT_CERTIFICATES: u32 = 16_384;
+
+/// The same after the handshake: a few connection ids.
+const LATER: u32 = 4096;
+
 /// Whether clients show certificates.
 #[derive(Debug, Clone, Default)]
 #[expect(clippy::exhaustive_enums, reason = "the three policies there are")]
@@ -96,6 +102,18 @@ impl ServerConfig {
     /// Who decides about certificates that clients show after the handshake.
     pub(crate) fn later_verifier(&self) -> Option<&Arc<dyn PeerVerifier>> {
         self.post_handshake_verifier.as_ref().or_else(|| self.client_auth.verifier())
+    }
+
+    /// The longest message that a client may send in the handshake, in bytes.
+    pub(crate) fn longest_message(&self) -> u32 {
+        let without_certificates = self.client_auth.verifier().is_none();
+        self.common.transport.max_message_len.min(if without_certificates { WITHOUT_CERTIFICATES } else { u32::MAX })
+    }
+
+    /// The longest message that a client may send after the handshake, in bytes.
+    pub(crate) fn longest_later(&self) -> u32 {
+        let without_certificates = self.later_verifier().is_none();
+        self.common.transport.max_message_len.min(if without_certificates { LATER } else { u32::MAX })
     }
 
     /// The cryptography it uses.

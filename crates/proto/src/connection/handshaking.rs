@@ -93,10 +93,11 @@ impl Suspicion {
 }
 
 impl Handshaking {
-    pub(super) fn new(common: &Common, state: State, first: MessageSeq, now: Instant) -> Self {
+    /// `longest` bounds the peer's messages, in bytes.
+    pub(super) fn new(common: &Common, state: State, first: MessageSeq, longest: u32, now: Instant) -> Self {
         let transport = &common.transport;
-        let max_message_len = transport.max_message_len;
-        let limits = InboundLimits { max_message_len, ..InboundLimits::default() };
+        let max_ahead = InboundLimits::default().max_ahead.min(longest as usize);
+        let limits = InboundLimits { max_message_len: longest, max_ahead, ..InboundLimits::default() };
         Self {
             state,
             inbound: Inbound::new(first, limits),

@@ -160,6 +160,14 @@ impl Role {
             Self::Server(config) => &config.common,
         }
     }
+
+    /// The longest message that the peer may send after the handshake, in bytes.
+    fn longest_later(&self) -> u32 {
+        match self {
+            Self::Client(config) => config.common.transport.max_message_len,
+            Self::Server(config) => config.longest_later(),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -199,7 +207,8 @@ impl Connection {
     /// If the random source fails.
     pub fn client(config: Arc<ClientConfig>, name: ServerName<'static>, now: Instant) -> Result<Self, Error> {
         let (state, actions) = handshake::start_client(config.clone(), name)?;
-        let handshaking = Handshaking::new(&config.common, state, MessageSeq(0), now);
+        let handshaking =
+            Handshaking::new(&config.common, state, MessageSeq(0), config.common.transport.max_message_len, now);
         let mut connection = Self::new(Role::Client(config), SequenceNumber(0), handshaking);
         connection.apply(actions, now);
         Ok(connection)
@@ -228,7 +237,7 @@ impl Connection {
             AdmittedBy::Open | AdmittedBy::Cookie(_) => None,
         };
         let state = handshake::start_server(config.clone(), first.message_seq, admitted_by);
-        let mut handshaking = Handshaking::new(&config.common, state, first.message_seq, now);
+        let mut handshaking = Handshaking::new(&config.common, state, first.message_seq, config.longest_message(), now);
         handshaking.budget = budget;
         Self::new(Role::Server(config), first.sequence_number, handshaking)
     }

@@ -15,7 +15,6 @@ use super::deferred::Deferral;
 use super::key_update::KeyUpdates;
 use super::stats::count;
 use super::{Connection, Phase, Role};
-use crate::config::Transport;
 use crate::discard::Discard;
 use crate::error::PeerFault;
 use crate::flight::{Acks, Behind, Fresh, Inbound, InboundLimits, Inserted, Piece, PostFlights, Waits};
@@ -50,12 +49,9 @@ pub(super) enum NotSent {
 
 impl Post {
     /// With what came last in the handshake, if the peer must still hear of it.
-    pub(super) fn new(next: MessageSeq, after: PostHandshake, acks: Acks, transport: &Transport) -> Self {
-        let limits = InboundLimits {
-            max_message_len: transport.max_message_len,
-            max_ahead: transport.max_message_len as usize,
-            ..InboundLimits::default()
-        };
+    pub(super) fn new(next: MessageSeq, after: PostHandshake, acks: Acks, longest: u32) -> Self {
+        let limits =
+            InboundLimits { max_message_len: longest, max_ahead: longest as usize, ..InboundLimits::default() };
         let mut inbound = Inbound::new(next, limits);
         inbound.expect_epoch(Epoch::APPLICATION);
         let (flights, updates) = (PostFlights::default(), KeyUpdates::default());

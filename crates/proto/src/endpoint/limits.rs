@@ -24,8 +24,8 @@ pub struct Limits {
     pub incoming_bytes: usize,
     /// How long a handshake may wait for the application. Default 30 s.
     pub incoming_expiry: Duration,
-    /// Handshakes that are not done, those that wait for the application included. Each holds up to some 20 KB, and
-    /// more if the client sends a long chain of certificates. Default 4096.
+    /// Handshakes that are not done, those that wait for the application included. Each holds up to 20 KB, and of
+    /// messages that never get whole up to 80 KB, or 300 KB where clients are asked for certificates. Default 4096.
     pub half_open: usize,
     /// Of these, how many with peers of one prefix. Default 256.
     pub half_open_of_prefix: usize,

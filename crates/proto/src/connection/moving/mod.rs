@@ -35,7 +35,7 @@ use super::mtu::Mtu;
 use super::post::Post;
 use super::sessions::Remembered;
 use super::{Agreed, CloseReason, Connection, Phase, Role, Stats, Unread};
-use crate::config::{ClientConfig, ServerConfig, Transport};
+use crate::config::{ClientConfig, ServerConfig};
 use crate::encoding::{optional_u64, read_optional_u64};
 use crate::flight::{Acks, Behind, PostFlights};
 use crate::handshake::{Keying, Negotiated, PostHandshake, Signer};
@@ -208,11 +208,11 @@ impl Connection {
         })?;
         let records = fields.need(Field::Records, RecordImage::read)?;
         let post = if is_13 {
-            let transport = &role.common().transport;
+            let longest = role.longest_later();
             let side = role.side();
             let read = |r: &mut Reader<'_>| {
                 let after = PostHandshake::read_image(r, side, aead, hash)?;
-                Post::read_image(r, after, transport, now)
+                Post::read_image(r, after, longest, now)
             };
             Some(Box::new(fields.need(Field::Post, read)?))
         } else {
@@ -325,12 +325,7 @@ impl Post {
         });
     }
 
-    fn read_image(
-        r: &mut Reader<'_>,
-        after: PostHandshake,
-        transport: &Transport,
-        now: Instant,
-    ) -> Result<Self, DecodeError> {
+    fn read_image(r: &mut Reader<'_>, after: PostHandshake, longest: u32, now: Instant) -> Result<Self, DecodeError> {
         let next = MessageSeq(r.u16()?);
         let mut until = || read_optional_u64(r).map(|left| left.map(|left| now + Duration::from_micros(left)));
         let (last_flight_kept, previous_until) = (until()?, until()?);
@@ -346,7 +341,7 @@ impl Post {
             }
             flights.push(message, behind);
         }
-        Ok(Self { flights, updates, last_flight_kept, ..Self::new(next, after, Acks::new(), transport) })
+        Ok(Self { flights, updates, last_flight_kept, ..Self::new(next, after, Acks::new(), longest) })
     }
 }
 
