@@ -8,6 +8,8 @@
  * sides before each payload that it sends. With `--post-auth on` a client lets itself be asked for its
  * certificate after the handshake, and a server asks once as soon as it is connected. With `--early-data TEXT` a
  * client that comes again sends TEXT as early data; with `--early-data N` a server takes up to N bytes of it.
+ * With `--cid HEX` it asks the peer to put that connection id into its records, with `--cid none` it only puts the
+ * peer's into its own. `--dtls 1.2` is for the older version.
  * With `--own-key FILE` it shows that public key, of `--key`, in place of a certificate (RFC 7250), and with
  * `--peer-key FILE` it wants just that one of the peer. With `--psk HEX --identity TEXT`, which needs `--suite`,
  * either has that key. */
@@ -24,7 +26,7 @@
 
 struct options {
     int server, cookies, resume, key_update, post_auth;
-    const char *early_data, *port, *suite, *psk, *identity, *groups, *ca, *cert, *key, *own_key, *peer_key, *name, *mtu,
+    const char *dtls, *cid, *early_data, *port, *suite, *psk, *identity, *groups, *ca, *cert, *key, *own_key, *peer_key, *name, *mtu,
         *srtp, *alpn;
 };
 
@@ -45,7 +47,7 @@ static struct options parse(int argc, char **argv) {
         {"--psk", &o.psk, NULL}, {"--identity", &o.identity, NULL},
         {"--cert", &o.cert, NULL}, {"--key", &o.key, NULL}, {"--name", &o.name, NULL}, {"--mtu", &o.mtu, NULL},
         {"--srtp", &o.srtp, NULL}, {"--alpn", &o.alpn, NULL}, {"--cookies", NULL, &o.cookies},
-        {"--early-data", &o.early_data, NULL}, {"--resume", NULL, &o.resume},
+        {"--dtls", &o.dtls, NULL}, {"--cid", &o.cid, NULL}, {"--early-data", &o.early_data, NULL}, {"--resume", NULL, &o.resume},
         {"--key-update", NULL, &o.key_update}, {"--post-auth", NULL, &o.post_auth}, {NULL, NULL, NULL},
     };
     parse_options(argc, argv, &o.server, &o.port, known);
@@ -91,8 +93,17 @@ static unsigned int psk_of_client(WOLFSSL *ssl, const char *hint, char *identity
     return (unsigned int)from_hex(chosen.psk, key, most);
 }
 
+static int is_12(const struct options *o) {
+    return o->dtls && !strcmp(o->dtls, "1.2");
+}
+
+static WOLFSSL_METHOD *method(const struct options *o) {
+    if (is_12(o)) return o->server ? wolfDTLSv1_2_server_method() : wolfDTLSv1_2_client_method();
+    return o->server ? wolfDTLSv1_3_server_method() : wolfDTLSv1_3_client_method();
+}
+
 static WOLFSSL_CTX *configure(const struct options *o) {
-    WOLFSSL_CTX *context = wolfSSL_CTX_new(o->server ? wolfDTLSv1_3_server_method() : wolfDTLSv1_3_client_method());
+    WOLFSSL_CTX *context = wolfSSL_CTX_new(method(o));
     if (!context) fail("context", 0);
     if (o->server && o->early_data && wolfSSL_CTX_set_max_early_data(context, (unsigned)atoi(o->early_data)) != 0)
         fail("early data", 0);
@@ -131,6 +142,13 @@ static int on_ticket(WOLFSSL *ssl, const unsigned char *ticket, int length, void
     return 0;
 }
 
+static void configure_cid(WOLFSSL *ssl, const struct options *o) {
+    unsigned char cid[255];
+    if (!o->cid) return;
+    check("CID", wolfSSL_dtls_cid_use(ssl));
+    if (strcmp(o->cid, "none")) check("CID", wolfSSL_dtls_cid_set(ssl, cid, (unsigned)from_hex(o->cid, cid, sizeof cid)));
+}
+
 static WOLFSSL *new_connection(WOLFSSL_CTX *context, int descriptor, const struct options *o, int *ticket) {
     WOLFSSL *ssl = wolfSSL_new(context);
     if (!ssl) fail("connection", 0);
@@ -142,7 +160,10 @@ static WOLFSSL *new_connection(WOLFSSL_CTX *context, int descriptor, const struc
     if (o->alpn)
         check("ALPN", wolfSSL_UseALPN(ssl, (char *)o->alpn, (unsigned)strlen(o->alpn), WOLFSSL_ALPN_FAILED_ON_MISMATCH));
     configure_groups(ssl, o);
-    if (o->server) {
+    configure_cid(ssl, o);
+    if (is_12(o)) {
+        /* Its cookies are always on. */
+    } else if (o->server) {
         check("cookies", o->cookies ? wolfSSL_send_hrr_cookie(ssl, NULL, 0) : wolfSSL_disable_hrr_cookie(ssl));
         check("fragments", wolfSSL_dtls13_allow_ch_frag(ssl, 1));
     } else {
@@ -206,12 +227,26 @@ static void handshake(WOLFSSL *ssl, int descriptor, const struct options *o, int
     }
 }
 
+/* The connection ids in records to it and in its own. */
+static void print_cids(WOLFSSL *ssl) {
+    unsigned char *own = NULL, *peers = NULL;
+    unsigned own_length = 0, peers_length = 0;
+    if (wolfSSL_dtls_cid_get_rx_size(ssl, &own_length) == WOLFSSL_SUCCESS) wolfSSL_dtls_cid_get0_rx(ssl, &own);
+    if (wolfSSL_dtls_cid_get_tx_size(ssl, &peers_length) == WOLFSSL_SUCCESS) wolfSSL_dtls_cid_get0_tx(ssl, &peers);
+    printf("CIDS ");
+    print_hex(own, own_length);
+    printf("/");
+    print_hex(peers, peers_length);
+    printf("\n");
+}
+
 static void report(WOLFSSL *ssl, const struct options *o) {
     unsigned char exported[EXPORTED];
     if (o->srtp) {
         const WOLFSSL_SRTP_PROTECTION_PROFILE *profile = wolfSSL_get_selected_srtp_profile(ssl);
         printf("SRTP %lu \n", profile ? profile->id : 0);
     }
+    if (o->cid) print_cids(ssl);
     check("export", wolfSSL_export_keying_material(ssl, exported, EXPORTED, LABEL, strlen(LABEL), NULL, 0, 0));
     printf("EXPORTED ");
     print_hex(exported, EXPORTED);

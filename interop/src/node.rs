@@ -424,6 +424,8 @@ impl Node {
                 Event::Connected => self.connected = true,
                 Event::ClientAnswered(answer) => self.client_answers.push(answer),
                 Event::CheckpointDue => {}
+                Event::CidIssued(cid) => self.endpoint.add_cid(peer, KEY, cid).expect("nobody else has it"),
+                Event::CidRetired(cid) => self.endpoint.remove_cid(peer, KEY, &cid),
                 Event::Closed(reason) => self.closed = Some(reason),
                 other => panic!("a new kind of event: {other:?}"),
             }
