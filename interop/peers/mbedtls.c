@@ -1,10 +1,14 @@
-/* A peer of the interop tests: DTLS 1.2 with Mbed TLS 2.28, as server or client.
+/* A peer of the interop tests: DTLS 1.2 with Mbed TLS 2.28 or 3.5, as server or client.
  *
  *   mbedtls server|client PORT [--option value]...
  *
  * Prints what peers/README.md lists, sends each line of its input as one payload and prints each
  * payload that it receives. A server takes one client after another. A client with `--sessions`
- * leaves its first connection at once and resumes it. */
+ * leaves its first connection at once and resumes it. With 3.5, `--cid HEX` asks the peer to put that connection id
+ * into its records, and `--cid none` only puts the peer's into its own. */
+
+/* The descriptor of a socket. */
+#define MBEDTLS_ALLOW_PRIVATE_ACCESS
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,12 +25,13 @@
 #include <mbedtls/ssl_cookie.h>
 #include <mbedtls/ssl_ticket.h>
 #include <mbedtls/timing.h>
+#include <mbedtls/version.h>
 
 #include "peer.h"
 
 struct options {
     int server;
-    const char *port, *suite, *psk, *identity, *ca, *cert, *key, *name, *mtu, *sessions, *srtp, *mki, *max_fragment;
+    const char *port, *suite, *psk, *identity, *ca, *cert, *key, *name, *mtu, *sessions, *srtp, *mki, *max_fragment, *cid;
     int cookies;
 };
 
@@ -50,20 +55,17 @@ static struct options parse(int argc, char **argv) {
         {"--suite", &o.suite, NULL}, {"--psk", &o.psk, NULL}, {"--identity", &o.identity, NULL},
         {"--ca", &o.ca, NULL}, {"--cert", &o.cert, NULL}, {"--key", &o.key, NULL}, {"--name", &o.name, NULL},
         {"--mtu", &o.mtu, NULL}, {"--sessions", &o.sessions, NULL}, {"--srtp", &o.srtp, NULL},
-        {"--mki", &o.mki, NULL}, {"--max-fragment", &o.max_fragment, NULL}, {"--cookies", NULL, &o.cookies},
+        {"--mki", &o.mki, NULL}, {"--cid", &o.cid, NULL}, {"--max-fragment", &o.max_fragment, NULL}, {"--cookies", NULL, &o.cookies},
         {NULL, NULL, NULL},
     };
     parse_options(argc, argv, &o.server, &o.port, known);
     return o;
 }
 
-/* Called when the keys are there: logs the master secret and computes what RFC 5705 exports. */
-static int on_keys(void *context, const unsigned char *master, const unsigned char *block, size_t mac_length,
-                   size_t key_length, size_t iv_length, const unsigned char client_random[32],
-                   const unsigned char server_random[32], mbedtls_tls_prf_types prf) {
-    struct secrets *secrets = context;
+/* Logs the master secret and computes what RFC 5705 exports. */
+static int export_keys(struct secrets *secrets, const unsigned char *master, const unsigned char client_random[32],
+                       const unsigned char server_random[32], mbedtls_tls_prf_types prf) {
     unsigned char seed[64];
-    (void)block, (void)mac_length, (void)key_length, (void)iv_length;
     memcpy(seed, client_random, 32);
     memcpy(seed + 32, server_random, 32);
     printf("SECRET CLIENT_RANDOM ");
@@ -75,6 +77,23 @@ static int on_keys(void *context, const unsigned char *master, const unsigned ch
     secrets->known = 1;
     return 0;
 }
+
+/* Called when the keys are there. */
+#if MBEDTLS_VERSION_MAJOR >= 3
+static void on_keys(void *context, mbedtls_ssl_key_export_type type, const unsigned char *master, size_t length,
+                    const unsigned char client_random[32], const unsigned char server_random[32],
+                    mbedtls_tls_prf_types prf) {
+    (void)type, (void)length;
+    export_keys(context, master, client_random, server_random, prf);
+}
+#else
+static int on_keys(void *context, const unsigned char *master, const unsigned char *block, size_t mac_length,
+                   size_t key_length, size_t iv_length, const unsigned char client_random[32],
+                   const unsigned char server_random[32], mbedtls_tls_prf_types prf) {
+    (void)block, (void)mac_length, (void)key_length, (void)iv_length;
+    return export_keys(context, master, client_random, server_random, prf);
+}
+#endif
 
 /* `--sessions id` or `--sessions ticket`: how a server remembers. */
 static void configure_sessions(mbedtls_ssl_config *config, const struct options *o, mbedtls_ctr_drbg_context *random) {
@@ -96,12 +115,14 @@ static void configure_sessions(mbedtls_ssl_config *config, const struct options 
 
 /* `--srtp PROFILE`, a number of the registry, and `--max-fragment BYTES`. */
 static void configure_extensions(mbedtls_ssl_config *config, const struct options *o) {
+#if defined(MBEDTLS_SSL_DTLS_SRTP)
     static mbedtls_ssl_srtp_profile profiles[] = {MBEDTLS_TLS_SRTP_UNSET, MBEDTLS_TLS_SRTP_UNSET};
     if (o->srtp) {
         profiles[0] = (mbedtls_ssl_srtp_profile)atoi(o->srtp);
         check("profiles", mbedtls_ssl_conf_dtls_srtp_protection_profiles(config, profiles));
         mbedtls_ssl_conf_srtp_mki_value_supported(config, MBEDTLS_SSL_DTLS_SRTP_MKI_SUPPORTED);
     }
+#endif
     if (o->max_fragment) {
         unsigned char code = MBEDTLS_SSL_MAX_FRAG_LEN_512;
         for (int bytes = 512; bytes < atoi(o->max_fragment); bytes *= 2) code++;
@@ -123,9 +144,16 @@ static void configure(mbedtls_ssl_config *config, const struct options *o, struc
     mbedtls_ssl_config_init(config);
     check("defaults", mbedtls_ssl_config_defaults(config, o->server ? MBEDTLS_SSL_IS_SERVER : MBEDTLS_SSL_IS_CLIENT,
                                                   MBEDTLS_SSL_TRANSPORT_DATAGRAM, MBEDTLS_SSL_PRESET_DEFAULT));
+#if MBEDTLS_VERSION_MAJOR >= 3
+    /* It has nothing older, and keys belong to a connection. */
+    (void)secrets;
+    size_t cid_length = o->cid && strcmp(o->cid, "none") ? strlen(o->cid) / 2 : 0;
+    check("CID", mbedtls_ssl_conf_cid(config, cid_length, MBEDTLS_SSL_UNEXPECTED_CID_FAIL));
+#else
     mbedtls_ssl_conf_min_version(config, MBEDTLS_SSL_MAJOR_VERSION_3, MBEDTLS_SSL_MINOR_VERSION_3);
-    mbedtls_ssl_conf_rng(config, mbedtls_ctr_drbg_random, &random);
     mbedtls_ssl_conf_export_keys_ext_cb(config, on_keys, secrets);
+#endif
+    mbedtls_ssl_conf_rng(config, mbedtls_ctr_drbg_random, &random);
     mbedtls_ssl_conf_handshake_timeout(config, 500, 8000);
     if (o->server) {
         mbedtls_ssl_cookie_init(&cookies);
@@ -155,7 +183,11 @@ static void configure(mbedtls_ssl_config *config, const struct options *o, struc
     }
     if (o->cert) {
         check("chain", mbedtls_x509_crt_parse_file(&chain, o->cert));
+#if MBEDTLS_VERSION_MAJOR >= 3
+        check("key", mbedtls_pk_parse_keyfile(&key, o->key, NULL, mbedtls_ctr_drbg_random, &random));
+#else
         check("key", mbedtls_pk_parse_keyfile(&key, o->key, NULL));
+#endif
         check("identity", mbedtls_ssl_conf_own_cert(config, &chain, &key));
     }
 }
@@ -165,6 +197,18 @@ static void print_address(int descriptor) {
     socklen_t length = sizeof address;
     if (getsockname(descriptor, (struct sockaddr *)&address, &length) != 0) fail("getsockname", errno);
     printf("LISTENING 127.0.0.1:%u\n", ntohs(address.sin_port));
+}
+
+/* What is forgotten with each connection. */
+static void configure_connection(mbedtls_ssl_context *ssl, const struct options *o) {
+#if MBEDTLS_VERSION_MAJOR >= 3
+    unsigned char cid[32];
+    if (!o->cid) return;
+    size_t length = strcmp(o->cid, "none") ? from_hex(o->cid, cid, sizeof cid) : 0;
+    check("CID", mbedtls_ssl_set_cid(ssl, MBEDTLS_SSL_CID_ENABLED, cid, length));
+#else
+    (void)ssl, (void)o;
+#endif
 }
 
 /* The handshake; a server starts again for the hello that answers its cookie. */
@@ -180,6 +224,7 @@ static void handshake(mbedtls_ssl_context *ssl, mbedtls_net_context *listener, m
             check("accept", mbedtls_net_accept(listener, peer, address, sizeof address, &length));
             check("address", mbedtls_ssl_set_client_transport_id(ssl, address, length));
         }
+        configure_connection(ssl, o);
         mbedtls_ssl_set_bio(ssl, peer, mbedtls_net_send, mbedtls_net_recv, mbedtls_net_recv_timeout);
         int code;
         do code = mbedtls_ssl_handshake(ssl);
@@ -202,13 +247,31 @@ static void resume(mbedtls_ssl_context *ssl, mbedtls_net_context *peer, const st
     handshake(ssl, NULL, peer, o);
 }
 
-static void report(const mbedtls_ssl_context *ssl, struct secrets *secrets, const struct options *o) {
+/* The connection ids in records to it and in its own. */
+static void print_cids(mbedtls_ssl_context *ssl, const struct options *o) {
+#if MBEDTLS_VERSION_MAJOR >= 3
+    unsigned char peers[32];
+    size_t length = sizeof peers;
+    int enabled = 0;
+    check("CID", mbedtls_ssl_get_peer_cid(ssl, &enabled, peers, &length));
+    printf("CIDS %s/", enabled && strcmp(o->cid, "none") ? o->cid : "");
+    print_hex(peers, enabled ? length : 0);
+    printf("\n");
+#else
+    (void)ssl, (void)o;
+#endif
+}
+
+static void report(mbedtls_ssl_context *ssl, struct secrets *secrets, const struct options *o) {
     if (!secrets->known) fail("no keys", 0);
+    if (o->cid) print_cids(ssl, o);
+#if defined(MBEDTLS_SSL_DTLS_SRTP)
     if (o->srtp) {
         mbedtls_dtls_srtp_info srtp;
         mbedtls_ssl_get_dtls_srtp_negotiation_result(ssl, &srtp);
         printf("SRTP %u %.*s\n", srtp.chosen_dtls_srtp_profile, srtp.mki_len, (const char *)srtp.mki_value);
     }
+#endif
     printf("EXPORTED ");
     print_hex(secrets->exported, EXPORTED);
     printf("\nCONNECTED %s %s\n", mbedtls_ssl_get_version(ssl), mbedtls_ssl_get_ciphersuite(ssl));
@@ -272,7 +335,12 @@ int main(int argc, char **argv) {
     mbedtls_ssl_set_timer_cb(&ssl, &timer, mbedtls_timing_set_delay, mbedtls_timing_get_delay);
     if (o.mtu) mbedtls_ssl_set_mtu(&ssl, (uint16_t)atoi(o.mtu));
     if (o.name) check("name", mbedtls_ssl_set_hostname(&ssl, o.name));
+#if MBEDTLS_VERSION_MAJOR >= 3
+    mbedtls_ssl_set_export_keys_cb(&ssl, on_keys, &secrets);
+#endif
+#if defined(MBEDTLS_SSL_DTLS_SRTP)
     if (o.mki) check("MKI", mbedtls_ssl_dtls_srtp_set_mki_value(&ssl, (unsigned char *)o.mki, (uint16_t)strlen(o.mki)));
+#endif
     mbedtls_net_init(&listener);
     mbedtls_net_init(&peer);
     if (o.server) {

@@ -36,6 +36,8 @@ const CONTEXT: &[u8] = b"context";
 pub enum Library {
     /// Mbed TLS 2.28: pre-shared keys and certificates.
     MbedTls,
+    /// Mbed TLS 3.5, which `build.rs` compiles: connection ids.
+    MbedTls3,
     /// Botan 2.19: pre-shared keys.
     Botan,
     /// wolfSSL 5.9, which `build.rs` compiles: DTLS 1.3.
@@ -54,6 +56,10 @@ impl Library {
                 &["-lmbedtls", "-lmbedx509", "-lmbedcrypto"],
                 "libmbedtls-dev of Debian 12",
             )
+        });
+        static MBEDTLS3: LazyLock<PathBuf> = LazyLock::new(|| {
+            let source = ["-O1", "-isystem", concat!(env!("MBEDTLS_SOURCES"), "/include"), "peers/mbedtls.c"];
+            compile_as("mbedtls3", "cc", &source, &[env!("MBEDTLS_LIBRARY")], "Mbed TLS 3 that build.rs compiles")
         });
         static BOTAN: LazyLock<PathBuf> = LazyLock::new(|| {
             let source = ["-std=c++14", "-O1", "-I/usr/include/botan-2", "peers/botan.cpp"];
@@ -74,6 +80,7 @@ impl Library {
         });
         match self {
             Self::MbedTls => &MBEDTLS,
+            Self::MbedTls3 => &MBEDTLS3,
             Self::Botan => &BOTAN,
             Self::WolfSsl => &WOLFSSL,
             Self::BoringSsl => &BORINGSSL,
@@ -84,6 +91,11 @@ impl Library {
 /// Compiles to a file beside the tests' own programs, named after the source.
 fn compile(compiler: &str, source: &[&str], libraries: &[&str], needed: &str) -> PathBuf {
     let name = source.last().and_then(|file| file.split(['/', '.']).nth(1)).expect("a source is named last");
+    compile_as(name, compiler, source, libraries, needed)
+}
+
+/// The same, to a file of this name.
+fn compile_as(name: &str, compiler: &str, source: &[&str], libraries: &[&str], needed: &str) -> PathBuf {
     let tests = std::env::current_exe().expect("a running program has a path");
     let folder = tests.parent().expect("a program lies in a folder").join("interop-peers");
     std::fs::create_dir_all(&folder).expect("the folder of the tests is writable");

@@ -5,6 +5,7 @@
 //! by itself.
 
 mod check;
+pub mod cids;
 mod command_line;
 pub mod compiled;
 pub mod gnutls;

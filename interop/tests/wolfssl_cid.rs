@@ -1,7 +1,6 @@
 //! Connection ids in DTLS 1.2 and 1.3, in both roles, against wolfSSL (RFC 9146, RFC 9147 §9).
 
-use std::sync::Arc;
-
+use gramseal_interop::cids;
 use gramseal_interop::compiled::{self, Compiled, Library};
 use gramseal_interop::{
     Node, Process, SERVER_NAME, Weather, default_client, default_server, for_each, in_storms, stormy_client,
@@ -9,7 +8,6 @@ use gramseal_interop::{
 use gramseal_proto::config::{ClientConfigBuilder, ConnectionIds, ServerConfigBuilder};
 use gramseal_proto::endpoint::CookiePolicy;
 use gramseal_proto::wire::ProtocolVersion;
-use gramseal_proto::{Discard, RandomCids};
 use gramseal_testkit::pki::TestPki;
 
 /// Versions with wolfSSL's names for them.
@@ -20,10 +18,6 @@ fn cases() -> Vec<((ProtocolVersion, &'static str), Option<u8>, &'static str)> {
     let long = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f202122232425262728292a2b2c2d2e2f";
     let ids = [(Some(8), "none"), (None, "c1d2e3"), (Some(4), "c1"), (Some(255), long), (None, "none")];
     VERSIONS.into_iter().flat_map(|version| ids.map(|(ours, theirs)| (version, ours, theirs))).collect()
-}
-
-fn ids(len: Option<u8>) -> ConnectionIds {
-    len.map_or(ConnectionIds::Peers, |len| ConnectionIds::Both(Arc::new(RandomCids::new(len))))
 }
 
 fn to_wolfssl(
@@ -51,33 +45,13 @@ fn from_wolfssl(
     (node, peer)
 }
 
-/// Data passes both ways, with these ids in the records.
-fn check(node: &mut Node, peer: &mut Process, ours: Option<u8>, theirs: &str) {
-    compiled::check(node, peer);
-    let theirs = if theirs == "none" { "" } else { theirs };
-    let own = node.connection().own_cids().first().map(ToString::to_string).unwrap_or_default();
-    assert_eq!(peer.value("CIDS "), Some(format!("{theirs}/{own}")), "{}", peer.transcript());
-    assert_eq!(own.len(), 2 * usize::from(ours.unwrap_or(0)));
-    let lengths = node.agreed().cids.map(|cids| (usize::from(cids.own), usize::from(cids.peer)));
-    let expected = (own.len() / 2, theirs.len() / 2);
-    assert_eq!(lengths, (expected != (0, 0)).then_some(expected));
-    for round in 0..3 {
-        compiled::exchange(node, peer, &format!("round {round}"));
-    }
-    assert_eq!(node.endpoint_stats().named > 0, ours.is_some(), "{}", node.state());
-    let discards = &node.connection().stats().discards;
-    for reason in [Discard::UnknownCid, Discard::UnnegotiatedCid, Discard::MissingCid] {
-        assert_eq!(discards.get(reason), 0, "{}", node.state());
-    }
-}
-
 #[test] // RFC 9146 §3, RFC 9147 §9
 fn ids_of_either_side_as_client() {
     for_each(&cases(), |(version, ours, theirs)| {
         let pki = TestPki::new();
-        let config = default_client(&pki).with_connection_ids(ids(*ours));
+        let config = default_client(&pki).with_connection_ids(cids::ours(*ours));
         let (mut node, mut peer) = to_wolfssl(config, &pki, *version, theirs, Weather::default());
-        check(&mut node, &mut peer, *ours, theirs);
+        cids::check(&mut node, &mut peer, *ours, theirs);
         node.close();
         peer.wait_for("CLOSED BY PEER");
     });
@@ -87,9 +61,9 @@ fn ids_of_either_side_as_client() {
 fn ids_of_either_side_as_server() {
     for_each(&cases(), |(version, ours, theirs)| {
         let pki = TestPki::new();
-        let config = default_server(&pki).with_connection_ids(ids(*ours));
+        let config = default_server(&pki).with_connection_ids(cids::ours(*ours));
         let (mut node, mut peer) = from_wolfssl(config, &pki, *version, theirs, Weather::default());
-        check(&mut node, &mut peer, *ours, theirs);
+        cids::check(&mut node, &mut peer, *ours, theirs);
     });
 }
 
@@ -111,7 +85,7 @@ fn who_does_not_speak_of_ids_gets_none() {
 #[test]
 fn lossy_network_with_ids() {
     in_storms(&[1, 2], |pki, weather| {
-        let config = stormy_client(pki).with_connection_ids(ids(Some(8)));
+        let config = stormy_client(pki).with_connection_ids(cids::ours(Some(8)));
         let version = VERSIONS[usize::from(weather.seed % 2 == 0)];
         let (mut node, mut peer) = to_wolfssl(config, pki, version, "c1d2", weather);
         compiled::check(&mut node, &mut peer);
