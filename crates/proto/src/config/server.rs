@@ -19,6 +19,10 @@ const WITHOUT_CERTIFICATES: u32 = 16_384;
 /// The same after the handshake: a few connection ids.
 const LATER: u32 = 4096;
 
+/// Bytes in the longest ticket. With one of this length, a hello with its cookie still fits into one datagram
+/// of 1200 bytes, which servers without state need.
+const MAX_TICKET_LEN: usize = 768;
+
 /// Whether clients show certificates.
 #[derive(Debug, Clone, Default)]
 #[expect(clippy::exhaustive_enums, reason = "the three policies there are")]
@@ -86,6 +90,7 @@ impl ServerConfig {
             session_store: None,
             ticket_sealer: None,
             ticket_count: 2,
+            max_ticket_len: MAX_TICKET_LEN,
             early_data: None,
         }
     }
@@ -134,7 +139,8 @@ impl ServerConfig {
     ) -> Self {
         let mut common = Common::new(provider);
         (common.versions, common.suites, common.groups) = (versions.to_vec(), suites.to_vec(), groups.to_vec());
-        let sessions = ServerSessions::new(None, None, 0, &common, &ClientAuth::None).expect("no session is kept");
+        let sessions =
+            ServerSessions::new(None, None, 0, MAX_TICKET_LEN, &common, &ClientAuth::None).expect("no session is kept");
         Self {
             common,
             identities: Vec::new(),
@@ -160,6 +166,7 @@ pub struct ServerConfigBuilder {
     session_store: Option<Arc<dyn ServerSessionStore>>,
     ticket_sealer: Option<Arc<dyn TicketSealer>>,
     ticket_count: u8,
+    max_ticket_len: usize,
     early_data: Option<ServerEarlyData>,
 }
 
@@ -222,6 +229,15 @@ impl ServerConfigBuilder {
         self
     }
 
+    /// The longest ticket, in bytes: in place of a longer one the client gets the id of a session in the store, if
+    /// there is one. Default 768, with which the hello that brings the ticket back still fits into one datagram,
+    /// cookie included. A ticket holds the client's certificate; where no store is shared, or where those are large,
+    /// it may need more.
+    pub fn with_max_ticket_len(mut self, bytes: usize) -> Self {
+        self.max_ticket_len = bytes;
+        self
+    }
+
     /// Takes early data (0-RTT, RFC 9846 §2.3) of at most `max_bytes` from clients of 1.3 that resume a session:
     /// tickets say so from then on, and [`poll_early_data`](crate::Connection::poll_early_data) gives it. Needs 1.3, and
     /// a session store or a ticket sealer; with `gramseal`, also connections that `Incoming::accept_early` begins.
@@ -272,7 +288,8 @@ impl ServerConfigBuilder {
         }
         let Self { identities, client_auth, post_handshake_verifier, psks, session_store, .. } = self;
         let (ticket_sealer, early_data) = (self.ticket_sealer, self.early_data);
-        let sessions = ServerSessions::new(session_store, ticket_sealer, self.ticket_count, &common, &client_auth)?;
+        let (count, max_len) = (self.ticket_count, self.max_ticket_len);
+        let sessions = ServerSessions::new(session_store, ticket_sealer, count, max_len, &common, &client_auth)?;
         check_early_data(early_data.as_ref(), &sessions, &common)?;
         Ok(ServerConfig { common, identities, client_auth, post_handshake_verifier, psks, sessions, early_data })
     }

@@ -47,6 +47,8 @@ pub(crate) struct ServerSessions {
     pub(crate) tickets: Option<Arc<dyn TicketSealer>>,
     /// How many tickets of 1.3 follow a full handshake.
     pub(crate) ticket_count: u8,
+    /// Bytes in the longest ticket.
+    pub(crate) max_ticket_len: usize,
     pub(crate) context: [u8; CONTEXT_LEN],
 }
 
@@ -55,14 +57,15 @@ impl ServerSessions {
         store: Option<Arc<dyn ServerSessionStore>>,
         tickets: Option<Arc<dyn TicketSealer>>,
         ticket_count: u8,
+        max_ticket_len: usize,
         common: &Common,
         client_auth: &ClientAuth,
     ) -> Result<Self, ConfigError> {
         if store.is_none() && tickets.is_none() {
-            return Ok(Self { store, tickets, ticket_count: 0, context: [0; CONTEXT_LEN] });
+            return Ok(Self { store, tickets, ticket_count: 0, max_ticket_len, context: [0; CONTEXT_LEN] });
         }
         let trust = trust(common, client_auth.verifier().map(|verifier| &**verifier))?;
-        Ok(Self { store, tickets, ticket_count, context: digest(common, &[b"server", &trust]) })
+        Ok(Self { store, tickets, ticket_count, max_ticket_len, context: digest(common, &[b"server", &trust]) })
     }
 }
 

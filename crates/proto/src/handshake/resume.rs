@@ -24,10 +24,6 @@ use crate::error::Error;
 use crate::session::{CONTEXT_LEN, Session, TicketSealer};
 use crate::suite::Suite12;
 
-/// Bytes in the longest ticket that we issue. With one of this length, a hello with its cookie still
-/// fits into one datagram of 1200 bytes, which servers without state need.
-pub(super) const MAX_TICKET_LEN: usize = 768;
-
 /// A session that a server resumes.
 pub(super) struct Found {
     pub(super) session: Arc<Session>,
@@ -74,7 +70,11 @@ fn look_up(hello: &ClientHello<'_>, config: &ServerConfig) -> Result<Option<(Arc
     let ticket = hello.extensions.find::<SessionTicket<'_>>()?.map(|extension| extension.ticket);
     Ok(match ticket.filter(|ticket| !ticket.is_empty()) {
         // RFC 5077 §3.4: beside a ticket the session id names nothing.
-        Some(ticket) => sessions.tickets.as_ref().and_then(|sealer| open(&**sealer, ticket)),
+        Some(ticket) => {
+            // We issue no longer ones.
+            let sealer = sessions.tickets.as_ref().filter(|_| ticket.len() <= sessions.max_ticket_len);
+            sealer.and_then(|sealer| open(&**sealer, ticket))
+        }
         None if hello.session_id.is_empty() => None,
         None => sessions
             .store
@@ -84,8 +84,7 @@ fn look_up(hello: &ClientHello<'_>, config: &ServerConfig) -> Result<Option<(Arc
 }
 
 fn open(sealer: &dyn TicketSealer, ticket: &[u8]) -> Option<(Arc<Session>, By, UnixTime)> {
-    // We issue no longer ones.
-    let opened = Some(ticket).filter(|ticket| ticket.len() <= MAX_TICKET_LEN).and_then(|ticket| sealer.open(ticket))?;
+    let opened = sealer.open(ticket)?;
     let session = Session::from_bytes(&opened.session).ok()?;
     Some((Arc::new(session), if opened.renew { By::OldTicket } else { By::Ticket }, sealer.now()))
 }

@@ -15,7 +15,7 @@ use gramseal_wire::{ExtensionType, ProtocolVersion, PskKeyExchangeMode};
 use pki_types::{ServerName, UnixTime};
 
 use super::external::{self, ExternalPsk};
-use super::resume::{self, Asks, Life, MAX_TICKET_LEN};
+use super::resume::{self, Asks, Life};
 use super::schedule13::{EarlySecret, Origin, Session13};
 use super::transcript::Transcript13;
 use super::{EarlyClaim, Negotiated, early, select};
@@ -234,7 +234,7 @@ fn look_up(identity: &[u8], config: &ServerConfig) -> Option<Ticket> {
     if let Some((session, now)) = store.and_then(|store| store.get(identity).map(|session| (session, store.now()))) {
         return Some(Ticket { session, by: By::Id, now });
     }
-    let sealer = sessions.tickets.as_ref().filter(|_| identity.len() <= MAX_TICKET_LEN)?;
+    let sealer = sessions.tickets.as_ref().filter(|_| identity.len() <= sessions.max_ticket_len)?;
     let session = Session::from_bytes(&sealer.open(identity)?.session).ok()?;
     Some(Ticket { session: Arc::new(session), by: By::Ticket, now: sealer.now() })
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gramseal_proto::config::{ClientAuth, ClientConfig, ServerConfig};
+use gramseal_proto::config::{ClientAuth, ClientConfig, ServerConfig, Transport};
 use gramseal_proto::session::TicketKeys;
 use gramseal_proto::wire::HandshakeType;
 use gramseal_testkit::decode::Item;
@@ -81,6 +81,28 @@ fn a_session_too_large_for_a_ticket_is_known_by_its_id_or_not_at_all() {
     }
 }
 
+#[test] // RFC 5077 §3.3
+fn how_long_a_ticket_may_be_is_the_servers_choice() {
+    let (len, wide) = (2000, Transport { mtu: 4000, ..Transport::default() });
+    for (limit, resumed) in [(None, false), (Some(len), false), (Some(2 * len), true)] {
+        let stores = Stores::new(Some(Resumption::Ticket));
+        let identity = null::identity(ToyKind::EcdsaP256, null::CLIENT_NAME, len);
+        let client = stores.client(null::client_config(1)).with_identity(identity).with_transport(wide.clone());
+        let identity = null::identity(ToyKind::EcdsaP256, null::SERVER_NAME, 0);
+        let mut server = null::server_config(2, identity)
+            .with_client_auth(ClientAuth::Required(Arc::new(NullVerifier::default())))
+            .with_ticket_sealer(stores.tickets.clone());
+        if let Some(limit) = limit {
+            server = server.with_max_ticket_len(limit);
+        }
+        let (client, server) = (client.build().expect("a client").into(), server.build().expect("a server").into());
+        let mut sim = Sim::new(1).mtu(5000);
+        connect(&mut sim, &client, &server);
+        let pair = connect(&mut sim, &client, &server);
+        assert_eq!(is_resumed(&sim, pair), resumed, "{limit:?}");
+    }
+}
+
 #[test] // RFC 6347 §4.2.1: a server without state can answer only a hello in one piece
 fn the_largest_ticket_leaves_the_hello_in_one_datagram() {
     let mut longest = 0;
@@ -111,7 +133,7 @@ fn a_hello_that_a_ticket_would_make_too_long_goes_without_it() {
     let (client, server) = configs(&stores);
     let mut sim = Sim::new(1);
     connect(&mut sim, &client, &server);
-    let transport = gramseal_proto::config::Transport { mtu: 300, ..Default::default() };
+    let transport = Transport { mtu: 300, ..Default::default() };
     let stated = |stores: &Stores| stores.client(null::client_config(1)).with_session_context("small");
     let wide = Arc::new(stated(&stores).build().expect("a client"));
     let narrow = Arc::new(stated(&stores).with_transport(transport).build().expect("a client"));
@@ -126,7 +148,7 @@ fn a_ticket_that_no_hello_can_carry_takes_no_place_in_the_store() {
         let stores = Stores::new(Some(Resumption::Ticket));
         let (_, server) = with_certificate(&stores, 400, false);
         let identity = null::identity(ToyKind::EcdsaP256, null::CLIENT_NAME, 400);
-        let transport = gramseal_proto::config::Transport { mtu, ..Default::default() };
+        let transport = Transport { mtu, ..Default::default() };
         let client = stores.client(null::client_config(1)).with_identity(identity).with_transport(transport);
         let mut sim = Sim::new(1);
         let pair = connect(&mut sim, &Arc::new(client.build().expect("a client")), &server);

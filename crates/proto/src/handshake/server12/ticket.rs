@@ -8,7 +8,7 @@ use gramseal_wire::{Epoch, ExtensionType};
 use super::Context;
 use crate::config::ServerConfig;
 use crate::error::Error;
-use crate::handshake::resume::{self, Life, MAX_TICKET_LEN};
+use crate::handshake::resume::{self, Life};
 use crate::handshake::schedule12::Session12;
 use crate::handshake::{Action, Negotiated, RecordLimits, Remember};
 use crate::session::{MAX_SESSION_ID_LEN, PSK_BINDING_LEN, Session, TicketSealer};
@@ -82,7 +82,8 @@ pub(super) fn send_ticket(
 ) -> Result<bool, Error> {
     // Of a chain only the certificate that says who the client is has room.
     session.peer_certificates.truncate(1);
-    let ticket = sealer.seal(&session.to_bytes()).filter(|ticket| ticket.len() <= MAX_TICKET_LEN).unwrap_or_default();
+    let max_len = context.config.sessions.max_ticket_len;
+    let ticket = sealer.seal(&session.to_bytes()).filter(|ticket| ticket.len() <= max_len).unwrap_or_default();
     let left = session.expires.saturating_sub(sealer.now().as_secs());
     let lifetime_hint = if ticket.is_empty() { 0 } else { u32::try_from(left).unwrap_or(u32::MAX) };
     let message = context.seq.message(Epoch::UNPROTECTED, &NewSessionTicket12 { lifetime_hint, ticket: &ticket })?;

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::Context;
 use crate::config::ServerConfig;
 use crate::error::{Error, LocalFault};
-use crate::handshake::resume::{self, Life, MAX_TICKET_LEN};
+use crate::handshake::resume::{self, Life};
 use crate::handshake::resume13::{MAX_LIFETIME, mode};
 use crate::handshake::schedule13::ResumptionSecret;
 use crate::message::Message;
@@ -110,7 +110,7 @@ fn ticket(context: &Context, psk: &Zeroizing<Vec<u8>>, age_add: u32) -> Result<O
     if let Some(sealer) = &sessions.tickets {
         let Some((lifetime, session)) = new(sealer.now(), sealer.lifetime()) else { return Ok(None) };
         let sealed = sealer.seal(&session.to_bytes());
-        if let Some(bytes) = sealed.filter(|ticket| (1..=MAX_TICKET_LEN).contains(&ticket.len())) {
+        if let Some(bytes) = sealed.filter(|ticket| (1..=sessions.max_ticket_len).contains(&ticket.len())) {
             return Ok(Some(Ticket { bytes, lifetime, kept: None }));
         }
     }
