@@ -56,6 +56,8 @@ pub struct ServerConfig {
     pub(crate) post_handshake_verifier: Option<Arc<dyn PeerVerifier>>,
     pub(crate) psks: Option<Arc<dyn PskLookup>>,
     pub(crate) sessions: ServerSessions,
+    /// Whether clients hear that we have read the name they ask for.
+    pub(crate) acknowledges_name: bool,
     /// `None`: no early data is taken.
     pub(crate) early_data: Option<ServerEarlyData>,
 }
@@ -91,6 +93,7 @@ impl ServerConfig {
             ticket_sealer: None,
             ticket_count: 2,
             max_ticket_len: MAX_TICKET_LEN,
+            acknowledges_name: true,
             early_data: None,
         }
     }
@@ -148,6 +151,7 @@ impl ServerConfig {
             post_handshake_verifier: None,
             psks: None,
             sessions,
+            acknowledges_name: true,
             early_data: None,
         }
     }
@@ -167,6 +171,7 @@ pub struct ServerConfigBuilder {
     ticket_sealer: Option<Arc<dyn TicketSealer>>,
     ticket_count: u8,
     max_ticket_len: usize,
+    acknowledges_name: bool,
     early_data: Option<ServerEarlyData>,
 }
 
@@ -238,6 +243,13 @@ impl ServerConfigBuilder {
         self
     }
 
+    /// Does not tell clients that the name they ask for was read (`server_name`, RFC 6066 §3), as servers do that make
+    /// no use of it. Default: told, in full handshakes.
+    pub fn without_server_name_ack(mut self) -> Self {
+        self.acknowledges_name = false;
+        self
+    }
+
     /// Takes early data (0-RTT, RFC 9846 §2.3) of at most `max_bytes` from clients of 1.3 that resume a session:
     /// tickets say so from then on, and [`poll_early_data`](crate::Connection::poll_early_data) gives it. Needs 1.3, and
     /// a session store or a ticket sealer; with `gramseal`, also connections that `Incoming::accept_early` begins.
@@ -287,11 +299,21 @@ impl ServerConfigBuilder {
             }
         }
         let Self { identities, client_auth, post_handshake_verifier, psks, session_store, .. } = self;
-        let (ticket_sealer, early_data) = (self.ticket_sealer, self.early_data);
+        let (ticket_sealer, early_data, acknowledges_name) =
+            (self.ticket_sealer, self.early_data, self.acknowledges_name);
         let (count, max_len) = (self.ticket_count, self.max_ticket_len);
         let sessions = ServerSessions::new(session_store, ticket_sealer, count, max_len, &common, &client_auth)?;
         check_early_data(early_data.as_ref(), &sessions, &common)?;
-        Ok(ServerConfig { common, identities, client_auth, post_handshake_verifier, psks, sessions, early_data })
+        Ok(ServerConfig {
+            common,
+            identities,
+            client_auth,
+            post_handshake_verifier,
+            psks,
+            sessions,
+            acknowledges_name,
+            early_data,
+        })
     }
 }
 

@@ -317,8 +317,8 @@ pub(super) fn server_name(hello: &ClientHello<'_>) -> Result<Option<String>, Err
 }
 
 /// Whether the client sent `server_name`, so that we acknowledge it (RFC 6066 §3).
-pub(super) fn sent_server_name(hello: &ClientHello<'_>) -> bool {
-    hello.extensions.get(ExtensionType::SERVER_NAME).is_some()
+pub(super) fn acknowledges_name(hello: &ClientHello<'_>, config: &ServerConfig) -> bool {
+    config.acknowledges_name && hello.extensions.contains(ExtensionType::SERVER_NAME)
 }
 
 #[cfg(test)]

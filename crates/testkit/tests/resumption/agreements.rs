@@ -60,6 +60,16 @@ fn a_server_name_is_acknowledged_only_in_a_full_handshake() {
     assert_eq!(negotiated(&sim, second)[1].server_name.as_deref(), Some(null::SERVER_NAME));
 }
 
+#[test] // RFC 6066 §3
+fn a_server_that_makes_no_use_of_names_acknowledges_none() {
+    let silent: (Client, Server) = (|builder| builder, |builder| builder.without_server_name_ack());
+    let (sim, first, second) = resumed(silent, silent);
+    for pair in [first, second] {
+        assert!(!answers(&sim, pair, ExtensionType::SERVER_NAME));
+        assert_eq!(negotiated(&sim, pair)[1].server_name.as_deref(), Some(null::SERVER_NAME));
+    }
+}
+
 #[test] // RFC 8449 §4
 fn a_record_size_limit_is_agreed_on_anew() {
     let (sim, first, second) = resumed(

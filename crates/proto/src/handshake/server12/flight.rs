@@ -53,7 +53,7 @@ pub(in crate::handshake) fn start(
 
     let promise = Promise::new(hello, &config, selected.limits)?;
     let cids = cids::select(hello, common)?;
-    let answer = server_hello(&mut seq, hello, &selected, &promise, cids.as_ref(), random)?;
+    let answer = server_hello(&mut seq, hello, &selected, &promise, cids.as_ref(), random, &config)?;
     let mut negotiated = Negotiated::new(ProtocolVersion::DTLS1_2, selected.suite.id);
     negotiated.group = selected.group;
     negotiated.alpn = selected.alpn;
@@ -78,12 +78,13 @@ fn server_hello(
     promise: &Promise,
     cids: Option<&AgreedCids>,
     random: Random,
+    config: &ServerConfig,
 ) -> Result<Message, Error> {
     let mut extensions = ExtensionsBuf::with_capacity(USUAL_ANSWERS);
     // RFC 5746 §3.6 and RFC 7627 §5.1: `select` made sure that the client understands both.
     extensions.push(&RenegotiationInfo { renegotiated_connection: &[] });
     extensions.push(&ExtendedMasterSecret);
-    if select::sent_server_name(hello) {
+    if select::acknowledges_name(hello, config) {
         extensions.push(&ServerNameAck);
     }
     if selected.client_lists_point_formats && selected.suite.key_exchange.uses_curve() {

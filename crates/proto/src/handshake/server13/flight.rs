@@ -153,7 +153,7 @@ fn encrypted_extensions(
     let negotiated = &context.negotiated;
     let mut extensions = ExtensionsBuf::new();
     // RFC 6066 §3: not where a session is resumed.
-    if !negotiated.resumed && select::sent_server_name(hello) {
+    if !negotiated.resumed && select::acknowledges_name(hello, &context.config) {
         extensions.push(&ServerNameAck);
     }
     if let Auth13::Certificate(plan) = auth {
