@@ -287,6 +287,9 @@ pub enum LocalFault {
     /// The generator of connection ids made an empty one, or one that another association on the socket has, or that
     /// begins with it.
     UnusableCid,
+    /// The client asks for an OCSP response, the certificate needs one, and there is none
+    /// ([`OcspSource::is_required`](crate::config::OcspSource::is_required)).
+    NoOcspResponse,
 }
 
 impl Error {

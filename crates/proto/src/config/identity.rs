@@ -10,6 +10,7 @@ use pki_types::{CertificateDer, SubjectPublicKeyInfoDer};
 
 use super::ConfigError;
 use crate::crypto::{KeyKind, SigningKey};
+use crate::error::LocalFault;
 
 /// A credential of ours: what peers see, with the private key to it.
 ///
@@ -37,6 +38,12 @@ enum Shown {
 pub trait OcspSource: Send + Sync + fmt::Debug {
     /// The DER `OCSPResponse` of now; `None` to staple nothing.
     fn response(&self) -> Option<Vec<u8>>;
+
+    /// Whether a client that asks is refused while there is none, as its certificate is worth nothing then
+    /// (RFC 7633): with [`LocalFault::NoOcspResponse`], which shows up on this side. Default: the client decides.
+    fn is_required(&self) -> bool {
+        false
+    }
 }
 
 impl OcspSource for Vec<u8> {
@@ -141,10 +148,12 @@ impl Identity {
     }
 
     /// What to staple to the certificate.
-    pub(crate) fn ocsp_response(&self) -> Option<Vec<u8>> {
-        match &self.shown {
-            Shown::Chain(_) => self.ocsp.as_ref()?.response(),
-            Shown::RawPublicKey(_) => None,
+    pub(crate) fn ocsp_response(&self) -> Result<Option<Vec<u8>>, LocalFault> {
+        let source = self.ocsp.as_ref().filter(|_| matches!(self.shown, Shown::Chain(_)));
+        let Some(source) = source else { return Ok(None) };
+        match source.response() {
+            None if source.is_required() => Err(LocalFault::NoOcspResponse),
+            response => Ok(response),
         }
     }
 

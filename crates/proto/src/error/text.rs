@@ -171,6 +171,7 @@ impl fmt::Display for LocalFault {
             Self::Crypto => "a cryptographic operation failed",
             Self::MessageTooLong => "a message outgrew its length field",
             Self::MissingAlgorithm => "the cryptography provider lacks a configured algorithm",
+            Self::NoOcspResponse => "there is no OCSP response to staple to a certificate that needs one",
             Self::KeyWornOut => "too many records did not open under the peer's keys",
             Self::UnusableCid => "a connection id is empty or in use already",
         })

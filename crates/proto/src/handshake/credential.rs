@@ -152,7 +152,7 @@ pub(super) struct Ask {
 /// Everything about certificates that follows from `hello` and our own choice.
 pub(super) fn plan(hello: &ClientHello<'_>, config: &ServerConfig, chosen: Chosen) -> Result<Plan, Error> {
     let staple = match hello.extensions.find::<StatusRequest<'_>>()? {
-        Some(StatusRequest::Ocsp { .. }) => chosen.identity.ocsp_response(),
+        Some(StatusRequest::Ocsp { .. }) => chosen.identity.ocsp_response()?,
         Some(StatusRequest::Other { .. }) | None => None,
     };
     let tells_form = hello.extensions.find::<ServerCertificateTypeOffer<'_>>()?.is_some();

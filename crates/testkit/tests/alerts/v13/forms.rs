@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
-use gramseal_proto::config::{ClientAuth, Identity, ServerConfig};
+use gramseal_proto::config::{ClientAuth, Identity, OcspSource, ServerConfig};
 use gramseal_proto::crypto::SigningKey;
 use gramseal_proto::wire::{
     AlertDescription as Alert, Certificate13, CertificateType, Codec, DecodeError, EncryptedExtensions,
     ExtensionType as Ext, HandshakeType as T,
 };
-use gramseal_proto::{Incompatible, PeerFault};
+use gramseal_proto::{Incompatible, LocalFault, PeerFault};
 use gramseal_testkit::null::{self, NullKey, NullVerifier, ToyKind};
 use gramseal_testkit::peer::{Outcome, Scene13};
 
@@ -154,6 +154,22 @@ fn a_raw_public_key_of_a_client_is_taken_where_it_was_asked_for() {
     assert_refused(scene, 3, PeerFault::UnofferedCertificateType, Alert::ILLEGAL_PARAMETER);
 }
 
+/// Has no response.
+#[derive(Debug)]
+struct Nothing {
+    required: bool,
+}
+
+impl OcspSource for Nothing {
+    fn response(&self) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn is_required(&self) -> bool {
+        self.required
+    }
+}
+
 #[test] // RFC 9846 §4.5.1.1, RFC 6066 §8
 fn only_a_client_of_1_3_that_asks_for_a_status_gets_one() {
     let stapling = || {
@@ -167,7 +183,18 @@ fn only_a_client_of_1_3_that_asks_for_a_status_gets_one() {
         let extensions: Vec<_> = content.map(|content| (Ext::STATUS_REQUEST, content)).into_iter().collect();
         assert_eq!(shown(&greeted(stapling(), &extensions)).1, []);
     }
-    // Who has nothing staples nothing.
+    // Nor does who has nothing, unless nothing is not enough.
+    for (required, refused) in [(false, false), (true, true)] {
+        let identity = certificate(null::SERVER_NAME).with_ocsp_source(Arc::new(Nothing { required }));
+        let scene = greeted(server([identity], ClientAuth::None), &[(Ext::STATUS_REQUEST, &[1, 0, 0, 0, 0])]);
+        if refused {
+            assert_refused(scene, 0, LocalFault::NoOcspResponse, Alert::INTERNAL_ERROR);
+        } else {
+            assert_eq!(shown(&scene).1, []);
+        }
+        let identity = certificate(null::SERVER_NAME).with_ocsp_source(Arc::new(Nothing { required }));
+        assert_eq!(shown(&greeted(server([identity], ClientAuth::None), &[])).1, [], "who does not ask does without");
+    }
     let nothing = server([certificate(null::SERVER_NAME)], ClientAuth::None);
     assert_eq!(shown(&greeted(nothing, &[(Ext::STATUS_REQUEST, &[1, 0, 0, 0, 0])])).1, []);
 }
