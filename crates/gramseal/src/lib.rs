@@ -69,7 +69,7 @@
 //! | compressed certificates (1.3) | `with_certificate_compression` on the configuration, with `compress::all()` of feature `certificate-compression` or a [`CertificateCompression`] of one's own |
 //! | connection ids, for peers whose address changes | `with_connection_ids` on the configuration, which takes [`ConnectionIds`]; a [`CidGenerator`] of one's own |
 //! | SRTP keys | `with_srtp` on the configuration, then [`Connection::srtp_keys`] |
-//! | resumption | [`sessions`]; example `resumption` |
+//! | resumption | [`sessions`]; example `resumption`; [`ClientConfigBuilder::with_reverification`] |
 //! | early data (0-RTT) | [`EarlyConnection`]; `with_early_data` on both configurations, [`CookiePolicy::ExceptEarlyData`]; example `early_data` |
 //! | key exchange groups by choice, post-quantum ones alone or at once | `with_groups`, which takes [`NamedGroup`]s; [`ClientConfigBuilder::with_large_share_at_once`] |
 //! | connections that go on in another process | [`Connection::export`] and [`Endpoint::import`]; after a crash, [`Connection::checkpoint`]; example `moving` |

@@ -27,6 +27,8 @@ pub struct ClientConfig {
     pub(crate) max_fragment_length: Option<MaxFragmentLength>,
     /// Whether hellos name the authorities that the verifier trusts.
     pub(crate) names_authorities: bool,
+    /// Whether the server of a session is verified again when it is resumed.
+    pub(crate) reverifies: bool,
     /// How many tickets to ask for, after a full handshake and after a resumed one.
     pub(crate) ticket_request: Option<(u8, u8)>,
     /// Whether servers of 1.3 may ask for a certificate after the handshake.
@@ -59,6 +61,7 @@ impl ClientConfig {
             srtp_mki: Vec::new(),
             max_fragment_length: None,
             names_authorities: false,
+            reverifies: false,
             ticket_request: None,
             post_handshake_auth: false,
             early_data: false,
@@ -80,6 +83,7 @@ pub struct ClientConfigBuilder {
     srtp_mki: Vec<u8>,
     max_fragment_length: Option<u16>,
     names_authorities: bool,
+    reverifies: bool,
     ticket_request: Option<(u8, u8)>,
     post_handshake_auth: bool,
     early_data: bool,
@@ -110,6 +114,17 @@ impl ClientConfigBuilder {
     /// In 1.3 the server sends its tickets after the handshake, and each serves for one connection.
     pub fn with_session_store(mut self, store: Arc<dyn ClientSessionStore>) -> Self {
         self.session_store = Some(store);
+        self
+    }
+
+    /// Asks the verifier again about the server of a session that is resumed, with the chain or key and the stapled
+    /// response of the full handshake; if it refuses, the handshake fails as a full one would. Default: a session
+    /// counts as long as it lives, although its certificate may expire or be revoked in the meantime.
+    ///
+    /// It is asked when the server has shown that it knows the session. As early data is sent before that, the two do
+    /// not go together.
+    pub fn with_reverification(mut self) -> Self {
+        self.reverifies = true;
         self
     }
 
@@ -186,7 +201,8 @@ impl ClientConfigBuilder {
     /// What cannot work, see [`ConfigError`].
     pub fn build(self) -> Result<ClientConfig, ConfigError> {
         let Self { common, allowed, verifier, identities, psks, srtp_mki, session_store, .. } = self;
-        let (names_authorities, ticket_request) = (self.names_authorities, self.ticket_request);
+        let (names_authorities, reverifies) = (self.names_authorities, self.reverifies);
+        let ticket_request = self.ticket_request;
         let (post_handshake_auth, early_data) = (self.post_handshake_auth, self.early_data);
         let large_share_at_once = self.large_share_at_once;
         let hashes = [HashAlgorithm::Sha256, HashAlgorithm::Sha384];
@@ -202,6 +218,9 @@ impl ClientConfigBuilder {
         if early_data && !(sessions.is_some() && common.allows(ProtocolVersion::DTLS1_3)) {
             return Err(ConfigError::EarlyDataWithoutSessions);
         }
+        if early_data && reverifies {
+            return Err(ConfigError::EarlyDataBeforeReverification);
+        }
         Ok(ClientConfig {
             common,
             verifier,
@@ -211,6 +230,7 @@ impl ClientConfigBuilder {
             srtp_mki,
             max_fragment_length,
             names_authorities,
+            reverifies,
             ticket_request,
             post_handshake_auth,
             early_data,

@@ -56,6 +56,8 @@ pub enum ConfigError {
     /// Early data goes with sessions of 1.3: it is wanted, but that version is not allowed, or sessions have no place
     /// to be in.
     EarlyDataWithoutSessions,
+    /// A client sends early data before it could ask its verifier about the server again.
+    EarlyDataBeforeReverification,
     /// A certificate chain must hold a certificate.
     EmptyCertificateChain,
     /// A key that is to be shown without a certificate must tell its public half.
@@ -93,6 +95,9 @@ impl fmt::Display for ConfigError {
             Self::NoCipherSuiteForKey => f.write_str("no allowed cipher suite goes with the private key"),
             Self::EarlyDataWithoutSessions => {
                 f.write_str("early data needs DTLS 1.3, and a session store or a ticket sealer")
+            }
+            Self::EarlyDataBeforeReverification => {
+                f.write_str("early data is sent before the server of the session could be verified again")
             }
             Self::EmptyCertificateChain => f.write_str("the certificate chain is empty"),
             Self::NoPublicKey => f.write_str("the private key does not tell its public half"),

@@ -39,6 +39,7 @@ impl Negotiated {
             server_name,
             peer_certificates,
             peer_raw_public_key,
+            peer_ocsp_response,
             psk_identity,
             peer_certificate_compression,
             own_certificate_compression,
@@ -73,6 +74,7 @@ impl Negotiated {
                 w.vec24(|w| w.bytes(certificate));
             }
         });
+        w.vec24(|w| w.bytes(peer_ocsp_response));
     }
 
     pub(crate) fn read_image(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
@@ -101,6 +103,7 @@ impl Negotiated {
         while !certificates.is_empty() {
             read.peer_certificates.push(certificates.vec24()?.to_vec().into());
         }
+        read.peer_ocsp_response = r.vec24()?.to_vec();
         Ok(read)
     }
 
@@ -110,7 +113,10 @@ impl Negotiated {
         let named =
             [self.alpn.as_deref(), self.psk_identity.as_deref(), self.server_name.as_deref().map(str::as_bytes)];
         let named: usize = named.into_iter().flatten().map(<[u8]>::len).sum();
-        512 + certificates + named + self.peer_raw_public_key.as_ref().map_or(0, |key| key.len())
+        512 + certificates
+            + named
+            + self.peer_ocsp_response.len()
+            + self.peer_raw_public_key.as_ref().map_or(0, |key| key.len())
     }
 
     /// The algorithms of the cipher suite, as `provider` has them; `None` if it does not, or if there is no such suite.

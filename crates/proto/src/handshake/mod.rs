@@ -218,6 +218,9 @@ pub struct Negotiated {
     pub peer_certificates: Vec<CertificateDer<'static>>,
     /// The key that the peer showed in place of a certificate (RFC 7250), if it did.
     pub peer_raw_public_key: Option<SubjectPublicKeyInfoDer<'static>>,
+    /// The DER `OCSPResponse` that the server stapled to its certificate, as it came; empty if there was none, and
+    /// where the verifier does not [ask](crate::config::PeerVerifier::wants_ocsp_response) for one.
+    pub peer_ocsp_response: Vec<u8>,
     /// The identity of the pre-shared key that authenticated both sides (RFC 4279), if one did.
     pub psk_identity: Option<Vec<u8>>,
     /// How the peer's Certificate message was compressed (RFC 8879), if it was.
@@ -247,6 +250,7 @@ impl Negotiated {
             server_name: None,
             peer_certificates: Vec::new(),
             peer_raw_public_key: None,
+            peer_ocsp_response: Vec::new(),
             psk_identity: None,
             peer_certificate_compression: None,
             own_certificate_compression: None,

@@ -18,8 +18,8 @@ use zeroize::Zeroizing;
 
 use super::schedule12::psk_binding;
 use super::{Negotiated, external, limits, select};
-use crate::config::{ClientAuth, ClientConfig, Psk, ServerConfig};
-use crate::crypto::{CryptoProvider, Hash, HashAlgorithm};
+use crate::config::{ClientAuth, ClientConfig, PeerRole, Presented, Psk, ServerConfig, Verdict};
+use crate::crypto::{CryptoProvider, Deferrable, Hash, HashAlgorithm};
 use crate::error::Error;
 use crate::session::{CONTEXT_LEN, Session, TicketSealer};
 use crate::suite::Suite12;
@@ -152,6 +152,19 @@ pub(super) fn fits_client(session: &Session, server_name: &str, config: &ClientC
         && (session.psk_identity.is_none() || psk_on_client(session, suite.hash, config).is_some())
 }
 
+/// What the verifier says now of the server that `session` remembers, where a client asks it again. Where a
+/// pre-shared key says who the server is, there is nothing to ask.
+pub(super) fn reverify(session: &Session, name: &ServerName<'_>, config: &ClientConfig) -> Option<Deferrable<Verdict>> {
+    let verifier = config.verifier.as_ref().filter(|_| config.reverifies)?;
+    let role = PeerRole::Server(name);
+    let presented = match (&session.peer_raw_public_key, session.peer_certificates.split_first()) {
+        (Some(key), _) => Presented::raw_public_key(key, role),
+        (None, Some((end_entity, intermediates))) => Presented::chain(end_entity, intermediates, role),
+        (None, None) => return None,
+    };
+    Some(verifier.verify(&presented.with_ocsp_response(&session.peer_ocsp_response)))
+}
+
 /// By what name a client's store knows a server.
 pub(super) fn store_name(name: &ServerName<'_>) -> String {
     match name {
@@ -170,6 +183,7 @@ pub(super) fn negotiated(session: &Session, cipher_suite: CipherSuite, alpn: Opt
         alpn,
         peer_certificates: session.peer_certificates.clone(),
         peer_raw_public_key: session.peer_raw_public_key.clone(),
+        peer_ocsp_response: session.peer_ocsp_response.clone(),
         psk_identity: session.psk_identity.clone(),
         peer_signature_scheme: session.peer_signature_scheme,
         resumed: true,
@@ -223,6 +237,7 @@ pub(super) fn remembered(
         psk_binding: None,
         peer_certificates: negotiated.peer_certificates.clone(),
         peer_raw_public_key: negotiated.peer_raw_public_key.clone(),
+        peer_ocsp_response: negotiated.peer_ocsp_response.clone(),
         group: negotiated.group,
         peer_signature_scheme: negotiated.peer_signature_scheme,
         max_fragment_length,

@@ -25,7 +25,7 @@ const MASTER_SECRET_LEN: usize = 48;
 const PSK_LENS: [usize; 2] = [32, 48];
 
 /// The first byte of an encoded session. Any change of what follows takes another number.
-const FORMAT: u8 = 5;
+const FORMAT: u8 = 6;
 
 /// Bytes in what ties a session to a pre-shared key. Who does not know the key cannot aim at what
 /// fits it, so few are enough, and every byte makes tickets longer.
@@ -54,6 +54,8 @@ pub struct Session {
     pub(crate) psk_binding: Option<[u8; PSK_BINDING_LEN]>,
     pub(crate) peer_certificates: Vec<CertificateDer<'static>>,
     pub(crate) peer_raw_public_key: Option<SubjectPublicKeyInfoDer<'static>>,
+    /// What the server stapled to its certificate; empty on a server.
+    pub(crate) peer_ocsp_response: Vec<u8>,
     pub(crate) group: Option<NamedGroup>,
     pub(crate) peer_signature_scheme: Option<SignatureScheme>,
     /// RFC 6066 §4: it stays with the session. In bytes.
@@ -140,6 +142,7 @@ impl Session {
             + self.psk_identity.as_ref().map_or(0, Vec::len)
             + self.psk_context.as_ref().map_or(0, Vec::len)
             + self.peer_raw_public_key.as_ref().map_or(0, |key| key.len())
+            + self.peer_ocsp_response.len()
             + self.id.len()
             + self.ticket.len()
             + certificates
@@ -180,6 +183,7 @@ impl Session {
             }
         });
         optional(&mut w, self.peer_raw_public_key.as_ref().map(AsRef::as_ref));
+        w.vec24(|w| w.bytes(&self.peer_ocsp_response));
         w.vec8(|w| w.bytes(&self.id));
         w.vec16(|w| w.bytes(&self.ticket));
         // All came from messages whose length fields are no longer than these; if a name did not fit,
@@ -232,6 +236,7 @@ impl Session {
             },
             peer_certificates: read_certificates(r.vec24()?)?,
             peer_raw_public_key: read_optional(&mut r)?.map(|key| key.to_vec().into()),
+            peer_ocsp_response: r.vec24()?.to_vec(),
             id: r.vec8()?.to_vec(),
             ticket: r.vec16()?.to_vec(),
         };
@@ -328,6 +333,7 @@ pub(super) mod tests {
             peer_certificates: vec![CertificateDer::from(vec![1; 300]), CertificateDer::from(vec![2; 20])],
             group: Some(NamedGroup::X25519),
             peer_raw_public_key: Some(vec![6; 90].into()),
+            peer_ocsp_response: vec![7; 80],
             peer_signature_scheme: Some(SignatureScheme::ECDSA_SECP256R1_SHA256),
             max_fragment_length: Some(1024),
             established: 1_000_000,
@@ -368,6 +374,7 @@ pub(super) mod tests {
             peer_certificates: Vec::new(),
             group: None,
             peer_raw_public_key: None,
+            peer_ocsp_response: Vec::new(),
             peer_signature_scheme: None,
             max_fragment_length: None,
             id: Vec::new(),
@@ -378,7 +385,8 @@ pub(super) mod tests {
 
     #[test]
     fn a_session_comes_back_from_its_bytes() {
-        for session in [session(), bare(), Session { psk_identity: Some(Vec::new()), ..bare() }, session13()] {
+        let stapled = Session { peer_ocsp_response: vec![1; 70_000], ..bare() };
+        for session in [session(), bare(), Session { psk_identity: Some(Vec::new()), ..bare() }, session13(), stapled] {
             let bytes = session.to_bytes();
             assert!(bytes.capacity() >= bytes.len() && bytes.len() <= 64 + session.size(), "it never had to grow");
             assert_eq!(Session::from_bytes(&bytes), Ok(session));

@@ -90,6 +90,7 @@ fn verify(
     let verifier = context.offer.config.verifier.as_ref().ok_or(PeerFault::UnofferedCipherSuite)?;
     let verdict = shown.verify(&**verifier, PeerRole::Server(&context.offer.name), ocsp_response)?;
     shown.note(&mut context.negotiated);
+    context.negotiated.peer_ocsp_response = ocsp_response.to_vec();
     let state = ExpectVerdict { context, next };
     match now_or_defer(verdict, Work::Verdict, out) {
         Some(verdict) => state.settle(verdict, out),

@@ -50,8 +50,8 @@ use gramseal_wire::{NamedGroup, ProtocolVersion};
 use hello_done::{ExpectServerHelloDone, ExpectSignature};
 use key_exchange::ExpectServerKeyExchange;
 use psk::ExpectPskServerKeyExchange;
-use resume::ExpectResumedFinished;
 pub(super) use resume::start as resume;
+use resume::{ExpectResumedFinished, ExpectResumedVerdict};
 use ticket::{ExpectNewSessionTicket, Issued};
 
 use super::compose::OutgoingSeq;
@@ -76,6 +76,7 @@ pub(crate) enum State {
     NewSessionTicket(ExpectNewSessionTicket),
     Finished(ExpectFinished),
     ResumedFinished(ExpectResumedFinished),
+    ResumedVerdict(ExpectResumedVerdict),
 }
 
 impl State {
@@ -90,19 +91,20 @@ impl State {
             Self::Finished(state) => return state.handle(message, out),
             Self::ResumedFinished(state) => return state.handle(message, out),
             // Messages wait as long as the state does.
-            Self::Verdict(_) | Self::Signature(_) => return Err(unexpected(message)),
+            Self::Verdict(_) | Self::Signature(_) | Self::ResumedVerdict(_) => return Err(unexpected(message)),
         };
         Ok(AnyState::Client12(next))
     }
 
     pub(crate) fn is_waiting(&self) -> bool {
-        matches!(self, Self::Verdict(_) | Self::Signature(_))
+        matches!(self, Self::Verdict(_) | Self::Signature(_) | Self::ResumedVerdict(_))
     }
 
     pub(crate) fn settle(self, outcome: Outcome, out: &mut Vec<Action>) -> Result<AnyState, Error> {
         let next = match (self, outcome) {
             (Self::Verdict(state), Outcome::Verdict(verdict)) => state.settle(verdict, out)?,
             (Self::Signature(state), Outcome::Signature(signed)) => state.settle(signed, out)?,
+            (Self::ResumedVerdict(state), Outcome::Verdict(verdict)) => return state.settle(verdict, out),
             // The outcome of other work than what this state waits for.
             (state, _) => state,
         };

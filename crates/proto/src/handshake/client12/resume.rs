@@ -14,6 +14,9 @@
 //! | --- | --- |
 //! | NewSessionTicket, if ServerHello promised one | [`ExpectResumedFinished`] |
 //! | Finished | connected, after our Finished |
+//!
+//! A client that has the server of the session verified again does so before its own flight, and waits for a slow
+//! verifier in [`ExpectResumedVerdict`].
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -21,15 +24,17 @@ use alloc::vec::Vec;
 use gramseal_wire::handshake::ServerHello;
 
 use super::{AnyState, Context, ExpectNewSessionTicket, Issued, State};
+use crate::config::Verdict;
 use crate::crypto::RecordKeys12;
 use crate::error::{Error, LocalFault};
 use crate::handshake::auth12;
 use crate::handshake::compose::OutgoingSeq;
+use crate::handshake::deferred::now_or_defer;
 use crate::handshake::offer::{Agreed12, Offer};
 use crate::handshake::resume;
 use crate::handshake::schedule12::{Randoms, Session12, Side};
 use crate::handshake::transcript::{Keep, Transcript};
-use crate::handshake::{Action, Established, Keying, Remember};
+use crate::handshake::{Action, Established, FinishedVerified, Keying, Remember, Work};
 use crate::message::Message;
 use crate::session::Session;
 
@@ -80,10 +85,38 @@ pub(crate) struct ExpectResumedFinished {
 
 impl ExpectResumedFinished {
     pub(super) fn handle(self, message: &Message, out: &mut Vec<Action>) -> Result<AnyState, Error> {
-        let Self { context, session, secrets, write_keys } = self;
+        let Self { mut context, session, secrets, write_keys } = self;
         let proof = auth12::verify_finished(message, &secrets, Side::Server, &context.transcript)?;
-        let Context { offer, mut seq, mut transcript, negotiated, issued, .. } = *context;
-        transcript.add(message);
+        context.transcript.add(message);
+        let verdict = resume::reverify(&session, &context.offer.name, &context.offer.config);
+        let state = ExpectResumedVerdict { context, session, secrets, write_keys, proof };
+        match verdict.map(|verdict| now_or_defer(verdict, Work::Verdict, out)) {
+            None => state.finish(out),
+            Some(Some(verdict)) => state.settle(verdict, out),
+            Some(None) => Ok(AnyState::Client12(State::ResumedVerdict(state))),
+        }
+    }
+}
+
+/// Waits for a verifier that takes its time; our flight is still to be sent.
+pub(crate) struct ExpectResumedVerdict {
+    context: Box<Context>,
+    session: Box<Session>,
+    secrets: Session12,
+    write_keys: RecordKeys12,
+    proof: FinishedVerified,
+}
+
+impl ExpectResumedVerdict {
+    pub(super) fn settle(self, verdict: Verdict, out: &mut Vec<Action>) -> Result<AnyState, Error> {
+        // The key of the certificate signed in the full handshake.
+        let _accepted = verdict?;
+        self.finish(out)
+    }
+
+    fn finish(self, out: &mut Vec<Action>) -> Result<AnyState, Error> {
+        let Self { context, session, secrets, write_keys, proof } = self;
+        let Context { offer, mut seq, transcript, negotiated, issued, .. } = *context;
         out.push(Action::SendChangeCipherSpec);
         out.push(Action::InstallWrite(write_keys));
         out.push(Action::Send(auth12::finished(&mut seq, &secrets, Side::Client, &transcript)?));

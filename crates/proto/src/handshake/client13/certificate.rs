@@ -71,6 +71,7 @@ impl ExpectCertificate {
         context.transcript.add(message);
         let verdict = shown.verify(&*verifier, PeerRole::Server(&context.offer.name), &ocsp_response)?;
         shown.note(&mut context.negotiated);
+        context.negotiated.peer_ocsp_response = ocsp_response;
         context.negotiated.peer_certificate_compression = received.compression;
         let state = ExpectVerdict { context, request };
         match now_or_defer(verdict, Work::Verdict, out) {

@@ -7,6 +7,7 @@ use gramseal_wire::{CertificateType, Epoch, SignatureScheme};
 
 use super::certificate::RequestAnswer;
 use super::{AnyState, Context, State};
+use crate::config::Verdict;
 use crate::error::Error;
 use crate::handshake::auth13::{self, Signer, signed_content};
 use crate::handshake::compose::OutgoingSeq;
@@ -15,12 +16,15 @@ use crate::handshake::credential::Chosen;
 use crate::handshake::deferred::now_or_defer;
 use crate::handshake::later::Later;
 use crate::handshake::offer::Offer;
+use crate::handshake::resume;
+use crate::handshake::resume13::OfferedPsk;
 use crate::handshake::schedule13::{MainSecret, Session13, TrafficSecret, TrafficSecrets};
 use crate::handshake::transcript::Transcript13;
 use crate::handshake::{
     Action, Established, FinishedVerified, Keying, Negotiated, PostHandshake, Remember, Signed, TicketTerms, Work,
 };
 use crate::message::Message;
+use crate::session::Session;
 use crate::suite::Suite13;
 
 /// Waits for the server's Finished.
@@ -65,6 +69,9 @@ impl ExpectFinished {
             form,
         };
 
+        if let Some(session) = psk.as_ref().and_then(OfferedPsk::session) {
+            return flight.reverify(session, out);
+        }
         let Some(RequestAnswer { chosen, compression }) = request else { return flight.finish(out) };
         let (identity, compression) = (chosen.as_ref().map(|chosen| &*chosen.identity), compression.as_deref());
         let certificate = auth13::certificate(&mut flight.seq, &[], identity, None, compression)?;
@@ -101,6 +108,17 @@ impl Flight {
     fn send(&mut self, message: Message, out: &mut Vec<Action>) {
         self.transcript.add(&message);
         out.push(Action::Send(message));
+    }
+
+    /// Asks the verifier about the server of `session` again, if that is wanted.
+    fn reverify(self, session: &Session, out: &mut Vec<Action>) -> Result<AnyState, Error> {
+        let verdict = resume::reverify(session, &self.offer.name, &self.offer.config);
+        let state = ExpectSecondVerdict { flight: self };
+        match verdict.map(|verdict| now_or_defer(verdict, Work::Verdict, out)) {
+            None => state.flight.finish(out),
+            Some(Some(verdict)) => state.settle(verdict, out),
+            Some(None) => Ok(AnyState::Client13(Box::new(State::SecondVerdict(state)))),
+        }
     }
 
     fn sign(self, chosen: &Chosen, out: &mut Vec<Action>) -> Result<AnyState, Error> {
@@ -144,6 +162,19 @@ impl Flight {
             Established { proof, negotiated, keying: Keying::V13(session), remember, post: Some(Box::new(post)) };
         out.push(Action::Complete(Box::new(established)));
         Ok(AnyState::Connected)
+    }
+}
+
+/// Waits for a verifier that takes its time with the server of a session: our Finished is still to be sent.
+pub(crate) struct ExpectSecondVerdict {
+    flight: Flight,
+}
+
+impl ExpectSecondVerdict {
+    pub(super) fn settle(self, verdict: Verdict, out: &mut Vec<Action>) -> Result<AnyState, Error> {
+        // The key of the certificate signed in the full handshake.
+        let _accepted = verdict?;
+        self.flight.finish(out)
     }
 }
 

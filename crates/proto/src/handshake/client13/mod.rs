@@ -25,7 +25,8 @@
 //! alone (RFC 9846 §2.2).
 //!
 //! Before CertificateVerify a slow verifier is waited for in [`ExpectVerdict`], before our own a slow
-//! signer in [`ExpectSignature`].
+//! signer in [`ExpectSignature`]. A client that has the server of a session verified again does so before its Finished,
+//! and waits in [`ExpectSecondVerdict`].
 
 mod certificate;
 mod certificate_verify;
@@ -39,7 +40,7 @@ pub(super) use certificate::answer_to;
 use certificate::{ExpectCertificate, ExpectVerdict};
 use certificate_verify::ExpectCertificateVerify;
 use encrypted_extensions::ExpectEncryptedExtensions;
-use finished::{ExpectFinished, ExpectSignature};
+use finished::{ExpectFinished, ExpectSecondVerdict, ExpectSignature};
 use gramseal_wire::handshake::ServerHello;
 use gramseal_wire::{CertificateType, Epoch, ProtocolVersion};
 
@@ -61,6 +62,7 @@ pub(crate) enum State {
     Verdict(ExpectVerdict),
     CertificateVerify(ExpectCertificateVerify),
     Finished(ExpectFinished),
+    SecondVerdict(ExpectSecondVerdict),
     Signature(ExpectSignature),
 }
 
@@ -73,13 +75,13 @@ impl State {
             Self::CertificateVerify(state) => state.handle(message)?,
             Self::Finished(state) => return state.handle(message, out),
             // Messages wait as long as the state does.
-            Self::Verdict(_) | Self::Signature(_) => return Err(unexpected(message)),
+            Self::Verdict(_) | Self::SecondVerdict(_) | Self::Signature(_) => return Err(unexpected(message)),
         };
         Ok(AnyState::Client13(self))
     }
 
     pub(crate) fn is_waiting(&self) -> bool {
-        matches!(self, Self::Verdict(_) | Self::Signature(_))
+        matches!(self, Self::Verdict(_) | Self::SecondVerdict(_) | Self::Signature(_))
     }
 
     pub(crate) fn settle(self: Box<Self>, outcome: Outcome, out: &mut Vec<Action>) -> Result<AnyState, Error> {
@@ -87,6 +89,7 @@ impl State {
             (Self::Verdict(state), Outcome::Verdict(verdict)) => {
                 Ok(AnyState::Client13(Box::new(state.settle(verdict)?)))
             }
+            (Self::SecondVerdict(state), Outcome::Verdict(verdict)) => state.settle(verdict, out),
             (Self::Signature(state), Outcome::Signature(signed)) => state.settle(signed, out),
             // The outcome of other work than what this state waits for.
             (state, _) => Ok(AnyState::Client13(Box::new(state))),
