@@ -4,11 +4,14 @@
 //! [`Discard`](crate::Discard); what a caller got wrong is a [`SendError`] or a
 //! [`ConfigError`](crate::config::ConfigError) and changes nothing.
 
+mod malformed;
 mod text;
 
 use core::fmt;
 
-use gramseal_wire::{AlertDescription, DecodeError, EncodeError, ExtensionType, HandshakeType};
+pub use malformed::Malformed;
+
+use gramseal_wire::{AlertDescription, EncodeError, ExtensionType, HandshakeType};
 
 use crate::crypto::{CryptoError, KxError};
 
@@ -17,7 +20,7 @@ use crate::crypto::{CryptoError, KxError};
 #[non_exhaustive]
 pub enum Error {
     /// The peer sent a handshake message that cannot be read.
-    Decode(DecodeError),
+    Decode(Malformed),
     /// Both sides follow the rules but have too little in common.
     Incompatible(Incompatible),
     /// The peer broke a rule of the protocol.
@@ -397,12 +400,6 @@ impl CertificateFault {
             // Nothing is wrong with the certificate as far as anybody knows.
             Self::Crl(_) | Self::Refused => AlertDescription::CERTIFICATE_UNKNOWN,
         }
-    }
-}
-
-impl From<DecodeError> for Error {
-    fn from(error: DecodeError) -> Self {
-        Self::Decode(error)
     }
 }
 

@@ -33,7 +33,7 @@ mod ticket_request;
 mod use_srtp;
 
 pub use alpn::Alpn;
-pub use block::{Extensions, ExtensionsBuf, ExtensionsIter};
+pub use block::{BadExtension, Extensions, ExtensionsBuf, ExtensionsIter};
 pub use certificate_authorities::CertificateAuthorities;
 pub use certificate_type::{
     ClientCertificateTypeChoice, ClientCertificateTypeOffer, ServerCertificateTypeChoice, ServerCertificateTypeOffer,

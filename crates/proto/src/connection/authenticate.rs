@@ -121,7 +121,7 @@ impl Connection {
     pub(super) fn certificate_requested(&mut self, message: &Message) {
         let (Role::Client(config), Some(post)) = (&self.role, &mut self.post) else { return };
         if let Err(error) = post.after.requested(message, config) {
-            return self.fail(error);
+            return self.fail(error.in_message(message.msg_type()));
         }
         self.answer_requests();
     }
@@ -164,7 +164,7 @@ impl Connection {
             Ok(Answered::Shown(Deferrable::Later(work))) => {
                 post.deferral = Some(Box::new(Deferral::new(Work::Verdict(work))));
             }
-            Err(error) => self.fail(error),
+            Err(error) => self.fail(error.in_message(message.msg_type())),
         }
     }
 

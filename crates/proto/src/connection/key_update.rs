@@ -255,7 +255,7 @@ impl Connection {
     /// The peer has sent KeyUpdate: what it writes from here on is in the next epoch.
     pub(super) fn key_update_received(&mut self, message: &Message) {
         if let Err(error) = self.update_read(message) {
-            self.fail(error);
+            self.fail(error.in_message(message.msg_type()));
         }
     }
 

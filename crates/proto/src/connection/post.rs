@@ -16,7 +16,7 @@ use super::key_update::KeyUpdates;
 use super::stats::count;
 use super::{Connection, Phase, Role};
 use crate::discard::Discard;
-use crate::error::PeerFault;
+use crate::error::{Error, PeerFault};
 use crate::flight::{Acks, Behind, Fresh, Inbound, InboundLimits, Inserted, Piece, PostFlights, Waits};
 use crate::handshake::PostHandshake;
 use crate::message::Message;
@@ -103,14 +103,14 @@ impl Connection {
             (Role::Client(_), HandshakeType::CERTIFICATE_REQUEST) => self.certificate_requested(message),
             (_, HandshakeType::KEY_UPDATE) => self.key_update_received(message),
             (Role::Client(_), HandshakeType::NEW_SESSION_TICKET) => {
-                let ticket = NewSessionTicket13::from_bytes(message.body());
+                let ticket = NewSessionTicket13::from_bytes(message.body()).map_err(Error::from);
                 let early = ticket.and_then(|ticket| Ok((ticket, ticket.extensions.find()?)));
                 match early {
                     Ok((ticket, early)) => {
                         let max = early.map_or(0, |early: EarlyDataNewSessionTicket| early.max_early_data_size);
                         self.keep_ticket(&ticket, max);
                     }
-                    Err(error) => self.fail(error.into()),
+                    Err(error) => self.fail(error.in_message(message.msg_type())),
                 }
             }
             (Role::Client(_) | Role::Server(_), other) => self.fail(PeerFault::UnexpectedMessage(other).into()),

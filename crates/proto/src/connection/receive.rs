@@ -376,7 +376,7 @@ impl Connection {
         let mut actions = core::mem::take(&mut handshake.actions);
         actions.reserve(Action::USUAL);
         self.trace_message(message, number);
-        let handled = state.handle(message, &mut actions);
+        let handled = state.handle(message, &mut actions).map_err(|error| error.in_message(message.msg_type()));
         self.stepped(handled, actions, now);
     }
 

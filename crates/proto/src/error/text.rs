@@ -9,7 +9,7 @@ use super::{
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Decode(error) => write!(f, "the peer sent a message that cannot be read: {error}")?,
+            Self::Decode(malformed) => malformed.fmt(f)?,
             Self::Incompatible(incompatible) => incompatible.fmt(f)?,
             Self::Peer(fault) => fault.fmt(f)?,
             Self::Certificate(fault) => fault.fmt(f)?,

@@ -81,7 +81,8 @@ impl Negotiated {
         let mut read = Self::new(ProtocolVersion(r.u16()?), CipherSuite(r.u16()?));
         read.group = Some(NamedGroup(r.u16()?)).filter(|group| group.0 != 0);
         read.peer_signature_scheme = Some(SignatureScheme(r.u16()?)).filter(|scheme| scheme.0 != 0);
-        let mut compression = || Ok(Some(CertificateCompressionAlgorithm(r.u16()?)).filter(|name| name.0 != 0));
+        let mut compression =
+            || Ok::<_, DecodeError>(Some(CertificateCompressionAlgorithm(r.u16()?)).filter(|name| name.0 != 0));
         read.peer_certificate_compression = compression()?;
         read.own_certificate_compression = compression()?;
         read.resumed = read_flag(r)?;

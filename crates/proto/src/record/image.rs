@@ -123,7 +123,7 @@ impl RecordImage {
             return Err(DecodeError::EmptyVector);
         }
         let replay_window = r.u32()?;
-        let mut limits = || Ok(ContentLimits { unprotected: r.u16()?, protected: r.u16()? });
+        let mut limits = || Ok::<_, DecodeError>(ContentLimits { unprotected: r.u16()?, protected: r.u16()? });
         Ok(Self { write, read, replay_window, read_limits: limits()?, write_limits: limits()? })
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gramseal_proto::config::{ClientConfig, ServerConfig};
-use gramseal_proto::{ClientAnswer, CloseReason, Connection, Discard, Event, FirstHello, Instant, Settled};
+use gramseal_proto::{ClientAnswer, CloseReason, Connection, Discard, Error, Event, FirstHello, Instant, Settled};
 use gramseal_wire::{HandshakeType, MessageSeq, NamedGroup, SequenceNumber};
 use pki_types::ServerName;
 
@@ -22,6 +22,19 @@ pub enum Outcome {
     Connected,
     /// It ended.
     Closed(CloseReason),
+}
+
+impl Outcome {
+    /// The same; of a message that cannot be read only what is wrong with it, not where.
+    #[must_use]
+    pub fn without_place(self) -> Self {
+        match self {
+            Self::Closed(CloseReason::Failed(Error::Decode(malformed))) => {
+                Self::Closed(CloseReason::Failed(malformed.error.into()))
+            }
+            other => other,
+        }
+    }
 }
 
 /// What plays the other side of a [`Scene`].

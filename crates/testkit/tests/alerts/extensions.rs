@@ -6,7 +6,7 @@ use gramseal_proto::wire::{
     AlertDescription as Alert, Codec, ContentType, DecodeError, ExtensionType as Ext, HandshakeType, ServerHello,
     SrtpProfile,
 };
-use gramseal_proto::{Connection, PeerFault};
+use gramseal_proto::{CloseReason, Connection, Error, PeerFault};
 use gramseal_testkit::null::{self, ToyKind};
 use gramseal_testkit::peer::{Outcome, Peer, Scene};
 
@@ -118,7 +118,16 @@ fn srtp_offers_that_cannot_be_read() {
         (&[0, 2, 0, 7, 1], DecodeError::Truncated),
         (&[0, 2, 0, 7, 0, 0], DecodeError::TrailingBytes),
     ] {
-        assert_refused(&say_hello(&[(Ext::USE_SRTP, offer)]), error, Alert::DECODE_ERROR);
+        let scene = say_hello(&[(Ext::USE_SRTP, offer)]);
+        assert_refused(&scene, error, Alert::DECODE_ERROR);
+        // What is told of it helps to find who is at fault.
+        let Outcome::Closed(CloseReason::Failed(refused @ Error::Decode(malformed))) = scene.outcome() else {
+            panic!("{:?}", scene.outcome());
+        };
+        assert_eq!(malformed.message, Some(HandshakeType::CLIENT_HELLO));
+        assert_eq!(malformed.extension, Some(Ext::USE_SRTP));
+        let told = format!("the peer's ClientHello cannot be read: use_srtp: {error} (alert sent: decode_error)");
+        assert_eq!(refused.to_string(), told);
     }
 }
 

@@ -45,7 +45,7 @@ fn send(scene: &mut Scene, msg_type: HandshakeType, body: &[u8]) {
 fn assert_refused(scene: &Scene, error: impl Into<Error>, alert: AlertDescription) {
     let error = error.into();
     assert_eq!(error.alert(), Some(alert));
-    assert_eq!(scene.outcome(), Outcome::Closed(CloseReason::Failed(error)));
+    assert_eq!(scene.outcome().without_place(), Outcome::Closed(CloseReason::Failed(error)));
     let sent: Vec<_> = scene.peer.alerts().iter().map(|alert| (alert.level, alert.description)).collect();
     assert_eq!(sent, [(AlertLevel::FATAL, alert)]);
     let items: Vec<Item> = scene.sent().iter().flat_map(|datagram| items(datagram)).collect();

@@ -134,7 +134,8 @@ fn misshapen(scene: impl Fn() -> Scene, before: &[Step], msg_type: T) {
         let Outcome::Closed(CloseReason::Failed(Error::Decode(error))) = scene.outcome() else {
             panic!("{msg_type} of {} bytes: {:?}", body.len(), scene.outcome());
         };
-        assert_refused(&scene, error, Alert::DECODE_ERROR);
+        assert_eq!(error.message, Some(msg_type));
+        assert_refused(&scene, error.error, Alert::DECODE_ERROR);
     }
 }
 

@@ -97,10 +97,35 @@ impl<'a> Extensions<'a> {
     ///
     /// # Errors
     /// The fault in its content.
-    pub fn find<E: Extension<'a>>(&self) -> Result<Option<E>, DecodeError> {
-        self.get(E::TYPE).map(E::from_bytes).transpose()
+    pub fn find<E: Extension<'a>>(&self) -> Result<Option<E>, BadExtension> {
+        let content = self.get(E::TYPE).map(E::from_bytes).transpose();
+        content.map_err(|error| BadExtension { extension_type: E::TYPE, error })
     }
 }
+
+/// An extension whose content cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_structs, reason = "which one, and why: there is no more to say")]
+pub struct BadExtension {
+    /// Which one.
+    pub extension_type: ExtensionType,
+    /// Why.
+    pub error: DecodeError,
+}
+
+impl From<BadExtension> for DecodeError {
+    fn from(bad: BadExtension) -> Self {
+        bad.error
+    }
+}
+
+impl fmt::Display for BadExtension {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.extension_type, self.error)
+    }
+}
+
+impl core::error::Error for BadExtension {}
 
 impl Default for Extensions<'_> {
     fn default() -> Self {
@@ -273,6 +298,15 @@ mod tests {
         buf.push_raw(ExtensionType(0x0a0a), &[7]);
         buf.push(&ExtendedMasterSecret);
         assert_eq!(buf.finish(), Ok(block));
+    }
+
+    #[test]
+    fn it_is_told_which_extension_cannot_be_read() {
+        let block = Extensions::new(&[0, 9, 0, 0, 0, 23, 0, 1, 7]).unwrap();
+        let bad =
+            BadExtension { extension_type: ExtensionType::EXTENDED_MASTER_SECRET, error: DecodeError::TrailingBytes };
+        assert_eq!(block.find::<ExtendedMasterSecret>(), Err(bad));
+        assert_eq!(alloc::format!("{bad}"), "extended_master_secret: bytes left over");
     }
 
     #[test]

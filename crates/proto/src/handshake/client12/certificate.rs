@@ -72,7 +72,7 @@ impl ExpectVerdict {
         let Self { context, next } = self;
         let state = ExpectServerKeyExchange { context, peer: verdict? };
         match next {
-            Some(message) => state.handle(&message, out),
+            Some(message) => state.handle(&message, out).map_err(|error| error.in_message(message.msg_type())),
             None => Ok(State::ServerKeyExchange(state)),
         }
     }

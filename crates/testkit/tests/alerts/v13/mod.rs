@@ -77,7 +77,7 @@ fn send(scene: &mut Scene13, msg_type: HandshakeType, body: &[u8]) {
 fn assert_refused(mut scene: Scene13, epoch: u64, error: impl Into<Error>, alert: AlertDescription) {
     let error = error.into();
     assert_eq!(error.alert(), Some(alert));
-    assert_eq!(scene.outcome(), Outcome::Closed(CloseReason::Failed(error)));
+    assert_eq!(scene.outcome().without_place(), Outcome::Closed(CloseReason::Failed(error)));
     let alerts: Vec<_> = scene.peer.take_seen().iter().map(|seen| (seen.number.epoch.0, seen.alert())).collect();
     assert_eq!(alerts, [(epoch, Some(Alert { level: AlertLevel::FATAL, description: alert }))]);
     assert_eq!(scene.take_sent().len(), 1);

@@ -32,7 +32,7 @@ fn connected(under_test: Side) -> Scene13 {
 pub(super) fn refused(mut scene: Scene13, error: impl Into<Error>, alert: AlertDescription) {
     let error = error.into();
     assert_eq!(error.alert(), Some(alert));
-    assert_eq!(scene.outcome(), Outcome::Closed(CloseReason::Failed(error)));
+    assert_eq!(scene.outcome().without_place(), Outcome::Closed(CloseReason::Failed(error)));
     let seen = scene.peer.take_seen();
     let (last, before) = seen.split_last().expect("an alert");
     assert_eq!((last.number.epoch.0, last.alert()), (3, Some(Alert { level: AlertLevel::FATAL, description: alert })));
