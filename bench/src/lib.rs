@@ -5,10 +5,12 @@
 //! [`records`] and [`handshakes`] set it beside connections from [`pair`]. Nothing here opens a
 //! socket, and nothing here is a test.
 
+pub mod crowd;
 pub mod handshakes;
 pub mod pair;
 pub mod paired;
 pub mod raw;
 pub mod records;
 pub mod resumed13;
+pub mod server_side;
 pub mod symmetric;

@@ -3,6 +3,7 @@
 use gramseal_bench::handshakes::{HANDSHAKES, PRESHARED};
 use gramseal_bench::paired::COLUMNS;
 use gramseal_bench::records::{self, CIPHERS, SIZES};
+use gramseal_bench::server_side::SERVER_SIDES;
 
 fn main() {
     println!("{:>26}   seal {COLUMNS}   open {COLUMNS}", "bytes");
@@ -18,5 +19,9 @@ fn main() {
     }
     for handshake in &PRESHARED {
         println!("{:<26}        {}", handshake.name, handshake.compare());
+    }
+    println!("\n{:<26}           full ns   resumed     min  ratio   max", "1.3, server alone");
+    for server in &SERVER_SIDES {
+        println!("{:<26}        {}", server.name, server.compare());
     }
 }

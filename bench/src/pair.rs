@@ -2,14 +2,17 @@
 
 use std::sync::{Arc, Mutex};
 
-use gramseal_proto::config::{ClientConfig, Identity, Psk, ServerConfig};
+use gramseal_proto::config::{
+    ClientConfig, ClientConfigBuilder, ConnectionIds, Identity, Psk, ResumedKeyExchange, ServerConfig,
+    ServerConfigBuilder,
+};
 use gramseal_proto::crypto::CryptoProvider;
 use gramseal_proto::pki_types::{PrivatePkcs8KeyDer, ServerName, UnixTime};
 use gramseal_proto::session::{
     CONTEXT_LEN, ClientSessionCache, ClientSessionStore, ServerSessionCache, Session, TicketKeys,
 };
 use gramseal_proto::wire::{CipherSuite, MessageSeq, NamedGroup, ProtocolVersion, SequenceNumber};
-use gramseal_proto::{Connection, FirstHello, Instant};
+use gramseal_proto::{Connection, FirstHello, Instant, Timer};
 use gramseal_webpki::ChainVerifier;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 
@@ -161,6 +164,70 @@ impl Configs {
         configs
     }
 
+    /// Two of 1.3 with the same credentials and X25519: one that does full handshakes, and one that resumes each time.
+    /// No tickets follow.
+    ///
+    /// # Panics
+    /// If the first handshake fails.
+    #[must_use]
+    pub fn full_and_resumed(key: Key, exchange: ResumedKeyExchange) -> [Self; 2] {
+        let Parts { provider, verifier, identity } = Parts::new(key);
+        let client = ClientConfig::builder(provider.clone(), Arc::new(verifier))
+            .with_versions(&[ProtocolVersion::DTLS1_3])
+            .with_groups(&[NamedGroup::X25519])
+            .with_resumed_key_exchange(exchange);
+        let tickets = TicketKeys::random(provider.clone(), UnixTime::now).expect("random bytes");
+        let server = ServerConfig::builder(provider, identity)
+            .with_versions(&[ProtocolVersion::DTLS1_3])
+            .with_groups(&[NamedGroup::X25519])
+            .with_resumed_key_exchange(exchange)
+            .with_ticket_sealer(Arc::new(tickets));
+        let of = |client: &ClientConfigBuilder, server: &ServerConfigBuilder| Self {
+            client: Arc::new(client.clone().build().expect("the group is there")),
+            server: Arc::new(server.clone().build().expect("the group is there")),
+            name: name(),
+        };
+        let again = client.clone().with_session_store(Arc::new(SameSession::default()));
+        let first = of(&again, &server);
+        let _full = Pair::connected(&first, &mut Vec::new());
+        let server = server.with_ticket_count(0);
+        let resumed = Self { client: first.client, ..of(&client, &server) };
+        let second = Pair::connected(&resumed, &mut Vec::new());
+        assert!(second.server.negotiated().is_some_and(|negotiated| negotiated.resumed), "from now on they resume");
+        [of(&client, &server), resumed]
+    }
+
+    /// Both sides of 1.3, where one ticket follows each handshake, and the server wants these connection ids.
+    ///
+    /// # Panics
+    /// If there are no random bytes.
+    #[must_use]
+    pub fn with_tickets(ids: ConnectionIds) -> (Arc<ClientConfig>, Arc<ServerConfig>) {
+        let Parts { provider, verifier, identity } = Parts::new(Key::EcdsaP256);
+        let client = ClientConfig::builder(provider.clone(), Arc::new(verifier))
+            .with_versions(&[ProtocolVersion::DTLS1_3])
+            .with_groups(&[NamedGroup::X25519])
+            .with_session_store(Arc::new(Forgetful));
+        let tickets = TicketKeys::random(provider.clone(), UnixTime::now).expect("random bytes");
+        let server = ServerConfig::builder(provider, identity)
+            .with_versions(&[ProtocolVersion::DTLS1_3])
+            .with_groups(&[NamedGroup::X25519])
+            .with_connection_ids(ids)
+            .with_ticket_sealer(Arc::new(tickets))
+            .with_ticket_count(1);
+        let client = client.build().expect("the group is there");
+        (Arc::new(client), Arc::new(server.build().expect("the group is there")))
+    }
+
+    /// A client that has not said anything.
+    ///
+    /// # Panics
+    /// If there are no random bytes.
+    #[must_use]
+    pub fn client_of(config: &Arc<ClientConfig>) -> Connection {
+        Connection::client(Arc::clone(config), name(), NOW).expect("random bytes")
+    }
+
     /// A pre-shared key in place of certificates, and no key exchange.
     ///
     /// # Panics
@@ -224,6 +291,22 @@ impl ClientSessionStore for SameSession {
     }
 }
 
+/// A client's store that forgets what it is given, so that each handshake is a full one.
+#[derive(Debug)]
+struct Forgetful;
+
+impl ClientSessionStore for Forgetful {
+    fn now(&self) -> UnixTime {
+        UnixTime::now()
+    }
+
+    fn take(&self, _: &str, _: &[u8; CONTEXT_LEN]) -> Option<Session> {
+        None
+    }
+
+    fn put(&self, _: Session) {}
+}
+
 fn name() -> ServerName<'static> {
     ServerName::try_from(NAME).expect("a name")
 }
@@ -261,7 +344,7 @@ impl Pair {
         let mut pair = Self::connected(configs, &mut datagram);
         pair.confirm(&mut datagram);
         for side in [&mut pair.client, &mut pair.server] {
-            while let Some((when, _timer)) = side.poll_timeout() {
+            while let Some((when, _)) = side.poll_timeout().filter(|(_, timer)| *timer != Timer::Idle) {
                 side.handle_timeout(when);
             }
         }

@@ -5,12 +5,17 @@
 //! operating system says about the whole process, which includes what the allocator wastes.
 //! A configuration is shared and does not count.
 
+use std::env;
 use std::fs;
 
 use allocation_counter::measure;
+use gramseal_bench::crowd::Crowd;
 use gramseal_bench::handshakes::{HANDSHAKES, Handshake};
 use gramseal_bench::pair::{Configs, Pair};
 use gramseal_proto::Connection;
+
+/// Connections of the endpoint that is looked at.
+const CROWD: u32 = 100_000;
 
 /// Connections that are held while the operating system is asked.
 const HELD: usize = 4000;
@@ -22,7 +27,12 @@ const PAGE: usize = 4096;
 type Side = fn(Pair) -> Connection;
 const SIDES: [(&str, Side); 2] = [("client", |pair| pair.client), ("server", |pair| pair.server)];
 
+/// With `crowd [count]` only the connections of an endpoint are counted.
 fn main() {
+    let mut arguments = env::args().skip(1);
+    if arguments.next().is_some_and(|what| what == "crowd") {
+        return crowds(arguments.next().and_then(|count| count.parse().ok()).unwrap_or(CROWD));
+    }
     println!("a connection itself: {} bytes\n", size_of::<Connection>());
     println!("{:<33} {:>16} {:>16} {:>18}", "bytes held", "after handshake", "at rest", "resident, at rest");
     let mut kept = Vec::with_capacity(2 * HELD * HANDSHAKES.len() * SIDES.len());
@@ -39,6 +49,23 @@ fn main() {
     println!("\n{:<26} {:>13} {:>13} {:>13}", "handshake, both sides", "allocations", "bytes in all", "at most");
     for handshake in &HANDSHAKES {
         allocations(handshake);
+    }
+    crowds(CROWD);
+}
+
+/// What each of `count` connections of an endpoint takes, with all maps.
+fn crowds(count: u32) {
+    println!("\n{:<41} {:>9} {:>9}", "bytes for each connection of an endpoint", "held", "resident");
+    // They stay: memory that is given back would be used again and not be seen.
+    let mut kept = Vec::new();
+    for (name, ids) in [("1.3 server, one ticket", false), ("1.3 server, one ticket, connection ids", true)] {
+        let mut crowd = None;
+        let before = process_pages();
+        let held = measure(|| crowd = Some(Crowd::of(count, ids))).bytes_current / i64::from(count);
+        let grown = process_pages().zip(before).map(|(after, before)| after.saturating_sub(before) * PAGE);
+        let resident = grown.map_or_else(|| "-".to_owned(), |bytes| (bytes / count as usize).to_string());
+        println!("{name:<41} {held:>9} {resident:>9}");
+        kept.extend(crowd);
     }
 }
 

@@ -4,6 +4,7 @@
 //! RFC 9147 §4.5.2). It is a type of its own, with no conversion to an error that ends an
 //! association, so that the two cannot be mixed up. `record`, `flight`, `connection` and `endpoint` share it.
 
+use alloc::boxed::Box;
 use core::fmt;
 
 /// The reason why a datagram, a record or a handshake fragment was dropped.
@@ -193,16 +194,19 @@ impl fmt::Display for Discard {
     }
 }
 
-/// How often each [`Discard`] happened: 4 bytes a reason, and a count stops at [`u32::MAX`].
+/// How often each [`Discard`] happened. A count stops at [`u32::MAX`].
+///
+/// There is memory for it, 4 bytes a reason, from the first one on: an idle connection has usually seen none.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DiscardCounts {
-    counts: [u32; Discard::ALL.len()],
+    counts: Option<Box<[u32; Discard::ALL.len()]>>,
 }
 
 impl DiscardCounts {
     /// Adds one for `reason`.
     pub fn count(&mut self, reason: Discard) {
-        if let Some(count) = self.counts.get_mut(reason as usize) {
+        let counts = self.counts.get_or_insert_with(|| Box::new([0; Discard::ALL.len()]));
+        if let Some(count) = counts.get_mut(reason as usize) {
             *count = count.saturating_add(1);
         }
     }
@@ -210,18 +214,18 @@ impl DiscardCounts {
     /// How often `reason` happened.
     #[must_use]
     pub fn get(&self, reason: Discard) -> u32 {
-        self.counts.get(reason as usize).copied().unwrap_or_default()
+        self.counts.as_ref().and_then(|counts| counts.get(reason as usize)).copied().unwrap_or_default()
     }
 
     /// How often anything was dropped.
     #[must_use]
     pub fn total(&self) -> u64 {
-        self.counts.iter().copied().map(u64::from).sum()
+        self.iter().map(|(_, count)| u64::from(count)).sum()
     }
 
     /// Every reason with its count, zeros included.
     pub fn iter(&self) -> impl Iterator<Item = (Discard, u32)> + '_ {
-        Discard::ALL.into_iter().zip(self.counts.iter().copied())
+        Discard::ALL.into_iter().map(|reason| (reason, self.get(reason)))
     }
 }
 
@@ -255,7 +259,7 @@ mod tests {
         assert_eq!((counts.get(Discard::BadTag), counts.get(Discard::Closed), counts.total()), (2, 1, 3));
         assert_eq!(counts.iter().filter(|(_, count)| *count > 0).count(), 2);
 
-        counts.counts[Discard::BadTag as usize] = u32::MAX;
+        counts.counts.as_mut().expect("counted above")[Discard::BadTag as usize] = u32::MAX;
         counts.count(Discard::BadTag);
         assert_eq!(counts.get(Discard::BadTag), u32::MAX);
     }

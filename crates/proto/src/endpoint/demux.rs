@@ -73,11 +73,23 @@ pub(super) struct Known<K> {
 #[derive(Debug)]
 struct Routed<K> {
     key: K,
-    /// The random of the ClientHello that began it; `None` if this side is the client.
-    begun_by: Option<Random>,
+    /// The ClientHello that began it; `None` if this side is the client.
+    begun_by: Option<Beginning>,
     /// Those that also lead to it.
     cids: Vec<Cid>,
     stage: Stage,
+}
+
+/// Tells a ClientHello of an address from others of it: the end of its random, since some clients begin theirs with
+/// the time. There is one of these for each connection, and all that a client gains by a random that ends as another
+/// did is that its hello goes to its own connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Beginning([u8; 8]);
+
+impl Beginning {
+    fn of(random: &Random) -> Self {
+        Self(*random.0.last_chunk().expect("32 bytes"))
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,8 +170,9 @@ impl<K: Copy + Eq> Demux<K> {
         if self.waiting.get(&peer).is_some_and(|waiting| waiting.random == *random) {
             return Standing::Waits;
         }
+        let beginning = Some(Beginning::of(random));
         let connections = [self.successors.get(&peer), self.routes.get(&peer)];
-        let began = connections.into_iter().flatten().find(|routed| routed.begun_by.as_ref() == Some(random));
+        let began = connections.into_iter().flatten().find(|routed| routed.begun_by == beginning);
         began.map_or(Standing::New, |routed| Standing::Began(routed.key))
     }
 
@@ -243,7 +256,7 @@ impl<K: Copy + Eq> Demux<K> {
         let peer = address(peer);
         let (routed, early_data) = match self.no_longer_waits(peer) {
             Some(waiting) => {
-                let begun_by = Some(waiting.random);
+                let begun_by = Some(Beginning::of(&waiting.random));
                 (Routed { key, begun_by, cids: Vec::new(), stage: Stage::HalfOpen }, waiting.early_data)
             }
             None => (Routed { key, begun_by: None, cids: Vec::new(), stage: Stage::Firm }, Vec::new()),
