@@ -423,7 +423,7 @@ impl Node {
                 Event::EarlyData(answer) => self.answer = Some(answer),
                 Event::Connected => self.connected = true,
                 Event::ClientAnswered(answer) => self.client_answers.push(answer),
-                Event::CheckpointDue => {}
+                Event::CheckpointDue | Event::MtuChanged(_) => {}
                 Event::CidIssued(cid) => self.endpoint.add_cid(peer, KEY, cid).expect("nobody else has it"),
                 Event::CidRetired(cid) => self.endpoint.remove_cid(peer, KEY, &cid),
                 Event::Closed(reason) => self.closed = Some(reason),

@@ -190,6 +190,7 @@ impl Connection {
             None => self.records.retire_write_before(PROTECTED),
             Some(post) => {
                 self.records.retire_write_before(Epoch::APPLICATION);
+                self.mtu_search.after_handshake();
                 // What repeats the peer's last flight must be told from a forgery as long as it matters.
                 if post.last_flight_kept.is_none() {
                     self.records.retire_read_before(Epoch::APPLICATION);

@@ -29,6 +29,10 @@ pub enum Event {
     /// §6). Anybody on the way can have sent a record on from there, so that nothing has changed yet; and it is told
     /// again as long as the peer is elsewhere.
     PeerMoved(SocketAddr),
+    /// Datagrams may be so large from now on, in bytes of UDP payload, as a search for the path's limit has shown or
+    /// [`set_path_mtu`](crate::Connection::set_path_mtu) has said; and
+    /// [`max_payload`](crate::Connection::max_payload) with them.
+    MtuChanged(usize),
     /// A connection that makes [checkpoints](crate::Connection::checkpoint) needs the next one: little is left of what
     /// the last one reserved, or nothing may be sent before there is another.
     CheckpointDue,
@@ -64,6 +68,8 @@ pub enum Timer {
     Handshake,
     /// The peer to ask for our last flight, or our last ACK, again; then it is forgotten.
     LastFlight,
+    /// The time to look whether larger datagrams pass by now (1.3).
+    Mtu,
     /// Records of the peer's that are late after it has changed its keys; then the old keys are
     /// forgotten (1.3).
     PreviousKeys,

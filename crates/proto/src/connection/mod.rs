@@ -19,6 +19,7 @@ mod idle;
 mod key_update;
 mod moving;
 mod mtu;
+mod mtu_search;
 mod post;
 mod receive;
 mod rest;
@@ -48,6 +49,7 @@ pub use key_update::UpdateKeysError;
 use moving::Checkpoints;
 pub use moving::{Checkpoint, ImageKey, ImportError, Imported, NotMovable};
 use mtu::Mtu;
+use mtu_search::MtuSearch;
 use pki_types::ServerName;
 use post::Post;
 pub use receive::Received;
@@ -128,6 +130,7 @@ pub struct Connection {
     pending_alert: Option<(Epoch, Alert)>,
     unread: Unread,
     mtu: Mtu,
+    mtu_search: MtuSearch,
     idle: Idle,
     /// Where the peer is, if the caller has said.
     peer: Option<SocketAddr>,
@@ -196,6 +199,7 @@ struct Unread {
     cids: Vec<CidChange>,
     moved: Option<SocketAddr>,
     checkpoint_due: bool,
+    mtu: Option<usize>,
     closed: Option<CloseReason>,
 }
 
@@ -259,6 +263,7 @@ impl Connection {
             pending_alert: None,
             unread: Unread::default(),
             mtu,
+            mtu_search: MtuSearch::default(),
             idle: Idle::default(),
             peer: None,
             stats: Stats::default(),
@@ -286,6 +291,9 @@ impl Connection {
         }
         if core::mem::take(&mut self.unread.checkpoint_due) {
             return Some(Event::CheckpointDue);
+        }
+        if let Some(bytes) = self.unread.mtu.take() {
+            return Some(Event::MtuChanged(bytes));
         }
         self.unread.closed.take().map(Event::Closed)
     }

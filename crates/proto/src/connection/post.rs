@@ -154,10 +154,12 @@ impl Connection {
     /// What the peer's ACK says of messages after the handshake.
     pub(super) fn post_acknowledged(&mut self, numbers: impl Iterator<Item = RecordNumber> + Clone, now: Instant) {
         let Some(post) = &mut self.post else { return };
-        let told = post.flights.acknowledge(numbers, now);
+        let told = post.flights.acknowledge(numbers.clone(), now);
         count(&mut self.stats.retransmissions, told.resent);
+        self.mind_probe(numbers, told.turned, now);
         if told.turned {
             self.key_update_arrived();
+            self.go_on_probing();
         }
         if self.phase == Phase::Connected {
             self.answer_requests();
@@ -170,6 +172,11 @@ impl Connection {
         if self.handshake.is_some() || self.phase == Phase::Closed {
             return;
         }
+        self.begin_due_search();
+        // A datagram that tries out a size has nothing else in it.
+        if self.wants_probe() && !datagram.is_empty() {
+            return;
+        }
         let transport = &self.role.common().transport;
         let waits = Waits { initial: transport.initial_timeout, max: transport.max_timeout };
         match &mut self.post {
@@ -178,10 +185,17 @@ impl Connection {
         }
         let mut payload = Vec::new();
         while let Some(piece) = self.next_post_piece(datagram.len(), &mut payload) {
-            let Some(number) = self.put_record(piece.epoch, piece.content_type, &payload, datagram) else { return };
+            let probe = self.probed_size(&piece);
+            let overhead = self.records.overhead(piece.epoch);
+            let padding = probe.map_or(0, |bytes| bytes.saturating_sub(overhead + payload.len()));
+            let (epoch, content_type) = (piece.epoch, piece.content_type);
+            let Some(number) = self.put_padded_record(epoch, content_type, &payload, padding, datagram) else { return };
             let Some(post) = &mut self.post else { return };
             let repeated = post.flights.sent(&piece, number, now);
             self.trace_piece(&piece, number, 0, repeated);
+            if probe.is_some() {
+                return self.probe_sent(number);
+            }
         }
     }
 

@@ -26,7 +26,8 @@ impl Connection {
         let repeat = post.and_then(|post| post.flights.deadline()).map(|at| (at, Timer::Retransmit));
         let previous = post.and_then(|post| post.updates.previous_until).map(|at| (at, Timer::PreviousKeys));
         let idle = self.idle_deadline().map(|at| (at, Timer::Idle));
-        let timers = [self.flight_timer(), ack, kept, repeat, previous, idle];
+        let search = self.mtu_deadline().map(|at| (at, Timer::Mtu));
+        let timers = [self.flight_timer(), ack, kept, repeat, previous, search, idle];
         timers.into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
@@ -51,6 +52,7 @@ impl Connection {
         }
         self.forget_last_flight(now);
         self.forget_previous_keys(now);
+        self.mind_mtu(now);
         if let Some(post) = &mut self.post {
             count(&mut self.stats.retransmissions, post.flights.handle_timeout(now));
         }

@@ -102,11 +102,24 @@ impl Connection {
         payload: &[u8],
         datagram: &mut Vec<u8>,
     ) -> Option<RecordNumber> {
+        self.put_padded_record(epoch, content_type, payload, 0, datagram)
+    }
+
+    /// The same with so many bytes of padding behind it (1.3).
+    pub(super) fn put_padded_record(
+        &mut self,
+        epoch: Epoch,
+        content_type: ContentType,
+        payload: &[u8],
+        padding: usize,
+        datagram: &mut Vec<u8>,
+    ) -> Option<RecordNumber> {
         self.awake();
         let used = datagram.len();
         let number = self.records.next_write_number(epoch)?;
-        datagram.resize(used + self.records.sealed_len(epoch, payload.len()), 0);
-        let sealed = self.records.seal(epoch, content_type, payload, datagram.get_mut(used..)?);
+        datagram.resize(used + self.records.sealed_len(epoch, payload.len() + padding), 0);
+        let out = datagram.get_mut(used..)?;
+        let sealed = self.records.seal_padded(epoch, content_type, payload, padding, out);
         datagram.truncate(used + sealed.unwrap_or(0));
         self.mind_checkpoint();
         sealed.is_ok().then_some(number)
@@ -199,7 +212,37 @@ impl Connection {
     /// The largest datagram to send from now on, in bytes of UDP payload; what is outside 256 to
     /// 65,507 is taken as the nearer end.
     pub fn set_mtu(&mut self, bytes: usize) {
+        self.mtu_search.stop();
         self.mtu = Mtu::new(bytes);
         self.records.set_largest_record(self.mtu.bytes());
+    }
+
+    /// Says what the path to the peer carries, in bytes of UDP payload: for a caller that hears of it from the operating
+    /// system (`IP_MTU`, or that it refuses a datagram) or from ICMP. No datagram is larger from now on, until the next
+    /// call; nor larger than the configuration says, or a search has found.
+    ///
+    /// What is less than 548 is taken as that: every path carries so much, and anybody can forge ICMP messages
+    /// (RFC 9147 §4.4). If that is less than before, a handshake sends its flight again, in smaller pieces.
+    pub fn set_path_mtu(&mut self, bytes: usize) {
+        let before = self.mtu.bytes();
+        self.mtu.set_path(bytes);
+        let now = self.mtu.bytes();
+        if now == before {
+            return;
+        }
+        self.records.set_largest_record(now);
+        if self.phase == Phase::Connected {
+            self.unread.mtu = Some(now);
+        }
+        if let Some(handshake) = self.handshake.as_mut().filter(|handshake| now < before && !handshake.is_done()) {
+            handshake.outbound.rewind();
+        }
+    }
+
+    /// The largest datagram that is sent, in bytes of UDP payload: as configured, as the path carries it, or as a search
+    /// has found.
+    #[must_use]
+    pub fn mtu(&self) -> usize {
+        self.mtu.bytes()
     }
 }

@@ -18,11 +18,24 @@ impl RecordLayer {
         payload: &[u8],
         out: &mut [u8],
     ) -> Result<usize, SealError> {
+        let padding =
+            if content_type == ContentType::APPLICATION_DATA { self.padding(epoch, payload.len()) } else { 0 };
+        self.seal_padded(epoch, content_type, payload, padding, out)
+    }
+
+    /// The same with so many bytes of padding, of which only records of 1.3 with application data or messages have any.
+    #[inline]
+    pub(crate) fn seal_padded(
+        &mut self,
+        epoch: Epoch,
+        content_type: ContentType,
+        payload: &[u8],
+        padding: usize,
+        out: &mut [u8],
+    ) -> Result<usize, SealError> {
         if payload.len() > self.max_content(epoch) {
             return Err(SealError::TooLong);
         }
-        let padding =
-            if content_type == ContentType::APPLICATION_DATA { self.padding(epoch, payload.len()) } else { 0 };
         let version = self.write_version();
         let writer = self.write.find_mut(epoch).ok_or(SealError::NoSuchEpoch)?;
         let cid = self.cids.as_ref().map_or(&[][..], |cids| cids.peers());

@@ -32,6 +32,7 @@ use super::cids::CidChange;
 use super::idle::Idle;
 use super::key_update::KeyUpdates;
 use super::mtu::Mtu;
+use super::mtu_search::MtuSearch;
 use super::post::Post;
 use super::sessions::Remembered;
 use super::{Agreed, CloseReason, Connection, Phase, Role, Stats, Unread};
@@ -244,6 +245,7 @@ impl Connection {
             pending_alert: None,
             unread: Unread { checkpoint_due: checkpoints.is_some(), cids, ..Unread::default() },
             mtu,
+            mtu_search: MtuSearch::later(&role.common().transport, now),
             stats: Stats::default(),
             idle: Idle::default(),
             peer: None,
