@@ -130,6 +130,18 @@ impl Connection {
         self.shared().ask(|protocol| protocol.max_payload())
     }
 
+    /// Asks the operating system how large a datagram the path to the peer carries (`IP_MTU`), which knows the network
+    /// interface and what ICMP has said, and sends no larger ones from now on, until the next call; nor larger ones than
+    /// [`Transport::mtu`](crate::Transport::mtu) says, or a search for
+    /// [`max_mtu`](crate::Transport::max_mtu) has found. Returns what it says, in bytes of UDP payload; `None` on systems
+    /// other than Linux and Android, which do not tell.
+    ///
+    /// That happens by itself when a handshake waits in vain for an answer, when it is done if datagrams are larger than
+    /// 1232 bytes, and when the system refuses a datagram. Who sends large datagrams in DTLS 1.2 may ask now and then.
+    pub fn ask_path_mtu(&self) -> Option<usize> {
+        self.shared().ask_path_mtu()
+    }
+
     /// Begins to change the keys that this side sends with; with
     /// [`Requested`](KeyUpdateRequest::Requested) the peer is asked to change its own too. Does not wait:
     /// the new keys are used as soon as the peer has heard of them, which

@@ -72,6 +72,7 @@
 //! | resumption | [`sessions`]; example `resumption`; [`ClientConfigBuilder::with_reverification`] |
 //! | early data (0-RTT) | [`EarlyConnection`]; `with_early_data` on both configurations, [`CookiePolicy::ExceptEarlyData`]; example `early_data` |
 //! | key exchange groups by choice, post-quantum ones alone or at once | `with_groups`, which takes [`NamedGroup`]s; [`ClientConfigBuilder::with_large_share_at_once`] |
+//! | larger datagrams, and what the path carries | [`Transport::mtu`] and `max_mtu`; [`Connection::max_payload`], [`Connection::ask_path_mtu`] |
 //! | connections that go on in another process | [`Connection::export`] and [`Endpoint::import`]; after a crash, [`Connection::checkpoint`]; example `moving` |
 //! | keys in hardware modules | [`identity_with_key`], [`proto::crypto::SigningKey`]; example `remote_key` |
 //! | verifiers that ask somebody | [`PeerVerifier`], [`proto::crypto::Deferrable`] |
@@ -101,6 +102,7 @@ mod incoming;
 mod keylog;
 mod moving;
 mod name;
+mod path_mtu;
 mod queue;
 mod quiet;
 mod router;

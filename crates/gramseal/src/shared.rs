@@ -23,6 +23,7 @@ use tokio::task::AbortHandle;
 use crate::early::SendEarlyError;
 use crate::error::{CloseReason, ConnectionError, SendError};
 use crate::moving::attach;
+use crate::path_mtu;
 use crate::queue::{Pushed, ReceiveQueue};
 use crate::quiet::Quiet;
 use crate::router::{CidChange, Key, Router};
@@ -34,6 +35,9 @@ thread_local! {
     /// Where records are sealed: one for each thread instead of one for each idle connection.
     static DATAGRAM: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
+
+/// Datagrams of so many bytes pass nearly everywhere, so that nobody has to be asked: what every IPv6 path carries.
+const SURE: usize = 1280 - 40 - 8;
 
 pub(crate) struct Shared {
     pub(crate) key: Key,
@@ -118,6 +122,10 @@ impl Shared {
         let mut state = self.lock();
         // The timer was taken out, unless somebody has set another since.
         state.armed = state.armed.filter(|deadline| *deadline > now);
+        if !state.connected {
+            // Perhaps what is waited for did not pass, and the system has heard of it.
+            self.ask_path_mtu_for(&mut state.protocol);
+        }
         state.protocol.handle_timeout(now);
         let _ = self.settle(state, now, scratch);
     }
@@ -228,6 +236,39 @@ impl Shared {
         state.protocol.checkpoint_due().then_some(Ok(()))
     }
 
+    /// The system does not take a datagram of `len` bytes: it is larger than the path, or than the interface.
+    fn refused(&self, protocol: &mut proto::Connection, len: usize) {
+        // If it says nothing useful, the least that every path carries.
+        let told = path_mtu::of(self.path).filter(|bytes| *bytes < len);
+        protocol.set_path_mtu(told.unwrap_or_default());
+    }
+
+    fn ask_path_mtu_for(&self, protocol: &mut proto::Connection) -> Option<usize> {
+        let bytes = path_mtu::of(self.path)?;
+        protocol.set_path_mtu(bytes);
+        Some(bytes)
+    }
+
+    /// Asks the system what the path carries, and keeps to it.
+    pub(crate) fn ask_path_mtu(&self) -> Option<usize> {
+        let mut state = self.lock();
+        let bytes = self.ask_path_mtu_for(&mut state.protocol);
+        if state.closed.is_none() {
+            let _ = self.settle(state, self.router.clock.now(), &mut Vec::new());
+        }
+        bytes
+    }
+
+    /// Why a payload was not sent.
+    fn not_sent(&self, error: io::Error, len: usize) -> SendError {
+        if !path_mtu::is_too_large(&error) {
+            return SendError::Io(error);
+        }
+        let mut state = self.lock();
+        self.refused(&mut state.protocol, len);
+        SendError::TooLarge { limit: state.protocol.max_payload() }
+    }
+
     /// Closes the association and tells the peer.
     pub(crate) fn close(&self) {
         let mut state = self.lock();
@@ -253,6 +294,8 @@ impl Shared {
         let mut outcome = Ok(());
         while state.protocol.poll_transmit(now, scratch) {
             match self.router.socket.send(self.path, scratch) {
+                // A handshake then sends its flight in smaller pieces.
+                Err(error) if path_mtu::is_too_large(&error) => self.refused(&mut state.protocol, scratch.len()),
                 Err(error) if error.kind() != io::ErrorKind::WouldBlock && outcome.is_ok() => outcome = Err(error),
                 Ok(()) | Err(_) => {}
             }
@@ -264,6 +307,9 @@ impl Shared {
                 proto::Event::Connected => {
                     state.connected = true;
                     established = true;
+                    if state.protocol.mtu() > SURE {
+                        self.ask_path_mtu_for(&mut state.protocol);
+                    }
                     tracing::debug!(peer = %self.path.peer, "connected");
                     self.changed.notify_waiters();
                 }
@@ -374,12 +420,13 @@ impl Shared {
     }
 
     pub(crate) fn send(&self, data: &[u8]) -> Result<(), SendError> {
-        match self.seal(data, |datagram| self.router.socket.send(self.path, datagram))? {
+        let (sent, len) = self.seal(data, |datagram| (self.router.socket.send(self.path, datagram), datagram.len()))?;
+        match sent {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.blocked.add(1);
                 Ok(())
             }
-            sent => sent.map_err(SendError::Io),
+            sent => sent.map_err(|error| self.not_sent(error, len)),
         }
     }
 
@@ -389,11 +436,14 @@ impl Shared {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Some(datagram.to_vec())),
             sent => {
                 socket.count(&sent);
-                sent.map(|()| None)
+                sent.map(|()| None).map_err(|error| (error, datagram.len()))
             }
         })?;
-        match left.map_err(SendError::Io)? {
-            Some(datagram) => socket.send_wait(self.path, &datagram).await.map_err(SendError::Io),
+        match left.map_err(|(error, len)| self.not_sent(error, len))? {
+            Some(datagram) => {
+                let sent = socket.send_wait(self.path, &datagram).await;
+                sent.map_err(|error| self.not_sent(error, datagram.len()))
+            }
             None => Ok(()),
         }
     }
