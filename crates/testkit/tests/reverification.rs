@@ -40,6 +40,10 @@ impl Fickle {
     fn refuse_from_now_on(&self) {
         *self.fault.lock().expect("nobody panicked") = Some(CertificateFault::Expired);
     }
+
+    fn accept_from_now_on(&self) {
+        *self.fault.lock().expect("nobody panicked") = None;
+    }
 }
 
 impl PeerVerifier for Fickle {
@@ -185,6 +189,21 @@ fn a_server_that_is_not_accepted_any_more_hears_why() {
             continue;
         };
         assert_eq!(Some(alert.description), refused.alert());
+    }
+}
+
+#[test] // what was stapled may be too old by now, and the server may have something newer
+fn after_a_refusal_the_next_handshake_is_a_full_one() {
+    for (setup, forms) in setups() {
+        let (stores, verifier) = (Stores::new(Some(Resumption::Ticket)), Fickle::for_forms(forms));
+        let configs = setup.configs(&stores, &verifier);
+        let mut sim = Sim::new(1).without_cookies();
+        connect(&mut sim, &configs);
+        verifier.refuse_from_now_on();
+        connect(&mut sim, &configs);
+        verifier.accept_from_now_on();
+        let pair = connect(&mut sim, &configs);
+        assert!(!resumed(&sim, pair), "{:?}", setup.version);
     }
 }
 

@@ -118,8 +118,9 @@ impl ClientConfigBuilder {
     }
 
     /// Asks the verifier again about the server of a session that is resumed, with the chain or key and the stapled
-    /// response of the full handshake; if it refuses, the handshake fails as a full one would. Default: a session
-    /// counts as long as it lives, although its certificate may expire or be revoked in the meantime.
+    /// response of the full handshake; if it refuses, the handshake fails as a full one would, and the next one is
+    /// full: by then the server may have another certificate or response. Default: a session counts as long as it
+    /// lives, although its certificate may expire or be revoked in the meantime.
     ///
     /// It is asked when the server has shown that it knows the session. As early data is sent before that, the two do
     /// not go together.

@@ -24,7 +24,7 @@ use crate::handshake::{
     Action, Established, FinishedVerified, Keying, Negotiated, PostHandshake, Remember, Signed, TicketTerms, Work,
 };
 use crate::message::Message;
-use crate::session::Session;
+use crate::session::{Session, forget_tickets};
 use crate::suite::Suite13;
 
 /// Waits for the server's Finished.
@@ -113,7 +113,7 @@ impl Flight {
     /// Asks the verifier about the server of `session` again, if that is wanted.
     fn reverify(self, session: &Session, out: &mut Vec<Action>) -> Result<AnyState, Error> {
         let verdict = resume::reverify(session, &self.offer.name, &self.offer.config);
-        let state = ExpectSecondVerdict { flight: self };
+        let state = ExpectSecondVerdict { flight: self, established: session.established };
         match verdict.map(|verdict| now_or_defer(verdict, Work::Verdict, out)) {
             None => state.flight.finish(out),
             Some(Some(verdict)) => state.settle(verdict, out),
@@ -168,13 +168,22 @@ impl Flight {
 /// Waits for a verifier that takes its time with the server of a session: our Finished is still to be sent.
 pub(crate) struct ExpectSecondVerdict {
     flight: Flight,
+    /// When the full handshake of the session took place, which tells its tickets from others.
+    established: u64,
 }
 
 impl ExpectSecondVerdict {
     pub(super) fn settle(self, verdict: Verdict, out: &mut Vec<Action>) -> Result<AnyState, Error> {
+        let Self { flight, established } = self;
         // The key of the certificate signed in the full handshake.
-        let _accepted = verdict?;
-        self.flight.finish(out)
+        let _accepted = verdict.inspect_err(|_| {
+            // With its other tickets the same would be asked again.
+            if let Some(sessions) = &flight.offer.config.sessions {
+                let name = resume::store_name(&flight.offer.name);
+                forget_tickets(&*sessions.store, &name, &sessions.context, established);
+            }
+        })?;
+        flight.finish(out)
     }
 }
 
