@@ -239,7 +239,8 @@ impl ServerConfigBuilder {
     /// cookie included. A ticket holds the client's certificate; where no store is shared, or where those are large,
     /// it may need more.
     pub fn with_max_ticket_len(mut self, bytes: usize) -> Self {
-        self.max_ticket_len = bytes;
+        // No message has room for more.
+        self.max_ticket_len = bytes.min(usize::from(u16::MAX));
         self
     }
 

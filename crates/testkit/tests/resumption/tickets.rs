@@ -103,6 +103,24 @@ fn how_long_a_ticket_may_be_is_the_servers_choice() {
     }
 }
 
+#[test]
+fn no_setting_lets_a_ticket_outgrow_its_message() {
+    let (len, stores) = (65_450, Stores::new(Some(Resumption::Ticket)));
+    let identity = null::identity(ToyKind::EcdsaP256, null::CLIENT_NAME, len);
+    let client = stores.client(null::client_config(1)).with_identity(identity).build().expect("a client").into();
+    let identity = null::identity(ToyKind::EcdsaP256, null::SERVER_NAME, 0);
+    let server = null::server_config(2, identity)
+        .with_client_auth(ClientAuth::Required(Arc::new(NullVerifier::default())))
+        .with_ticket_sealer(stores.tickets.clone())
+        .with_max_ticket_len(usize::MAX);
+    let server = server.build().expect("a server").into();
+    let mut sim = Sim::new(1);
+    for _ in 0..2 {
+        let pair = connect(&mut sim, &client, &server);
+        assert!(!is_resumed(&sim, pair) && stores.client.is_empty());
+    }
+}
+
 #[test] // RFC 6347 §4.2.1: a server without state can answer only a hello in one piece
 fn the_largest_ticket_leaves_the_hello_in_one_datagram() {
     let mut longest = 0;
