@@ -1,4 +1,4 @@
-/* A peer of the interop tests: DTLS 1.3 with BoringSSL, as server or client.
+/* A peer of the interop tests: DTLS 1.3 with BoringSSL, or with `--dtls 1.2` the older version, as server or client.
  *
  *   boringssl server|client PORT [--option value]...
  *
@@ -21,7 +21,7 @@
 
 struct options {
     int server, resume;
-    const char *port, *groups, *ca, *cert, *key, *name, *mtu, *timeout, *srtp, *alpn, *key_update, *compression;
+    const char *port, *groups, *ca, *cert, *key, *name, *mtu, *timeout, *srtp, *alpn, *key_update, *compression, *dtls;
 };
 
 /* What `--resume` waits for. */
@@ -46,7 +46,7 @@ static struct options parse(int argc, char **argv) {
         {"--groups", &o.groups, NULL}, {"--ca", &o.ca, NULL}, {"--cert", &o.cert, NULL}, {"--key", &o.key, NULL},
         {"--name", &o.name, NULL}, {"--mtu", &o.mtu, NULL}, {"--timeout", &o.timeout, NULL},
         {"--srtp", &o.srtp, NULL}, {"--alpn", &o.alpn, NULL}, {"--key-update", &o.key_update, NULL},
-        {"--compression", &o.compression, NULL},
+        {"--compression", &o.compression, NULL}, {"--dtls", &o.dtls, NULL},
         {"--resume", NULL, &o.resume}, {NULL, NULL, NULL},
     };
     parse_options(argc, argv, &o.server, &o.port, known);
@@ -131,8 +131,9 @@ static void configure_compression(SSL_CTX *context, const char *list) {
 
 static SSL_CTX *configure(const struct options *o) {
     SSL_CTX *context = SSL_CTX_new(DTLS_method());
-    check("version", SSL_CTX_set_min_proto_version(context, DTLS1_3_VERSION));
-    check("version", SSL_CTX_set_max_proto_version(context, DTLS1_3_VERSION));
+    uint16_t version = o->dtls && !strcmp(o->dtls, "1.2") ? DTLS1_2_VERSION : DTLS1_3_VERSION;
+    check("version", SSL_CTX_set_min_proto_version(context, version));
+    check("version", SSL_CTX_set_max_proto_version(context, version));
     if (o->groups) check("groups", SSL_CTX_set1_groups_list(context, o->groups));
     if (o->srtp) check("profile", SSL_CTX_set_srtp_profiles(context, o->srtp));
     if (o->cert) {
