@@ -216,6 +216,8 @@ pub enum CertificateFault {
     UnknownKey,
     /// The application's own rule refused it.
     Refused,
+    /// The same, and the peer is to hear this alert in place of certificate_unknown.
+    RefusedWith(AlertDescription),
 }
 
 /// Why certificate revocation lists do not tell whether a certificate was revoked (RFC 5280 §6.3).
@@ -399,6 +401,7 @@ impl CertificateFault {
             Self::Ocsp(_) => AlertDescription::BAD_CERTIFICATE_STATUS_RESPONSE,
             // Nothing is wrong with the certificate as far as anybody knows.
             Self::Crl(_) | Self::Refused => AlertDescription::CERTIFICATE_UNKNOWN,
+            Self::RefusedWith(description) => description,
         }
     }
 }

@@ -16,6 +16,17 @@ impl Connection {
         }
     }
 
+    /// Ends the association with a fatal alert of the caller's, for reasons that the protocol does not know of; it
+    /// goes out with the next [`poll_transmit`](Self::poll_transmit). The session, if it has one, is not resumed
+    /// (RFC 5246 §7.2.2). Does nothing once the association has ended.
+    ///
+    /// To end it in good order there is [`close`](Self::close).
+    pub fn abort(&mut self, description: AlertDescription) {
+        if self.phase != Phase::Closed {
+            self.end_with_alert(Some(description), CloseReason::Local);
+        }
+    }
+
     /// RFC 5246 §7.2.1: close_notify is answered in kind. RFC 9846 §6.1 lets a side go on sending, and lets
     /// it close at once too; we do that in 1.3 as well. A payload is sealed and sent in one step, so that
     /// none can be cut off by it, and a datagram has no place in a stream that another one could be behind.
@@ -40,12 +51,16 @@ impl Connection {
 
     /// Ends the association because of `error`, and tells the peer if it may know.
     pub(super) fn fail(&mut self, error: Error) {
+        self.end_with_alert(error.alert(), CloseReason::Failed(error));
+    }
+
+    fn end_with_alert(&mut self, description: Option<AlertDescription>, reason: CloseReason) {
         let epoch = self.alert_epoch(true);
         // Our flight is void; only the alert still goes out.
         self.handshake = None;
         self.forget_session();
-        self.pending_alert = error.alert().map(|description| (epoch, Alert { level: AlertLevel::FATAL, description }));
-        self.end(CloseReason::Failed(error));
+        self.pending_alert = description.map(|description| (epoch, Alert { level: AlertLevel::FATAL, description }));
+        self.end(reason);
     }
 
     /// Sends a warning; a pending alert that ends the association goes first.

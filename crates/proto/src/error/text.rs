@@ -120,7 +120,7 @@ impl fmt::Display for CertificateFault {
             Self::Unsupported => "the peer's certificate uses an algorithm that is not supported",
             Self::FingerprintMismatch => "the peer's certificate does not have the expected fingerprint",
             Self::UnknownKey => "the peer's raw public key is not one of those expected",
-            Self::Refused => "the peer's certificate was refused by the application",
+            Self::Refused | Self::RefusedWith(_) => "the peer's certificate was refused by the application",
         })
     }
 }
