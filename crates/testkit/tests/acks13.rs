@@ -16,17 +16,17 @@ const VERSIONS: [ProtocolVersion; 1] = [ProtocolVersion::DTLS1_3];
 /// A quarter of the first timeout.
 const QUARTER: Duration = Duration::from_millis(100);
 
-/// Both sides show certificates of 600 bytes, in datagrams of 300.
+/// Both sides show certificates of 1200 bytes, in datagrams of 300.
 fn scene(under_test: Side) -> Scene13 {
     let transport = Transport { mtu: 300, ..Transport::default() };
     match under_test {
         Side::Client => {
-            let identity = null::identity(ToyKind::EcdsaP256, null::CLIENT_NAME, 600);
+            let identity = null::identity(ToyKind::EcdsaP256, null::CLIENT_NAME, 1200);
             let builder = null::client_config(2).with_versions(&VERSIONS).with_transport(transport);
             Scene13::client13(builder.with_identity(identity).build().expect("a client configuration"), 1)
         }
         Side::Server => {
-            let identity = null::identity(ToyKind::EcdsaP256, null::SERVER_NAME, 600);
+            let identity = null::identity(ToyKind::EcdsaP256, null::SERVER_NAME, 1200);
             let builder = null::server_config(3, identity).with_versions(&VERSIONS).with_transport(transport);
             let builder = builder.with_client_auth(ClientAuth::Required(Arc::new(NullVerifier::default())));
             Scene13::server13(builder.build().expect("a server configuration"), 1)

@@ -48,6 +48,20 @@ impl ResumedKeyExchange {
     }
 }
 
+/// When a side tells the peer in 1.3 what came of a flight that is not complete, or that nothing answers
+/// (RFC 9147 §7.1). The end of a client's handshake is always acknowledged at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(clippy::exhaustive_enums, reason = "whether to wait is a yes or no")]
+pub enum Acknowledge {
+    /// At once where something is missing, where the peer may wait for it to send more, and after the handshake;
+    /// else after a quarter of the first timeout.
+    #[default]
+    Promptly,
+    /// Always after a quarter of the timeout, for paths on which ACKs cost more than time. Peers that send a large
+    /// flight in parts (RFC 9147 §5.8.3) take longer with such a side.
+    Patiently,
+}
+
 /// How a connection treats the network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "callers write `Transport { mtu: 1400, ..Transport::default() }`")]
@@ -67,6 +81,14 @@ pub struct Transport {
     /// How long a connection may go without a payload in either direction before it ends, with close_notify and
     /// [`CloseReason::Idle`](crate::CloseReason::Idle); it may last a quarter longer. `None`: for ever. Default one hour.
     pub idle_timeout: Option<Duration>,
+    /// How often one flight of a handshake is sent again at most before the handshake fails. Default `u32::MAX`: as
+    /// often as there is time for.
+    pub max_retransmissions: u32,
+    /// How many records of a flight of 1.3 may be on their way before the first is acknowledged (RFC 9147 §5.8.3).
+    /// Default 10.
+    pub records_at_once: usize,
+    /// When records of 1.3 are acknowledged. Default: as soon as it helps.
+    pub acknowledge: Acknowledge,
     /// How many sequence numbers below the newest are still accepted once: 64 to 1024, rounded
     /// up to a multiple of 64. Default 64.
     pub replay_window: u32,
@@ -98,6 +120,9 @@ impl Default for Transport {
             max_timeout: Duration::from_secs(60),
             handshake_timeout: Duration::from_secs(60),
             idle_timeout: Some(Duration::from_secs(60 * 60)),
+            max_retransmissions: u32::MAX,
+            records_at_once: 10,
+            acknowledge: Acknowledge::Promptly,
             replay_window: 64,
             max_message_len: 65_536,
             last_flight_kept: Duration::from_secs(240),

@@ -9,6 +9,7 @@ use gramseal_wire::{Ack, Codec, ContentType, Epoch, ProtocolVersion, RecordNumbe
 use super::Connection;
 use super::handshaking::LastFlight;
 use super::stats::count;
+use crate::config::Acknowledge;
 use crate::discard::Discard;
 use crate::flight::{Acknowledged, Acks, Resend};
 use crate::time::Instant;
@@ -49,14 +50,17 @@ impl Connection {
         if !self.may_speak_acks() {
             return;
         }
-        let patience = match &self.handshake {
-            Some(handshake) => handshake.retransmit.quarter(),
-            None => self.role.common().transport.initial_timeout / 4,
+        let patience = match (&self.handshake, &self.post) {
+            (Some(handshake), _) => handshake.retransmit.quarter(),
+            (None, Some(post)) => post.initial_wait / 4,
+            (None, None) => return,
         };
         let speaks = self.speaks_acks();
+        let prompt = self.role.common().transport.acknowledge == Acknowledge::Promptly;
         let Some(acks) = self.acks_mut() else { return };
         acks.note(number, now, patience);
-        if speaks && hurry == Hurry::Yes {
+        let helps = prompt && (acks.is_awaited() || hurry == Hurry::Yes);
+        if helps && speaks || hurry == Hurry::Always {
             acks.hurry();
         }
     }
@@ -139,6 +143,8 @@ impl Connection {
 /// Whether the peer should hear at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Hurry {
+    /// Even if ACKs are made [patiently](Acknowledge::Patiently).
+    Always,
     Yes,
     No,
 }

@@ -165,7 +165,8 @@ impl Connection {
         let kept = now + transport.last_flight_kept;
         let Some(handshake) = &mut self.handshake else { return };
         let Some(next) = handshake.inbound.next_seq() else { return };
-        let mut post = Post::new(next, after, core::mem::take(&mut handshake.acks), self.role.longest_later());
+        let (acks, wait) = (core::mem::take(&mut handshake.acks), handshake.retransmit.initial());
+        let mut post = Post::new(next, after, acks, wait, self.role.longest_later());
         let confirmed = handshake.last_flight == LastFlight::Theirs;
         if confirmed {
             post.acks.hurry();

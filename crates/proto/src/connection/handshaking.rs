@@ -7,7 +7,7 @@ use gramseal_wire::{AlertDescription, Epoch, MessageSeq, RecordNumber, SequenceN
 
 use super::deferred::Deferral;
 use crate::config::Common;
-use crate::flight::{Acks, Inbound, InboundLimits, Outbound, Retransmit};
+use crate::flight::{Acks, Inbound, InboundLimits, Outbound, Pieces, Retransmit};
 use crate::handshake::{Action, State, UnprovedPlace};
 use crate::record::RecordsAhead;
 use crate::time::Instant;
@@ -33,8 +33,8 @@ pub(super) struct Handshaking {
     pub(super) heard: bool,
     /// The record number with which our present ClientHello went out first.
     pub(super) hello_record: SequenceNumber,
-    /// One record's payload on its way out.
-    pub(super) payload: Vec<u8>,
+    /// Empty: the room for one record on its way out.
+    pub(super) record: Pieces,
     /// Of a server whose client has not shown that it is at its address.
     pub(super) budget: Option<Budget>,
     /// Empty: the list for what the next step decides.
@@ -113,7 +113,7 @@ impl Handshaking {
             latest: RecordNumber { epoch: Epoch::UNPROTECTED, sequence_number: SequenceNumber(0) },
             heard: false,
             hello_record: SequenceNumber(0),
-            payload: Vec::new(),
+            record: Pieces::new(),
             budget: None,
             actions: Vec::new(),
         }

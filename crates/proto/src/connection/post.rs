@@ -5,6 +5,7 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use gramseal_wire::extension::EarlyDataNewSessionTicket;
 use gramseal_wire::handshake::NewSessionTicket13;
@@ -17,7 +18,7 @@ use super::stats::count;
 use super::{Connection, Phase, Role};
 use crate::discard::Discard;
 use crate::error::{Error, PeerFault};
-use crate::flight::{Acks, Behind, Fresh, Inbound, InboundLimits, Inserted, Piece, PostFlights, Waits};
+use crate::flight::{Acks, Behind, Inbound, InboundLimits, Inserted, Pieces, PostFlights, Waits};
 use crate::handshake::PostHandshake;
 use crate::message::Message;
 use crate::time::Instant;
@@ -28,6 +29,8 @@ pub(super) struct Post {
     pub(super) acks: Acks,
     /// What of ours the peer is not known to have.
     pub(super) flights: PostFlights,
+    /// The first wait for an ACK.
+    pub(super) initial_wait: Duration,
     pub(super) after: PostHandshake,
     pub(super) updates: KeyUpdates,
     /// What authenticating the client waits for.
@@ -49,13 +52,13 @@ pub(super) enum NotSent {
 
 impl Post {
     /// With what came last in the handshake, if the peer must still hear of it.
-    pub(super) fn new(next: MessageSeq, after: PostHandshake, acks: Acks, longest: u32) -> Self {
+    pub(super) fn new(next: MessageSeq, after: PostHandshake, acks: Acks, initial_wait: Duration, longest: u32) -> Self {
         let limits =
             InboundLimits { max_message_len: longest, max_ahead: longest as usize, ..InboundLimits::default() };
         let mut inbound = Inbound::new(next, limits);
         inbound.expect_epoch(Epoch::APPLICATION);
         let (flights, updates) = (PostFlights::default(), KeyUpdates::default());
-        Self { inbound, acks, flights, after, updates, deferral: None, last_flight_kept: None }
+        Self { inbound, acks, flights, initial_wait, after, updates, deferral: None, last_flight_kept: None }
     }
 }
 
@@ -177,37 +180,41 @@ impl Connection {
         if self.wants_probe() && !datagram.is_empty() {
             return;
         }
-        let transport = &self.role.common().transport;
-        let waits = Waits { initial: transport.initial_timeout, max: transport.max_timeout };
+        let max = self.role.common().transport.max_timeout;
         match &mut self.post {
-            Some(post) if !post.flights.is_empty() => post.flights.advance(self.records.write_epoch(), waits),
+            Some(post) if !post.flights.is_empty() => {
+                let waits = Waits { initial: post.initial_wait, max };
+                post.flights.advance(self.records.write_epoch(), waits);
+            }
             Some(_) | None => return,
         }
-        let mut payload = Vec::new();
-        while let Some(piece) = self.next_post_piece(datagram.len(), &mut payload) {
-            let probe = self.probed_size(&piece);
-            let overhead = self.records.overhead(piece.epoch);
-            let padding = probe.map_or(0, |bytes| bytes.saturating_sub(overhead + payload.len()));
-            let (epoch, content_type) = (piece.epoch, piece.content_type);
-            let Some(number) = self.put_padded_record(epoch, content_type, &payload, padding, datagram) else { return };
-            let Some(post) = &mut self.post else { return };
-            let repeated = post.flights.sent(&piece, number, now);
-            self.trace_piece(&piece, number, 0, repeated);
+        let mut record = Pieces::new();
+        while self.next_post_record(datagram.len(), &mut record) {
+            let probe = record.iter().find_map(|piece| self.probed_size(piece));
+            let Some(number) = self.put_pieces(&record, probe, datagram) else { return };
+            for piece in record.iter() {
+                let Some(post) = &mut self.post else { return };
+                let repeated = post.flights.sent(piece, number, now);
+                self.trace_piece(piece, number, 0, repeated);
+            }
             if probe.is_some() {
                 return self.probe_sent(number);
             }
         }
     }
 
-    fn next_post_piece(&mut self, used: usize, payload: &mut Vec<u8>) -> Option<Piece> {
+    /// Whether there is something for a record behind `used` bytes.
+    fn next_post_record(&mut self, used: usize, record: &mut Pieces) -> bool {
+        record.clear();
         if self.waits_for_checkpoint() {
-            return None;
+            return false;
         }
-        let flights = &mut self.post.as_mut()?.flights;
-        let epoch = flights.pending_epoch()?;
-        let room = self.mtu.for_flights().checked_sub(used + self.records.overhead(epoch))?;
-        let room = room.min(self.records.max_content(epoch));
-        flights.next_piece(room, if used == 0 { Fresh::Yes } else { Fresh::No }, payload)
+        let Some(flights) = self.post.as_mut().map(|post| &mut post.flights) else { return false };
+        let Some(epoch) = flights.pending_epoch() else { return false };
+        let room = self.mtu.for_flights().checked_sub(used + self.records.overhead(epoch));
+        let Some(room) = room else { return false };
+        flights.fill(room.min(self.records.max_content(epoch)), record);
+        !record.is_empty()
     }
 
     /// A fragment of the handshake that is over: the peer has not heard that it is.
@@ -215,7 +222,7 @@ impl Connection {
         self.discard(Discard::FragmentOld);
         // RFC 9147 §5.8.1: the server acknowledges the client's last flight each time it comes.
         if number.epoch > Epoch::UNPROTECTED && matches!(self.role, Role::Server(_)) {
-            self.note_record(number, Hurry::Yes, now);
+            self.note_record(number, Hurry::Always, now);
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Time: when to act without being asked.
 
+use core::time::Duration;
+
 use gramseal_wire::Epoch;
 
 use super::handshaking::LastFlight;
@@ -69,6 +71,12 @@ impl Connection {
         if handshake.state.is_waiting() || !handshake.retransmit.expire(now) {
             return;
         }
+        let transport = &self.role.common().transport;
+        let (at_most, at_once) = (transport.max_retransmissions, transport.records_at_once);
+        let Some(handshake) = &mut self.handshake else { return };
+        if handshake.retransmit.expiries() > at_most {
+            return self.deadline_passed();
+        }
         handshake.state.timed_out();
         if let Some(suspicion) = &mut handshake.suspicion {
             suspicion.patience = suspicion.patience.saturating_sub(1);
@@ -80,8 +88,29 @@ impl Connection {
         if handshake.retransmit.expiries() % TIMEOUTS_PER_MTU_STEP == 0 {
             self.mtu.shrink_flights();
         }
-        handshake.outbound.time_out();
+        handshake.outbound.time_out(at_once);
         count(&mut self.stats.retransmissions, 1);
+    }
+
+    /// How long to wait for the peer before a flight is sent again the first time, from now on; less than 10 ms is
+    /// taken as 10 ms. For who learns how far the peer is only after the connection was made. Waits that have begun
+    /// change in proportion. At first it is [`Transport::initial_timeout`](crate::config::Transport::initial_timeout).
+    pub fn set_initial_timeout(&mut self, initial: Duration) {
+        let before = match (&self.handshake, &self.post) {
+            (Some(handshake), _) => handshake.retransmit.initial(),
+            (None, Some(post)) => post.initial_wait,
+            (None, None) => return,
+        };
+        if let Some(handshake) = &mut self.handshake {
+            handshake.retransmit.set_initial(initial);
+        }
+        if let Some(acks) = self.acks_mut() {
+            acks.scale(initial.as_secs_f64() / before.as_secs_f64());
+        }
+        if let Some(post) = &mut self.post {
+            post.initial_wait = initial;
+            post.flights.set_initial_wait(initial);
+        }
     }
 
     /// The peer has had the time to hear that its last flight came.

@@ -6,7 +6,7 @@ use gramseal_wire::{ContentType, Epoch, RecordNumber};
 
 use super::{Connection, Mtu, Phase};
 use crate::error::SendError;
-use crate::flight::{Fresh, Piece};
+use crate::flight::{Piece, Pieces};
 use crate::record::SealError;
 use crate::time::Instant;
 use crate::trace::{Direction, TraceEvent, Traced};
@@ -43,43 +43,57 @@ impl Connection {
 
     /// Records of our flight, as many as fit.
     fn put_flight(&mut self, datagram: &mut Vec<u8>) {
-        while let Some((piece, payload)) = self.next_piece(datagram.len()) {
-            let sealed = self.put_record(piece.epoch, piece.content_type, &payload, datagram);
+        while let Some(record) = self.next_record(datagram.len()) {
+            let number = self.put_pieces(&record, None, datagram);
             let acks = self.may_speak_acks();
             let Some(handshake) = &mut self.handshake else { return };
-            handshake.payload = payload;
-            if let Some(number) = sealed {
-                if acks {
-                    handshake.outbound.sent(&piece, number);
-                }
-                let (flight, repeated) = (handshake.flights.current(), handshake.outbound.transmission());
-                self.trace_piece(&piece, number, flight, repeated);
+            if let (Some(number), true) = (number, acks) {
+                record.iter().for_each(|piece| handshake.outbound.sent(piece, number));
+            }
+            let (flight, repeated) = (handshake.flights.current(), handshake.outbound.transmission());
+            if let Some(number) = number {
+                record.iter().for_each(|piece| self.trace_piece(piece, number, flight, repeated));
+            }
+            if let Some(handshake) = &mut self.handshake {
+                handshake.record = record;
             }
         }
     }
 
-    /// The next piece that still fits behind `used` bytes.
-    fn next_piece(&mut self, used: usize) -> Option<(Piece, Vec<u8>)> {
+    /// What of our flight still fits behind `used` bytes, in one record.
+    fn next_record(&mut self, used: usize) -> Option<Pieces> {
         let acknowledged = self.speaks_acks();
+        let records_at_once = self.role.common().transport.records_at_once;
         // A flight whose signature is still to come goes out as a whole: in fewer datagrams, and cut at
         // the same places if it is sent again.
         let handshake = self.handshake.as_mut().filter(|handshake| !handshake.state.is_waiting())?;
         // In 1.2 nobody says what arrived, nor of a ClientHello.
-        if acknowledged && handshake.outbound.is_full() {
+        if acknowledged && handshake.outbound.is_full(records_at_once) {
             return None;
         }
         let epoch = handshake.outbound.pending_epoch()?;
         let room = self.mtu.for_flights().checked_sub(used + self.records.overhead(epoch))?;
-        let room = room.min(self.records.max_content(epoch));
-        let fresh = if used == 0 { Fresh::Yes } else { Fresh::No };
-        let mut payload = core::mem::take(&mut handshake.payload);
-        match handshake.outbound.next_piece(room, fresh, &mut payload) {
-            Some(piece) => Some((piece, payload)),
-            None => {
-                handshake.payload = payload;
-                None
-            }
+        let mut record = core::mem::take(&mut handshake.record);
+        record.clear();
+        handshake.outbound.fill(room.min(self.records.max_content(epoch)), &mut record);
+        if record.is_empty() {
+            handshake.record = record;
+            return None;
         }
+        Some(record)
+    }
+
+    /// Appends the record that `pieces` make, of `padded_to` bytes if that says so and is more.
+    pub(super) fn put_pieces(
+        &mut self,
+        pieces: &Pieces,
+        padded_to: Option<usize>,
+        datagram: &mut Vec<u8>,
+    ) -> Option<RecordNumber> {
+        let first = pieces.first()?;
+        let shortest = self.records.overhead(first.epoch) + pieces.payload().len();
+        let padding = padded_to.map_or(0, |bytes| bytes.saturating_sub(shortest));
+        self.put_padded_record(first.epoch, first.content_type, pieces.payload(), padding, datagram)
     }
 
     fn put_alert(&mut self, datagram: &mut Vec<u8>) {

@@ -28,8 +28,11 @@ enum Due {
     /// Nothing came, or all of it was told.
     #[default]
     Never,
-    /// Unless the rest of the flight comes before.
-    At(Instant),
+    /// After a wait, unless the rest of the flight comes before.
+    After {
+        since: Instant,
+        wait: Duration,
+    },
     Now,
 }
 
@@ -43,7 +46,7 @@ impl Acks {
     }
 
     /// A record came of which something was kept, or which came before. Unless something else happens
-    /// it is acknowledged after `patience`, or when as many came as are sent at once.
+    /// it is acknowledged after `patience`.
     pub(crate) fn note(&mut self, number: RecordNumber, now: Instant, patience: Duration) {
         if self.refused == Some(number) {
             return;
@@ -55,12 +58,15 @@ impl Acks {
             self.numbers.push(number);
             self.untold += 1;
         }
-        // RFC 9147 §5.8.3: the peer sends no more before it hears what came.
-        if self.untold >= RECORDS_AT_ONCE {
-            self.due = Due::Now;
-        } else if self.due == Due::Never {
-            self.due = Due::At(now + patience);
+        if self.due == Due::Never {
+            self.due = Due::After { since: now, wait: patience };
         }
+    }
+
+    /// Whether so much came since the last ACK that the peer may send no more before it hears of it
+    /// (RFC 9147 §5.8.3).
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.untold >= RECORDS_AT_ONCE
     }
 
     /// A part of this record was dropped: whoever believed that it came would never send that part again
@@ -88,8 +94,15 @@ impl Acks {
     /// When the peer should hear what came.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         match self.due {
-            Due::At(at) => Some(at),
+            Due::After { since, wait } => Some(since + wait),
             Due::Never | Due::Now => None,
+        }
+    }
+
+    /// A wait that has begun becomes longer or shorter in proportion.
+    pub(crate) fn scale(&mut self, by: f64) {
+        if let Due::After { wait, .. } = &mut self.due {
+            *wait = wait.mul_f64(by);
         }
     }
 

@@ -10,16 +10,18 @@ mod ack;
 mod inbound;
 mod outbound;
 mod partial;
+mod piece;
 mod post;
 mod ranges;
 mod retransmit;
 
 pub(crate) use ack::Acks;
 pub(crate) use inbound::{Inbound, InboundLimits, Inserted};
-pub(crate) use outbound::{Acknowledged, Fresh, Outbound, Piece, Resend};
+pub(crate) use outbound::{Acknowledged, Outbound, Resend};
+pub(crate) use piece::{Piece, Pieces};
 pub(crate) use post::{Behind, PostFlights, Waits};
 pub(crate) use retransmit::Retransmit;
 
-/// How many records of a flight are on their way at most before the first is known to have arrived, where there are
-/// ACKs (RFC 9147 §5.8.3), and after how many the peer hears what came, since it may wait for that.
+/// After how many records of a flight the peer hears what came, where there are ACKs, since it may wait for that: no
+/// more should be on their way (RFC 9147 §5.8.3).
 const RECORDS_AT_ONCE: usize = 10;

@@ -9,47 +9,14 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use gramseal_wire::{ContentType, Epoch, HandshakeHeader, HandshakeType, MessageSeq, RecordNumber};
+use gramseal_wire::{Epoch, MessageSeq, RecordNumber};
 
-use super::RECORDS_AT_ONCE;
+use super::piece::{MAX_PAYLOAD, Piece, Pieces, next_fragment};
 use super::ranges::Ranges;
 use crate::message::Message;
 
-/// The fewest bytes of a body worth a fragment of its own where a fresh datagram would take more.
-const WORTHWHILE: usize = 32;
-/// The longest payload of a record (RFC 6347 §4.1).
-const MAX_PAYLOAD: usize = 1 << 14;
-
 /// For how many records it is remembered what they carried.
 const MAX_SENT: usize = 512;
-
-/// Whether the datagram that a piece goes into is still empty.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fresh {
-    /// Nothing is in it; there is no better place for the piece.
-    Yes,
-    /// It holds other records already.
-    No,
-}
-
-/// What the payload of one record of a flight is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Piece {
-    /// The epoch to seal it in.
-    pub(crate) epoch: Epoch,
-    /// Handshake or ChangeCipherSpec.
-    pub(crate) content_type: ContentType,
-    /// `None` for ChangeCipherSpec, of which the following numbers say nothing.
-    pub(crate) msg_type: Option<HandshakeType>,
-    /// Which message.
-    pub(crate) message_seq: MessageSeq,
-    /// First byte of the body in this piece.
-    pub(crate) fragment_offset: u32,
-    /// Bytes of the body in this piece.
-    pub(crate) fragment_length: u32,
-    /// Bytes of the whole body.
-    pub(crate) message_length: u32,
-}
 
 /// What an ACK said that was not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,8 +98,8 @@ impl Outbound {
     /// The wait was in vain: what was held back goes out, or everything that was not acknowledged once
     /// more. A peer that acknowledges no part of a flight gets all of it this way too. Without the
     /// unprotected messages it can read nothing of the rest, so these go with each part.
-    pub(crate) fn time_out(&mut self) {
-        if self.is_full() && self.has_pending() {
+    pub(crate) fn time_out(&mut self, records_at_once: usize) {
+        if self.is_full(records_at_once) && self.has_pending() {
             self.repeat(|entry| entry.content.epoch() == Epoch::UNPROTECTED);
         } else {
             self.rewind();
@@ -140,11 +107,15 @@ impl Outbound {
     }
 
     /// Whether nothing more should be sent before something is known to have arrived, as far as ACKs
-    /// can tell.
-    ///
-    /// RFC 9147 §5.8.3: no more than ten records at once.
-    pub(crate) fn is_full(&self) -> bool {
-        self.sent.iter().filter(|piece| piece.on_its_way).count() >= RECORDS_AT_ONCE
+    /// can tell, because so many records are on their way (RFC 9147 §5.8.3).
+    pub(crate) fn is_full(&self, records_at_once: usize) -> bool {
+        // The pieces of one record follow each other.
+        let (mut records, mut last) = (0, None);
+        for piece in self.sent.iter().filter(|piece| piece.on_its_way) {
+            records += usize::from(last != Some(piece.number));
+            last = Some(piece.number);
+        }
+        records >= records_at_once
     }
 
     /// Begins another transmission, of what is pending and of what was not acknowledged of some messages.
@@ -261,45 +232,28 @@ impl Outbound {
         self.transmission
     }
 
-    /// Writes the payload of the flight's next record into `payload`, which is cleared first, and
-    /// counts it as sent. At most `room` bytes.
+    /// Adds pieces of the flight to `record` and counts them as sent, until its payload would be longer than `room`
+    /// bytes, or what comes next needs a record of its own: see [`Pieces::takes`].
     ///
-    /// `None` if nothing is pending, or if `room` is too small to be of use: then a fresh datagram
-    /// is better. As long as the sequence of `room` and `fresh` is the same, so are the boundaries
-    /// of the fragments in every transmission.
-    pub(crate) fn next_piece(&mut self, room: usize, fresh: Fresh, payload: &mut Vec<u8>) -> Option<Piece> {
-        payload.clear();
-        let entry = self.entries.iter_mut().find(|entry| !entry.pending.is_empty())?;
-        match &entry.content {
-            Content::ChangeCipherSpec(epoch) => {
-                if room == 0 {
-                    return None;
+    /// As long as the sequence of `room` is the same, so are the boundaries of the fragments in every transmission.
+    pub(crate) fn fill(&mut self, room: usize, record: &mut Pieces) {
+        while let Some(entry) = self.entries.iter_mut().find(|entry| !entry.pending.is_empty()) {
+            let left = room.min(MAX_PAYLOAD).saturating_sub(record.payload().len());
+            if !record.takes(entry.content.epoch()) {
+                return;
+            }
+            match &entry.content {
+                Content::ChangeCipherSpec(_) if left == 0 => return,
+                Content::ChangeCipherSpec(epoch) => {
+                    record.add_change_cipher_spec(*epoch);
+                    entry.pending = Ranges::new();
                 }
-                payload.push(1);
-                let piece = Piece::change_cipher_spec(*epoch);
-                entry.pending = Ranges::new();
-                Some(piece)
+                Content::Message(message) => {
+                    let Some(range) = next_fragment(message, &entry.pending, left) else { return };
+                    record.add_fragment(message, range.clone());
+                    entry.pending.remove(if range.is_empty() { entry.content.extent() } else { range });
+                }
             }
-            Content::Message(message) => {
-                let range = next_fragment(message, &entry.pending, room, fresh)?;
-                let piece = write_fragment(message, range.clone(), payload)?;
-                entry.pending.remove(if range.is_empty() { entry.content.extent() } else { range });
-                Some(piece)
-            }
-        }
-    }
-}
-
-impl Piece {
-    fn change_cipher_spec(epoch: Epoch) -> Self {
-        Self {
-            epoch,
-            content_type: ContentType::CHANGE_CIPHER_SPEC,
-            msg_type: None,
-            message_seq: MessageSeq(0),
-            fragment_offset: 0,
-            fragment_length: 0,
-            message_length: 0,
         }
     }
 }
@@ -345,62 +299,14 @@ impl Content {
     /// pending too.
     fn extent(&self) -> Range<u32> {
         match self {
-            Self::Message(message) => 0..body_len(message).max(1),
+            Self::Message(message) => 0..message.body_len().max(1),
             Self::ChangeCipherSpec(_) => 0..1,
         }
     }
 }
 
-fn body_len(message: &Message) -> u32 {
-    message.body_len()
-}
-
-/// Which bytes of the body to send next, if it is worth sending them here.
-fn next_fragment(message: &Message, pending: &Ranges, room: usize, fresh: Fresh) -> Option<Range<u32>> {
-    let length = body_len(message);
-    let first = pending.first()?;
-    let wanted = first.start.min(length)..first.end.min(length);
-    let fits = room.min(MAX_PAYLOAD).checked_sub(HandshakeHeader::LEN)?;
-    let worthwhile = match fresh {
-        Fresh::Yes => wanted.len().min(1),
-        Fresh::No => wanted.len().min(WORTHWHILE),
-    };
-    if fits < worthwhile {
-        return None;
-    }
-    let len = u32::try_from(wanted.len().min(fits)).unwrap_or(u32::MAX);
-    if len == 0 && !wanted.is_empty() {
-        return None;
-    }
-    Some(wanted.start..wanted.start.saturating_add(len))
-}
-
-fn write_fragment(message: &Message, range: Range<u32>, payload: &mut Vec<u8>) -> Option<Piece> {
-    let body = message.body().get(range.start as usize..range.end as usize)?;
-    let header = HandshakeHeader {
-        msg_type: message.msg_type(),
-        length: body_len(message),
-        message_seq: message.message_seq(),
-        fragment_offset: range.start,
-        fragment_length: range.end - range.start,
-    };
-    payload.reserve(HandshakeHeader::LEN + body.len());
-    payload.extend_from_slice(&header.to_bytes());
-    payload.extend_from_slice(body);
-    Some(Piece {
-        epoch: message.epoch,
-        content_type: ContentType::HANDSHAKE,
-        msg_type: Some(header.msg_type),
-        message_seq: header.message_seq,
-        fragment_offset: header.fragment_offset,
-        fragment_length: header.fragment_length,
-        message_length: header.length,
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use alloc::vec;
     use alloc::vec::Vec;
 
     use gramseal_wire::{
@@ -408,8 +314,9 @@ mod tests {
     };
     use proptest::prelude::*;
 
-    use super::{Acknowledged, Fresh, Outbound, Piece, Resend};
+    use super::{Acknowledged, Outbound, Resend};
     use crate::discard::DiscardCounts;
+    use crate::flight::piece::{Piece, Pieces};
     use crate::flight::{Inbound, InboundLimits};
     use crate::message::Message;
 
@@ -429,22 +336,25 @@ mod tests {
         outbound
     }
 
+    /// The payload of the flight's next record, and its only piece.
+    fn next_piece(outbound: &mut Outbound, room: usize) -> Option<(Piece, Vec<u8>)> {
+        let mut record = Pieces::new();
+        outbound.fill(room, &mut record);
+        assert!(record.payload().len() <= room && record.iter().count() <= 1);
+        record.first().map(|piece| (*piece, record.payload().to_vec()))
+    }
+
     /// Offsets and lengths of all pieces, each in a datagram of its own.
     fn pieces(outbound: &mut Outbound, room: usize) -> Vec<(u16, u32, u32)> {
-        let mut payload = Vec::new();
-        let mut pieces = Vec::new();
-        while let Some(piece) = outbound.next_piece(room, Fresh::Yes, &mut payload) {
-            assert!(payload.len() <= room);
-            pieces.push((piece.message_seq.0, piece.fragment_offset, piece.fragment_length));
-        }
-        pieces
+        core::iter::from_fn(|| next_piece(outbound, room))
+            .map(|(piece, _)| (piece.message_seq.0, piece.fragment_offset, piece.fragment_length))
+            .collect()
     }
 
     #[test]
     fn a_piece_is_header_and_body_and_says_so() {
         let mut outbound = flight(&[5]);
-        let mut payload = vec![0xee; 3];
-        let piece = outbound.next_piece(15, Fresh::Yes, &mut payload).expect("fits");
+        let (piece, payload) = next_piece(&mut outbound, 15).expect("fits");
         assert_eq!(payload, [11, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 3, 0, 1, 2]);
         let first = Piece {
             epoch: Epoch(0),
@@ -456,11 +366,10 @@ mod tests {
             message_length: 5,
         };
         assert_eq!(piece, first);
-        let piece = outbound.next_piece(15, Fresh::Yes, &mut payload).expect("fits");
+        let (piece, payload) = next_piece(&mut outbound, 15).expect("fits");
         assert_eq!(piece, Piece { fragment_offset: 3, fragment_length: 2, ..first });
         assert_eq!(payload, [11, 0, 0, 5, 0, 0, 0, 0, 3, 0, 0, 2, 3, 4]);
-        assert_eq!(outbound.next_piece(15, Fresh::Yes, &mut payload), None);
-        assert!(payload.is_empty());
+        assert_eq!(next_piece(&mut outbound, 15), None);
     }
 
     #[test] // RFC 6347 §4.2.4
@@ -479,8 +388,7 @@ mod tests {
     #[test]
     fn a_flight_rewound_half_way_starts_over() {
         let mut outbound = flight(&[200]);
-        let mut payload = Vec::new();
-        outbound.next_piece(62, Fresh::Yes, &mut payload).expect("fits");
+        next_piece(&mut outbound, 62).expect("fits");
         outbound.rewind();
         assert_eq!(pieces(&mut outbound, 112), [(0, 0, 100), (0, 100, 100)]);
     }
@@ -490,47 +398,45 @@ mod tests {
         let mut outbound = flight(&[10]);
         outbound.push_change_cipher_spec(Epoch(0));
         outbound.push_message(message(1, 1, 12));
-        let mut payload = Vec::new();
         for _ in 0..2 {
             assert_eq!(outbound.pending_epoch(), Some(Epoch(0)));
-            outbound.next_piece(100, Fresh::Yes, &mut payload).expect("fits");
-            let piece = outbound.next_piece(1, Fresh::No, &mut payload).expect("fits");
+            next_piece(&mut outbound, 100).expect("fits");
+            let (piece, payload) = next_piece(&mut outbound, 1).expect("fits");
             assert_eq!((piece.content_type, piece.msg_type), (ContentType::CHANGE_CIPHER_SPEC, None));
             assert_eq!(payload, [1]);
             assert_eq!(outbound.pending_epoch(), Some(Epoch(1)));
-            let piece = outbound.next_piece(100, Fresh::Yes, &mut payload).expect("fits");
+            let (piece, _) = next_piece(&mut outbound, 100).expect("fits");
             assert_eq!((piece.epoch, piece.message_seq), (Epoch(1), MessageSeq(1)));
             assert_eq!(outbound.pending_epoch(), None);
             outbound.rewind();
         }
     }
 
-    #[test]
-    fn crumbs_wait_for_a_fresh_datagram() {
-        let mut payload = Vec::new();
-        let mut outbound = flight(&[100]);
-        assert_eq!(outbound.next_piece(12 + 31, Fresh::No, &mut payload), None);
-        assert!(outbound.has_pending(), "not counted as sent");
-        let piece = outbound.next_piece(12 + 32, Fresh::No, &mut payload).expect("worth it");
-        assert_eq!(piece.fragment_length, 32);
-        let piece = outbound.next_piece(12 + 31, Fresh::Yes, &mut payload).expect("no better place");
-        assert_eq!(piece.fragment_length, 31);
-        let piece = outbound.next_piece(1000, Fresh::No, &mut payload).expect("the rest");
-        assert_eq!(piece.fragment_length, 37);
-
-        let mut short = flight(&[20, 0]);
-        assert_eq!(short.next_piece(12 + 19, Fresh::No, &mut payload), None);
-        assert!(short.next_piece(12 + 20, Fresh::No, &mut payload).is_some());
-        assert_eq!(short.next_piece(11, Fresh::No, &mut payload), None);
-        assert!(short.next_piece(12, Fresh::No, &mut payload).is_some());
+    #[test] // RFC 6347 §4.2.3, RFC 9147 §5.5
+    fn protected_messages_share_records_and_fill_them() {
+        let mut outbound = Outbound::new();
+        outbound.push_message(message(2, 1, 20));
+        outbound.push_message(message(2, 2, 0));
+        outbound.push_message(message(2, 3, 100));
+        outbound.push_message(message(3, 4, 5));
+        let mut next = |room| {
+            let mut record = Pieces::new();
+            outbound.fill(room, &mut record);
+            assert!(record.payload().len() <= room);
+            let whole = |piece: &Piece| (piece.message_seq.0, piece.fragment_offset, piece.fragment_length);
+            record.iter().map(whole).collect::<Vec<_>>()
+        };
+        assert_eq!(next(12 + 20 + 12 + 12 + 1), [(1, 0, 20), (2, 0, 0), (3, 0, 1)]);
+        assert_eq!(next(200), [(3, 1, 99)], "what comes next has another epoch");
+        assert_eq!(next(200), [(4, 0, 5)]);
+        assert!(next(200).is_empty());
     }
 
     #[test]
     fn no_room_at_all_sends_nothing_and_does_not_loop() {
-        let mut payload = Vec::new();
         let mut outbound = flight(&[100]);
         for room in 0..=12 {
-            assert_eq!(outbound.next_piece(room, Fresh::Yes, &mut payload), None, "{room}");
+            assert_eq!(next_piece(&mut outbound, room), None, "{room}");
         }
         assert!(outbound.has_pending());
     }
@@ -555,20 +461,16 @@ mod tests {
         #[test]
         fn whatever_the_room_the_peer_gets_the_flight(
             lengths in prop::collection::vec(0usize..500, 1..5),
-            rooms in prop::collection::vec((13usize..300, any::<bool>()), 1..10),
+            rooms in prop::collection::vec(13usize..300, 1..10),
         ) {
             let mut outbound = flight(&lengths);
             let mut inbound = Inbound::new(MessageSeq(0), InboundLimits::default());
-            let (mut payload, mut received, mut sent) = (Vec::new(), Vec::new(), 0);
-            for (room, fresh) in rooms.into_iter().cycle() {
+            let (mut received, mut sent) = (Vec::new(), 0);
+            for room in rooms.into_iter().cycle() {
                 if !outbound.has_pending() {
                     break;
                 }
-                let fresh_or_not = if fresh { Fresh::Yes } else { Fresh::No };
-                let piece = outbound
-                    .next_piece(room, fresh_or_not, &mut payload)
-                    .or_else(|| outbound.next_piece(room, Fresh::Yes, &mut payload))
-                    .expect("a fresh datagram of 13 bytes takes something");
+                let (piece, payload) = next_piece(&mut outbound, room).expect("13 bytes take something");
                 prop_assert!(payload.len() <= room);
                 sent += piece.fragment_length as usize;
                 let fragment = Fragment::from_bytes(&payload).expect("a fragment");
@@ -591,8 +493,8 @@ mod tests {
     }
 
     fn send_again(flight: &mut Outbound, first: u64) -> Vec<RecordNumber> {
-        let (mut payload, mut numbers) = (Vec::new(), Vec::new());
-        while let Some(piece) = flight.next_piece(HandshakeHeader::LEN + 8, Fresh::Yes, &mut payload) {
+        let mut numbers = Vec::new();
+        while let Some((piece, _)) = next_piece(flight, HandshakeHeader::LEN + 8) {
             let number = RecordNumber::new(Epoch(2), SequenceNumber(first + numbers.len() as u64));
             flight.sent(&piece, number);
             numbers.push(number);

@@ -18,7 +18,8 @@ use core::time::Duration;
 
 use gramseal_wire::{Epoch, MessageSeq, RecordNumber};
 
-use super::outbound::{Acknowledged, Fresh, Outbound, Piece, Resend};
+use super::outbound::{Acknowledged, Outbound, Resend};
+use super::piece::{Piece, Pieces};
 use super::retransmit::Retransmit;
 use crate::message::Message;
 use crate::time::Instant;
@@ -131,10 +132,14 @@ impl PostFlights {
         self.in_flight.iter().find_map(|flight| flight.outbound.pending_epoch())
     }
 
-    /// The payload of the next record, see [`Outbound::next_piece`].
-    pub(crate) fn next_piece(&mut self, room: usize, fresh: Fresh, payload: &mut Vec<u8>) -> Option<Piece> {
-        let flight = self.in_flight.iter_mut().find(|flight| flight.outbound.has_pending())?;
-        flight.outbound.next_piece(room, fresh, payload)
+    /// Fills the next record, see [`Outbound::fill`]: messages share it.
+    pub(crate) fn fill(&mut self, room: usize, record: &mut Pieces) {
+        for flight in self.in_flight.iter_mut().filter(|flight| flight.outbound.has_pending()) {
+            flight.outbound.fill(room, record);
+            if flight.outbound.has_pending() {
+                return;
+            }
+        }
     }
 
     /// Remembers which record carried `piece`. Returns how often its message had been sent before.
@@ -180,6 +185,13 @@ impl PostFlights {
             }
         }
         told
+    }
+
+    /// From now on the first wait for an ACK is another one, also for what is on its way.
+    pub(crate) fn set_initial_wait(&mut self, initial: Duration) {
+        for flight in &mut self.in_flight {
+            flight.retransmit.set_initial(initial);
+        }
     }
 
     /// When the first message is to be sent again.
@@ -232,12 +244,13 @@ mod tests {
 
     use gramseal_wire::{Epoch, HandshakeHeader, HandshakeType, MessageSeq, RecordNumber, SequenceNumber};
 
-    use super::{Behind, Fresh, PostAcknowledged, PostFlights, Waits};
+    use super::{Behind, Pieces, PostAcknowledged, PostFlights, Waits};
     use crate::message::Message;
     use crate::time::Instant;
 
     const WAITS: Waits = Waits { initial: Duration::from_millis(400), max: Duration::from_secs(60) };
-    const ROOM: usize = 100;
+    /// For one short message, or 21 bytes of a long one.
+    const ROOM: usize = 33;
 
     fn at(millis: u64) -> Instant {
         Instant::from_micros(millis * 1000)
@@ -264,14 +277,18 @@ mod tests {
         /// Sends what there is to send: messages, epochs and record numbers.
         fn send(&mut self, now: Instant) -> Vec<(u16, u64, u64)> {
             self.flights.advance(self.epoch, WAITS);
-            let (mut sent, mut payload) = (Vec::new(), Vec::new());
-            while let Some(piece) = self.flights.next_piece(ROOM, Fresh::Yes, &mut payload) {
-                let number = RecordNumber::new(piece.epoch, SequenceNumber(self.next));
+            let mut sent = Vec::new();
+            loop {
+                let mut record = Pieces::new();
+                self.flights.fill(ROOM, &mut record);
+                let Some(first) = record.first() else { return sent };
+                let number = RecordNumber::new(first.epoch, SequenceNumber(self.next));
                 self.next += 1;
-                self.flights.sent(&piece, number, now);
-                sent.push((piece.message_seq.0, number.epoch.0, number.sequence_number.0));
+                for piece in record.iter() {
+                    self.flights.sent(piece, number, now);
+                    sent.push((piece.message_seq.0, number.epoch.0, number.sequence_number.0));
+                }
             }
-            sent
         }
 
         fn acknowledge(&mut self, epoch: u64, numbers: &[u64], now: Instant) -> PostAcknowledged {
@@ -302,7 +319,7 @@ mod tests {
     #[test] // RFC 9147 §7.2
     fn only_the_bytes_that_are_missing_are_sent_again() {
         let mut sender = Sender::new();
-        sender.flights.push(message(5, 200), Behind::Others);
+        sender.flights.push(message(5, 63), Behind::Others);
         assert_eq!(sender.send(at(0)), [(5, 3, 0), (5, 3, 1), (5, 3, 2)]);
         assert_eq!(sender.acknowledge(3, &[0, 2], at(20)).resent, 1);
         assert_eq!(sender.send(at(20)), [(5, 3, 3)]);

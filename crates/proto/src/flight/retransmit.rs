@@ -88,6 +88,22 @@ impl Retransmit {
         }
     }
 
+    /// The first wait.
+    pub(crate) fn initial(&self) -> Duration {
+        self.initial
+    }
+
+    /// From now on the first wait is another one. A wait that has begun, and those after it, change in proportion.
+    pub(crate) fn set_initial(&mut self, initial: Duration) {
+        let initial = initial.max(LEAST_WAIT);
+        self.max = self.max.max(initial);
+        self.current = self.current.mul_f64(initial.as_secs_f64() / self.initial.as_secs_f64()).min(self.max);
+        self.initial = initial;
+        if let (Some(deadline), Some(armed)) = (&mut self.deadline, self.armed) {
+            *deadline = armed + self.current;
+        }
+    }
+
     /// Stops the wait and keeps its value.
     pub(crate) fn stop(&mut self) {
         self.deadline = None;
