@@ -1,0 +1,273 @@
+//! Configurations of ours that do what the options ask.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use gramseal_proto::config::{Acknowledge, ClientAuth, ClientConfig, ConfigError, Psk, ServerConfig, Transport};
+use gramseal_proto::crypto::{CryptoProvider, HashAlgorithm};
+use gramseal_proto::session::TicketKeys;
+use gramseal_proto::wire::{NamedGroup, ProtocolVersion, SignatureScheme, SrtpProfile};
+use gramseal_proto::{Direction, Trace, TraceEvent, Traced};
+
+use crate::certificates::{self, Shared, Verifier};
+use crate::clock;
+use crate::options::{Credential, CredentialKind, Options};
+use crate::sessions::{ClientStore, ServerStore};
+use crate::tickets::Tickets;
+
+/// The wire values that the runner writes in decimal.
+const DTLS13: u64 = 0xfefc;
+const DTLS12: u64 = 0xfefd;
+/// What BoringSSL takes for the path unless it is told otherwise, in bytes of UDP payload.
+const DEFAULT_MTU: u64 = 1472;
+
+/// What all connections of the process share.
+pub(crate) struct Process {
+    pub(crate) provider: Arc<CryptoProvider>,
+    pub(crate) client_store: Arc<ClientStore>,
+    pub(crate) server_store: Arc<ServerStore>,
+    pub(crate) ticket_keys: Arc<TicketKeys>,
+}
+
+impl Process {
+    pub(crate) fn new() -> Result<Self, String> {
+        let provider = Arc::new(gramseal_aws_lc::provider());
+        let keys =
+            TicketKeys::random(Arc::clone(&provider), clock::time_of_day).map_err(|error| format!("{error:?}"))?;
+        Ok(Self {
+            provider,
+            client_store: Arc::default(),
+            server_store: ServerStore::new(),
+            ticket_keys: Arc::new(keys),
+        })
+    }
+}
+
+/// Sees whether there was a HelloRetryRequest.
+#[derive(Debug, Default)]
+pub(crate) struct Watch(Mutex<Watched>);
+
+#[derive(Debug, Default)]
+struct Watched {
+    verify_request: bool,
+    second_hello: bool,
+}
+
+impl Watch {
+    pub(crate) fn had_retry_request(&self) -> bool {
+        self.0.lock().is_ok_and(|watched| watched.second_hello && !watched.verify_request)
+    }
+}
+
+impl Trace for Watch {
+    fn trace(&self, event: &TraceEvent) {
+        use gramseal_proto::wire::HandshakeType;
+        let (Traced::Handshake { msg_type, message_seq, .. }, Ok(mut watched)) = (event.traced, self.0.lock()) else {
+            return;
+        };
+        let _either: Direction = event.direction;
+        watched.verify_request |= msg_type == HandshakeType::HELLO_VERIFY_REQUEST;
+        watched.second_hello |= msg_type == HandshakeType::CLIENT_HELLO && message_seq.0 > 0;
+    }
+}
+
+/// What is set alike for both roles.
+struct Common {
+    provider: Arc<CryptoProvider>,
+    versions: Vec<ProtocolVersion>,
+    groups: Option<Vec<NamedGroup>>,
+    srtp: Vec<SrtpProfile>,
+    transport: Transport,
+    session_context: Vec<u8>,
+}
+
+impl Common {
+    fn new(options: &Options, process: &Process) -> Result<Self, String> {
+        let mut provider = CryptoProvider::clone(&process.provider);
+        if !options.verify_prefs.is_empty() {
+            let prefs = options.verify_prefs.iter().map(|code| SignatureScheme(*code));
+            let known = |scheme| provider.verifiers.iter().find(|verifier| verifier.scheme == scheme).copied();
+            provider.verifiers = prefs.filter_map(known).collect();
+        }
+        let groups = options.curves.iter().map(|code| NamedGroup(*code)).collect::<Vec<_>>();
+        Ok(Self {
+            provider: Arc::new(provider),
+            versions: versions(options),
+            groups: (!groups.is_empty()).then_some(groups),
+            srtp: srtp(&options.srtp_profiles)?,
+            transport: transport(options),
+            session_context: options.session_id_context.clone(),
+        })
+    }
+}
+
+fn versions(options: &Options) -> Vec<ProtocolVersion> {
+    // Smaller numbers are newer versions.
+    let allows = |version: u64, forbidden: bool| {
+        !forbidden
+            && options.min_version.is_none_or(|min| version <= min)
+            && options.max_version.is_none_or(|max| version >= max)
+    };
+    let newer = allows(DTLS13, options.switches.no_tls13).then_some(ProtocolVersion::DTLS1_3);
+    let older = allows(DTLS12, options.switches.no_tls12).then_some(ProtocolVersion::DTLS1_2);
+    newer.into_iter().chain(older).collect()
+}
+
+fn srtp(names: &[u8]) -> Result<Vec<SrtpProfile>, String> {
+    let names = String::from_utf8_lossy(names);
+    let known = |name: &str| match name {
+        "SRTP_AES128_CM_SHA1_80" => Ok(SrtpProfile::AES128_CM_HMAC_SHA1_80),
+        "SRTP_AES128_CM_SHA1_32" => Ok(SrtpProfile::AES128_CM_HMAC_SHA1_32),
+        "SRTP_AEAD_AES_128_GCM" => Ok(SrtpProfile::AEAD_AES_128_GCM),
+        "SRTP_AEAD_AES_256_GCM" => Ok(SrtpProfile::AEAD_AES_256_GCM),
+        other => Err(format!("unknown SRTP profile {other}")),
+    };
+    names.split(':').filter(|name| !name.is_empty()).map(known).collect()
+}
+
+/// The largest datagram at first, in bytes.
+pub(crate) fn mtu(options: &Options) -> usize {
+    usize::try_from(options.mtu.unwrap_or(DEFAULT_MTU)).unwrap_or(usize::MAX)
+}
+
+/// BoringSSL's ways, as the runner expects them.
+fn transport(options: &Options) -> Transport {
+    let initial = options.initial_timeout_duration_ms.unwrap_or(400);
+    Transport {
+        mtu: mtu(options),
+        initial_timeout: Duration::from_millis(initial),
+        max_timeout: Duration::from_secs(60),
+        handshake_timeout: Duration::from_secs(24 * 60 * 60),
+        max_retransmissions: 12,
+        records_at_once: usize::MAX,
+        acknowledge: Acknowledge::Patiently,
+        replay_window: 256,
+        last_flight_kept: Duration::from_secs(240),
+        previous_keys_kept: Duration::from_secs(240),
+        ..Transport::default()
+    }
+}
+
+/// The names in a list as they go over the wire: a byte of length before each.
+fn names(mut list: &[u8]) -> Vec<Vec<u8>> {
+    let mut names = Vec::new();
+    while let Some((len, rest)) = list.split_first() {
+        let (name, rest) = rest.split_at(usize::from(*len).min(rest.len()));
+        names.push(name.to_vec());
+        list = rest;
+    }
+    names
+}
+
+fn failed(error: ConfigError) -> String {
+    format!(":CONFIGURATION: {error}")
+}
+
+/// The keys that are imported, with the hash that each one is for.
+fn imported_keys(options: &Options) -> Result<Vec<Psk>, String> {
+    let keys = options.credentials.iter().filter(|credential| credential.kind == CredentialKind::PreSharedKey);
+    keys.map(imported_key).collect()
+}
+
+fn imported_key(credential: &Credential) -> Result<Psk, String> {
+    let hash = if credential.psk_sha384 { HashAlgorithm::Sha384 } else { HashAlgorithm::Sha256 };
+    let psk = Psk::new(credential.psk_identity.clone(), credential.psk.clone()).map_err(failed)?;
+    psk.with_hash(hash).imported(credential.psk_context.clone()).map_err(failed)
+}
+
+fn keys(options: &Options) -> Result<Vec<Psk>, String> {
+    let mut keys = imported_keys(options)?;
+    if !options.psk.is_empty() {
+        keys.push(Psk::new(options.psk_identity.clone(), options.psk.clone()).map_err(failed)?);
+    }
+    Ok(keys)
+}
+
+pub(crate) fn client(
+    options: &Options,
+    process: &Process,
+    seen: &Shared,
+    watch: &Arc<Watch>,
+) -> Result<ClientConfig, String> {
+    let common = Common::new(options, process)?;
+    let keys = keys(options)?;
+    let mut builder = match keys.split_first() {
+        Some((first, rest)) if !options.psk.is_empty() || !rest.is_empty() || !keys.is_empty() => {
+            let builder = ClientConfig::psk_builder(Arc::clone(&common.provider), first.clone());
+            rest.iter().cloned().fold(builder, |builder, psk| builder.with_psk(psk))
+        }
+        _ => ClientConfig::builder(Arc::clone(&common.provider), Arc::new(Verifier::new(options, seen))),
+    };
+    for identity in certificates::identities(options, &common.provider, seen)? {
+        builder = builder.with_identity(identity);
+    }
+    if let Some(groups) = &common.groups {
+        builder = builder.with_groups(groups);
+    }
+    builder
+        .with_versions(&common.versions)
+        .with_srtp(&common.srtp)
+        .with_transport(common.transport)
+        .with_session_context(common.session_context)
+        .with_alpn(names(&options.advertise_alpn))
+        .with_large_share_at_once()
+        .with_session_store(process.client_store.clone())
+        .with_trace(watch.clone())
+        .build()
+        .map_err(failed)
+}
+
+pub(crate) fn server(
+    options: &Options,
+    process: &Process,
+    seen: &Shared,
+    watch: &Arc<Watch>,
+) -> Result<ServerConfig, String> {
+    let common = Common::new(options, process)?;
+    let switches = &options.switches;
+    let identities = certificates::identities(options, &common.provider, seen)?;
+    let keys = keys(options)?;
+    let mut identities = identities.into_iter();
+    let mut builder = match (identities.next(), keys.is_empty()) {
+        (Some(identity), true) => ServerConfig::builder(Arc::clone(&common.provider), identity),
+        (Some(identity), false) => {
+            ServerConfig::builder(Arc::clone(&common.provider), identity).with_psks(Arc::new(keys))
+        }
+        (None, _) => ServerConfig::psk_builder(Arc::clone(&common.provider), Arc::new(keys)),
+    };
+    for identity in identities {
+        builder = builder.with_identity(identity);
+    }
+    let verifier = Arc::new(Verifier::new(options, seen));
+    if switches.require_any_client_certificate {
+        builder = builder.with_client_auth(ClientAuth::Required(verifier));
+    } else if switches.verify_peer {
+        builder = builder.with_client_auth(ClientAuth::Optional(verifier));
+    }
+    if let Some(groups) = &common.groups {
+        builder = builder.with_groups(groups);
+    }
+    if switches.no_ticket {
+        builder = builder.with_ticket_count(0);
+    } else {
+        builder = builder.with_ticket_sealer(Arc::new(Tickets::new(process.ticket_keys.clone(), switches)));
+    }
+    builder
+        .with_versions(&common.versions)
+        .with_srtp(&common.srtp)
+        .with_transport(common.transport)
+        .with_session_context(common.session_context)
+        .with_alpn(server_protocols(options))
+        .with_session_store(process.server_store.clone())
+        .with_trace(watch.clone())
+        .build()
+        .map_err(failed)
+}
+
+/// What a server whose callback would choose the given protocol allows.
+fn server_protocols(options: &Options) -> Vec<Vec<u8>> {
+    if options.switches.reject_alpn {
+        return vec![b"a protocol that nobody has".to_vec()];
+    }
+    Some(options.select_alpn.clone()).filter(|name| !name.is_empty()).into_iter().collect()
+}

@@ -1,0 +1,107 @@
+//! What the flags say of a connection, compared with what it is.
+
+use gramseal_proto::Connection;
+use gramseal_proto::wire::ProtocolVersion;
+
+use crate::certificates::Shared;
+use crate::configure::{Process, Watch};
+use crate::options::Options;
+
+type Outcome = Result<(), String>;
+
+fn check(holds: bool, what: impl FnOnce() -> String) -> Outcome {
+    if holds { Ok(()) } else { Err(what()) }
+}
+
+fn same<T: PartialEq + std::fmt::Debug>(what: &str, is: T, expected: T) -> Outcome {
+    check(is == expected, || format!("{what} is {is:?}, not {expected:?}"))
+}
+
+pub(crate) fn after_handshake(
+    options: &Options,
+    connection: &Connection,
+    is_resume: bool,
+    seen: &Shared,
+    watch: &Watch,
+) -> Outcome {
+    let expect = &options.expect;
+    let negotiated = connection.negotiated().ok_or("nothing was negotiated")?;
+    same("resumption", negotiated.resumed, is_resume && !expect.session_miss)?;
+    if let Some(version) = expect.version {
+        same("the version", u64::from(negotiated.version.0), version)?;
+    }
+    if let Some(cipher) = expect.cipher {
+        same("the cipher suite", u64::from(negotiated.cipher_suite.0), cipher)?;
+    }
+    if let Some(curve) = expect.curve_id {
+        same("the group", negotiated.group.map(|group| u64::from(group.0)), Some(curve))?;
+    }
+    if let Some(scheme) = expect.peer_signature_algorithm {
+        same("the peer's scheme", negotiated.peer_signature_scheme.map(|it| u64::from(it.0)), Some(scheme))?;
+    }
+    let alpn = if options.server { &options.select_alpn } else { &expect.alpn };
+    same("the application protocol", negotiated.alpn.clone().unwrap_or_default(), alpn.clone())?;
+    if !expect.server_name.is_empty() {
+        let name = String::from_utf8_lossy(&expect.server_name).into_owned();
+        same("the server name", negotiated.server_name.clone(), Some(name))?;
+    }
+    if expect.no_server_name {
+        same("the server name", negotiated.server_name.clone(), None)?;
+    }
+    check(!expect.hrr || watch.had_retry_request(), || "no HelloRetryRequest".into())?;
+    check(!expect.no_hrr || !watch.had_retry_request(), || "a HelloRetryRequest".into())?;
+    certificates(options, connection, seen)
+}
+
+fn certificates(options: &Options, connection: &Connection, seen: &Shared) -> Outcome {
+    let expect = &options.expect;
+    let negotiated = connection.negotiated().ok_or("nothing was negotiated")?;
+    let shown = !negotiated.peer_certificates.is_empty();
+    let by_key = negotiated.psk_identity.is_some() || !expect.peer_rpk_sha256.is_empty();
+    if expect.no_peer_cert || by_key {
+        check(!shown, || "the peer showed a certificate".into())?;
+    } else if !options.server || options.switches.require_any_client_certificate {
+        check(shown, || "the peer showed no certificate".into())?;
+    }
+    let seen = seen.lock().map_err(|_| "a callback panicked")?;
+    if !expect.ocsp_response.is_empty() {
+        same("the OCSP response", &seen.ocsp_response, &expect.ocsp_response)?;
+    }
+    if let Some(expected) = expect.selected_credential {
+        let by_psk = negotiated.psk_identity.as_ref().and_then(|identity| {
+            let of = options.credentials.iter().position(|credential| credential.psk_identity == *identity);
+            of.and_then(|place| i64::try_from(place).ok())
+        });
+        same("the credential", seen.signed_with.or(by_psk), Some(expected))?;
+    }
+    Ok(())
+}
+
+/// What came of sessions by now.
+pub(crate) fn sessions_after_handshake(
+    options: &Options,
+    connection: &Connection,
+    process: &Process,
+    kept: u32,
+    is_resume: bool,
+) -> Outcome {
+    let expect = &options.expect;
+    let negotiated = connection.negotiated().ok_or("nothing was negotiated")?;
+    if options.server {
+        let kept = process.server_store.kept() > kept;
+        check(is_resume || !expect.session_id || kept, || "no session was kept".into())?;
+        check(is_resume || !expect.no_session_id || !kept, || "a session was kept".into())?;
+    } else if negotiated.version != ProtocolVersion::DTLS1_3 {
+        let expected = !expect.no_session && (!negotiated.resumed || expect.ticket_renewal);
+        same("a new session", process.client_store.has_fresh(), expected)?;
+    }
+    Ok(())
+}
+
+pub(crate) fn at_the_end(options: &Options, connection: &Connection, process: &Process) -> Outcome {
+    let version = connection.negotiated().map(|negotiated| negotiated.version);
+    if !options.server && version == Some(ProtocolVersion::DTLS1_3) && !options.switches.send_alert {
+        same("a new session", process.client_store.has_fresh(), !options.expect.no_session)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,60 @@
+//! The suite's names for faults.
+
+use gramseal_proto::wire::{AlertDescription, DecodeError};
+use gramseal_proto::{Error, Incompatible, LocalFault, PeerFault, TimedOut};
+
+/// The token that the runner looks for when this error ends an association.
+pub(crate) fn token(error: &Error) -> String {
+    match error {
+        Error::Decode(error) => decode(error).into(),
+        Error::Incompatible(what) => incompatible(*what).into(),
+        Error::Peer(fault) => peer(*fault).into(),
+        Error::Certificate(_) => ":CERTIFICATE_VERIFY_FAILED:".into(),
+        Error::AlertReceived(alert) => alert_received(alert.description),
+        Error::TimedOut(TimedOut::NoAnswer | TimedOut::Handshake) => ":READ_TIMEOUT_EXPIRED:".into(),
+        Error::Local(LocalFault::MessageTooLong) => ":overflow:".into(),
+        _ => ":INTERNAL_ERROR:".into(),
+    }
+}
+
+fn decode(_error: &DecodeError) -> &'static str {
+    ":DECODE_ERROR:"
+}
+
+fn incompatible(what: Incompatible) -> &'static str {
+    match what {
+        Incompatible::NoCommonVersion => ":UNSUPPORTED_PROTOCOL:",
+        Incompatible::NoCommonCipherSuite => ":NO_SHARED_CIPHER:",
+        Incompatible::NoCommonGroup | Incompatible::NoCommonFiniteFieldGroup => ":NO_SHARED_GROUP:",
+        Incompatible::NoCommonSignatureScheme => ":NO_COMMON_SIGNATURE_ALGORITHMS:",
+        Incompatible::NoCommonApplicationProtocol => ":NO_APPLICATION_PROTOCOL:",
+        Incompatible::CertificateRequired | Incompatible::NoClientCertificate => ":PEER_DID_NOT_RETURN_A_CERTIFICATE:",
+        Incompatible::NoCommonCertificateType => ":UNKNOWN_CERTIFICATE_TYPE:",
+        _ => ":HANDSHAKE_FAILURE:",
+    }
+}
+
+fn peer(fault: PeerFault) -> &'static str {
+    match fault {
+        PeerFault::UnexpectedMessage(_) => ":UNEXPECTED_MESSAGE:",
+        PeerFault::WrongEpoch(_) => ":EXCESS_HANDSHAKE_DATA:",
+        PeerFault::FinishedMismatch | PeerFault::BinderMismatch => ":DIGEST_CHECK_FAILED:",
+        PeerFault::BadSignature => ":BAD_SIGNATURE:",
+        PeerFault::UnofferedCipherSuite => ":WRONG_CIPHER_RETURNED:",
+        PeerFault::UnofferedExtension | PeerFault::MisplacedExtension => ":UNEXPECTED_EXTENSION:",
+        PeerFault::UnofferedVersion => ":UNSUPPORTED_PROTOCOL:",
+        PeerFault::UnofferedGroup => ":WRONG_CURVE:",
+        PeerFault::UnofferedSignatureScheme => ":WRONG_SIGNATURE_TYPE:",
+        PeerFault::UnofferedApplicationProtocol => ":INVALID_ALPN_PROTOCOL:",
+        PeerFault::UnofferedSrtpProfile => ":BAD_SRTP_PROTECTION_PROFILE_LIST:",
+        PeerFault::SrtpMkiMismatch => ":BAD_SRTP_MKI_VALUE:",
+        PeerFault::Downgrade => ":TLS13_DOWNGRADE:",
+        PeerFault::MissingExtension(_) => ":MISSING_EXTENSION:",
+        _ => ":UNEXPECTED_MESSAGE:",
+    }
+}
+
+fn alert_received(alert: AlertDescription) -> String {
+    let name = format!("{alert}").to_uppercase();
+    format!(":TLSV1_ALERT_{name}: :SSLV3_ALERT_{name}:")
+}
