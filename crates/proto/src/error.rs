@@ -275,6 +275,9 @@ pub enum TimedOut {
     NoAnswer,
     /// The handshake began but did not finish.
     Handshake,
+    /// A message after the handshake was never acknowledged, see
+    /// [`Transport::max_retransmissions`](crate::config::Transport::max_retransmissions).
+    PostHandshake,
 }
 
 /// What failed on this side.

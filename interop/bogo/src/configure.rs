@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use gramseal_proto::config::{Acknowledge, ClientAuth, ClientConfig, ConfigError, Psk, ServerConfig, Transport};
+use gramseal_proto::config::{ClientAuth, ClientConfig, ConfigError, Psk, Repair, ServerConfig, Transport};
 use gramseal_proto::crypto::{CryptoProvider, HashAlgorithm};
 use gramseal_proto::session::TicketKeys;
 use gramseal_proto::wire::{NamedGroup, ProtocolVersion, SignatureScheme, SrtpProfile};
@@ -138,9 +138,12 @@ fn transport(options: &Options) -> Transport {
         initial_timeout: Duration::from_millis(initial),
         max_timeout: Duration::from_secs(60),
         handshake_timeout: Duration::from_secs(24 * 60 * 60),
+        idle_timeout: None,
         max_retransmissions: 12,
         records_at_once: usize::MAX,
-        acknowledge: Acknowledge::Patiently,
+        repair: Repair::OnTimers,
+        unprotected_acks: true,
+        shrink_flights: false,
         replay_window: 256,
         last_flight_kept: Duration::from_secs(240),
         previous_keys_kept: Duration::from_secs(240),

@@ -198,6 +198,10 @@ impl<'o> One<'o> {
             Frame::Advance(by) => {
                 link.advanced()?;
                 clock::advance(by);
+                // What is due in less than 15 ms is due.
+                if let Some(soon) = self.timer().filter(|left| *left < Duration::from_millis(15)) {
+                    clock::advance(soon);
+                }
                 self.connection.handle_timeout(clock::now());
             }
             Frame::Mtu(bytes) => {
@@ -210,10 +214,14 @@ impl<'o> One<'o> {
         Ok(())
     }
 
-    fn check_timer(&self, expected: Option<Duration>) -> Result<(), Failure> {
-        // BoringSSL has no timers for the rest.
+    /// How long it is until the next timer of those that BoringSSL has, too.
+    fn timer(&self) -> Option<Duration> {
         let timer = self.connection.poll_timeout().filter(|(_, why)| matches!(why, Timer::Retransmit | Timer::Ack));
-        let left = timer.map(|(at, _)| at.saturating_since(clock::now()));
+        timer.map(|(at, _)| at.saturating_since(clock::now()))
+    }
+
+    fn check_timer(&self, expected: Option<Duration>) -> Result<(), Failure> {
+        let left = self.timer();
         if left == expected {
             return Ok(());
         }

@@ -1,7 +1,7 @@
 //! The suite's names for faults.
 
 use gramseal_proto::wire::{AlertDescription, DecodeError};
-use gramseal_proto::{Error, Incompatible, LocalFault, PeerFault, TimedOut};
+use gramseal_proto::{Error, Incompatible, LocalFault, PeerFault};
 
 /// The token that the runner looks for when this error ends an association.
 pub(crate) fn token(error: &Error) -> String {
@@ -11,7 +11,7 @@ pub(crate) fn token(error: &Error) -> String {
         Error::Peer(fault) => peer(*fault).into(),
         Error::Certificate(_) => ":CERTIFICATE_VERIFY_FAILED:".into(),
         Error::AlertReceived(alert) => alert_received(alert.description),
-        Error::TimedOut(TimedOut::NoAnswer | TimedOut::Handshake) => ":READ_TIMEOUT_EXPIRED:".into(),
+        Error::TimedOut(_) => ":READ_TIMEOUT_EXPIRED:".into(),
         Error::Local(LocalFault::MessageTooLong) => ":overflow:".into(),
         _ => ":INTERNAL_ERROR:".into(),
     }

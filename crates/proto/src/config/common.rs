@@ -48,18 +48,20 @@ impl ResumedKeyExchange {
     }
 }
 
-/// When a side tells the peer in 1.3 what came of a flight that is not complete, or that nothing answers
-/// (RFC 9147 §7.1). The end of a client's handshake is always acknowledged at once.
+/// What a side does about losses besides waiting for its timers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[expect(clippy::exhaustive_enums, reason = "whether to wait is a yes or no")]
-pub enum Acknowledge {
-    /// At once where something is missing, where the peer may wait for it to send more, and after the handshake;
-    /// else after a quarter of the first timeout.
+pub enum Repair {
+    /// It acts on what it hears. In 1.3 it acknowledges at once where something is missing, where the peer may wait for
+    /// that to send more, and after the handshake, and sends again what an ACK lacks. In both versions it sends its
+    /// flight again when the peer repeats the flight before.
     #[default]
     Promptly,
-    /// Always after a quarter of the timeout, for paths on which ACKs cost more than time. Peers that send a large
-    /// flight in parts (RFC 9147 §5.8.3) take longer with such a side.
-    Patiently,
+    /// It leaves all that to timers: ACKs wait for a quarter of the timeout, but for the one that ends a client's
+    /// handshake, and what they lack for the timeout. Each says again what those before it said, and a message after
+    /// the handshake waits until those before it have arrived. For paths that reorder much, on which ACKs cost more than
+    /// time. A peer that sends large flights in parts (RFC 9147 §5.8.3) takes longer with such a side.
+    OnTimers,
 }
 
 /// How a connection treats the network.
@@ -81,14 +83,21 @@ pub struct Transport {
     /// How long a connection may go without a payload in either direction before it ends, with close_notify and
     /// [`CloseReason::Idle`](crate::CloseReason::Idle); it may last a quarter longer. `None`: for ever. Default one hour.
     pub idle_timeout: Option<Duration>,
-    /// How often one flight of a handshake is sent again at most before the handshake fails. Default `u32::MAX`: as
-    /// often as there is time for.
+    /// How often one flight is sent again at most before the association fails. Default `u32::MAX`: in a handshake as
+    /// often as there is time for; after it, a message that is not acknowledged rests until the peer is heard from.
     pub max_retransmissions: u32,
     /// How many records of a flight of 1.3 may be on their way before the first is acknowledged (RFC 9147 §5.8.3).
     /// Default 10.
     pub records_at_once: usize,
-    /// When records of 1.3 are acknowledged. Default: as soon as it helps.
-    pub acknowledge: Acknowledge,
+    /// What is done about losses. Default: whatever helps, at once.
+    pub repair: Repair,
+    /// Whether ACKs of 1.3 may go without protection and are believed without it, before there are keys
+    /// (RFC 9147 §7). Default: no. It saves repetitions when half of a large hello gets lost after a
+    /// HelloRetryRequest; and it lets whoever can forge an address stop what we repeat, so that the handshake stalls.
+    pub unprotected_acks: bool,
+    /// Whether datagrams of a flight become smaller when it is sent again and again (RFC 6347 §4.1.1.1).
+    /// Default: yes. No is for paths whose MTU is known.
+    pub shrink_flights: bool,
     /// How many sequence numbers below the newest are still accepted once: 64 to 1024, rounded
     /// up to a multiple of 64. Default 64.
     pub replay_window: u32,
@@ -122,7 +131,9 @@ impl Default for Transport {
             idle_timeout: Some(Duration::from_secs(60 * 60)),
             max_retransmissions: u32::MAX,
             records_at_once: 10,
-            acknowledge: Acknowledge::Promptly,
+            repair: Repair::Promptly,
+            unprotected_acks: false,
+            shrink_flights: true,
             replay_window: 64,
             max_message_len: 65_536,
             last_flight_kept: Duration::from_secs(240),

@@ -24,7 +24,7 @@ pub use crate::cid::ConnectionIds;
 pub use crate::padding::Padding;
 pub use client::{ClientConfig, ClientConfigBuilder};
 pub(crate) use common::Common;
-pub use common::{Acknowledge, LegacySuites, ResumedKeyExchange, Transport};
+pub use common::{LegacySuites, Repair, ResumedKeyExchange, Transport};
 pub use compression::{CertificateCompression, DecompressError};
 pub(crate) use groups::{GroupKind, is_finite_field};
 pub use identity::{Identity, OcspSource};

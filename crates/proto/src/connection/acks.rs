@@ -9,7 +9,7 @@ use gramseal_wire::{Ack, Codec, ContentType, Epoch, ProtocolVersion, RecordNumbe
 use super::Connection;
 use super::handshaking::LastFlight;
 use super::stats::count;
-use crate::config::Acknowledge;
+use crate::config::Repair;
 use crate::discard::Discard;
 use crate::flight::{Acknowledged, Acks, Resend};
 use crate::time::Instant;
@@ -19,7 +19,13 @@ impl Connection {
     /// Whether the peer is known to understand ACKs (RFC 9147 §7, and what rfc9147bis makes of it: no
     /// ACK before 1.3 is agreed on). Nothing of ours goes out before the keys of the handshake.
     pub(super) fn speaks_acks(&self) -> bool {
-        self.records.version() == Some(ProtocolVersion::DTLS1_3) && self.records.speaking_epoch() > Epoch::UNPROTECTED
+        let may = self.records.speaking_epoch() > Epoch::UNPROTECTED || self.role.common().transport.unprotected_acks;
+        self.records.version() == Some(ProtocolVersion::DTLS1_3) && may
+    }
+
+    /// Whether losses are made good as soon as they are heard of.
+    pub(super) fn repairs_promptly(&self) -> bool {
+        self.role.common().transport.repair == Repair::Promptly
     }
 
     /// Whether there may be ACKs in this association: in 1.2 there are none.
@@ -56,7 +62,7 @@ impl Connection {
             (None, None) => return,
         };
         let speaks = self.speaks_acks();
-        let prompt = self.role.common().transport.acknowledge == Acknowledge::Promptly;
+        let prompt = self.repairs_promptly();
         let Some(acks) = self.acks_mut() else { return };
         acks.note(number, now, patience);
         let helps = prompt && (acks.is_awaited() || hurry == Hurry::Yes);
@@ -94,7 +100,8 @@ impl Connection {
                 self.trace_sent(TraceEvent::new(Direction::Sent, Traced::Ack { records }, number));
             }
             // RFC 9147 §7: after the handshake each record is acknowledged once, each time it comes.
-            if let Some(post) = &mut self.post {
+            let once = self.repairs_promptly();
+            if let Some(post) = self.post.as_mut().filter(|_| once) {
                 post.acks.clear();
             }
         }
@@ -102,10 +109,20 @@ impl Connection {
 
     /// The peer tells what it has of our flight, in a protected record of 1.3.
     pub(super) fn ack_record(&mut self, number: RecordNumber, content: &[u8], now: Instant) {
+        let unprotected = number.epoch == Epoch::UNPROTECTED;
+        if unprotected && !(self.role.common().transport.unprotected_acks && self.may_speak_acks()) {
+            return self.discard(Discard::UnexpectedContent);
+        }
         let Ok(ack) = Ack::from_bytes(content) else { return self.discard(Discard::Malformed) };
+        let speaks = self.speaks_acks();
         count(&mut self.stats.acks_received, 1);
         let records = ack.record_numbers.iter().count();
         self.trace_received(Traced::Ack { records }, number);
+        // A client that does not know the version cannot know what is acknowledged.
+        if unprotected && !speaks {
+            return;
+        }
+        let prompt = self.repairs_promptly();
         let Some(handshake) = &mut self.handshake else {
             // One side may have updated its keys and the other not, so that its ACKs, in the highest epoch
             // that it writes in, speak of higher ones. rfc9147bis §7.2 leaves that open.
@@ -114,6 +131,9 @@ impl Connection {
         // rfc9147bis §7.2: an ACK cannot speak of epochs that come after its own.
         let numbers = ack.record_numbers.iter().filter(|told| told.epoch <= number.epoch);
         let latest = numbers.clone().max();
+        if numbers.clone().count() < records {
+            self.stats.discards.count(Discard::Malformed);
+        }
         match (handshake.outbound.acknowledge(numbers), latest) {
             (Acknowledged::All, _) => {
                 handshake.retransmit.stop();
@@ -121,6 +141,7 @@ impl Connection {
                     self.confirm();
                 }
             }
+            _ if !prompt => {}
             // RFC 9147 §7.2: what it lacks is sent again, as far as it can have arrived by now.
             (Acknowledged::Part, Some(latest)) => {
                 let old = handshake.retransmit.is_quarter_over(now);
@@ -143,7 +164,7 @@ impl Connection {
 /// Whether the peer should hear at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Hurry {
-    /// Even if ACKs are made [patiently](Acknowledge::Patiently).
+    /// Even if ACKs [wait for a timer](Repair::OnTimers).
     Always,
     Yes,
     No,

@@ -156,8 +156,9 @@ impl Connection {
 
     /// What the peer's ACK says of messages after the handshake.
     pub(super) fn post_acknowledged(&mut self, numbers: impl Iterator<Item = RecordNumber> + Clone, now: Instant) {
+        let prompt = self.repairs_promptly();
         let Some(post) = &mut self.post else { return };
-        let told = post.flights.acknowledge(numbers.clone(), now);
+        let told = post.flights.acknowledge(numbers.clone(), prompt.then_some(now));
         count(&mut self.stats.retransmissions, told.resent);
         self.mind_probe(numbers, told.turned, now);
         if told.turned {
@@ -181,7 +182,9 @@ impl Connection {
             return;
         }
         let max = self.role.common().transport.max_timeout;
+        let prompt = self.repairs_promptly();
         match &mut self.post {
+            Some(post) if !prompt && post.flights.is_under_way() => {}
             Some(post) if !post.flights.is_empty() => {
                 let waits = Waits { initial: post.initial_wait, max };
                 post.flights.advance(self.records.write_epoch(), waits);

@@ -354,7 +354,7 @@ impl Connection {
 
     /// A record that is authentic brought what was there already.
     fn came_before(&mut self, number: RecordNumber, now: Instant) {
-        if number.epoch > Epoch::UNPROTECTED {
+        if number.epoch > Epoch::UNPROTECTED || self.role.common().transport.unprotected_acks {
             self.note_record(number, Hurry::No, now);
         }
     }
@@ -396,7 +396,8 @@ impl Connection {
 
     /// The peer repeats its flight because it misses ours.
     pub(super) fn repeat_flight(&mut self, now: Instant) {
-        let Some(handshake) = &mut self.handshake else { return };
+        let prompt = self.repairs_promptly();
+        let Some(handshake) = self.handshake.as_mut().filter(|_| prompt) else { return };
         // The peer may wait for a signer or verifier of ours rather than for what got lost.
         let nothing_missing = handshake.outbound.is_acknowledged();
         if !nothing_missing && !handshake.state.is_waiting() && handshake.retransmit.repeat_on_request(now) {

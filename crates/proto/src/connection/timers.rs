@@ -8,7 +8,7 @@ use super::handshaking::LastFlight;
 use super::stats::count;
 use super::{Connection, Phase, Timer};
 use crate::error::{AlertReceived, Error, TimedOut};
-use crate::flight::Acks;
+use crate::flight::{Acks, PostFlights};
 use crate::time::Instant;
 
 /// After this many timeouts of one flight its datagrams become smaller, and again after as many
@@ -55,8 +55,13 @@ impl Connection {
         self.forget_last_flight(now);
         self.forget_previous_keys(now);
         self.mind_mtu(now);
+        let at_most = self.role.common().transport.max_retransmissions;
         if let Some(post) = &mut self.post {
-            count(&mut self.stats.retransmissions, post.flights.handle_timeout(now));
+            let rests_after = if at_most == u32::MAX { PostFlights::MAX_TIMEOUTS } else { at_most };
+            count(&mut self.stats.retransmissions, post.flights.handle_timeout(now, rests_after));
+            if at_most < u32::MAX && post.flights.expiries() > at_most {
+                return self.fail(Error::TimedOut(TimedOut::PostHandshake));
+            }
         }
         if self.speaks_acks() {
             if let Some(acks) = self.acks_mut() {
@@ -73,6 +78,7 @@ impl Connection {
         }
         let transport = &self.role.common().transport;
         let (at_most, at_once) = (transport.max_retransmissions, transport.records_at_once);
+        let shrinks = transport.shrink_flights;
         let Some(handshake) = &mut self.handshake else { return };
         if handshake.retransmit.expiries() > at_most {
             return self.deadline_passed();
@@ -85,7 +91,7 @@ impl Connection {
                 return self.fail(Error::AlertReceived(AlertReceived { description, authenticated: false }));
             }
         }
-        if handshake.retransmit.expiries() % TIMEOUTS_PER_MTU_STEP == 0 {
+        if shrinks && handshake.retransmit.expiries() % TIMEOUTS_PER_MTU_STEP == 0 {
             self.mtu.shrink_flights();
         }
         handshake.outbound.time_out(at_once);

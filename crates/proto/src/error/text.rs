@@ -160,6 +160,7 @@ impl fmt::Display for TimedOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NoAnswer => "the peer did not answer",
+            Self::PostHandshake => "the peer never acknowledged a message after the handshake",
             Self::Handshake => "the handshake did not finish in time",
         })
     }

@@ -154,11 +154,17 @@ impl PostFlights {
         flight.outbound.transmission()
     }
 
-    /// The peer has these records. Numbers that we know nothing of say nothing.
+    /// Whether something is on its way.
+    pub(crate) fn is_under_way(&self) -> bool {
+        !self.in_flight.is_empty()
+    }
+
+    /// The peer has these records. Numbers that we know nothing of say nothing. What they lack is sent again if
+    /// `repair` says when now is.
     pub(crate) fn acknowledge(
         &mut self,
         numbers: impl Iterator<Item = RecordNumber> + Clone,
-        now: Instant,
+        repair: Option<Instant>,
     ) -> PostAcknowledged {
         let mut told = PostAcknowledged::default();
         let news: Vec<_> =
@@ -166,7 +172,7 @@ impl PostFlights {
         let Some(latest) = numbers.max().filter(|_| news.iter().any(|news| *news != Acknowledged::Nothing)) else {
             return told;
         };
-        for (flight, news) in self.in_flight.iter_mut().zip(news) {
+        for (flight, news, now) in self.in_flight.iter_mut().zip(news).filter_map(|(f, n)| Some((f, n, repair?))) {
             // RFC 9147 §7.2: what it lacks is sent again, as far as it can have arrived by now.
             let old = news == Acknowledged::Part && flight.retransmit.is_quarter_over(now);
             let what = if old { Resend::Missing } else { Resend::Overtaken };
@@ -194,19 +200,25 @@ impl PostFlights {
         }
     }
 
+    /// How often the message that was repeated most often was.
+    pub(crate) fn expiries(&self) -> u32 {
+        self.in_flight.iter().map(|flight| flight.retransmit.expiries()).max().unwrap_or(0)
+    }
+
     /// When the first message is to be sent again.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.in_flight.iter().filter_map(|flight| flight.retransmit.deadline()).min()
     }
 
-    /// Sends again what was waited for long enough. Returns how many messages that is.
-    pub(crate) fn handle_timeout(&mut self, now: Instant) -> u32 {
+    /// Sends again what was waited for long enough; after `at_most` times a message rests. Returns how many messages
+    /// that is.
+    pub(crate) fn handle_timeout(&mut self, now: Instant, at_most: u32) -> u32 {
         let mut resent = 0;
         for flight in &mut self.in_flight {
             if !flight.retransmit.expire(now) {
                 continue;
             }
-            if flight.retransmit.expiries() > Self::MAX_TIMEOUTS {
+            if flight.retransmit.expiries() > at_most {
                 flight.retransmit.stop();
                 continue;
             }
@@ -293,7 +305,7 @@ mod tests {
 
         fn acknowledge(&mut self, epoch: u64, numbers: &[u64], now: Instant) -> PostAcknowledged {
             let number = |number: &u64| RecordNumber::new(Epoch(epoch), SequenceNumber(*number));
-            self.flights.acknowledge(numbers.iter().map(number), now)
+            self.flights.acknowledge(numbers.iter().map(number), Some(now))
         }
     }
 
@@ -305,8 +317,8 @@ mod tests {
         sender.flights.push(message(6, 10), Behind::Others);
         assert_eq!(sender.send(at(300)), [(6, 3, 1)]);
         assert_eq!(sender.flights.deadline(), Some(at(400)));
-        assert_eq!(sender.flights.handle_timeout(at(399)), 0);
-        assert_eq!(sender.flights.handle_timeout(at(400)), 1);
+        assert_eq!(sender.flights.handle_timeout(at(399), PostFlights::MAX_TIMEOUTS), 0);
+        assert_eq!(sender.flights.handle_timeout(at(400), PostFlights::MAX_TIMEOUTS), 1);
         assert_eq!(sender.send(at(400)), [(5, 3, 2)], "the other one is younger");
         assert_eq!(sender.flights.deadline(), Some(at(700)));
         // Whichever transmission the peer has seen.
@@ -361,7 +373,7 @@ mod tests {
         sender.flights.push(message(5, 10), Behind::Others);
         sender.send(at(0));
         sender.epoch = Epoch(4);
-        sender.flights.handle_timeout(at(400));
+        sender.flights.handle_timeout(at(400), PostFlights::MAX_TIMEOUTS);
         assert_eq!(sender.send(at(400)), [(5, 3, 1)]);
     }
 
@@ -390,7 +402,7 @@ mod tests {
         sender.send(at(0));
         let mut times = 1;
         while let Some(deadline) = sender.flights.deadline() {
-            times += sender.flights.handle_timeout(deadline);
+            times += sender.flights.handle_timeout(deadline, PostFlights::MAX_TIMEOUTS);
             sender.send(deadline);
         }
         assert_eq!(times, 1 + PostFlights::MAX_TIMEOUTS);
@@ -398,7 +410,7 @@ mod tests {
         assert_eq!((sender.flights.heard(later), sender.flights.heard(later)), (1, 0));
         assert_eq!(sender.send(later).len(), 1);
         assert_eq!(sender.flights.deadline(), Some(later + WAITS.max));
-        assert_eq!(sender.flights.handle_timeout(later + WAITS.max), 0);
+        assert_eq!(sender.flights.handle_timeout(later + WAITS.max, PostFlights::MAX_TIMEOUTS), 0);
         assert_eq!(sender.flights.deadline(), None, "it rests again");
         sender.acknowledge(3, &[0], later);
         assert!(sender.flights.is_empty());

@@ -256,10 +256,9 @@ fn check_form(header: &PlaintextHeader) -> Result<(), Discard> {
         | ContentType::ALERT
         | ContentType::HANDSHAKE
         | ContentType::APPLICATION_DATA => {}
-        // RFC 9147 §7: without protection anybody could make us believe that something arrived. Nothing of
-        // ours is ever acknowledged in epoch 0 that a peer who follows the rules does not answer instead, no
-        // protected record of 1.3 has this header, and 1.2 has no ACKs.
-        ContentType::ACK => return Err(Discard::UnexpectedContent),
+        // No protected record of 1.3 has this header, and 1.2 has no ACKs.
+        ContentType::ACK if header.epoch > Epoch::UNPROTECTED => return Err(Discard::UnexpectedContent),
+        ContentType::ACK => {}
         _ => return Err(Discard::UnknownContentType),
     }
     if !header.version.is_dtls() {
