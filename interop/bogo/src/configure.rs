@@ -214,6 +214,7 @@ pub(crate) fn client(
         .with_session_context(common.session_context)
         .with_alpn(names(&options.advertise_alpn))
         .with_large_share_at_once()
+        .with_large_tickets()
         .with_session_store(process.client_store.clone())
         .with_trace(watch.clone())
         .build()

@@ -216,8 +216,8 @@ impl<'o> One<'o> {
 
     /// How long it is until the next timer of those that BoringSSL has, too.
     fn timer(&self) -> Option<Duration> {
-        let timer = self.connection.poll_timeout().filter(|(_, why)| matches!(why, Timer::Retransmit | Timer::Ack));
-        timer.map(|(at, _)| at.saturating_since(clock::now()))
+        let timers = self.connection.timers().filter(|(_, why)| matches!(why, Timer::Retransmit | Timer::Ack));
+        timers.map(|(at, _)| at.saturating_since(clock::now())).min()
     }
 
     fn check_timer(&self, expected: Option<Duration>) -> Result<(), Failure> {

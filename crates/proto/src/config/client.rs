@@ -37,9 +37,17 @@ pub struct ClientConfig {
     pub(crate) early_data: bool,
     /// Whether a first hello has the share of a large group.
     pub(crate) large_share_at_once: bool,
+    /// Whether tickets may be so long that hellos need several datagrams.
+    pub(crate) large_tickets: bool,
 }
 
 impl ClientConfig {
+    /// The longest ticket worth keeping, in bytes: what no hello of ours carries would only take the place of others
+    /// in the store.
+    pub(crate) fn longest_ticket(&self) -> usize {
+        if self.large_tickets { usize::from(u16::MAX) } else { self.common.transport.mtu }
+    }
+
     /// Begins a configuration. `verifier` decides which servers are accepted.
     pub fn builder(provider: Arc<CryptoProvider>, verifier: Arc<dyn PeerVerifier>) -> ClientConfigBuilder {
         ClientConfigBuilder { verifier: Some(verifier), ..Self::bare(provider) }
@@ -66,6 +74,7 @@ impl ClientConfig {
             post_handshake_auth: false,
             early_data: false,
             large_share_at_once: false,
+            large_tickets: false,
         }
     }
 }
@@ -88,6 +97,7 @@ pub struct ClientConfigBuilder {
     post_handshake_auth: bool,
     early_data: bool,
     large_share_at_once: bool,
+    large_tickets: bool,
 }
 
 impl ClientConfigBuilder {
@@ -182,6 +192,14 @@ impl ClientConfigBuilder {
         self
     }
 
+    /// Keeps tickets however long they are, and offers them in hellos that need several datagrams. For servers that
+    /// put whole certificates into tickets. Default: a session whose ticket would make a hello outgrow its datagram is
+    /// not kept, or not offered, because servers that ask for cookies may leave such a hello unanswered.
+    pub fn with_large_tickets(mut self) -> Self {
+        self.large_tickets = true;
+        self
+    }
+
     /// Sends the share of a post-quantum group with the first hello, if such a group is the most preferred one,
     /// beside one of the first group that is small. That makes the hello larger than a datagram usually is.
     ///
@@ -205,7 +223,7 @@ impl ClientConfigBuilder {
         let (names_authorities, reverifies) = (self.names_authorities, self.reverifies);
         let ticket_request = self.ticket_request;
         let (post_handshake_auth, early_data) = (self.post_handshake_auth, self.early_data);
-        let large_share_at_once = self.large_share_at_once;
+        let (large_share_at_once, large_tickets) = (self.large_share_at_once, self.large_tickets);
         let hashes = [HashAlgorithm::Sha256, HashAlgorithm::Sha384];
         let hashes: Vec<HashAlgorithm> =
             hashes.into_iter().filter(|hash| psks.iter().any(|psk| psk.fits13(*hash))).collect();
@@ -236,6 +254,7 @@ impl ClientConfigBuilder {
             post_handshake_auth,
             early_data,
             large_share_at_once,
+            large_tickets,
         })
     }
 }

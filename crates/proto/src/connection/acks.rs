@@ -64,9 +64,10 @@ impl Connection {
         let speaks = self.speaks_acks();
         let prompt = self.repairs_promptly();
         let Some(acks) = self.acks_mut() else { return };
-        acks.note(number, now, patience);
+        // A client that does not know the version has nobody to tell; the wait begins when it has.
+        acks.note(number, now, speaks.then_some(patience));
         let helps = prompt && (acks.is_awaited() || hurry == Hurry::Yes);
-        if helps && speaks || hurry == Hurry::Always {
+        if helps && speaks {
             acks.hurry();
         }
     }
@@ -164,8 +165,6 @@ impl Connection {
 /// Whether the peer should hear at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Hurry {
-    /// Even if ACKs [wait for a timer](Repair::OnTimers).
-    Always,
     Yes,
     No,
 }

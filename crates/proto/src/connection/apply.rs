@@ -89,8 +89,6 @@ impl Connection {
         let Some(handshake) = &mut self.handshake else { return };
         if handshake.flights.begins() {
             handshake.outbound.begin();
-            // RFC 9147 §7.1: our flight acknowledges the peer's.
-            handshake.acks.clear();
         }
         handshake.flights.number(Direction::Sent);
         handshake.outbound.push_message(message);
@@ -109,6 +107,8 @@ impl Connection {
     fn end_flight(&mut self, now: Instant) {
         let Some(handshake) = &mut self.handshake else { return };
         handshake.flights.end();
+        // RFC 9147 §7.1: our flight acknowledges the peer's.
+        handshake.acks.clear();
         handshake.retransmit.progress();
         handshake.retransmit.arm(now);
     }

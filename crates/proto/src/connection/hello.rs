@@ -4,7 +4,7 @@
 //! Anybody can send them. A HelloVerifyRequest is taken for what its record number says it answers
 //! (RFC 6347 §4.2.1), and what cannot be an answer changes nothing.
 
-use gramseal_wire::{Codec, Epoch, Fragment, HandshakeType, RecordNumber, SequenceNumber};
+use gramseal_wire::{Codec, Epoch, Fragment, HandshakeType, MessageSeq, RecordNumber, SequenceNumber};
 
 use super::Connection;
 use crate::discard::Discard;
@@ -21,6 +21,12 @@ impl Connection {
             return false;
         }
         match fragment.msg_type {
+            // One in fragments answers the first hello or none, and goes the way of all messages.
+            HandshakeType::HELLO_VERIFY_REQUEST
+                if !fragment.is_whole() && handshake.state.hello_sent() == Some(MessageSeq(0)) =>
+            {
+                false
+            }
             HandshakeType::HELLO_VERIFY_REQUEST => {
                 self.cookie_request(number, fragment, now);
                 true

@@ -65,10 +65,12 @@ impl Post {
 impl Connection {
     /// A fragment under application keys.
     pub(super) fn post_fragment(&mut self, number: RecordNumber, fragment: Fragment<'_>, now: Instant) {
+        let prompt = self.repairs_promptly();
         let Some(post) = &mut self.post else { return };
         // RFC 9846 §4.7.1, §4.7.2: a server sends these only after it has the client's Finished.
         let after = [HandshakeType::NEW_SESSION_TICKET, HandshakeType::CERTIFICATE_REQUEST];
-        if after.contains(&fragment.msg_type) && self.handshake.is_some() {
+        let tells = prompt && after.contains(&fragment.msg_type);
+        if tells && self.handshake.is_some() {
             self.confirm();
             return self.post_fragment(number, fragment, now);
         }
@@ -225,7 +227,7 @@ impl Connection {
         self.discard(Discard::FragmentOld);
         // RFC 9147 §5.8.1: the server acknowledges the client's last flight each time it comes.
         if number.epoch > Epoch::UNPROTECTED && matches!(self.role, Role::Server(_)) {
-            self.note_record(number, Hurry::Always, now);
+            self.note_record(number, Hurry::Yes, now);
         }
     }
 }

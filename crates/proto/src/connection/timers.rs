@@ -19,9 +19,11 @@ impl Connection {
     /// When to call [`handle_timeout`](Self::handle_timeout), and what for; `None` for never.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<(Instant, Timer)> {
-        if self.phase == Phase::Closed {
-            return None;
-        }
+        self.timers().min_by_key(|(at, _)| *at)
+    }
+
+    /// All that the connection waits for, in no order.
+    pub fn timers(&self) -> impl Iterator<Item = (Instant, Timer)> {
         let ack = self.acks().filter(|_| self.speaks_acks()).and_then(Acks::deadline).map(|at| (at, Timer::Ack));
         let kept = self.post.as_ref().and_then(|post| post.last_flight_kept).map(|at| (at, Timer::LastFlight));
         let post = self.post.as_ref();
@@ -30,7 +32,7 @@ impl Connection {
         let idle = self.idle_deadline().map(|at| (at, Timer::Idle));
         let search = self.mtu_deadline().map(|at| (at, Timer::Mtu));
         let timers = [self.flight_timer(), ack, kept, repeat, previous, search, idle];
-        timers.into_iter().flatten().min_by_key(|(at, _)| *at)
+        timers.into_iter().flatten().filter(|_| self.phase != Phase::Closed)
     }
 
     /// What the handshake waits for.

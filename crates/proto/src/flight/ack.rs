@@ -46,8 +46,8 @@ impl Acks {
     }
 
     /// A record came of which something was kept, or which came before. Unless something else happens
-    /// it is acknowledged after `patience`.
-    pub(crate) fn note(&mut self, number: RecordNumber, now: Instant, patience: Duration) {
+    /// it is acknowledged after `patience`, if there is anybody to hear of it.
+    pub(crate) fn note(&mut self, number: RecordNumber, now: Instant, patience: Option<Duration>) {
         if self.refused == Some(number) {
             return;
         }
@@ -58,8 +58,8 @@ impl Acks {
             self.numbers.push(number);
             self.untold += 1;
         }
-        if self.due == Due::Never {
-            self.due = Due::After { since: now, wait: patience };
+        if let (Due::Never, Some(wait)) = (self.due, patience) {
+            self.due = Due::After { since: now, wait };
         }
     }
 
@@ -145,7 +145,7 @@ mod tests {
     use super::Acks;
     use crate::time::Instant;
 
-    const PATIENCE: Duration = Duration::from_millis(100);
+    const PATIENCE: Option<Duration> = Some(Duration::from_millis(100));
     const ROOM: usize = 1200;
 
     fn number(epoch: u64, sequence_number: u64) -> RecordNumber {

@@ -362,7 +362,7 @@ impl TicketTerms {
     ) -> Option<Session> {
         let sessions = config.sessions.as_ref()?;
         let now = sessions.store.now().as_secs();
-        let life = self.life(ticket, now, config.common.transport.mtu)?;
+        let life = self.life(ticket, now, config.longest_ticket())?;
         let secret = secrets.ticket_psk(ticket.nonce)?;
         let hash = config.common.provider.hash(Suite13::find(negotiated.cipher_suite)?.hash)?;
         let session = Session {
@@ -376,11 +376,10 @@ impl TicketTerms {
         Some(session.bound_to(self.psk.as_ref(), hash))
     }
 
-    /// How long a ticket is worth keeping that came `now`, where datagrams have so many bytes.
-    fn life(&self, ticket: &NewSessionTicket13<'_>, now: u64, mtu: usize) -> Option<Life> {
-        // RFC 9846 §4.7.1: 0 means not at all. And what no hello of ours can carry would only take the place
-        // of others in the store.
-        if ticket.lifetime == 0 || ticket.ticket.len() > mtu {
+    /// How long a ticket is worth keeping that came `now`.
+    fn life(&self, ticket: &NewSessionTicket13<'_>, now: u64, longest: usize) -> Option<Life> {
+        // RFC 9846 §4.7.1: 0 means not at all.
+        if ticket.lifetime == 0 || ticket.ticket.len() > longest {
             return None;
         }
         let lifetime = MAX_LIFETIME.as_secs().min(ticket.lifetime.into());

@@ -93,8 +93,7 @@ impl Issued {
     /// Gives `session` the name by which the server will know it.
     fn name(self, mut session: Session, offer: &Offer) -> Option<Session> {
         let now = offer.config.sessions.as_ref()?.store.now().as_secs();
-        if self.ticket.len() > offer.config.common.transport.mtu {
-            // No hello of ours can carry it: it would only take the place of others in the store.
+        if self.ticket.len() > offer.config.longest_ticket() {
             return None;
         }
         if !self.ticket.is_empty() {
