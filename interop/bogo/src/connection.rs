@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use gramseal_proto::pki_types::ServerName;
-use gramseal_proto::wire::{AlertDescription, KeyUpdateRequest, MessageSeq, SequenceNumber};
+use gramseal_proto::wire::{AlertDescription, ContentType, KeyUpdateRequest, MessageSeq, SequenceNumber};
 use gramseal_proto::{CloseReason, Connection, Error, Event, FirstHello, SendError, Timer};
 
 use crate::certificates::Shared;
@@ -18,6 +18,7 @@ use crate::configure::{self, Process, Watch};
 use crate::expectations;
 use crate::framing::{Frame, Link};
 use crate::options::{Invocation, Options};
+use crate::strict;
 use crate::token::token;
 
 /// Why the shim fails.
@@ -64,7 +65,7 @@ pub(crate) fn run_all(invocation: &Invocation) -> Result<(), Failure> {
         let kept = process.server_store.kept();
         let mut one = One::begin(options, is_resume, &process)?;
         let mut link = Link::connect(invocation.port, invocation.ipv6, invocation.shim_id)?;
-        let done = one.run(&mut link, &process, kept);
+        let done = one.run(&mut link, &process, kept).inspect_err(|_| one.tell_discards());
         link.finish();
         done?;
     }
@@ -148,6 +149,14 @@ impl<'o> One<'o> {
         Ok(())
     }
 
+    /// What was dropped, before the line that says why all failed.
+    fn tell_discards(&self) {
+        let dropped = self.connection.stats().discards.iter().filter(|(_, count)| *count > 0);
+        for (reason, count) in dropped {
+            eprintln!("dropped {count}: {reason}");
+        }
+    }
+
     /// What goes out as soon as the connection is there.
     fn speak_first(&mut self, link: &mut Link) -> Result<Progress, Failure> {
         let options = self.options;
@@ -188,8 +197,15 @@ impl<'o> One<'o> {
         let now = clock::now();
         match frame {
             Frame::Datagram(mut datagram) => {
+                let content_type = ContentType(datagram.first().copied().unwrap_or(0));
+                let discards = self.connection.stats().discards.clone();
                 let received = self.connection.handle_datagram(now, &mut datagram);
                 let payloads: Vec<Vec<u8>> = received.map(|payload| payload.to_vec()).collect();
+                if let Some(fault) = strict::fault(&discards, &self.connection.stats().discards, content_type) {
+                    self.connection.abort(fault.alert);
+                    self.send(link)?;
+                    return Err(Failure::Unexpected(fault.to_string()));
+                }
                 self.settle(link)?;
                 for payload in payloads {
                     self.echo(&payload, link)?;

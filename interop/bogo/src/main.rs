@@ -13,6 +13,7 @@ mod expectations;
 mod framing;
 mod options;
 mod sessions;
+mod strict;
 mod tickets;
 mod token;
 

@@ -1,0 +1,52 @@
+//! BoringSSL's severity: what is wrong with a record that nothing authenticates ends the association there.
+//!
+//! The engine drops such records and counts them with a reason, because anybody can send them; a caller who wants to be
+//! told can look at the counts and end the association himself. That is what happens here, so that the suite sees that
+//! each fault was found, and for what it is.
+
+use std::fmt;
+
+use gramseal_proto::wire::{AlertDescription, ContentType};
+use gramseal_proto::{Discard, DiscardCounts};
+
+/// A fault that BoringSSL does not forgive.
+pub(crate) struct Severity {
+    token: &'static str,
+    pub(crate) alert: AlertDescription,
+    reason: Discard,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.token, self.reason)
+    }
+}
+
+/// The first fault among those that a datagram, whose first record has content of `content_type`, added to the counts.
+pub(crate) fn fault(before: &DiscardCounts, after: &DiscardCounts, content_type: ContentType) -> Option<Severity> {
+    let added = after.iter().filter(|(reason, count)| *count > before.get(*reason));
+    added.map(|(reason, _)| reason).find_map(|reason| severity(reason, content_type))
+}
+
+fn severity(reason: Discard, content_type: ContentType) -> Option<Severity> {
+    let (token, alert) = match reason {
+        Discard::UnknownContentType | Discard::BeforeFinished => {
+            (":UNEXPECTED_RECORD:", AlertDescription::UNEXPECTED_MESSAGE)
+        }
+        Discard::UnexpectedContent if content_type == ContentType::APPLICATION_DATA => {
+            (":UNEXPECTED_RECORD:", AlertDescription::UNEXPECTED_MESSAGE)
+        }
+        Discard::Malformed => match content_type {
+            ContentType::HANDSHAKE => (":BAD_HANDSHAKE_RECORD:", AlertDescription::DECODE_ERROR),
+            ContentType::ALERT => (":BAD_ALERT:", AlertDescription::DECODE_ERROR),
+            ContentType::CHANGE_CIPHER_SPEC => (":BAD_CHANGE_CIPHER_SPEC:", AlertDescription::ILLEGAL_PARAMETER),
+            ContentType::ACK => (":DECODE_ERROR:", AlertDescription::DECODE_ERROR),
+            _ => return None,
+        },
+        Discard::FragmentMismatch => (":FRAGMENT_MISMATCH:", AlertDescription::ILLEGAL_PARAMETER),
+        Discard::MessageTooLong => (":EXCESSIVE_MESSAGE_SIZE:", AlertDescription::ILLEGAL_PARAMETER),
+        Discard::Oversized => (":DATA_LENGTH_TOO_LONG:", AlertDescription::RECORD_OVERFLOW),
+        _ => return None,
+    };
+    Some(Severity { token, alert, reason })
+}
