@@ -80,6 +80,17 @@ pub enum PeerFault {
     UnexpectedMessage(HandshakeType),
     /// A message in an epoch that must not carry it.
     WrongEpoch(HandshakeType),
+    /// A handshake message right behind the last one, or in 1.2 later, unless it would begin another handshake.
+    ExcessMessage(HandshakeType),
+    /// Application data under the keys of a handshake of 1.3 (RFC 9846 §5).
+    MisplacedApplicationData,
+    /// An authentic record with an alert that is not 2 bytes long (RFC 9846 §5.1, §6).
+    MalformedAlert,
+    /// An authentic record of handshake messages that cannot be told from each other, or with none (RFC 9147 §5.2).
+    MalformedHandshakeRecord,
+    /// A KeyUpdate to an epoch beyond the last one, see
+    /// [`Transport::last_epoch`](crate::config::Transport::last_epoch).
+    TooManyKeyUpdates,
     /// The peer's Finished does not match the handshake as seen here.
     FinishedMismatch,
     /// A signature over the handshake is wrong.
@@ -339,6 +350,9 @@ impl PeerFault {
         match self {
             Self::UnexpectedMessage(_)
             | Self::WrongEpoch(_)
+            | Self::ExcessMessage(_)
+            | Self::TooManyKeyUpdates
+            | Self::MisplacedApplicationData
             | Self::TooManyCertificateRequests
             | Self::TooMuchEarlyData => AlertDescription::UNEXPECTED_MESSAGE,
             Self::FinishedMismatch | Self::BadSignature | Self::BinderMismatch => AlertDescription::DECRYPT_ERROR,
@@ -347,7 +361,9 @@ impl PeerFault {
             Self::NoCertificate | Self::ChainTooLong | Self::BadCompressedCertificate => {
                 AlertDescription::BAD_CERTIFICATE
             }
-            Self::EmptyCertificate => AlertDescription::DECODE_ERROR,
+            Self::EmptyCertificate | Self::MalformedAlert | Self::MalformedHandshakeRecord => {
+                AlertDescription::DECODE_ERROR
+            }
             Self::MissingExtension(_) => AlertDescription::MISSING_EXTENSION,
             Self::InappropriateFallback => AlertDescription::INAPPROPRIATE_FALLBACK,
             Self::UnofferedCipherSuite

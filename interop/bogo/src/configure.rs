@@ -141,6 +141,7 @@ fn transport(options: &Options) -> Transport {
         idle_timeout: None,
         max_retransmissions: 12,
         records_at_once: usize::MAX,
+        last_epoch: 0xffff,
         repair: Repair::OnTimers,
         unprotected_acks: true,
         shrink_flights: false,

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use gramseal_proto::pki_types::ServerName;
 use gramseal_proto::wire::{AlertDescription, ContentType, KeyUpdateRequest, MessageSeq, SequenceNumber};
-use gramseal_proto::{CloseReason, Connection, Error, Event, FirstHello, SendError, Timer};
+use gramseal_proto::{CloseReason, Connection, Error, Event, FirstHello, SendError, Timer, UpdateKeysError};
 
 use crate::certificates::Shared;
 use crate::clock;
@@ -23,8 +23,8 @@ use crate::token::token;
 
 /// Why the shim fails.
 pub(crate) enum Failure {
-    /// The association ended with an error: what the runner usually waits for.
-    Association(Error),
+    /// The association ended with an error, before or after it was established: what the runner usually waits for.
+    Association(Error, Progress),
     /// Something is not as the flags say.
     Unexpected(String),
 }
@@ -32,7 +32,9 @@ pub(crate) enum Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Association(error) => write!(f, "{}: {error}", token(error)),
+            Self::Association(error, progress) => {
+                write!(f, "{}: {error}", token(error, *progress != Progress::Handshaking))
+            }
             Self::Unexpected(what) => f.write_str(what),
         }
     }
@@ -74,7 +76,7 @@ pub(crate) fn run_all(invocation: &Invocation) -> Result<(), Failure> {
 
 /// How far a connection is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Progress {
+pub(crate) enum Progress {
     Handshaking,
     Echoing,
     /// Nothing more is to be done.
@@ -100,7 +102,8 @@ impl<'o> One<'o> {
             Connection::server(Arc::new(config), first, clock::now())
         } else {
             let config = configure::client(options, process, &seen, &watch)?;
-            Connection::client(Arc::new(config), server_name(options)?, clock::now()).map_err(Failure::Association)?
+            Connection::client(Arc::new(config), server_name(options)?, clock::now())
+                .map_err(|error| Failure::Association(error, Progress::Handshaking))?
         };
         Ok(Self { options, is_resume, seen, watch, mtu: configure::mtu(options), connection })
     }
@@ -109,6 +112,7 @@ impl<'o> One<'o> {
         let mut progress = Progress::Handshaking;
         loop {
             self.settle(link)?;
+            let before = progress;
             while let Some(event) = self.connection.poll_event() {
                 match event {
                     Event::Connected => {
@@ -128,7 +132,7 @@ impl<'o> One<'o> {
                         )?;
                         progress = self.speak_first(link)?;
                     }
-                    Event::Closed(CloseReason::Failed(error)) => return Err(Failure::Association(error)),
+                    Event::Closed(CloseReason::Failed(error)) => return Err(Failure::Association(error, before)),
                     Event::Closed(_) => progress = Progress::Over,
                     _ => {}
                 }
@@ -189,8 +193,13 @@ impl<'o> One<'o> {
     }
 
     fn update_keys(&mut self) -> Result<(), Failure> {
-        let updated = self.connection.update_keys(KeyUpdateRequest::NotRequested);
-        updated.map_err(|error| Failure::Unexpected(format!("key update: {error}")))
+        match self.connection.update_keys(KeyUpdateRequest::NotRequested) {
+            // To BoringSSL the one that is under way is the one that is asked for.
+            Ok(()) | Err(UpdateKeysError::OnItsWay) => Ok(()),
+            Err(UpdateKeysError::Exhausted) => Err(Failure::Unexpected(":TOO_MANY_KEY_UPDATES:".into())),
+            Err(UpdateKeysError::NumbersUsedUp) => Err(Failure::Unexpected(":overflow:".into())),
+            Err(error) => Err(Failure::Unexpected(format!("key update: {error}"))),
+        }
     }
 
     fn handle(&mut self, frame: Frame, link: &mut Link) -> Result<(), Failure> {

@@ -30,11 +30,17 @@ pub(crate) fn fault(before: &DiscardCounts, after: &DiscardCounts, content_type:
 
 fn severity(reason: Discard, content_type: ContentType) -> Option<Severity> {
     let (token, alert) = match reason {
-        Discard::UnknownContentType | Discard::BeforeFinished => {
-            (":UNEXPECTED_RECORD:", AlertDescription::UNEXPECTED_MESSAGE)
-        }
+        Discard::UnknownContentType => (":UNEXPECTED_RECORD:", AlertDescription::UNEXPECTED_MESSAGE),
         Discard::UnexpectedContent if content_type == ContentType::APPLICATION_DATA => {
             (":UNEXPECTED_RECORD:", AlertDescription::UNEXPECTED_MESSAGE)
+        }
+        // The content of a protected record is any.
+        Discard::UnexpectedContent if content_type == ContentType::HANDSHAKE || is_protected(content_type) => {
+            (":EXCESS_HANDSHAKE_DATA:", AlertDescription::UNEXPECTED_MESSAGE)
+        }
+        // One that has no content type in it.
+        Discard::Malformed if is_protected(content_type) => {
+            (":DECRYPTION_FAILED_OR_BAD_RECORD_MAC:", AlertDescription::BAD_RECORD_MAC)
         }
         Discard::Malformed => match content_type {
             ContentType::HANDSHAKE => (":BAD_HANDSHAKE_RECORD:", AlertDescription::DECODE_ERROR),
@@ -49,4 +55,9 @@ fn severity(reason: Discard, content_type: ContentType) -> Option<Severity> {
         _ => return None,
     };
     Some(Severity { token, alert, reason })
+}
+
+/// Whether what stands in the place of the content type begins a protected record of 1.3.
+fn is_protected(content_type: ContentType) -> bool {
+    content_type.0 >> 5 == 1
 }

@@ -3,9 +3,11 @@
 use gramseal_proto::wire::{AlertDescription, DecodeError};
 use gramseal_proto::{Error, Incompatible, LocalFault, PeerFault};
 
-/// The token that the runner looks for when this error ends an association.
-pub(crate) fn token(error: &Error) -> String {
+/// The token that the runner looks for when this error ends an association, which was `established` before.
+pub(crate) fn token(error: &Error, established: bool) -> String {
     match error {
+        // BoringSSL reads no handshake messages any more then.
+        Error::Peer(PeerFault::ExcessMessage(_)) if established => ":UNEXPECTED_RECORD:".into(),
         Error::Decode(error) => decode(error).into(),
         Error::Incompatible(what) => incompatible(*what).into(),
         Error::Peer(fault) => peer(*fault).into(),
@@ -37,7 +39,11 @@ fn incompatible(what: Incompatible) -> &'static str {
 fn peer(fault: PeerFault) -> &'static str {
     match fault {
         PeerFault::UnexpectedMessage(_) => ":UNEXPECTED_MESSAGE:",
-        PeerFault::WrongEpoch(_) => ":EXCESS_HANDSHAKE_DATA:",
+        PeerFault::WrongEpoch(_) | PeerFault::ExcessMessage(_) => ":EXCESS_HANDSHAKE_DATA:",
+        PeerFault::MalformedAlert => ":BAD_ALERT:",
+        PeerFault::MalformedHandshakeRecord => ":BAD_HANDSHAKE_RECORD:",
+        PeerFault::MisplacedApplicationData => ":UNEXPECTED_RECORD:",
+        PeerFault::TooManyKeyUpdates => ":TOO_MANY_KEY_UPDATES:",
         PeerFault::FinishedMismatch | PeerFault::BinderMismatch => ":DIGEST_CHECK_FAILED:",
         PeerFault::BadSignature => ":BAD_SIGNATURE:",
         PeerFault::UnofferedCipherSuite => ":WRONG_CIPHER_RETURNED:",

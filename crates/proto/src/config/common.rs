@@ -111,6 +111,9 @@ pub struct Transport {
     /// How long the peer's previous keys of 1.3 are kept after it has begun to use new ones, for records
     /// that are late (RFC 9147 §4.2.1: at most the maximum segment lifetime, 120 s). Default 60 s.
     pub previous_keys_kept: Duration,
+    /// The last epoch that either side may update its keys of 1.3 to. Default, and most, 2^48 - 1
+    /// ([`Transport::LAST_EPOCH`]); peers that keep epochs in two bytes go no further than 65,535.
+    pub last_epoch: u64,
     /// How many records a key seals before it counts as nearly used up, which in 1.3 brings a new one. Default
     /// `u64::MAX`: as many as the standards allow, less a sixteenth.
     pub records_per_key: u64,
@@ -118,6 +121,11 @@ pub struct Transport {
     /// keys after half of them. Default `u64::MAX`: as many as the standards allow, and never more than those:
     /// 2^36, 2^23.5 with AES-CCM, 2^20 with its short tags, for which RFC 9147 §4.5.3 leaves it to the user.
     pub forgeries_per_key: u64,
+}
+
+impl Transport {
+    /// The last epoch that RFC 9147 §8 allows.
+    pub const LAST_EPOCH: u64 = (1 << 48) - 1;
 }
 
 impl Default for Transport {
@@ -138,6 +146,7 @@ impl Default for Transport {
             max_message_len: 65_536,
             last_flight_kept: Duration::from_secs(240),
             previous_keys_kept: Duration::from_secs(60),
+            last_epoch: Self::LAST_EPOCH,
             records_per_key: u64::MAX,
             forgeries_per_key: u64::MAX,
         }

@@ -9,6 +9,7 @@ use super::deferred::Deferral;
 use super::handshaking::LastFlight;
 use super::post::Post;
 use super::{Agreed, Connection, Phase, Role};
+use crate::error::PeerFault;
 use crate::handshake::{Action, Established, FinishedVerified, LoggedSecret, PostHandshake, RecordLimits, Work};
 use crate::message::Message;
 use crate::record::{ContentLimits, ReadEpoch, WriteEpoch};
@@ -186,7 +187,12 @@ impl Connection {
 
     /// The peer has our last flight: nothing of the handshake is needed any more.
     pub(super) fn confirm(&mut self) {
-        self.handshake = None;
+        if let Some(mut handshake) = self.handshake.take() {
+            self.next_message = handshake.inbound.next_seq();
+            if let Some(excess) = handshake.inbound.finish(&mut self.stats.discards) {
+                return self.fail(PeerFault::ExcessMessage(excess).into());
+            }
+        }
         match &self.post {
             None => self.records.retire_write_before(PROTECTED),
             Some(post) => {

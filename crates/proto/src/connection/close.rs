@@ -46,7 +46,7 @@ impl Connection {
     fn alert_epoch(&self, withheld: bool) -> Epoch {
         let outbound = self.handshake.as_ref().filter(|_| withheld).map(|handshake| &handshake.outbound);
         let unsent = outbound.filter(|outbound| outbound.transmission() == 0).and_then(Outbound::pending_epoch);
-        if unsent == Some(Epoch::UNPROTECTED) { Epoch::UNPROTECTED } else { self.records.speaking_epoch() }
+        unsent.unwrap_or_else(|| self.records.speaking_epoch())
     }
 
     /// Ends the association because of `error`, and tells the peer if it may know.

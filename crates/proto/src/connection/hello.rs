@@ -55,7 +55,7 @@ impl Connection {
         let next = self.records.next_write_number(Epoch::UNPROTECTED).map(|next| next.sequence_number);
         let Some(handshake) = &mut self.handshake else { return };
         let Some(hello) = handshake.state.hello_sent() else {
-            return self.discard(Discard::UnexpectedContent);
+            return self.discard(Discard::FragmentOld);
         };
         // RFC 6347 §4.2.1: it has the record number of the hello that it answers. One for an older
         // hello says nothing about the cookie that we show now: the answer to that is under way.

@@ -16,6 +16,7 @@ use gramseal_wire::{DecodeError, Epoch, Reader, Writer};
 use super::post::NotSent;
 use super::stats::count;
 use super::{Connection, Phase};
+use crate::config::Transport;
 use crate::discard::Discard;
 use crate::encoding::{flag, read_flag};
 use crate::error::{Error, LocalFault, PeerFault};
@@ -24,9 +25,6 @@ use crate::handshake::{Updated, read_key_update};
 use crate::message::Message;
 use crate::record::{ReadEpoch, WriteEpoch};
 use crate::time::Instant;
-
-/// The last epoch that keys may be updated to (RFC 9147 §8).
-const LAST_EPOCH: Epoch = Epoch((1 << 48) - 1);
 
 /// Our own KeyUpdate.
 ///
@@ -134,6 +132,8 @@ pub enum UpdateKeysError {
     TooManyMessages,
     /// Keys have been updated as often as they can be: a new association is needed.
     Exhausted,
+    /// So many messages were sent that no number is left for another one: a new association is needed.
+    NumbersUsedUp,
 }
 
 impl fmt::Display for UpdateKeysError {
@@ -145,6 +145,7 @@ impl fmt::Display for UpdateKeysError {
             Self::OnItsWay => "the last update of keys has not reached the peer",
             Self::TooManyMessages => "too many messages wait for the peer to acknowledge them",
             Self::Exhausted => "keys cannot be updated any more",
+            Self::NumbersUsedUp => "messages cannot be numbered any more",
         })
     }
 }
@@ -156,7 +157,7 @@ impl From<NotSent> for UpdateKeysError {
         match reason {
             NotSent::NoPostHandshake => Self::NotInThisVersion,
             NotSent::TooManyMessages => Self::TooManyMessages,
-            NotSent::NumbersUsedUp => Self::Exhausted,
+            NotSent::NumbersUsedUp => Self::NumbersUsedUp,
         }
     }
 }
@@ -187,7 +188,7 @@ impl Connection {
 
     fn send_key_update(&mut self, peer: KeyUpdateRequest) -> Result<(), UpdateKeysError> {
         // RFC 9147 §8: not beyond this epoch, whoever asks.
-        if self.records.write_epoch() >= LAST_EPOCH {
+        if self.records.write_epoch() >= self.last_epoch() {
             return Err(UpdateKeysError::Exhausted);
         }
         // RFC 9846 §4.7.3: who was asked is not asked again before it has answered.
@@ -199,6 +200,11 @@ impl Connection {
             post.updates.asked |= request_update == KeyUpdateRequest::Requested;
         }
         Ok(())
+    }
+
+    /// The last epoch that keys may be updated to.
+    fn last_epoch(&self) -> Epoch {
+        Epoch(self.role.common().transport.last_epoch.min(Transport::LAST_EPOCH))
     }
 
     /// The peer has our KeyUpdate and everything before it: from here on we write with the new keys.
@@ -265,6 +271,9 @@ impl Connection {
         // RFC 9147 §8: the next one comes under the keys that the last one announced.
         let next = current.next().filter(|_| message.epoch == current);
         let epoch = next.ok_or_else(|| PeerFault::WrongEpoch(message.msg_type()))?;
+        if epoch > self.last_epoch() {
+            return Err(PeerFault::TooManyKeyUpdates.into());
+        }
         let Some(post) = &mut self.post else { return Ok(()) };
         let Updated { keys, logged } = post.after.update_read(epoch, &self.role.common().provider)?;
         post.updates.asked = false;

@@ -122,6 +122,8 @@ pub struct Connection {
     /// Gone once nobody can need it any more.
     handshake: Option<Box<Handshaking>>,
     agreed: Option<Box<Agreed>>,
+    /// The number that the peer's next message would have, if it could send any after its handshake of 1.2.
+    next_message: Option<MessageSeq>,
     /// After a handshake of 1.3.
     post: Option<Box<Post>>,
     /// Early data of 1.3, until the handshake is done and all is fetched.
@@ -258,6 +260,7 @@ impl Connection {
             resting: false,
             handshake: Some(Box::new(handshaking)),
             agreed: None,
+            next_message: None,
             post: None,
             early: None,
             pending_alert: None,

@@ -16,7 +16,7 @@ use super::deferred::Deferral;
 use super::key_update::KeyUpdates;
 use super::stats::count;
 use super::{Connection, Phase, Role};
-use crate::discard::Discard;
+use crate::discard::{Discard, DiscardCounts};
 use crate::error::{Error, PeerFault};
 use crate::flight::{Acks, Behind, Inbound, InboundLimits, Inserted, Pieces, PostFlights, Waits};
 use crate::handshake::PostHandshake;
@@ -56,16 +56,24 @@ impl Post {
         let limits =
             InboundLimits { max_message_len: longest, max_ahead: longest as usize, ..InboundLimits::default() };
         let mut inbound = Inbound::new(next, limits);
-        inbound.expect_epoch(Epoch::APPLICATION);
+        // There is nothing that it could make give way.
+        inbound.expect_epoch(Epoch::APPLICATION, &mut DiscardCounts::default());
         let (flights, updates) = (PostFlights::default(), KeyUpdates::default());
         Self { inbound, acks, flights, initial_wait, after, updates, deferral: None, last_flight_kept: None }
+    }
+}
+
+impl Post {
+    /// Whether a message with this number has come.
+    pub(super) fn is_old(&self, message_seq: MessageSeq) -> bool {
+        self.inbound.is_old(message_seq)
     }
 }
 
 impl Connection {
     /// A fragment under application keys.
     pub(super) fn post_fragment(&mut self, number: RecordNumber, fragment: Fragment<'_>, now: Instant) {
-        let prompt = self.repairs_promptly();
+        let (prompt, newest) = (self.repairs_promptly(), self.records.newest_read_epoch());
         let Some(post) = &mut self.post else { return };
         // RFC 9846 §4.7.1, §4.7.2: a server sends these only after it has the client's Finished.
         let after = [HandshakeType::NEW_SESSION_TICKET, HandshakeType::CERTIFICATE_REQUEST];
@@ -73,6 +81,10 @@ impl Connection {
         if tells && self.handshake.is_some() {
             self.confirm();
             return self.post_fragment(number, fragment, now);
+        }
+        // RFC 9147 §8: behind a KeyUpdate nothing comes in its epoch.
+        if number.epoch < newest && !post.inbound.is_old(fragment.message_seq) {
+            return self.fail(PeerFault::WrongEpoch(fragment.msg_type).into());
         }
         match post.inbound.insert(number.epoch, fragment, &mut self.stats.discards) {
             Ok(Inserted::Stored) => {}
@@ -94,6 +106,10 @@ impl Connection {
 
     fn post_message(&mut self, message: &Message, number: RecordNumber) {
         self.trace_message(message, number);
+        // It may have come before the KeyUpdate that it must not be behind.
+        if message.epoch < self.records.newest_read_epoch() {
+            return self.fail(PeerFault::WrongEpoch(message.msg_type()).into());
+        }
         // RFC 9846 §4.7.2: nothing comes between the messages of an answer.
         let interrupted = self.post.as_mut().is_some_and(|post| post.after.is_mid_answer());
         match (&self.role, message.msg_type()) {

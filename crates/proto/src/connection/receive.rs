@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 
 use gramseal_wire::{
     Alert, AlertDescription, AlertLevel, ChangeCipherSpec, Codec, ContentType, Epoch, Fragment, HandshakeType,
-    ProtocolVersion, Reader, RecordNumber,
+    MessageSeq, ProtocolVersion, Reader, RecordNumber,
 };
 
 use super::acks::Hurry;
@@ -13,7 +13,7 @@ use super::handshaking::Suspicion;
 use super::stats::count;
 use super::{CloseReason, Connection, Phase, Role};
 use crate::discard::Discard;
-use crate::error::{AlertReceived, Error};
+use crate::error::{AlertReceived, Error, PeerFault};
 use crate::flight::Inserted;
 use crate::handshake::{Action, State};
 use crate::message::Message;
@@ -213,6 +213,11 @@ impl Connection {
             self.discard(Discard::UnexpectedContent);
             return None;
         }
+        // RFC 9846 §5: the keys of the handshake protect none.
+        if number.epoch == Epoch::HANDSHAKE {
+            self.fail(PeerFault::MisplacedApplicationData.into());
+            return None;
+        }
         if self.phase != Phase::Connected {
             self.discard(Discard::BeforeFinished);
             return None;
@@ -220,13 +225,7 @@ impl Connection {
         match self.post {
             // In 1.2 only who has seen our Finished sends application data.
             None if self.handshake.is_some() => self.confirm(),
-            None => {}
-            // RFC 9147 §6.1
-            Some(_) if number.epoch < Epoch::APPLICATION => {
-                self.discard(Discard::UnexpectedContent);
-                return None;
-            }
-            Some(_) => {}
+            None | Some(_) => {}
         }
         self.stats.records_opened += 1;
         Some(content)
@@ -252,7 +251,7 @@ impl Connection {
     }
 
     pub(super) fn alert_record(&mut self, number: RecordNumber, content: &[u8]) {
-        let Ok(alert) = Alert::from_bytes(content) else { return self.discard(Discard::Malformed) };
+        let Ok(alert) = Alert::from_bytes(content) else { return self.malformed(number, PeerFault::MalformedAlert) };
         self.trace_received(Traced::Alert(alert.description), number);
         let closes = alert.description == AlertDescription::CLOSE_NOTIFY;
         let ends = match self.records.version() {
@@ -281,16 +280,26 @@ impl Connection {
     fn handshake_record(&mut self, number: RecordNumber, content: &[u8], now: Instant) {
         let mut reader = Reader::new(content);
         if reader.is_empty() {
-            return self.discard(Discard::Malformed);
+            return self.malformed(number, PeerFault::MalformedHandshakeRecord);
         }
         // RFC 6347 §4.2.3: a record may hold several messages.
         while !reader.is_empty() && self.phase != Phase::Closed {
             match Fragment::read(&mut reader) {
                 Ok(fragment) => self.handle_fragment(number, fragment, now),
-                Err(_) => return self.discard_part(number, Discard::Malformed),
+                Err(_) => return self.malformed(number, PeerFault::MalformedHandshakeRecord),
             }
         }
         self.handle_ahead(now);
+    }
+
+    /// The content of a record is not what its type promises. What keys protect the peer has made, and it has lost
+    /// its way (RFC 9846 §6.2); anything else may be forged.
+    fn malformed(&mut self, number: RecordNumber, fault: PeerFault) {
+        if number.epoch == Epoch::UNPROTECTED {
+            self.discard_part(number, Discard::Malformed);
+        } else {
+            self.fail(fault.into());
+        }
     }
 
     fn handle_fragment(&mut self, number: RecordNumber, fragment: Fragment<'_>, now: Instant) {
@@ -302,7 +311,9 @@ impl Connection {
         };
         // RFC 5246 §7.4.1.1: meaningless while a handshake of 1.2 goes on, or of what may be one. It must
         // not use up the number of the message that is due.
-        let ignored = fragment.msg_type == HandshakeType::HELLO_REQUEST && number.epoch < Epoch::HANDSHAKE;
+        let ignored = matches!(self.role, Role::Client(_))
+            && fragment.msg_type == HandshakeType::HELLO_REQUEST
+            && number.epoch < Epoch::HANDSHAKE;
         if ignored && !handshake.is_done() {
             return self.discard(Discard::UnexpectedContent);
         }
@@ -386,7 +397,7 @@ impl Connection {
         match next {
             Ok(next) => {
                 if let Some(handshake) = &mut self.handshake {
-                    handshake.inbound.expect_epoch(next.awaited_epoch());
+                    handshake.inbound.expect_epoch(next.awaited_epoch(), &mut self.stats.discards);
                     handshake.state = next;
                 }
                 self.apply(actions, now);
@@ -407,24 +418,44 @@ impl Connection {
         }
     }
 
-    /// A message that was delivered before, or that begins another handshake.
+    /// Whether no message with this number has come, as far as anybody remembers.
+    fn is_new(&self, message_seq: MessageSeq) -> bool {
+        match (&self.post, &self.handshake) {
+            (Some(post), _) => !post.is_old(message_seq),
+            (None, Some(handshake)) => !handshake.inbound.is_old(message_seq),
+            (None, None) => self.next_message.is_some_and(|next| message_seq >= next),
+        }
+    }
+
+    /// A message that was delivered before, or one when none is due.
     fn old_fragment(&mut self, number: RecordNumber, fragment: Fragment<'_>, now: Instant) {
-        let epoch = number.epoch;
+        let protected = number.epoch != Epoch::UNPROTECTED;
+        let excess = protected && self.phase == Phase::Connected && self.is_new(fragment.message_seq);
         if self.post.is_some() {
+            if excess {
+                return self.fail(PeerFault::WrongEpoch(fragment.msg_type).into());
+            }
             // The server repeats its flight: it has not seen ours.
-            if fragment.msg_type == HandshakeType::FINISHED && fragment.is_last() && epoch != Epoch::UNPROTECTED {
+            if fragment.msg_type == HandshakeType::FINISHED && fragment.is_last() && protected {
                 self.repeat_flight(now);
             }
             return self.repeated_flight(number, now);
         }
-        let done = self.phase == Phase::Connected && epoch != Epoch::UNPROTECTED;
+        let done = self.phase == Phase::Connected && protected;
         let renegotiates = match self.role {
             Role::Client(_) => fragment.msg_type == HandshakeType::HELLO_REQUEST,
             Role::Server(_) => fragment.msg_type == HandshakeType::CLIENT_HELLO,
         };
-        if done && renegotiates && fragment.fragment_offset == 0 {
+        if done && renegotiates {
             // RFC 5246 §7.2.2, RFC 5746 §4.2: refused, and the association goes on.
-            return self.warn(AlertDescription::NO_RENEGOTIATION);
+            return if fragment.fragment_offset == 0 {
+                self.warn(AlertDescription::NO_RENEGOTIATION)
+            } else {
+                self.discard(Discard::FragmentOld)
+            };
+        }
+        if excess {
+            return self.fail(PeerFault::ExcessMessage(fragment.msg_type).into());
         }
         match &mut self.handshake {
             // RFC 6347 §4.2.4: the peer repeats its last flight because it misses ours.

@@ -50,6 +50,11 @@ impl fmt::Display for PeerFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::UnexpectedMessage(message) => return write!(f, "the peer sent {message} out of turn"),
+            Self::ExcessMessage(message) => return write!(f, "the peer sent {message} after the handshake"),
+            Self::MisplacedApplicationData => "the peer sent application data under the keys of the handshake",
+            Self::MalformedAlert => "the peer sent an alert of another length",
+            Self::MalformedHandshakeRecord => "the peer sent a record that should hold handshake messages",
+            Self::TooManyKeyUpdates => "the peer updates its keys more often than it may",
             Self::WrongEpoch(message) => return write!(f, "the peer sent {message} in the wrong epoch"),
             Self::FinishedMismatch => "the peer's Finished does not match this handshake",
             Self::BadSignature => "the peer's signature is wrong",

@@ -174,11 +174,24 @@ impl Inbound {
     }
 
     /// From now on only messages protected with `epoch` or later may become due: whatever was kept
-    /// of earlier ones is forgotten, so that nothing sent before the keys changed passes for
+    /// of earlier ones is forgotten, which `counts` says, so that nothing sent before the keys changed passes for
     /// something sent after.
-    pub(crate) fn expect_epoch(&mut self, epoch: Epoch) {
+    pub(crate) fn expect_epoch(&mut self, epoch: Epoch, counts: &mut DiscardCounts) {
         self.lowest_epoch = self.lowest_epoch.max(epoch);
-        self.partials.retain(|partial| partial.version.epoch >= epoch);
+        self.partials.retain(|partial| {
+            let stays = partial.version.epoch >= epoch;
+            if !stays {
+                counts.count(Discard::UnexpectedContent);
+            }
+            stays
+        });
+    }
+
+    /// No message comes any more: what is kept of one is forgotten. The type of one that is protected, which the peer
+    /// must not have sent; of those that anybody can have sent `counts` says how many there were.
+    pub(crate) fn finish(&mut self, counts: &mut DiscardCounts) -> Option<HandshakeType> {
+        self.expect_epoch(Epoch(1), counts);
+        self.partials.drain(..).map(|partial| partial.version.msg_type).next()
     }
 
     /// Whether no part of a message not yet delivered is held.
@@ -244,15 +257,15 @@ impl Inbound {
         if rivals().any(|rival| rival.epoch > new.epoch || (protected && rival.epoch == new.epoch)) {
             return Err(Discard::FragmentMismatch);
         }
-        // What is left is all unprotected, or all of an earlier epoch.
+        // What is left is all unprotected, or all of an earlier epoch. All but one of the versions will be given up.
+        if rivals().next().is_some() {
+            counts.count(Discard::FragmentMismatch);
+        }
         let keep = if protected { 0 } else { MAX_VERSIONS - 1 };
         let mut surplus = rivals().count().saturating_sub(keep);
         self.partials.retain(|partial| {
             let goes = surplus > 0 && partial.version.message_seq == new.message_seq;
-            if goes {
-                surplus -= 1;
-                counts.count(Discard::FragmentMismatch);
-            }
+            surplus -= usize::from(goes);
             !goes
         });
         Ok(())
@@ -275,8 +288,8 @@ impl Inbound {
                 return Err(Discard::ReassemblyFull);
             }
             if own.saturating_add(self.charge_of(is_rival)) > max {
+                // That one of the two goes was counted when they met.
                 self.partials.retain(|partial| !is_rival(partial));
-                counts.count(Discard::ReassemblyFull);
             }
             while self.buffered().saturating_add(cost) > max {
                 let later = self.partials.iter().enumerate().filter(|(_, partial)| !of_due(partial));
@@ -429,7 +442,7 @@ mod tests {
         assert_eq!(inbound.partials.len(), 2);
         inbound.insert(PLAIN, fragment(0, 4, 0, b"abcd"), &mut counts).expect("stored");
         assert_eq!(inbound.next(), Some(message(PLAIN, 0, b"abcd")));
-        assert_eq!(counts.get(Discard::FragmentMismatch), 89, "91 versions, of which two stood at any time");
+        assert_eq!(counts.get(Discard::FragmentMismatch), 90, "91 versions, of which one counts");
     }
 
     #[test]
@@ -446,7 +459,7 @@ mod tests {
                 assert_eq!(stored, Ok(Inserted::Stored), "{pieces}");
             }
             assert_eq!(inbound.next(), Some(message(PLAIN, 0, &body)));
-            assert_eq!((counts.get(Discard::ReassemblyFull), counts.total()), (1, 1));
+            assert_eq!((counts.get(Discard::FragmentMismatch), counts.total()), (1, 1));
         }
     }
 
@@ -489,7 +502,7 @@ mod tests {
     fn after_a_key_change_nothing_from_before_becomes_due() {
         let mut inbound = inbound();
         insert(&mut inbound, PLAIN, fragment(0, 1, 0, b"x")).expect("stored");
-        inbound.expect_epoch(SEALED);
+        inbound.expect_epoch(SEALED, &mut DiscardCounts::default());
         assert_eq!(inbound.next(), None);
         assert_eq!(insert(&mut inbound, PLAIN, fragment(0, 1, 0, b"x")), Err(Discard::UnexpectedContent));
         insert(&mut inbound, SEALED, fragment(0, 1, 0, b"y")).expect("stored");

@@ -197,7 +197,8 @@ impl PostHandshake {
     }
 
     pub(crate) fn write_image(&self, w: &mut Writer<'_>) {
-        w.u16(self.seq.next().0);
+        // 65,536 when the numbers are used up.
+        w.u32(self.seq.next().map_or(1 << 16, |next| next.0.into()));
         w.bytes(&self.client_random.0);
         for secret in [&self.secrets.client, &self.secrets.server] {
             w.vec8(|w| w.bytes(secret.0.bytes()));
@@ -216,7 +217,7 @@ impl PostHandshake {
         algorithm: AeadAlgorithm,
         hash: &'static dyn Hash,
     ) -> Result<Self, DecodeError> {
-        let seq = OutgoingSeq::new(MessageSeq(r.u16()?));
+        let seq = OutgoingSeq::going_on(u16::try_from(r.u32()?).ok().map(MessageSeq));
         let client_random = Random(r.array()?);
         let mut secret = || read_secret(r.vec8()?, hash).map(TrafficSecret);
         let secrets = TrafficSecrets { client: secret()?, server: secret()? };

@@ -289,7 +289,7 @@ impl State {
             Self::ServerHello(state) => (*state).handle(message, out),
             Self::Server12(state) => state.handle(message, out),
             Self::Server13(state) => state.handle(message, out),
-            Self::Connected => Err(unexpected(message)),
+            Self::Connected => Err(PeerFault::ExcessMessage(message.msg_type()).into()),
         }
     }
 

@@ -209,11 +209,10 @@ impl Connection {
         })?;
         let records = fields.need(Field::Records, RecordImage::read)?;
         let post = if is_13 {
-            let longest = role.longest_later();
             let side = role.side();
             let read = |r: &mut Reader<'_>| {
                 let after = PostHandshake::read_image(r, side, aead, hash)?;
-                Post::read_image(r, after, longest, now)
+                Post::read_image(r, after, &role, now)
             };
             Some(Box::new(fields.need(Field::Post, read)?))
         } else {
@@ -240,6 +239,7 @@ impl Connection {
             resting: false,
             handshake: None,
             agreed: Some(Box::new(Agreed { negotiated, keying, remembered })),
+            next_message: None,
             post,
             early: None,
             pending_alert: None,
@@ -327,7 +327,8 @@ impl Post {
         });
     }
 
-    fn read_image(r: &mut Reader<'_>, after: PostHandshake, longest: u32, now: Instant) -> Result<Self, DecodeError> {
+    fn read_image(r: &mut Reader<'_>, after: PostHandshake, role: &Role, now: Instant) -> Result<Self, DecodeError> {
+        let (initial_wait, longest) = (role.common().transport.initial_timeout, role.longest_later());
         let next = MessageSeq(r.u16()?);
         let mut until = || read_optional_u64(r).map(|left| left.map(|left| now + Duration::from_micros(left)));
         let (last_flight_kept, previous_until) = (until()?, until()?);
@@ -343,7 +344,12 @@ impl Post {
             }
             flights.push(message, behind);
         }
-        Ok(Self { flights, updates, last_flight_kept, ..Self::new(next, after, Acks::new(), longest) })
+        Ok(Self {
+            flights,
+            updates,
+            last_flight_kept,
+            ..Self::new(next, after, Acks::new(), initial_wait, longest)
+        })
     }
 }
 
