@@ -2,6 +2,7 @@
 //!
 //! Owns the list of what has to hold before a change is taken. Holds no protocol code and is never published.
 
+mod bogo;
 mod ci;
 mod conformance;
 mod layers;
@@ -17,19 +18,19 @@ const USAGE: &str = "\
 usage: cargo xtask <command>
 
   ci           everything that has to hold: format, clippy, rustdoc, test, conformance, layers, licences
-  test         all tests: unit, integration, documentation and interop tests
+  test         all tests: unit, integration, documentation and interop tests, BoringSSL's protocol suite
+  bogo         that suite alone; `bogo bless` writes down what passes
   conformance  docs/conformance.md names only files and tests that exist
   layers       who may import whom, sizes of files and functions, no `unsafe`
 ";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [command] = arguments.as_slice() else {
-        eprint!("{USAGE}");
-        return ExitCode::from(2);
-    };
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let root = repository();
-    let done = match command.as_str() {
+    let done = match words.join(" ").as_str() {
+        "bogo" => bogo::run(&root, bogo::Mode::Check),
+        "bogo bless" => bogo::run(&root, bogo::Mode::Bless),
         "ci" => ci::run(&root),
         "test" => test::run(&root),
         "conformance" => conformance::run(&root),
@@ -46,7 +47,7 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {
-            eprintln!("xtask {command}: {reason}");
+            eprintln!("xtask {}: {reason}", words.join(" "));
             ExitCode::FAILURE
         }
     }

@@ -28,6 +28,18 @@ pub(crate) const INTEROP: &[Needed] = &[
     Needed { file: "/usr/lib/llvm-14/lib/libclang.so.1", package: "libclang-dev" },
 ];
 
+/// What BoringSSL's suite is built with: a Python that can install Go, and what the suite imports.
+pub(crate) const BOGO: &[Needed] = &[
+    Needed { file: "openssl", package: "openssl" },
+    Needed { file: "/usr/lib/python3.11/ensurepip/__init__.py", package: "python3-venv" },
+    Needed { file: "/usr/share/gocode/src/golang.org/x/crypto/go.mod", package: "golang-golang-x-crypto-dev" },
+    Needed { file: "/usr/share/gocode/src/golang.org/x/term/term.go", package: "golang-golang-x-term-dev" },
+    Needed {
+        file: "/usr/share/gocode/src/golang.org/x/sys/unix/affinity_linux.go",
+        package: "golang-golang-x-sys-dev",
+    },
+];
+
 /// Makes sure that every file is there; as root with `apt-get`, otherwise by telling what to install.
 pub(crate) fn ensure(needed: &[Needed]) -> Outcome {
     let search = std::env::var_os("PATH").unwrap_or_default();

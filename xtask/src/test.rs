@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::bogo;
 use crate::packages;
 use crate::shell::{self, Outcome, Steps};
 
@@ -18,6 +19,7 @@ pub(crate) fn add(root: &Path, steps: &mut Steps) -> Outcome {
     steps.step("documentation tests", || shell::run(shell::cargo(root).args(["test", "--doc", "--workspace"])))?;
     if root.join("interop/Cargo.toml").is_file() {
         steps.step("interop tests", || interop(root))?;
+        steps.step("BoringSSL's protocol suite", || bogo::run(root, bogo::Mode::Check))?;
     }
     Ok(())
 }
