@@ -52,7 +52,13 @@ pub(super) enum NotSent {
 
 impl Post {
     /// With what came last in the handshake, if the peer must still hear of it.
-    pub(super) fn new(next: MessageSeq, after: PostHandshake, acks: Acks, initial_wait: Duration, longest: u32) -> Self {
+    pub(super) fn new(
+        next: MessageSeq,
+        after: PostHandshake,
+        acks: Acks,
+        initial_wait: Duration,
+        longest: u32,
+    ) -> Self {
         let limits =
             InboundLimits { max_message_len: longest, max_ahead: longest as usize, ..InboundLimits::default() };
         let mut inbound = Inbound::new(next, limits);

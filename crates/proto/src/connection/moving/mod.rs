@@ -344,12 +344,7 @@ impl Post {
             }
             flights.push(message, behind);
         }
-        Ok(Self {
-            flights,
-            updates,
-            last_flight_kept,
-            ..Self::new(next, after, Acks::new(), initial_wait, longest)
-        })
+        Ok(Self { flights, updates, last_flight_kept, ..Self::new(next, after, Acks::new(), initial_wait, longest) })
     }
 }
 
