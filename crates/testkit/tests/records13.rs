@@ -4,7 +4,7 @@
 use gramseal_proto::wire::{
     AlertDescription, ContentType, HandshakeHeader, HandshakeType, MessageSeq, ProtocolVersion,
 };
-use gramseal_proto::{AlertReceived, CloseReason, Discard, Error};
+use gramseal_proto::{AlertReceived, CloseReason, Discard, Error, PeerFault};
 use gramseal_testkit::null::{self, ToyKind};
 use gramseal_testkit::peer::{Form, Outcome, Peer13, Scene13};
 use gramseal_testkit::sim::Side;
@@ -227,16 +227,11 @@ fn what_is_wrong_with_authentic_records_is_counted_by_reason() {
             let far = message(HandshakeType::CERTIFICATE, 60, 0);
             let mut long = message(HandshakeType::CERTIFICATE, 6, 65_537);
             long[9..12].fill(0);
-            let mut cases = vec![
+            let cases = vec![
                 (record(ContentType(0), &[], 10), Discard::Malformed),
                 (record(ContentType(24), b"beats", 0), Discard::UnknownContentType),
                 (record(ContentType::TLS12_CID, b"beats", 0), Discard::UnknownContentType),
                 (record(ContentType::CHANGE_CIPHER_SPEC, &[1], 0), Discard::UnexpectedContent),
-                (record(ALERT, &[], 0), Discard::Malformed),
-                (record(ALERT, &[2], 0), Discard::Malformed),
-                (record(ALERT, &[2, 40, 2, 40], 5), Discard::Malformed),
-                (record(HANDSHAKE, &[], 0), Discard::Malformed),
-                (record(HANDSHAKE, &[20, 0, 0], 0), Discard::Malformed),
                 (record(HANDSHAKE, &far, 0), Discard::FragmentTooFarAhead),
                 (record(HANDSHAKE, &long, 0), Discard::MessageTooLong),
                 (record(ContentType::ACK, &[], 0), Discard::Malformed),
@@ -245,9 +240,6 @@ fn what_is_wrong_with_authentic_records_is_counted_by_reason() {
                 (record(ContentType::ACK, &[0, 0, 0], 0), Discard::Malformed),
                 (record(DATA, &[7; (1 << 14) + 1], 0), Discard::Oversized),
             ];
-            if !connected {
-                cases.push((record(DATA, b"data", 0), Discard::BeforeFinished));
-            }
             for (datagram, reason) in cases {
                 scene.assert_dropped(datagram, reason);
             }
@@ -277,11 +269,6 @@ fn fragments_that_contradict_each_other_are_dropped() {
         let longer = [body, &[0]].concat();
         let longer = scene.peer.record_in(2, HANDSHAKE, &Peer13::whole(rest[0], number, &longer));
         scene.assert_dropped(longer, Discard::FragmentMismatch);
-        // A fragment that reaches beyond its message cannot be read.
-        let mut beyond = pieces[0].clone();
-        beyond[8] = beyond[3];
-        let beyond = scene.peer.record_in(2, HANDSHAKE, &beyond);
-        scene.assert_dropped(beyond, Discard::Malformed);
         assert_eq!(scene.outcome(), outcome);
         // Of bytes that come twice the first ones count.
         let mut changed = pieces[0].clone();
@@ -332,11 +319,32 @@ fn epochs_that_are_over_or_not_there_yet_say_nothing() {
     }
 }
 
-#[test] // RFC 9147 §4.2.1: the epoch of a handshake carries no data
-fn data_under_the_keys_of_the_handshake_is_not_given_out() {
-    let (mut scene, _) = stages(Side::Server).pop().expect("connected");
-    let data = scene.peer.record_numbered(DATA, 2, 500, b"data");
-    scene.assert_dropped(data, Discard::UnexpectedContent);
+#[test] // RFC 9846 §5, §5.1, RFC 9147 §5.2
+fn records_that_no_peer_makes_end_the_association() {
+    for side in Side::BOTH {
+        for at in 1..stages(side).len() {
+            let (ends, beyond) = (PeerFault::MalformedHandshakeRecord, [20, 0, 0, 1, 0, 9, 0, 0, 0, 0, 0, 2, 1, 1]);
+            let mut cases = vec![
+                (ALERT, &[][..], PeerFault::MalformedAlert),
+                (ALERT, &[2], PeerFault::MalformedAlert),
+                (ALERT, &[2, 40, 2, 40], PeerFault::MalformedAlert),
+                (HANDSHAKE, &[], ends),
+                (HANDSHAKE, &[20, 0, 0], ends),
+                // A fragment that reaches beyond its message.
+                (HANDSHAKE, &beyond, ends),
+            ];
+            if !stages(side).swap_remove(at).1.is_empty() {
+                cases.push((DATA, b"data", PeerFault::MisplacedApplicationData));
+            }
+            for (content_type, content, fault) in cases {
+                let (mut scene, _) = stages(side).swap_remove(at);
+                let record = scene.peer.record(content_type, content);
+                scene.deliver([record]);
+                let failed = CloseReason::Failed(Error::Peer(fault));
+                assert_eq!(scene.outcome(), Outcome::Closed(failed), "{side:?}, {at}, {content:?}");
+            }
+        }
+    }
 }
 
 #[test] // RFC 9846 §6: the level says nothing

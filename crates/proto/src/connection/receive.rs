@@ -311,9 +311,8 @@ impl Connection {
         };
         // RFC 5246 §7.4.1.1: meaningless while a handshake of 1.2 goes on, or of what may be one. It must
         // not use up the number of the message that is due.
-        let ignored = matches!(self.role, Role::Client(_))
-            && fragment.msg_type == HandshakeType::HELLO_REQUEST
-            && number.epoch < Epoch::HANDSHAKE;
+        let ignored = fragment.msg_type == HandshakeType::HELLO_REQUEST && number.epoch < Epoch::HANDSHAKE;
+        let ignored = ignored && !handshake.inbound.is_too_far_ahead(fragment.message_seq);
         if ignored && !handshake.is_done() {
             return self.discard(Discard::UnexpectedContent);
         }

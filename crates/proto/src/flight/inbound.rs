@@ -163,6 +163,12 @@ impl Inbound {
         self.next.is_none_or(|next| message_seq < next)
     }
 
+    /// Whether `message_seq` comes so long after the message that is due that nothing of it is kept.
+    pub(crate) fn is_too_far_ahead(&self, message_seq: MessageSeq) -> bool {
+        let ahead = self.next.and_then(|next| message_seq.checked_sub(next));
+        ahead.is_some_and(|ahead| ahead >= self.limits.ahead)
+    }
+
     /// Whether `message_seq` is the message delivered last.
     pub(crate) fn is_latest(&self, message_seq: MessageSeq) -> bool {
         message_seq.next() == self.next

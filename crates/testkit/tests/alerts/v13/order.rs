@@ -1,8 +1,8 @@
 //! Messages of 1.3 that may not come where they come, under the keys that they should have; and what comes under other
 //! keys than it should, which anybody could have sent, or nobody.
 
-use gramseal_proto::wire::{AlertDescription as Alert, ContentType, HandshakeType as T};
-use gramseal_proto::{Discard, PeerFault};
+use gramseal_proto::wire::{self, AlertDescription as Alert, AlertLevel, ContentType, HandshakeType as T};
+use gramseal_proto::{CloseReason, Discard, PeerFault};
 use gramseal_testkit::peer::{Outcome, Peer13, Scene13, TYPES13};
 use gramseal_testkit::sim::Side;
 
@@ -121,10 +121,18 @@ fn nothing_follows_a_finished_in_its_record() {
         scene.say(before);
         let messages = [scene.peer.message(T::FINISHED), scene.peer.message(T::KEY_UPDATE)];
         let record = scene.peer.record_in(2, ContentType::HANDSHAKE, &messages.concat());
+        scene.peer.take_seen();
+        scene.take_sent();
         scene.deliver([record]);
         // The handshake is done; what followed is of an epoch that is over.
-        assert_eq!(scene.outcome(), Outcome::Connected);
-        assert_eq!(scene.connection().stats().discards.get(Discard::FragmentOld), 1);
+        let failed = CloseReason::Failed(PeerFault::WrongEpoch(T::KEY_UPDATE).into());
+        assert_eq!(scene.outcome(), Outcome::Closed(failed));
+        // A client's last flight is void.
+        let epoch = if side == Side::Client { 2 } else { 3 };
+        let alerts = scene.peer.take_seen();
+        let alerts: Vec<_> = alerts.iter().filter_map(|seen| Some((seen.number.epoch.0, seen.alert()?))).collect();
+        let alert = wire::Alert { level: AlertLevel::FATAL, description: Alert::UNEXPECTED_MESSAGE };
+        assert_eq!(alerts, [(epoch, alert)]);
     }
 }
 
@@ -153,5 +161,18 @@ fn change_cipher_spec_means_nothing() {
             scene.say(&honest[at..]);
             assert_eq!(scene.outcome(), Outcome::Connected, "{side:?}, {at}");
         }
+    }
+}
+
+#[test] // RFC 9846 §5
+fn the_keys_of_the_handshake_protect_no_application_data() {
+    for side in Side::BOTH {
+        let (mut scene, _) = keyed(side);
+        let record = scene.peer.record_in(2, ContentType::APPLICATION_DATA, b"data");
+        scene.peer.take_seen();
+        scene.take_sent();
+        scene.deliver([record]);
+        let epoch = if side == Side::Client { 2 } else { 3 };
+        assert_refused(scene, epoch, PeerFault::MisplacedApplicationData, Alert::UNEXPECTED_MESSAGE);
     }
 }

@@ -127,10 +127,37 @@ fn a_key_update_in_pieces_of_two_epochs_never_becomes_whole() {
         let first = scene.peer.record_in(3, HANDSHAKE, &pieces[0]);
         let second = scene.peer.record_in(4, HANDSHAKE, &pieces[1]);
         scene.deliver([update, first, second]);
-        assert_eq!(scene.outcome(), Outcome::Connected);
-        let data = scene.peer.record_in(4, DATA, b"data");
-        scene.deliver([data]);
-        assert_eq!(scene.received(), [b"data"]);
+        refused(scene, PeerFault::WrongEpoch(T(99)), AlertDescription::UNEXPECTED_MESSAGE);
+    }
+}
+
+#[test] // RFC 9147 §8
+fn what_came_before_a_key_update_and_is_behind_it_is_refused() {
+    for side in Side::BOTH {
+        let mut scene = connected(side);
+        let update = scene.peer.datagram(T::KEY_UPDATE);
+        let message = scene.peer.message_of(T(99), &[1, 2]);
+        let early = scene.peer.record_in(3, HANDSHAKE, &message);
+        scene.deliver([early]);
+        assert_eq!(scene.outcome(), Outcome::Connected, "{side:?}: it may have overtaken others");
+        scene.deliver([update]);
+        refused(scene, PeerFault::WrongEpoch(T(99)), AlertDescription::UNEXPECTED_MESSAGE);
+    }
+}
+
+#[test] // RFC 9147 §5.2, RFC 9846 §5, §5.1
+fn records_that_hold_something_else_than_their_type_says_are_refused() {
+    for side in Side::BOTH {
+        let alert = (ContentType::ALERT, PeerFault::MalformedAlert, AlertDescription::DECODE_ERROR);
+        let messages = (HANDSHAKE, PeerFault::MalformedHandshakeRecord, AlertDescription::DECODE_ERROR);
+        for ((content_type, fault, description), content) in
+            [(alert, &[][..]), (alert, &[1]), (alert, &[1, 0, 1, 0]), (messages, &[]), (messages, &[4, 0, 0])]
+        {
+            let mut scene = connected(side);
+            let record = scene.peer.record_in(3, content_type, content);
+            scene.deliver([record]);
+            refused(scene, fault, description);
+        }
     }
 }
 
