@@ -1,7 +1,7 @@
 //! The suite's names for faults.
 
-use gramseal_proto::wire::{AlertDescription, DecodeError};
-use gramseal_proto::{Error, Incompatible, LocalFault, PeerFault};
+use gramseal_proto::wire::AlertDescription;
+use gramseal_proto::{Error, Incompatible, LocalFault, Malformed, PeerFault};
 
 /// The token that the runner looks for when this error ends an association, which was `established` before.
 pub(crate) fn token(error: &Error, established: bool) -> String {
@@ -19,7 +19,7 @@ pub(crate) fn token(error: &Error, established: bool) -> String {
     }
 }
 
-fn decode(_error: &DecodeError) -> &'static str {
+fn decode(_error: &Malformed) -> &'static str {
     ":DECODE_ERROR:"
 }
 
