@@ -1,16 +1,19 @@
 //! The suite's names for faults.
 
-use gramseal_proto::wire::AlertDescription;
-use gramseal_proto::{Error, Incompatible, LocalFault, Malformed, PeerFault};
+use gramseal_proto::wire::{AlertDescription, HandshakeType};
+use gramseal_proto::{CertificateFault, Error, Incompatible, LocalFault, Malformed, PeerFault};
 
 /// The token that the runner looks for when this error ends an association, which was `established` before.
 pub(crate) fn token(error: &Error, established: bool) -> String {
     match error {
         // BoringSSL reads no handshake messages any more then.
         Error::Peer(PeerFault::ExcessMessage(_)) if established => ":UNEXPECTED_RECORD:".into(),
-        Error::Decode(error) => decode(error).into(),
+        Error::Decode(malformed) => decode(*malformed).into(),
         Error::Incompatible(what) => incompatible(*what).into(),
         Error::Peer(fault) => peer(*fault).into(),
+        Error::Certificate(CertificateFault::Ocsp(_)) | Error::Local(LocalFault::NoOcspResponse) => {
+            ":OCSP_CB_ERROR:".into()
+        }
         Error::Certificate(_) => ":CERTIFICATE_VERIFY_FAILED:".into(),
         Error::AlertReceived(alert) => alert_received(alert.description),
         Error::TimedOut(_) => ":READ_TIMEOUT_EXPIRED:".into(),
@@ -19,8 +22,14 @@ pub(crate) fn token(error: &Error, established: bool) -> String {
     }
 }
 
-fn decode(_error: &Malformed) -> &'static str {
-    ":DECODE_ERROR:"
+/// BoringSSL has several names for what cannot be read, and prints all that apply.
+fn decode(malformed: Malformed) -> &'static str {
+    match (malformed.message, malformed.extension) {
+        (Some(HandshakeType::CERTIFICATE), Some(_)) => ":DECODE_ERROR: :ERROR_PARSING_EXTENSION:",
+        (_, Some(_)) => ":ERROR_PARSING_EXTENSION: :PARSE_TLSEXT:",
+        (Some(HandshakeType::CLIENT_HELLO), None) => ":DECODE_ERROR: :CLIENTHELLO_PARSE_FAILED:",
+        (_, None) => ":DECODE_ERROR:",
+    }
 }
 
 fn incompatible(what: Incompatible) -> &'static str {
@@ -54,6 +63,8 @@ fn peer(fault: PeerFault) -> &'static str {
         PeerFault::UnofferedApplicationProtocol => ":INVALID_ALPN_PROTOCOL:",
         PeerFault::UnofferedSrtpProfile => ":BAD_SRTP_PROTECTION_PROFILE_LIST:",
         PeerFault::SrtpMkiMismatch => ":BAD_SRTP_MKI_VALUE:",
+        PeerFault::VersionAfterCookie => ":INVALID_MESSAGE:",
+        PeerFault::LegacyCookie | PeerFault::SessionIdEchoed => ":DECODE_ERROR:",
         PeerFault::Downgrade => ":TLS13_DOWNGRADE:",
         PeerFault::MissingExtension(_) => ":MISSING_EXTENSION:",
         _ => ":UNEXPECTED_MESSAGE:",
