@@ -4,16 +4,18 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use gramseal_proto::CertificateFault;
-use gramseal_proto::config::{Identity, PeerCredential, PeerRole, PeerVerified, PeerVerifier, Presented, Verdict};
+use gramseal_proto::config::{
+    Identity, OcspSource, PeerCredential, PeerRole, PeerVerified, PeerVerifier, Presented, Verdict,
+};
 use gramseal_proto::crypto::{CryptoError, CryptoProvider, Deferrable, SecureRandom, SigningKey};
 use gramseal_proto::pki_types::pem::PemObject;
 use gramseal_proto::pki_types::{CertificateDer, PrivateKeyDer, SubjectPublicKeyInfoDer};
 use gramseal_proto::wire::{AlertDescription, CertificateType, SignatureScheme};
+use gramseal_proto::{CertificateFault, OcspFault};
 use gramseal_webpki::{certificate_schemes, issuers, public_key_of, public_key_of_raw};
 
 use crate::clock;
-use crate::options::{Credential, CredentialKind, Options};
+use crate::options::{Credential, CredentialKind, Options, Switches};
 
 /// What the callbacks of one connection saw.
 #[derive(Debug, Default)]
@@ -22,6 +24,8 @@ pub(crate) struct Seen {
     pub(crate) signed_with: Option<i64>,
     /// How often a certificate was looked at.
     pub(crate) verified: u32,
+    /// What came of it, also where nobody minds.
+    pub(crate) accepted: bool,
     pub(crate) ocsp_response: Vec<u8>,
 }
 
@@ -34,7 +38,8 @@ pub(crate) fn identities(options: &Options, provider: &CryptoProvider, seen: &Sh
     let all = numbered.chain([(-1, &options.own)]);
     let shown = all
         .filter(|(_, credential)| credential.kind != CredentialKind::PreSharedKey && !credential.key_file.is_empty());
-    shown.map(|(number, credential)| identity(credential, number, provider, delay, seen)).collect()
+    let staple = Staple::new(&options.switches);
+    shown.map(|(number, credential)| identity(credential, number, provider, delay, staple.clone(), seen)).collect()
 }
 
 fn identity(
@@ -42,6 +47,7 @@ fn identity(
     number: i64,
     provider: &CryptoProvider,
     delay: Option<Duration>,
+    staple: Staple,
     seen: &Shared,
 ) -> Result<Identity, String> {
     let failed = |what: &dyn std::fmt::Display| format!("credential {number}: {what}");
@@ -63,10 +69,34 @@ fn identity(
     if credential.must_match_issuer {
         identity = identity.with_issuers(names);
     }
-    if !credential.ocsp_response.is_empty() {
-        identity = identity.with_ocsp_source(Arc::new(credential.ocsp_response.clone()));
+    let staple = Staple { response: credential.ocsp_response.clone(), ..staple };
+    Ok(identity.with_ocsp_source(Arc::new(staple)))
+}
+
+/// What a server has to staple, as far as its callback lets it.
+#[derive(Debug, Clone, Default)]
+struct Staple {
+    response: Vec<u8>,
+    declines: bool,
+    fails: bool,
+}
+
+impl Staple {
+    fn new(switches: &Switches) -> Self {
+        let asked = switches.use_ocsp_callback;
+        let (declines, fails) = (switches.decline_ocsp_callback, switches.fail_ocsp_callback);
+        Self { response: Vec::new(), declines: asked && declines, fails: asked && fails }
     }
-    Ok(identity)
+}
+
+impl OcspSource for Staple {
+    fn response(&self) -> Option<Vec<u8>> {
+        Some(self.response.clone()).filter(|response| !response.is_empty() && !self.declines && !self.fails)
+    }
+
+    fn is_required(&self) -> bool {
+        self.fails
+    }
 }
 
 fn path(bytes: &[u8]) -> &Path {
@@ -116,6 +146,8 @@ impl SigningKey for Key {
 #[derive(Debug)]
 pub(crate) struct Verifier {
     refuses: Option<CertificateFault>,
+    refuses_status: Option<CertificateFault>,
+    accepts: bool,
     certificate_types: Vec<CertificateType>,
     wants_ocsp_response: bool,
     seen: Shared,
@@ -131,9 +163,14 @@ impl Verifier {
         } else {
             AlertDescription::HANDSHAKE_FAILURE
         };
+        let refuses = switches.verify_fail.then_some(CertificateFault::RefusedWith(alert));
+        // A client's callback for responses is asked after all else, whether there is a response or not.
+        let status = !options.server && switches.use_ocsp_callback && switches.fail_ocsp_callback;
         let types: Vec<_> = options.accepted_peer_cert_types.iter().map(|code| certificate_type(*code)).collect();
         Self {
-            refuses: (switches.verify_fail && minds).then_some(CertificateFault::RefusedWith(alert)),
+            accepts: refuses.is_none(),
+            refuses: refuses.filter(|_| minds),
+            refuses_status: status.then_some(CertificateFault::Ocsp(OcspFault::Untrusted)),
             certificate_types: if types.is_empty() { vec![CertificateType::X509] } else { types },
             wants_ocsp_response: switches.enable_ocsp_stapling,
             seen: Arc::clone(seen),
@@ -143,9 +180,10 @@ impl Verifier {
     fn look_at(&self, presented: &Presented<'_>) -> Verdict {
         if let Ok(mut seen) = self.seen.lock() {
             seen.verified += 1;
+            seen.accepted = self.accepts;
             seen.ocsp_response = presented.ocsp_response.to_vec();
         }
-        if let Some(fault) = self.refuses {
+        if let Some(fault) = self.refuses.or(self.refuses_status) {
             return Err(fault);
         }
         let key = match presented.credential {

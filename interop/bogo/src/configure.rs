@@ -6,7 +6,7 @@ use std::time::Duration;
 use gramseal_proto::config::{ClientAuth, ClientConfig, ConfigError, Psk, Repair, ServerConfig, Transport};
 use gramseal_proto::crypto::{CryptoProvider, HashAlgorithm};
 use gramseal_proto::session::TicketKeys;
-use gramseal_proto::wire::{NamedGroup, ProtocolVersion, SignatureScheme, SrtpProfile};
+use gramseal_proto::wire::{AlertDescription, AlertLevel, NamedGroup, ProtocolVersion, SignatureScheme, SrtpProfile};
 use gramseal_proto::{Direction, Trace, TraceEvent, Traced};
 
 use crate::certificates::{self, Shared, Verifier};
@@ -20,6 +20,9 @@ const DTLS13: u64 = 0xfefc;
 const DTLS12: u64 = 0xfefd;
 /// What BoringSSL takes for the path unless it is told otherwise, in bytes of UDP payload.
 const DEFAULT_MTU: u64 = 1472;
+
+/// Bytes in the longest ticket: BoringSSL's tell all about the client.
+const LONGEST_TICKET: usize = 1 << 15;
 
 /// What all connections of the process share.
 pub(crate) struct Process {
@@ -51,23 +54,46 @@ pub(crate) struct Watch(Mutex<Watched>);
 struct Watched {
     verify_request: bool,
     second_hello: bool,
+    /// A line for each thing that moved.
+    lines: String,
 }
 
 impl Watch {
     pub(crate) fn had_retry_request(&self) -> bool {
         self.0.lock().is_ok_and(|watched| watched.second_hello && !watched.verify_request)
     }
+
+    /// Everything that moved, as BoringSSL's shim tells it.
+    pub(crate) fn lines(&self) -> String {
+        self.0.lock().map(|watched| watched.lines.clone()).unwrap_or_default()
+    }
 }
 
 impl Trace for Watch {
     fn trace(&self, event: &TraceEvent) {
         use gramseal_proto::wire::HandshakeType;
-        let (Traced::Handshake { msg_type, message_seq, .. }, Ok(mut watched)) = (event.traced, self.0.lock()) else {
-            return;
-        };
-        let _either: Direction = event.direction;
+        let Ok(mut watched) = self.0.lock() else { return };
+        watched.lines.push_str(&line(event));
+        let Traced::Handshake { msg_type, message_seq, .. } = event.traced else { return };
         watched.verify_request |= msg_type == HandshakeType::HELLO_VERIFY_REQUEST;
         watched.second_hello |= msg_type == HandshakeType::CLIENT_HELLO && message_seq.0 > 0;
+    }
+}
+
+fn line(event: &TraceEvent) -> String {
+    let verb = match event.direction {
+        Direction::Sent => "write",
+        Direction::Received => "read",
+    };
+    match event.traced {
+        Traced::Handshake { msg_type, .. } => format!("{verb} hs {}\n", msg_type.0),
+        Traced::ChangeCipherSpec => format!("{verb} ccs\n"),
+        Traced::Alert(alert) => {
+            let level = if alert == AlertDescription::CLOSE_NOTIFY { AlertLevel::WARNING } else { AlertLevel::FATAL };
+            format!("{verb} alert {} {}\n", level.0, alert.0)
+        }
+        Traced::Ack { .. } => format!("{verb} ack\n"),
+        other => format!("{verb} {other:?}\n"),
     }
 }
 
@@ -140,6 +166,7 @@ fn transport(options: &Options) -> Transport {
         handshake_timeout: Duration::from_secs(24 * 60 * 60),
         idle_timeout: None,
         max_retransmissions: 12,
+        max_message_len: options.max_cert_list.and_then(|bytes| u32::try_from(bytes).ok()).unwrap_or(1 << 16),
         records_at_once: usize::MAX,
         last_epoch: 0xffff,
         repair: Repair::OnTimers,
@@ -164,7 +191,10 @@ fn names(mut list: &[u8]) -> Vec<Vec<u8>> {
 }
 
 fn failed(error: ConfigError) -> String {
-    format!(":CONFIGURATION: {error}")
+    match error {
+        ConfigError::NothingAllowed("version") => format!(":NO_SUPPORTED_VERSIONS_ENABLED: {error}"),
+        _ => format!(":CONFIGURATION: {error}"),
+    }
 }
 
 /// The keys that are imported, with the hash that each one is for.
@@ -208,7 +238,7 @@ pub(crate) fn client(
     if let Some(groups) = &common.groups {
         builder = builder.with_groups(groups);
     }
-    builder
+    builder = builder
         .with_versions(&common.versions)
         .with_srtp(&common.srtp)
         .with_transport(common.transport)
@@ -217,9 +247,11 @@ pub(crate) fn client(
         .with_large_share_at_once()
         .with_large_tickets()
         .with_session_store(process.client_store.clone())
-        .with_trace(watch.clone())
-        .build()
-        .map_err(failed)
+        .with_trace(watch.clone());
+    if options.switches.reverify_on_resume {
+        builder = builder.with_reverification();
+    }
+    builder.build().map_err(failed)
 }
 
 pub(crate) fn server(
@@ -255,7 +287,14 @@ pub(crate) fn server(
     if switches.no_ticket {
         builder = builder.with_ticket_count(0);
     } else {
-        builder = builder.with_ticket_sealer(Arc::new(Tickets::new(process.ticket_keys.clone(), switches)));
+        let tickets = Tickets::new(process.ticket_keys.clone(), switches);
+        builder = builder.with_ticket_sealer(Arc::new(tickets)).with_max_ticket_len(LONGEST_TICKET);
+    }
+    if switches.no_server_name_ack {
+        builder = builder.without_server_name_ack();
+    }
+    if !switches.skip_ticket {
+        builder = builder.with_session_store(process.server_store.clone());
     }
     builder
         .with_versions(&common.versions)
@@ -263,7 +302,6 @@ pub(crate) fn server(
         .with_transport(common.transport)
         .with_session_context(common.session_context)
         .with_alpn(server_protocols(options))
-        .with_session_store(process.server_store.clone())
         .with_trace(watch.clone())
         .build()
         .map_err(failed)

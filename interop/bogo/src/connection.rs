@@ -17,6 +17,7 @@ use crate::clock;
 use crate::configure::{self, Process, Watch};
 use crate::expectations;
 use crate::framing::{Frame, Link};
+use crate::hello::Greeting;
 use crate::options::{Invocation, Options};
 use crate::strict;
 use crate::token::token;
@@ -90,6 +91,8 @@ struct One<'o> {
     seen: Shared,
     watch: Arc<Watch>,
     mtu: usize,
+    /// What a client said first.
+    greeting: Greeting,
     connection: Connection,
 }
 
@@ -105,7 +108,8 @@ impl<'o> One<'o> {
             Connection::client(Arc::new(config), server_name(options)?, clock::now())
                 .map_err(|error| Failure::Association(error, Progress::Handshaking))?
         };
-        Ok(Self { options, is_resume, seen, watch, mtu: configure::mtu(options), connection })
+        let greeting = Greeting::default();
+        Ok(Self { options, is_resume, seen, watch, mtu: configure::mtu(options), greeting, connection })
     }
 
     fn run(&mut self, link: &mut Link, process: &Process, kept: u32) -> Result<(), Failure> {
@@ -123,6 +127,7 @@ impl<'o> One<'o> {
                             &self.seen,
                             &self.watch,
                         )?;
+                        expectations::greeting(self.options, &self.greeting)?;
                         expectations::sessions_after_handshake(
                             self.options,
                             &self.connection,
@@ -149,7 +154,7 @@ impl<'o> One<'o> {
                 None => break,
             }
         }
-        expectations::at_the_end(self.options, &self.connection, process)?;
+        expectations::at_the_end(self.options, &self.connection, process, &self.watch)?;
         Ok(())
     }
 
@@ -206,6 +211,9 @@ impl<'o> One<'o> {
         let now = clock::now();
         match frame {
             Frame::Datagram(mut datagram) => {
+                if self.options.server && self.connection.negotiated().is_none() {
+                    self.greeting.receive(&datagram);
+                }
                 let content_type = ContentType(datagram.first().copied().unwrap_or(0));
                 let discards = self.connection.stats().discards.clone();
                 let received = self.connection.handle_datagram(now, &mut datagram);

@@ -5,6 +5,7 @@ use gramseal_proto::wire::ProtocolVersion;
 
 use crate::certificates::Shared;
 use crate::configure::{Process, Watch};
+use crate::hello::Greeting;
 use crate::options::Options;
 
 type Outcome = Result<(), String>;
@@ -48,9 +49,19 @@ pub(crate) fn after_handshake(
     if expect.no_server_name {
         same("the server name", negotiated.server_name.clone(), None)?;
     }
+    check(!expect.early_data_disabled || !negotiated.early_data, || "early data was taken".into())?;
     check(!expect.hrr || watch.had_retry_request(), || "no HelloRetryRequest".into())?;
     check(!expect.no_hrr || !watch.had_retry_request(), || "a HelloRetryRequest".into())?;
     certificates(options, connection, seen)
+}
+
+/// What the client offered.
+pub(crate) fn greeting(options: &Options, greeting: &Greeting) -> Outcome {
+    let expected = &options.expect.advertised_alpn;
+    if !expected.is_empty() {
+        same("what the client offers", greeting.protocols(), Some(expected.clone()))?;
+    }
+    Ok(())
 }
 
 fn certificates(options: &Options, connection: &Connection, seen: &Shared) -> Outcome {
@@ -64,8 +75,17 @@ fn certificates(options: &Options, connection: &Connection, seen: &Shared) -> Ou
         check(shown, || "the peer showed no certificate".into())?;
     }
     let seen = seen.lock().map_err(|_| "a callback panicked")?;
+    // Only a client that is told to asks again about a session's peer.
+    let asked = shown && (!negotiated.resumed || (!options.server && options.switches.reverify_on_resume));
+    same("how often the verifier was asked", seen.verified, u32::from(asked))?;
+    if expect.verify_result && asked {
+        same("that the peer passed", seen.accepted, !options.switches.verify_fail)?;
+    }
     if !expect.ocsp_response.is_empty() {
-        same("the OCSP response", &seen.ocsp_response, &expect.ocsp_response)?;
+        same("the OCSP response", &negotiated.peer_ocsp_response, &expect.ocsp_response)?;
+        if seen.verified > 0 {
+            same("the OCSP response that the verifier saw", &seen.ocsp_response, &expect.ocsp_response)?;
+        }
     }
     if let Some(expected) = expect.selected_credential {
         let by_psk = negotiated.psk_identity.as_ref().and_then(|identity| {
@@ -98,10 +118,20 @@ pub(crate) fn sessions_after_handshake(
     Ok(())
 }
 
-pub(crate) fn at_the_end(options: &Options, connection: &Connection, process: &Process) -> Outcome {
+pub(crate) fn at_the_end(options: &Options, connection: &Connection, process: &Process, watch: &Watch) -> Outcome {
+    if !options.expect.messages.is_empty() {
+        // BoringSSL leaves it to its caller to answer close_notify, and its shim does not.
+        let moved = watch.lines();
+        let moved = moved.strip_suffix("write alert 1 0\n").unwrap_or(&moved);
+        same("what moved", moved, &*String::from_utf8_lossy(&options.expect.messages))?;
+    }
     let version = connection.negotiated().map(|negotiated| negotiated.version);
     if !options.server && version == Some(ProtocolVersion::DTLS1_3) && !options.switches.send_alert {
-        same("a new session", process.client_store.has_fresh(), !options.expect.no_session)?;
+        let early = process.client_store.max_early_data();
+        same("a new session", early.is_some(), !options.expect.no_session)?;
+        if let Some(bytes) = early {
+            same("early data with the new session", bytes > 0, options.expect.ticket_supports_early_data)?;
+        }
     }
     Ok(())
 }

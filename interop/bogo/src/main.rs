@@ -11,6 +11,7 @@ mod configure;
 mod connection;
 mod expectations;
 mod framing;
+mod hello;
 mod options;
 mod sessions;
 mod strict;

@@ -84,7 +84,6 @@ pub(crate) struct Options {
     pub(crate) verify_prefs: Vec<u16>,
     pub(crate) accepted_peer_cert_types: Vec<u16>,
     pub(crate) available_client_cert_types: Vec<u16>,
-    pub(crate) ticket_key: Vec<u8>,
     pub(crate) session_id_context: Vec<u8>,
 }
 
@@ -109,8 +108,6 @@ pub(crate) struct Switches {
     pub(crate) no_server_name_ack: bool,
     pub(crate) decline_alpn: bool,
     pub(crate) reject_alpn: bool,
-    pub(crate) select_empty_alpn: bool,
-    pub(crate) allow_unknown_alpn_protos: bool,
     pub(crate) enable_ocsp_stapling: bool,
     pub(crate) use_ocsp_callback: bool,
     pub(crate) set_ocsp_in_callback: bool,
@@ -130,6 +127,12 @@ pub(crate) struct Expect {
     pub(crate) no_server_name: bool,
     pub(crate) alpn: Vec<u8>,
     pub(crate) advertised_alpn: Vec<u8>,
+    /// What moves, line by line.
+    pub(crate) messages: Vec<u8>,
+    /// That early data may come with the session.
+    pub(crate) ticket_supports_early_data: bool,
+    /// That early data is neither offered nor taken.
+    pub(crate) early_data_disabled: bool,
     pub(crate) session_miss: bool,
     pub(crate) no_session: bool,
     pub(crate) session_id: bool,
@@ -140,7 +143,6 @@ pub(crate) struct Expect {
     pub(crate) no_peer_cert: bool,
     pub(crate) verify_result: bool,
     pub(crate) ocsp_response: Vec<u8>,
-    pub(crate) extended_master_secret: bool,
     pub(crate) version: Option<u64>,
     pub(crate) cipher: Option<u64>,
     pub(crate) curve_id: Option<u64>,
@@ -212,6 +214,12 @@ impl Options {
             *value = STANDARD.decode(argument(flag, rest)?).map_err(|_| Usage::Wrong(flag.into()))?;
         } else if let Some(list) = self.list(flag) {
             list.push(number(flag, rest)?);
+        } else if flag == "-expect-early-data-reason" {
+            // There are other reasons where it was tried, which BoringSSL does not do in DTLS.
+            if argument(flag, rest)? != b"disabled" {
+                return Err(Usage::Unimplemented(flag.into()));
+            }
+            self.expect.early_data_disabled = true;
         } else if flag == "-expect-selected-credential" {
             self.expect.selected_credential = Some(number(flag, rest)?);
         } else {
@@ -255,8 +263,6 @@ impl Options {
             "-no-server-name-ack" => &mut switches.no_server_name_ack,
             "-decline-alpn" => &mut switches.decline_alpn,
             "-reject-alpn" => &mut switches.reject_alpn,
-            "-select-empty-alpn" => &mut switches.select_empty_alpn,
-            "-allow-unknown-alpn-protos" => &mut switches.allow_unknown_alpn_protos,
             "-enable-ocsp-stapling" => &mut switches.enable_ocsp_stapling,
             "-use-ocsp-callback" => &mut switches.use_ocsp_callback,
             "-set-ocsp-in-callback" => &mut switches.set_ocsp_in_callback,
@@ -270,12 +276,12 @@ impl Options {
             "-expect-no-session" => &mut expect.no_session,
             "-expect-session-id" => &mut expect.session_id,
             "-expect-no-session-id" => &mut expect.no_session_id,
+            "-expect-ticket-supports-early-data" => &mut expect.ticket_supports_early_data,
             "-expect-ticket-renewal" => &mut expect.ticket_renewal,
             "-expect-hrr" => &mut expect.hrr,
             "-expect-no-hrr" => &mut expect.no_hrr,
             "-expect-no-peer-cert" => &mut expect.no_peer_cert,
             "-expect-verify-result" => &mut expect.verify_result,
-            "-expect-extended-master-secret" => &mut expect.extended_master_secret,
             // Shapes of BoringSSL's calls, versions that nobody has, and early data, which it does not do in DTLS.
             "-use-early-callback"
             | "-use-old-client-cert-callback"
@@ -285,11 +291,14 @@ impl Options {
             | "-use-ticket-callback"
             | "-enable-early-data"
             | "-expect-no-offer-early-data"
+            | "-expect-accept-early-data"
             | "-handshake-twice"
             | "-no-op-extra-handshake"
             | "-install-ddos-callback"
             | "-server-preference"
             | "-check-close-notify"
+            // What no connection of ours is without.
+            | "-expect-extended-master-secret"
             | "-expect-secure-renegotiation" => &mut switches.ignored,
             _ => return None,
         })
@@ -325,6 +334,7 @@ impl Options {
             "-psk" => &mut self.psk,
             "-psk-identity" => &mut self.psk_identity,
             "-cipher" => &mut self.cipher,
+            "-expect-msg-callback" => &mut self.expect.messages,
             "-host-name" => &mut self.host_name,
             "-advertise-alpn" => &mut self.advertise_alpn,
             "-select-alpn" => &mut self.select_alpn,
@@ -347,7 +357,6 @@ impl Options {
             "-psk-importer-context" => &mut self.credential().psk_context,
             "-expect-ocsp-response" => &mut self.expect.ocsp_response,
             "-expect-peer-rpk-sha256" => &mut self.expect.peer_rpk_sha256,
-            "-ticket-key" => &mut self.ticket_key,
             "-session-id-context" => &mut self.session_id_context,
             _ => return None,
         })

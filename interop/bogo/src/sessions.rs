@@ -33,6 +33,11 @@ impl ClientStore {
         offer.is_some()
     }
 
+    /// How many bytes of early data the latest session of this connection allows, if it brought one.
+    pub(crate) fn max_early_data(&self) -> Option<u32> {
+        self.fresh.lock().ok()?.last().map(Session::max_early_data)
+    }
+
     /// Whether this connection brought a session.
     pub(crate) fn has_fresh(&self) -> bool {
         self.fresh.lock().is_ok_and(|fresh| !fresh.is_empty())

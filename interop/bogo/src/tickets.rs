@@ -31,13 +31,10 @@ impl TicketSealer for Tickets {
     }
 
     fn seal(&self, session: &[u8]) -> Option<Vec<u8>> {
-        self.keys.seal(session)
+        if self.skip { None } else { self.keys.seal(session) }
     }
 
     fn open(&self, ticket: &[u8]) -> Option<OpenedTicket> {
-        if self.skip {
-            return None;
-        }
         let mut opened = self.keys.open(ticket)?;
         opened.renew |= self.renew;
         Some(opened)
