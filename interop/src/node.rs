@@ -43,6 +43,7 @@ pub struct Node {
     closed: Option<CloseReason>,
     client_answers: Vec<ClientAnswer>,
     junk: Vec<Vec<u8>>,
+    latest: Vec<u8>,
     datagram: Vec<u8>,
 }
 
@@ -96,6 +97,7 @@ impl Node {
             closed: None,
             client_answers: Vec::new(),
             junk: Vec::new(),
+            latest: Vec::new(),
             datagram: Vec::new(),
         }
     }
@@ -151,6 +153,12 @@ impl Node {
     #[must_use]
     pub fn moved(&self) -> [u32; 2] {
         self.network.moved
+    }
+
+    /// The datagram that came last, as it came.
+    #[must_use]
+    pub fn latest(&self) -> &[u8] {
+        &self.latest
     }
 
     /// Whether the handshake finished.
@@ -215,6 +223,16 @@ impl Node {
         let connection = self.connection.as_mut().expect("there is a connection");
         connection.update_keys(KeyUpdateRequest::Requested).expect("connected with 1.3");
         self.drain();
+    }
+
+    /// Lets the connection do something, and sends what follows.
+    ///
+    /// # Panics
+    /// If there is no connection yet.
+    pub fn act<T>(&mut self, what: impl FnOnce(&mut Connection) -> T) -> T {
+        let done = what(self.connection.as_mut().expect("there is a connection"));
+        self.drain();
+        done
     }
 
     /// Asks the client for a certificate (1.3).
@@ -386,6 +404,7 @@ impl Node {
 
     fn datagram_from(&mut self, peer: SocketAddr, datagram: &mut [u8]) {
         let now = Instant::now();
+        self.latest = datagram.to_vec();
         let mut reply = Vec::new();
         match self.endpoint.route(now, peer, datagram, &mut reply) {
             Route::Connection(_) | Route::Either { .. } => {

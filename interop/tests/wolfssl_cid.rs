@@ -5,9 +5,11 @@ use gramseal_interop::compiled::{self, Compiled, Library};
 use gramseal_interop::{
     Node, Process, SERVER_NAME, Weather, default_client, default_server, for_each, in_storms, stormy_client,
 };
-use gramseal_proto::config::{ClientConfigBuilder, ConnectionIds, ServerConfigBuilder};
+use gramseal_proto::config::{ClientConfigBuilder, ConnectionIds, ServerConfigBuilder, Transport};
 use gramseal_proto::endpoint::CookiePolicy;
 use gramseal_proto::wire::ProtocolVersion;
+use gramseal_proto::wire::handshake::ConnectionIdUsage::Immediate;
+use gramseal_proto::{Instant, Timer};
 use gramseal_testkit::pki::TestPki;
 
 /// Versions with wolfSSL's names for them.
@@ -80,6 +82,38 @@ fn who_does_not_speak_of_ids_gets_none() {
         compiled::check(&mut node, &mut peer);
         assert_eq!(node.agreed().cids, None);
     });
+}
+
+/// Gives new ids three times, and asks for some, which it does not have.
+fn change(node: &mut Node, peer: &mut Process) {
+    cids::check(node, peer, Some(8), "c1d2");
+    for round in 1..=3_usize {
+        node.act(|connection| connection.issue_cids(1, Immediate)).expect("the last one has arrived");
+        let fresh = node.connection().own_cids().last().expect("some").clone();
+        let arrived =
+            |node: &Node| node.connection().poll_timeout().is_some_and(|(_, timer)| timer == Timer::PreviousCids);
+        node.run_until("an acknowledgement", peer, arrived);
+        assert!(node.latest()[1..].starts_with(&fresh), "it has the new id already");
+        compiled::exchange(node, peer, &format!("with new id {round}"));
+        assert!(node.latest()[1..].starts_with(&fresh), "round {round}");
+        // So that the next acknowledgement shows.
+        node.act(|connection| connection.handle_timeout(Instant::now() + Transport::default().previous_keys_kept));
+        assert_eq!(node.connection().own_cids(), [fresh]);
+    }
+    node.act(|connection| connection.request_cids(2)).expect("nothing was asked before");
+    compiled::exchange(node, peer, "and on");
+    assert_eq!(node.connection().spare_cids(), 0);
+}
+
+#[test] // RFC 9147 §9
+fn new_ids_are_used_at_once() {
+    let pki = TestPki::new();
+    let config = default_client(&pki).with_connection_ids(cids::ours(Some(8)));
+    let (mut node, mut peer) = to_wolfssl(config, &pki, VERSIONS[1], "c1d2", Weather::default());
+    change(&mut node, &mut peer);
+    let config = default_server(&pki).with_connection_ids(cids::ours(Some(8)));
+    let (mut node, mut peer) = from_wolfssl(config, &pki, VERSIONS[1], "c1d2", Weather::default());
+    change(&mut node, &mut peer);
 }
 
 #[test]

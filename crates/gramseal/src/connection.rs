@@ -5,9 +5,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use gramseal_proto::wire::handshake::KeyUpdateRequest;
+use gramseal_proto::wire::handshake::{ConnectionIdUsage, KeyUpdateRequest};
 use gramseal_proto::{
-    self as proto, Checkpoint, ClientAnswer, ExportError, ImageKey, Negotiated, NotMovable, SrtpKeys, UpdateKeysError,
+    self as proto, Checkpoint, ClientAnswer, ExportError, ImageKey, Negotiated, NewCidsError, NotMovable, SrtpKeys,
+    UpdateKeysError,
 };
 
 use crate::error::{AuthenticateError, CloseReason, ConnectError, ConnectionError, SendError};
@@ -153,6 +154,30 @@ impl Connection {
     /// See [`UpdateKeysError`]; nothing changed then.
     pub fn update_keys(&self, peer: KeyUpdateRequest) -> Result<(), UpdateKeysError> {
         self.shared().update_keys(peer)
+    }
+
+    /// Gives the peer `count` new connection ids (1.3, RFC 9147 §9), to use at once or for later. See
+    /// [`proto::Connection::issue_cids`](gramseal_proto::Connection::issue_cids).
+    ///
+    /// # Errors
+    /// See [`NewCidsError`]; nothing changed then.
+    pub fn issue_cids(&self, count: u8, usage: ConnectionIdUsage) -> Result<(), NewCidsError> {
+        self.shared().act(|protocol| protocol.issue_cids(count, usage))
+    }
+
+    /// Asks the peer for `count` connection ids for later (1.3, RFC 9147 §9). See
+    /// [`proto::Connection::request_cids`](gramseal_proto::Connection::request_cids).
+    ///
+    /// # Errors
+    /// See [`NewCidsError`]; nothing changed then.
+    pub fn request_cids(&self, count: u8) -> Result<(), NewCidsError> {
+        self.shared().act(|protocol| protocol.request_cids(count))
+    }
+
+    /// Puts the next connection id of the peer's into records from now on; `false` if there is none. For a client
+    /// whose address is about to change, so that nobody can tell that it is the same one.
+    pub fn use_next_cid(&self) -> bool {
+        self.shared().act(proto::Connection::use_next_cid)
     }
 
     /// Asks the client for a certificate and waits for its answer (servers of 1.3, RFC 9846 §4.7.2):

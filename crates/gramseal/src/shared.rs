@@ -165,6 +165,15 @@ impl Shared {
         Ok(())
     }
 
+    /// Lets the protocol do something, and carries out what follows.
+    pub(crate) fn act<T>(&self, what: impl FnOnce(&mut proto::Connection) -> T) -> T {
+        let mut state = self.lock();
+        let done = what(&mut state.protocol);
+        // Failures to send count as loss on the way: the protocol repeats what matters.
+        let _ = self.settle(state, self.router.clock.now(), &mut Vec::new());
+        done
+    }
+
     /// Asks the client for a certificate.
     pub(crate) fn authenticate_client(&self) -> Result<(), AuthenticateClientError> {
         let mut state = self.lock();

@@ -10,7 +10,7 @@ use common::*;
 use gramseal::proto::crypto::{CryptoError, SecureRandom};
 use gramseal::proto::wire::ProtocolVersion;
 use gramseal::proto::{Error, LocalFault};
-use gramseal::{Cid, CidGenerator, ConnectError, ConnectionIds, Endpoint};
+use gramseal::{Cid, CidGenerator, ConnectError, ConnectionIdUsage, ConnectionIds, Endpoint, NewCidsError};
 use gramseal_testkit::pki::TestPki;
 use tokio::net::UdpSocket;
 
@@ -77,6 +77,31 @@ async fn ids_of_clients_serve_several_connections_of_one_endpoint() {
         for endpoint in [&server, &client] {
             assert!(endpoint.stats().routing.named > 0);
         }
+    })
+    .await;
+}
+
+#[tokio::test] // RFC 9147 §9
+async fn new_ids_lead_to_their_connection() {
+    soon(async {
+        let pki = TestPki::new();
+        let (server, _) = server_with(&pki, ConnectionIds::random());
+        let client = Endpoint::client(LOOPBACK).unwrap();
+        let (ours, theirs) = pair(&server, &client, client_config(&pki)).await;
+        let received = || ours.stats().protocol.cids_received;
+        theirs.issue_cids(1, ConnectionIdUsage::Immediate).unwrap();
+        eventually("a new id", || received() == 1).await;
+        ours.request_cids(2).unwrap();
+        eventually("two more", || received() == 3).await;
+        for n in 0..3_u8 {
+            let before = server.stats().routing.named;
+            ours.send(&[n]).unwrap();
+            assert_eq!(theirs.recv().await.unwrap().unwrap(), [n][..]);
+            assert!(server.stats().routing.named > before);
+            assert_eq!(ours.use_next_cid(), n < 2);
+        }
+        assert_eq!(ours.issue_cids(1, ConnectionIdUsage::Spare), Err(NewCidsError::NotAgreedOn));
+        assert_eq!(server.stats().routing.discards.total(), 0);
     })
     .await;
 }

@@ -9,6 +9,7 @@ use alloc::vec;
 use core::borrow::Borrow;
 use core::cmp::Ordering;
 use core::fmt;
+use core::hash::{Hash, Hasher};
 use core::ops::Deref;
 
 use crate::crypto::{CryptoError, SecureRandom};
@@ -90,6 +91,12 @@ impl PartialEq for Cid {
 }
 
 impl Eq for Cid {}
+
+impl Hash for Cid {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_bytes().hash(state);
+    }
+}
 
 impl PartialOrd for Cid {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {

@@ -173,6 +173,11 @@ pub enum PeerFault {
     TooManyCertificateRequests,
     /// A KeyUpdate that asks for something that does not exist (RFC 9846 §4.7.3).
     BadKeyUpdateRequest,
+    /// A NewConnectionId whose ids are to be used at once has none, or says of no known use what they are for.
+    BadConnectionIds,
+    /// The peer asks for connection ids before it has got those it asked for, or again and again although it has as
+    /// many as it may.
+    TooManyCidsRequested,
     /// A 1.3 server showed no certificate (RFC 9846 §4.5.1.3).
     EmptyCertificate,
     /// `pre_shared_key` in a hello is not its last extension (RFC 9846 §4.3.11).
@@ -356,6 +361,7 @@ impl PeerFault {
             | Self::TooManyCertificateRequests
             | Self::TooMuchEarlyData => AlertDescription::UNEXPECTED_MESSAGE,
             Self::FinishedMismatch | Self::BadSignature | Self::BinderMismatch => AlertDescription::DECRYPT_ERROR,
+            Self::TooManyCidsRequested => AlertDescription::TOO_MANY_CIDS_REQUESTED,
             Self::UnofferedExtension => AlertDescription::UNSUPPORTED_EXTENSION,
             Self::RenegotiationInfoMismatch => AlertDescription::HANDSHAKE_FAILURE,
             Self::NoCertificate | Self::ChainTooLong | Self::BadCompressedCertificate => {
@@ -394,6 +400,7 @@ impl PeerFault {
             | Self::CompressionOffered
             | Self::CertificateContextMismatch
             | Self::BadKeyUpdateRequest
+            | Self::BadConnectionIds
             | Self::PskNotLast
             | Self::UnofferedPsk
             | Self::UnofferedPskMode

@@ -73,6 +73,9 @@ pub enum Timer {
     /// Records of the peer's that are late after it has changed its keys; then the old keys are
     /// forgotten (1.3).
     PreviousKeys,
+    /// Records of the peer's that are late after it was given other connection ids; then the old ones are forgotten
+    /// (1.3).
+    PreviousCids,
     /// A look at whether the connection is used; if not for too long, it ends.
     Idle,
 }

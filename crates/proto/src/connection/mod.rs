@@ -20,6 +20,7 @@ mod key_update;
 mod moving;
 mod mtu;
 mod mtu_search;
+mod new_cids;
 mod post;
 mod receive;
 mod rest;
@@ -50,6 +51,8 @@ use moving::Checkpoints;
 pub use moving::{Checkpoint, ImageKey, ImportError, Imported, NotMovable};
 use mtu::Mtu;
 use mtu_search::MtuSearch;
+use new_cids::NewCids;
+pub use new_cids::NewCidsError;
 use pki_types::ServerName;
 use post::Post;
 pub use receive::Received;
@@ -136,6 +139,8 @@ pub struct Connection {
     idle: Idle,
     /// Where the peer is, if the caller has said.
     peer: Option<SocketAddr>,
+    /// Once connection ids have changed, or are to.
+    new_cids: Option<Box<NewCids>>,
     stats: Stats,
     /// Of a connection that makes them.
     checkpoints: Option<Box<Checkpoints>>,
@@ -269,6 +274,7 @@ impl Connection {
             mtu_search: MtuSearch::default(),
             idle: Idle::default(),
             peer: None,
+            new_cids: None,
             stats: Stats::default(),
             checkpoints: None,
             role,

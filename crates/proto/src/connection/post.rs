@@ -129,6 +129,8 @@ impl Connection {
             (_, other) if interrupted => self.fail(PeerFault::UnexpectedMessage(other).into()),
             (Role::Client(_), HandshakeType::CERTIFICATE_REQUEST) => self.certificate_requested(message),
             (_, HandshakeType::KEY_UPDATE) => self.key_update_received(message),
+            (_, HandshakeType::NEW_CONNECTION_ID) => self.new_connection_id_received(message),
+            (_, HandshakeType::REQUEST_CONNECTION_ID) => self.request_connection_id_received(message),
             (Role::Client(_), HandshakeType::NEW_SESSION_TICKET) => {
                 let ticket = NewSessionTicket13::from_bytes(message.body()).map_err(Error::from);
                 let early = ticket.and_then(|ticket| Ok((ticket, ticket.extensions.find()?)));
@@ -189,6 +191,7 @@ impl Connection {
             self.key_update_arrived();
             self.go_on_probing();
         }
+        self.new_cids_arrived(now);
         if self.phase == Phase::Connected {
             self.answer_requests();
         }

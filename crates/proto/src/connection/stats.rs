@@ -26,6 +26,10 @@ pub struct Stats {
     pub key_updates_sent: u32,
     /// KeyUpdates of the peer's: how often its keys have changed (1.3).
     pub key_updates_received: u32,
+    /// Connection ids given to the peer after the handshake (1.3).
+    pub cids_issued: u32,
+    /// Connection ids that the peer gave after the handshake (1.3), also those that were not kept.
+    pub cids_received: u32,
     /// What was dropped, by reason.
     pub discards: DiscardCounts,
 }

@@ -98,6 +98,8 @@ impl fmt::Display for PeerFault {
             Self::EmptyCertificate => "the server showed no certificate",
             Self::MissingExtension(extension) => return write!(f, "the peer did not send the extension {extension}"),
             Self::BadKeyUpdateRequest => "a KeyUpdate asks for something that does not exist",
+            Self::BadConnectionIds => "a NewConnectionId has no id to use, or an unknown use for them",
+            Self::TooManyCidsRequested => "the peer asks for connection ids too often",
             Self::PskNotLast => "the client's pre_shared_key is not its last extension",
             Self::BinderMismatch => "the client does not have the pre-shared key that it offers",
             Self::UnofferedPsk => "the server chose a pre-shared key that was not offered with its cipher suite",

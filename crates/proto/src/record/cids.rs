@@ -18,6 +18,8 @@ pub(crate) struct Cids {
     ours: Vec<Cid>,
     /// The peer's, in the records that we send; empty if it wants none.
     peers: Cid,
+    /// Others of the peer's, for later.
+    spares: Vec<Cid>,
     /// Whether all that the peer protects has to carry one of ours.
     expected: bool,
 }
@@ -46,37 +48,49 @@ impl Cids {
     }
 
     pub(crate) fn write_image(&self, w: &mut Writer<'_>) {
-        let Self { ours, peers, expected } = self;
+        let Self { ours, peers, spares, expected } = self;
         w.vec8(|w| w.bytes(peers));
         flag(w, *expected);
-        for cid in ours {
-            w.vec8(|w| w.bytes(cid));
+        for cids in [ours, spares] {
+            w.vec16(|w| cids.iter().for_each(|cid| w.vec8(|w| w.bytes(cid))));
         }
+    }
+
+    /// Bytes that [`Self::write_image`] writes.
+    pub(crate) fn image_len(&self) -> usize {
+        let cids = self.ours.iter().chain(&self.spares).chain([&self.peers]);
+        5 + cids.map(|cid| 1 + cid.len()).sum::<usize>()
     }
 
     pub(crate) fn read_image(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let cid = |r: &mut Reader<'_>| Cid::new(r.vec8()?).ok_or(DecodeError::BadVectorLength);
-        let (peers, expected, mut ours) = (cid(r)?, read_flag(r)?, Vec::new());
-        while !r.is_empty() {
-            ours.push(cid(r)?);
-        }
+        let cids = |r: &mut Reader<'_>| {
+            let (mut list, mut cids) = (Reader::new(r.vec16()?), Vec::new());
+            while !list.is_empty() {
+                cids.push(cid(&mut list)?);
+            }
+            Ok::<_, DecodeError>(cids)
+        };
+        let (peers, expected, ours, spares) = (cid(r)?, read_flag(r)?, cids(r)?, cids(r)?);
         // One that is empty would be found in every record.
-        let sound = ours.iter().all(|cid| !cid.is_empty()) && (!expected || !ours.is_empty());
-        if sound { Ok(Self { ours, peers, expected }) } else { Err(DecodeError::IllegalValue) }
+        let sound = ours.iter().chain(&spares).all(|cid| !cid.is_empty()) && (!expected || !ours.is_empty());
+        if sound { Ok(Self { ours, peers, spares, expected }) } else { Err(DecodeError::IllegalValue) }
     }
 }
 
 impl RecordLayer {
     /// We offered `cid`: protected records may carry it from now on, for they may overtake the answer.
     pub(crate) fn offer_cid(&mut self, cid: Cid) {
-        self.cids = Some(Box::new(Cids { ours: Vec::from([cid]), peers: Cid::EMPTY, expected: false }));
+        self.cids =
+            Some(Box::new(Cids { ours: Vec::from([cid]), peers: Cid::EMPTY, spares: Vec::new(), expected: false }));
     }
 
     /// Both sides said what they want to see in records to them: we `ours`, the peer `peers`; empty if nothing.
     pub(crate) fn agree_on_cids(&mut self, ours: Cid, peers: Cid) {
         let expected = !ours.is_empty();
         let ours = if expected { Vec::from([ours]) } else { Vec::new() };
-        self.cids = (expected || !peers.is_empty()).then(|| Box::new(Cids { ours, peers, expected }));
+        self.cids =
+            (expected || !peers.is_empty()).then(|| Box::new(Cids { ours, peers, spares: Vec::new(), expected }));
     }
 
     /// They are as they were in another process.
@@ -104,6 +118,52 @@ impl RecordLayer {
     #[inline]
     pub(crate) fn peer_cid(&self) -> &[u8] {
         self.cids.as_ref().map_or(&[], |cids| cids.peers())
+    }
+
+    /// The peer may use `cid`, too.
+    pub(crate) fn accept_cid(&mut self, cid: Cid) {
+        if let Some(cids) = &mut self.cids {
+            cids.ours.reserve_exact(1);
+            cids.ours.push(cid);
+        }
+    }
+
+    /// The peer may not use its oldest `count` ids any more, which are given back. One always stays.
+    pub(crate) fn retire_cids(&mut self, count: usize) -> Vec<Cid> {
+        let Some(cids) = &mut self.cids else { return Vec::new() };
+        let count = count.min(cids.ours.len().saturating_sub(1));
+        let kept = cids.ours.split_off(count);
+        core::mem::replace(&mut cids.ours, kept)
+    }
+
+    /// Protected records to the peer carry `cid` from now on, and none of those it gave before.
+    pub(crate) fn replace_peer_cid(&mut self, cid: Cid) {
+        if let Some(cids) = &mut self.cids {
+            cids.peers = cid;
+            cids.spares = Vec::new();
+        }
+    }
+
+    /// Keeps an id of the peer's for later, unless it is known.
+    pub(crate) fn add_spare_cid(&mut self, cid: Cid) {
+        if let Some(cids) = &mut self.cids {
+            if cids.peers != cid && !cids.spares.contains(&cid) {
+                cids.spares.reserve_exact(1);
+                cids.spares.push(cid);
+            }
+        }
+    }
+
+    /// How many ids of the peer's are kept for later.
+    pub(crate) fn spare_cids(&self) -> usize {
+        self.cids.as_ref().map_or(0, |cids| cids.spares.len())
+    }
+
+    /// Protected records to the peer carry the oldest id that was kept for later; `false` if there is none.
+    pub(crate) fn use_next_cid(&mut self) -> bool {
+        let Some(cids) = self.cids.as_mut().filter(|cids| !cids.spares.is_empty()) else { return false };
+        cids.peers = cids.spares.remove(0);
+        true
     }
 
     /// How long the ids of both sides are; `None` if there are none.

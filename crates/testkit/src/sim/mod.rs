@@ -309,6 +309,16 @@ impl Sim {
         Ok(())
     }
 
+    /// Lets the application of `side` do something with its connection; what that has to send is sent at once.
+    ///
+    /// # Panics
+    /// If there is no connection yet.
+    pub fn act<T>(&mut self, pair: Pair, side: Side, what: impl FnOnce(&mut Connection) -> T) -> T {
+        let done = what(self.host_mut(pair, side).connection.as_mut().expect("a connection"));
+        self.after_input(pair, side);
+        done
+    }
+
     /// Asks the client for a certificate (1.3); the request is sent at once.
     ///
     /// # Errors

@@ -77,6 +77,7 @@ impl Connection {
         // The keys are the importer's now.
         self.records = RecordLayer::new(SequenceNumber(0), self.records.replay_window());
         self.post = None;
+        self.new_cids = None;
         self.early = None;
         self.checkpoints = None;
         self.pending_alert = None;
@@ -188,9 +189,9 @@ impl Connection {
             .as_ref()
             .map_or(0, |post| post.flights.messages().map(|(message, _)| 8 + message.bytes().len()).sum());
         let remembered = agreed.remembered.as_ref().map_or(0, Remembered::image_len);
-        let cids: usize = self.records.own_cids().iter().map(|cid| 1 + cid.len()).sum();
-        // The windows have at most 136 bytes of bits each, and the peer's connection id at most 255.
-        1024 + 256 + cids + 3 * 170 + agreed.negotiated.image_len() + messages + remembered
+        let cids = self.records.cids().map_or(0, Cids::image_len);
+        // The windows have at most 136 bytes of bits each.
+        1024 + cids + 3 * 170 + agreed.negotiated.image_len() + messages + remembered
     }
 
     fn import(role: Role, key: &ImageKey, image: &[u8], now: Instant) -> Result<Imported, ImportError> {
@@ -249,6 +250,7 @@ impl Connection {
             stats: Stats::default(),
             idle: Idle::default(),
             peer: None,
+            new_cids: None,
             checkpoints,
             role,
         };

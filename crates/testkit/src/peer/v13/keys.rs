@@ -146,18 +146,31 @@ impl Keys {
         content: &[u8],
         form: Form,
     ) -> Vec<u8> {
+        self.seal_named(side, &[], number, content_type, content, form)
+    }
+
+    /// The same with a connection id.
+    pub(super) fn seal_named(
+        &self,
+        side: Side,
+        cid: &[u8],
+        number: RecordNumber,
+        content_type: ContentType,
+        content: &[u8],
+        form: Form,
+    ) -> Vec<u8> {
         let direction = &self.0[side as usize];
         let trailer = [&[content_type.0][..], &vec![0; form.padding]].concat();
         let len = content.len() + trailer.len() + TAG_LEN;
         let short = if form.short_number { ShortSequenceNumber::low8 } else { ShortSequenceNumber::low16 };
         let header = UnifiedHeader {
             epoch_bits: UnifiedHeader::epoch_bits_of(number.epoch),
-            cid_len: 0,
+            cid_len: u8::try_from(cid.len()).expect("short enough"),
             sequence_number: short(number.sequence_number),
             length: (!form.without_length).then(|| u16::try_from(len).expect("a record's length")),
         };
         let mut record = vec![0; header.header_len() + len];
-        header.write(&[], &mut record).expect("room for it");
+        header.write(cid, &mut record).expect("room for it");
         let (front, body) = record.split_at_mut(header.header_len());
         let nonce = direction.nonce(number.sequence_number.0);
         direction.key.seal(nonce, front, content, &trailer, body).expect("lengths fit");

@@ -56,8 +56,24 @@ impl Wiretap {
     /// If the log does not have the keys of `epoch`.
     #[must_use]
     pub fn seal(&self, from: Side, epoch: u64, number: u64, content_type: ContentType, content: &[u8]) -> Vec<u8> {
+        self.seal_named(from, &[], (epoch, number), content_type, content)
+    }
+
+    /// The same with a connection id, and the number that an epoch and a place in it make.
+    ///
+    /// # Panics
+    /// If the log does not have the keys of the epoch.
+    #[must_use]
+    pub fn seal_named(
+        &self,
+        from: Side,
+        cid: &[u8],
+        (epoch, number): (u64, u64),
+        content_type: ContentType,
+        content: &[u8],
+    ) -> Vec<u8> {
         let number = RecordNumber::new(Epoch(epoch), SequenceNumber(number));
-        self.keys(epoch).seal(from, number, content_type, content, Form::default())
+        self.keys(epoch).seal_named(from, cid, number, content_type, content, Form::default())
     }
 
     /// The secret with this label, if it was logged.

@@ -73,6 +73,13 @@ fn messages_that_are_not_for_after_the_handshake() {
             refused(scene, PeerFault::UnexpectedMessage(msg_type), AlertDescription::UNEXPECTED_MESSAGE);
         }
     }
+    // RFC 9147 §9: no connection ids were agreed on.
+    for side in Side::BOTH {
+        for (msg_type, body) in [(T::NEW_CONNECTION_ID, &[0, 2, 1, 7, 1][..]), (T::REQUEST_CONNECTION_ID, &[1])] {
+            let scene = says(side, msg_type, body);
+            refused(scene, PeerFault::UnexpectedMessage(msg_type), AlertDescription::UNEXPECTED_MESSAGE);
+        }
+    }
     let ticket = connected(Side::Server).peer.body_of(T::NEW_SESSION_TICKET);
     let scene = says(Side::Server, T::NEW_SESSION_TICKET, &ticket);
     refused(scene, PeerFault::UnexpectedMessage(T::NEW_SESSION_TICKET), AlertDescription::UNEXPECTED_MESSAGE);
