@@ -67,7 +67,7 @@
 //! | revocation lists | [`trust::chain`], [`trust::crls_from_pem`] |
 //! | OCSP | to staple a response: [`Identity::with_ocsp_source`]; to check one: [`webpki::ChainVerifierBuilder::with_ocsp`] |
 //! | compressed certificates (1.3) | `with_certificate_compression` on the configuration, with `compress::all()` of feature `certificate-compression` or a [`CertificateCompression`] of one's own |
-//! | connection ids, for peers whose address changes | `with_connection_ids` on the configuration, which takes [`ConnectionIds`]; a [`CidGenerator`] of one's own; new ones with [`Connection::issue_cids`] and [`Connection::request_cids`] |
+//! | connection ids, for peers whose address changes | `with_connection_ids` on the configuration, which takes [`ConnectionIds`]; [`RoutableCids`] for load balancers, or a [`CidGenerator`] of one's own; new ones with [`Connection::issue_cids`] and [`Connection::request_cids`] |
 //! | SRTP keys | `with_srtp` on the configuration, then [`Connection::srtp_keys`] |
 //! | resumption | [`sessions`]; example `resumption`; [`ClientConfigBuilder::with_reverification`] |
 //! | early data (0-RTT) | [`EarlyConnection`]; `with_early_data` on both configurations, [`CookiePolicy::ExceptEarlyData`]; example `early_data` |
@@ -135,6 +135,7 @@ pub use gramseal_proto::{
     AuthenticateClientError, Checkpoint, Cid, CidGenerator, CidLengths, ClientAnswer, Error, ExportError, ImageKey,
     KeyLog, Negotiated, NewCidsError, NotMovable, RandomCids, Srtp, SrtpKeys, SrtpMasterKey, UpdateKeysError,
 };
+pub use gramseal_rustcrypto::{RoutableCids, RoutableCidsError};
 pub use gramseal_webpki as webpki;
 pub use incoming::{Handshake, Incoming};
 pub use keylog::KeyLogFile;

@@ -39,6 +39,7 @@ mod kx;
 mod ml_kem;
 mod primes;
 mod random;
+mod routable_cids;
 mod safe_prime;
 mod sign;
 mod verify;
@@ -57,6 +58,7 @@ pub use hash::{SHA256, SHA384};
 pub use kx::{SECP256R1, SECP384R1, SECP521R1, X25519};
 #[cfg(feature = "getrandom")]
 pub use random::OsRandom;
+pub use routable_cids::{RoutableCids, RoutableCidsError};
 pub use sign::KEY_LOADER;
 pub use verify::{ALL_VERIFICATION_ALGORITHMS, SCHEME_VERIFIERS};
 
