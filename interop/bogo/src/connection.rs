@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use gramseal_proto::pki_types::ServerName;
-use gramseal_proto::wire::{AlertDescription, ContentType, KeyUpdateRequest, MessageSeq, SequenceNumber};
+use gramseal_proto::wire::{AlertDescription, KeyUpdateRequest, MessageSeq, SequenceNumber};
 use gramseal_proto::{CloseReason, Connection, Error, Event, FirstHello, SendError, Timer, UpdateKeysError};
 
 use crate::certificates::Shared;
@@ -214,11 +214,11 @@ impl<'o> One<'o> {
                 if self.options.server && self.connection.negotiated().is_none() {
                     self.greeting.receive(&datagram);
                 }
-                let content_type = ContentType(datagram.first().copied().unwrap_or(0));
+                let shape = strict::Shape::of(&datagram);
                 let discards = self.connection.stats().discards.clone();
                 let received = self.connection.handle_datagram(now, &mut datagram);
                 let payloads: Vec<Vec<u8>> = received.map(|payload| payload.to_vec()).collect();
-                if let Some(fault) = strict::fault(&discards, &self.connection.stats().discards, content_type) {
+                if let Some(fault) = strict::fault(&discards, &self.connection.stats().discards, shape) {
                     self.connection.abort(fault.alert);
                     self.send(link)?;
                     return Err(Failure::Unexpected(fault.to_string()));

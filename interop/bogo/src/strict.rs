@@ -22,10 +22,33 @@ impl fmt::Display for Severity {
     }
 }
 
-/// The first fault among those that a datagram, whose first record has content of `content_type`, added to the counts.
-pub(crate) fn fault(before: &DiscardCounts, after: &DiscardCounts, content_type: ContentType) -> Option<Severity> {
-    let added = after.iter().filter(|(reason, count)| *count > before.get(*reason));
-    added.map(|(reason, _)| reason).find_map(|reason| severity(reason, content_type))
+/// What is looked at of a datagram before it is handled: BoringSSL drops what is no record, too.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shape {
+    /// Of the first record; of a protected one of 1.3 its first byte.
+    content_type: ContentType,
+    /// Whether the first record could be one.
+    is_record: bool,
+}
+
+impl Shape {
+    pub(crate) fn of(datagram: &[u8]) -> Self {
+        const HEADER: usize = 13;
+        const LONGEST: usize = (1 << 14) + 2048;
+        let content_type = ContentType(datagram.first().copied().unwrap_or(0));
+        let cut = match datagram.get(HEADER - 2..HEADER) {
+            Some(&[high, low]) => datagram.len() < HEADER + usize::from(u16::from_be_bytes([high, low])),
+            _ => true,
+        };
+        let is_record = datagram.len() <= HEADER + LONGEST && (is_protected(content_type) || !cut);
+        Self { content_type, is_record }
+    }
+}
+
+/// The first fault among those that a datagram of this shape added to the counts.
+pub(crate) fn fault(before: &DiscardCounts, after: &DiscardCounts, shape: Shape) -> Option<Severity> {
+    let added = after.iter().filter(|(reason, count)| shape.is_record && *count > before.get(*reason));
+    added.map(|(reason, _)| reason).find_map(|reason| severity(reason, shape.content_type))
 }
 
 fn severity(reason: Discard, content_type: ContentType) -> Option<Severity> {
