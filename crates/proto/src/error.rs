@@ -70,6 +70,28 @@ pub enum Incompatible {
     /// No form of certificate (X.509, raw public key) that one side has and the other accepts
     /// (RFC 7250 §4.2).
     NoCommonCertificateType,
+    /// Each credential of this server is only for clients that name one of its issuers, and this one names none of
+    /// them.
+    NoCommonAuthority,
+    /// The server asks for a certificate, and none of this client's is of use to it; the one that comes nearest is not
+    /// for this reason. Only where a certificate is
+    /// [required](crate::config::ClientConfigBuilder::with_identity_required).
+    NoFittingIdentity(Misfit),
+}
+
+/// Why a credential is of no use to who asks for one. In the order in which it is found out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Misfit {
+    /// It is of another form than was agreed on (RFC 7250 §4.2).
+    Form,
+    /// A request of 1.2 names no type of certificate with such a key (RFC 5246 §7.4.4).
+    KeyType,
+    /// Its key makes no signature that the peer can verify, or its chain has one that the peer has to name
+    /// (RFC 5246 §7.4.4, RFC 9846 §4.3.3).
+    SignatureScheme,
+    /// None of its issuers is one that the peer trusts (RFC 5246 §7.4.4, RFC 9846 §4.3.4).
+    Authority,
 }
 
 /// Which rule the peer broke.
@@ -342,6 +364,8 @@ impl Incompatible {
             Self::NoCommonCipherSuite
             | Self::NoCommonGroup
             | Self::NoCommonSignatureScheme
+            | Self::NoCommonAuthority
+            | Self::NoFittingIdentity(_)
             | Self::NoPreSharedKey
             | Self::NoExtendedMasterSecret
             | Self::NoSecureRenegotiation

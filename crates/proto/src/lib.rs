@@ -50,8 +50,8 @@ pub use connection::{
 };
 pub use discard::{Discard, DiscardCounts};
 pub use error::{
-    AlertReceived, CertificateFault, CrlFault, Error, Incompatible, LocalFault, Malformed, OcspFault, PeerFault,
-    SendError, TimedOut,
+    AlertReceived, CertificateFault, CrlFault, Error, Incompatible, LocalFault, Malformed, Misfit, OcspFault,
+    PeerFault, SendError, TimedOut,
 };
 pub use gramseal_wire as wire;
 pub use handshake::{Deferred, EarlyDataAnswer, Negotiated, Settled, Srtp};

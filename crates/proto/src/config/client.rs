@@ -33,6 +33,8 @@ pub struct ClientConfig {
     pub(crate) ticket_request: Option<(u8, u8)>,
     /// Whether servers of 1.3 may ask for a certificate after the handshake.
     pub(crate) post_handshake_auth: bool,
+    /// Whether a request that none of the credentials fits is fatal.
+    pub(crate) identity_required: bool,
     /// Whether hellos announce early data where the session allows it.
     pub(crate) early_data: bool,
     /// Whether a first hello has the share of a large group.
@@ -72,6 +74,7 @@ impl ClientConfig {
             reverifies: false,
             ticket_request: None,
             post_handshake_auth: false,
+            identity_required: false,
             early_data: false,
             large_share_at_once: false,
             large_tickets: false,
@@ -95,6 +98,7 @@ pub struct ClientConfigBuilder {
     reverifies: bool,
     ticket_request: Option<(u8, u8)>,
     post_handshake_auth: bool,
+    identity_required: bool,
     early_data: bool,
     large_share_at_once: bool,
     large_tickets: bool,
@@ -115,6 +119,15 @@ impl ClientConfigBuilder {
     /// first that it can make use of: see [`Identity`].
     pub fn with_identity(mut self, identity: Identity) -> Self {
         self.identities.push(Arc::new(identity));
+        self
+    }
+
+    /// Ends the connection where a server asks for a certificate and none of ours is of use to it, in the handshake
+    /// or after it: [`Incompatible::NoFittingIdentity`](crate::Incompatible::NoFittingIdentity) says why. Without
+    /// credentials it changes nothing. Default: the server learns that there is none, and decides
+    /// (RFC 5246 §7.4.6, RFC 9846 §4.5.1).
+    pub fn with_identity_required(mut self) -> Self {
+        self.identity_required = true;
         self
     }
 
@@ -224,6 +237,7 @@ impl ClientConfigBuilder {
         let ticket_request = self.ticket_request;
         let (post_handshake_auth, early_data) = (self.post_handshake_auth, self.early_data);
         let (large_share_at_once, large_tickets) = (self.large_share_at_once, self.large_tickets);
+        let identity_required = self.identity_required;
         let hashes = [HashAlgorithm::Sha256, HashAlgorithm::Sha384];
         let hashes: Vec<HashAlgorithm> =
             hashes.into_iter().filter(|hash| psks.iter().any(|psk| psk.fits13(*hash))).collect();
@@ -252,6 +266,7 @@ impl ClientConfigBuilder {
             reverifies,
             ticket_request,
             post_handshake_auth,
+            identity_required,
             early_data,
             large_share_at_once,
             large_tickets,

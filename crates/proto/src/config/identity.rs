@@ -5,8 +5,8 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
-use gramseal_wire::{CertificateType, SignatureScheme};
-use pki_types::{CertificateDer, SubjectPublicKeyInfoDer};
+use gramseal_wire::{CertificateType, NamedGroup, SignatureScheme};
+use pki_types::{CertificateDer, SubjectPublicKeyInfoDer, alg_id};
 
 use super::ConfigError;
 use crate::crypto::{KeyKind, SigningKey};
@@ -20,8 +20,12 @@ use crate::error::LocalFault;
 pub struct Identity {
     shown: Shown,
     key: Arc<dyn SigningKey>,
+    /// Of an ECDSA key, as far as it tells.
+    curve: Option<NamedGroup>,
     names: Vec<String>,
     issuers: Vec<Vec<u8>>,
+    /// Whether it is only for peers that name one of the issuers.
+    issuer_required: bool,
     certificate_schemes: Vec<SignatureScheme>,
     ocsp: Option<Arc<dyn OcspSource>>,
 }
@@ -74,7 +78,17 @@ impl Identity {
     }
 
     fn of(shown: Shown, key: Arc<dyn SigningKey>) -> Self {
-        Self { shown, key, names: Vec::new(), issuers: Vec::new(), certificate_schemes: Vec::new(), ocsp: None }
+        let curve = key.public_key().and_then(|key| curve_of(&key));
+        Self {
+            shown,
+            key,
+            curve,
+            names: Vec::new(),
+            issuers: Vec::new(),
+            issuer_required: false,
+            certificate_schemes: Vec::new(),
+            ocsp: None,
+        }
     }
 
     /// The host names that it is for; `*` may stand for the whole leftmost label. Without any it
@@ -91,6 +105,15 @@ impl Identity {
     #[must_use]
     pub fn with_issuers(mut self, issuers: Vec<Vec<u8>>) -> Self {
         self.issuers = issuers;
+        self
+    }
+
+    /// Shows it only to peers that list authorities, one of its [issuers](Self::with_issuers) among them: for a
+    /// certificate of a private authority beside one for everybody. Without issuers nobody sees it. Default: a peer
+    /// that lists none may see it, and so may a client of which it is not known what else it would trust.
+    #[must_use]
+    pub fn with_issuer_required(mut self) -> Self {
+        self.issuer_required = true;
         self
     }
 
@@ -180,6 +203,16 @@ impl Identity {
         self.issuers.is_empty() || self.issuers.iter().any(|issuer| trusted(issuer))
     }
 
+    /// Whether it must not be shown to a peer that named the authorities for which `named` holds.
+    pub(crate) fn is_withheld(&self, named: impl Fn(&[u8]) -> bool) -> bool {
+        self.issuer_required && !self.issuers.iter().any(|issuer| named(issuer))
+    }
+
+    /// The curve of its key, if it is an ECDSA key and tells.
+    pub(crate) fn curve(&self) -> Option<NamedGroup> {
+        self.curve
+    }
+
     /// Whether a peer that checks certificates with the schemes for which `checked` holds can check all
     /// of this one.
     pub(crate) fn can_be_checked(&self, checked: impl Fn(SignatureScheme) -> bool) -> bool {
@@ -194,5 +227,48 @@ impl Identity {
     ) -> Option<SignatureScheme> {
         let fits = |scheme: SignatureScheme| kind.is_none() || KeyKind::of(scheme) == kind;
         self.key.schemes().iter().copied().find(|scheme| fits(*scheme) && offered(*scheme))
+    }
+}
+
+/// The curve that the ECDSA key in this `SubjectPublicKeyInfo` is on; `None` for others.
+fn curve_of(key: &[u8]) -> Option<NamedGroup> {
+    let algorithm = sequence(sequence(key)?)?;
+    let curves = [
+        (alg_id::ECDSA_P256, NamedGroup::SECP256R1),
+        (alg_id::ECDSA_P384, NamedGroup::SECP384R1),
+        (alg_id::ECDSA_P521, NamedGroup::SECP521R1),
+    ];
+    curves.into_iter().find(|(id, _)| id.as_ref() == algorithm).map(|(_, curve)| curve)
+}
+
+/// The content of the SEQUENCE of at most 255 bytes that `der` begins with.
+fn sequence(der: &[u8]) -> Option<&[u8]> {
+    match der {
+        [0x30, len @ 0..=0x7F, rest @ ..] | [0x30, 0x81, len, rest @ ..] => rest.get(..usize::from(*len)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ecdsa_keys_tell_their_curve() {
+        let key = |algorithm: &[u8], len: usize| {
+            let length = |len: usize| u8::try_from(len).expect("short");
+            let algorithm = [&[0x30, length(algorithm.len())], algorithm].concat();
+            let content = [algorithm, alloc::vec![7; len]].concat();
+            match content.len() {
+                short @ 0..=0x7F => [alloc::vec![0x30, length(short)], content].concat(),
+                long => [alloc::vec![0x30, 0x81, length(long)], content].concat(),
+            }
+        };
+        assert_eq!(curve_of(&key(alg_id::ECDSA_P256.as_ref(), 68)), Some(NamedGroup::SECP256R1));
+        assert_eq!(curve_of(&key(alg_id::ECDSA_P384.as_ref(), 100)), Some(NamedGroup::SECP384R1));
+        assert_eq!(curve_of(&key(alg_id::ECDSA_P521.as_ref(), 136)), Some(NamedGroup::SECP521R1));
+        assert_eq!(curve_of(&key(alg_id::ED25519.as_ref(), 35)), None);
+        assert_eq!(curve_of(&key(alg_id::ECDSA_P256.as_ref(), 68)[..20]), None);
+        assert_eq!(curve_of(b"a toy key"), None);
     }
 }

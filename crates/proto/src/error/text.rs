@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::{
-    AlertReceived, CertificateFault, CrlFault, Error, Incompatible, LocalFault, OcspFault, PeerFault, TimedOut,
+    AlertReceived, CertificateFault, CrlFault, Error, Incompatible, LocalFault, Misfit, OcspFault, PeerFault, TimedOut,
 };
 
 impl fmt::Display for Error {
@@ -39,9 +39,23 @@ impl fmt::Display for Incompatible {
             Self::UnsafeFiniteFieldGroup => "the server's Diffie-Hellman group is too small or not safe",
             Self::OlderVersionAfterEarlyData => "the server speaks an older version than early data needs",
             Self::NoCommonCertificateType => "no form of certificate in common",
+            Self::NoCommonAuthority => "the client trusts no authority that a certificate here is for",
+            Self::NoFittingIdentity(misfit) => return misfit.fmt(f),
             Self::CertificateRequired | Self::NoClientCertificate => {
                 "the client sent no certificate although one is required"
             }
+        })
+    }
+}
+
+impl fmt::Display for Misfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the server asks for a certificate, and none of ours ")?;
+        f.write_str(match self {
+            Self::Form => "is of the form agreed on",
+            Self::KeyType => "has a key of a type that it takes",
+            Self::SignatureScheme => "has signatures that it can verify",
+            Self::Authority => "was issued by an authority that it trusts",
         })
     }
 }

@@ -8,15 +8,15 @@ use alloc::vec::Vec;
 
 use gramseal_wire::extension::{
     CertificateAuthorities, ClientCertificateTypeOffer, ServerCertificateTypeOffer, SignatureAlgorithms,
-    SignatureAlgorithmsCert, StatusRequest,
+    SignatureAlgorithmsCert, StatusRequest, SupportedGroups,
 };
 use gramseal_wire::handshake::{CertificateRequest12, ClientHello};
-use gramseal_wire::{CertificateType, ClientCertificateType, List, SignatureScheme};
+use gramseal_wire::{CertificateType, ClientCertificateType, List, NamedGroup, SignatureScheme};
 
 use super::select;
 use crate::config::{CertificateCompression, ClientAuth, ClientConfig, Identity, ServerConfig};
 use crate::crypto::{KeyKind, signs13};
-use crate::error::{Error, Incompatible};
+use crate::error::{Error, Incompatible, Misfit};
 
 /// A credential and the scheme to sign with.
 #[derive(Debug, Clone)]
@@ -28,11 +28,13 @@ pub(super) struct Chosen {
 /// The server's credentials that a client may see, most fitting first.
 pub(super) struct Candidates<'h> {
     identities: Vec<Arc<Identity>>,
-    /// Whether the client's list of forms left none over.
-    no_common_form: bool,
+    /// Why there is none, if we have some.
+    left_out: Option<Incompatible>,
     schemes: Option<List<'h, SignatureScheme>>,
     /// Where those in certificates are others.
     in_certificates: Option<List<'h, SignatureScheme>>,
+    /// Also those that ECDSA keys are on.
+    groups: Option<List<'h, NamedGroup>>,
 }
 
 /// Those of our credentials that are for the name, the forms and the authorities in `hello`.
@@ -43,19 +45,27 @@ pub(super) fn candidates<'h>(hello: &ClientHello<'h>, config: &ServerConfig) -> 
     let takes = |form| forms.as_ref().map_or(form == CertificateType::X509, |forms| forms.contains(&form));
     let mut identities: Vec<_> =
         config.identities.iter().filter(|identity| takes(identity.certificate_type())).cloned().collect();
-    let no_common_form = identities.is_empty() && !config.identities.is_empty();
+    let authorities = hello.extensions.find::<CertificateAuthorities<'_>>()?;
+    let names = |trusted: &CertificateAuthorities<'_>, issuer: &[u8]| trusted.authorities.iter().any(|it| it == issuer);
+    let named = |issuer: &[u8]| authorities.as_ref().is_some_and(|trusted| names(trusted, issuer));
+    let mut left_out =
+        (identities.is_empty() && !config.identities.is_empty()).then_some(Incompatible::NoCommonCertificateType);
+    identities.retain(|identity| !identity.is_withheld(named));
+    if identities.is_empty() && !config.identities.is_empty() {
+        left_out = left_out.or(Some(Incompatible::NoCommonAuthority));
+    }
     if identities.len() > 1 {
         prefer_name(&mut identities, select::server_name(hello)?.as_deref());
     }
-    if let Some(trusted) = hello.extensions.find::<CertificateAuthorities<'_>>()? {
-        let trusted = |issuer: &[u8]| trusted.authorities.iter().any(|authority| authority == issuer);
-        keep_if_any(&mut identities, |identity| identity.may_be_trusted(trusted));
+    if authorities.is_some() {
+        keep_if_any(&mut identities, |identity| identity.may_be_trusted(named));
     }
     let in_certificates = hello.extensions.find::<SignatureAlgorithmsCert<'_>>()?.map(|extension| extension.schemes);
     if let Some(checked) = in_certificates.as_ref().or(schemes.as_ref()) {
         prefer_checkable(&mut identities, checked);
     }
-    Ok(Candidates { identities, no_common_form, schemes, in_certificates })
+    let groups = hello.extensions.find::<SupportedGroups<'_>>()?.map(|extension| extension.groups);
+    Ok(Candidates { identities, left_out, schemes, in_certificates, groups })
 }
 
 /// RFC 6066 §3: the name says which server the client wants. A client that asks for none, or for
@@ -96,34 +106,39 @@ impl Candidates<'_> {
 
     /// What to tell a client for which no suite is left.
     pub(super) fn nothing_in_common(&self) -> Incompatible {
-        // RFC 7250 §4.2
-        if self.no_common_form { Incompatible::NoCommonCertificateType } else { Incompatible::NoCommonCipherSuite }
-    }
-
-    /// What to tell a client of 1.3 for which none is left.
-    pub(super) fn nothing_in_common13(&self) -> Incompatible {
-        if self.no_common_form { Incompatible::NoCommonCertificateType } else { Incompatible::NoCommonSignatureScheme }
+        self.left_out.unwrap_or(Incompatible::NoCommonCipherSuite)
     }
 
     /// The first that can sign a 1.3 handshake in a way that the client understands.
-    pub(super) fn choose13(&self) -> Option<Chosen> {
-        let schemes = self.schemes.as_ref()?;
+    pub(super) fn choose13(&self) -> Result<Chosen, Incompatible> {
+        let missing = self.left_out.unwrap_or(Incompatible::NoCommonSignatureScheme);
+        let schemes = self.schemes.as_ref().ok_or(missing)?;
         let offers = |scheme| schemes.contains(&scheme);
         let checked = self.in_certificates.as_ref().unwrap_or(schemes);
-        self.identities.iter().filter(|identity| may_be_shown13(identity, checked)).find_map(|identity| {
+        let chosen = self.identities.iter().filter(|identity| may_be_shown13(identity, checked)).find_map(|identity| {
             let scheme = identity.choose_scheme(|scheme| offers(scheme) && signs13(scheme), None)?;
             Some(Chosen { identity: identity.clone(), scheme })
-        })
+        });
+        chosen.ok_or(missing)
     }
 
     /// The first that can sign for a suite of `kind` in a way that the client understands.
-    pub(super) fn choose(&self, kind: KeyKind) -> Option<Chosen> {
+    pub(super) fn choose(&self, kind: KeyKind) -> Result<Chosen, Incompatible> {
         // RFC 5246 §7.4.1.4.1: without the extension the client means SHA-1, which we do not do.
         let offers = |scheme| self.schemes.as_ref().is_some_and(|schemes| schemes.contains(&scheme));
-        self.identities.iter().find_map(|identity| {
+        let signing = self.identities.iter().filter_map(|identity| {
             let scheme = identity.choose_scheme(offers, Some(kind))?;
             Some(Chosen { identity: identity.clone(), scheme })
-        })
+        });
+        let fitting = signing.clone().find(|chosen| self.lists_curve_of(&chosen.identity));
+        // Clients that list X25519 alone and verify with P-256 nevertheless are common: one that cannot will say so.
+        fitting.or_else(|| signing.clone().next()).ok_or(Incompatible::NoCommonSignatureScheme)
+    }
+
+    /// RFC 8422 §5.3: the groups of a client of 1.2 are also the curves of the keys that it can verify with.
+    fn lists_curve_of(&self, identity: &Identity) -> bool {
+        let listed = |curve| self.groups.as_ref().is_none_or(|groups| groups.contains(&curve));
+        identity.curve().is_none_or(listed)
     }
 }
 
@@ -174,35 +189,50 @@ fn ask(hello: &ClientHello<'_>, config: &ServerConfig) -> Result<Option<Ask>, Er
     }
 }
 
-/// What a client shows to a server that asks with `request` for a certificate of this form.
+/// What a client shows to a server that asks with `request` for a certificate of this form; `None` for nothing.
 pub(super) fn for_request(
     config: &ClientConfig,
     request: &CertificateRequest12<'_>,
     form: CertificateType,
-) -> Option<Chosen> {
+) -> Result<Option<Chosen>, Error> {
     // RFC 5246 §7.4.4: the key goes with one of the types and one of the schemes, and if there are
     // authorities, one of them is behind the chain.
     let offered = |scheme| asks_for_key_of(request, scheme) && request.signature_algorithms.contains(&scheme);
     let trusted = |issuer: &[u8]| request.authorities.iter().any(|authority| authority == issuer);
-    let fits = |identity: &&Arc<Identity>| {
+    choose_from(config, &request.signature_algorithms, |identity| {
+        check_form(identity, form)?;
+        identity.choose_scheme(|scheme| asks_for_key_of(request, scheme), None).ok_or(Misfit::KeyType)?;
+        let scheme = identity.choose_scheme(offered, None).ok_or(Misfit::SignatureScheme)?;
         let may_be_trusted = request.authorities.is_empty() || identity.may_be_trusted(trusted);
-        may_be_trusted && identity.certificate_type() == form
-    };
-    choose_from(config.identities.iter().filter(fits), &request.signature_algorithms, offered)
+        if may_be_trusted && !identity.is_withheld(trusted) { Ok(scheme) } else { Err(Misfit::Authority) }
+    })
 }
 
-/// The first that can sign with what is `offered`, of those of which the peer can check the chain if there are any.
-fn choose_from<'i>(
-    identities: impl Iterator<Item = &'i Arc<Identity>>,
+/// The first that `fits`, with the scheme to sign with; of those of which the peer can check the chain if there are
+/// any.
+fn choose_from(
+    config: &ClientConfig,
     checked: &List<'_, SignatureScheme>,
-    offered: impl Fn(SignatureScheme) -> bool,
-) -> Option<Chosen> {
-    let mut identities: Vec<_> = identities.cloned().collect();
+    fits: impl Fn(&Identity) -> Result<SignatureScheme, Misfit>,
+) -> Result<Option<Chosen>, Error> {
+    let mut identities = config.identities.clone();
     prefer_checkable(&mut identities, checked);
-    identities.into_iter().find_map(|identity| {
-        let scheme = identity.choose_scheme(&offered, None)?;
-        Some(Chosen { identity, scheme })
-    })
+    let mut nearest = None;
+    for identity in identities {
+        match fits(&identity) {
+            Ok(scheme) => return Ok(Some(Chosen { identity, scheme })),
+            Err(misfit) => nearest = nearest.max(Some(misfit)),
+        }
+    }
+    match nearest {
+        Some(misfit) if config.identity_required => Err(Incompatible::NoFittingIdentity(misfit).into()),
+        _ => Ok(None),
+    }
+}
+
+/// RFC 7250 §4.2
+fn check_form(identity: &Identity, form: CertificateType) -> Result<(), Misfit> {
+    if identity.certificate_type() == form { Ok(()) } else { Err(Misfit::Form) }
 }
 
 /// What a server of 1.3 asks for.
@@ -215,18 +245,24 @@ pub(super) struct Asked13<'m> {
 }
 
 /// The same in 1.3, where the request is a list of extensions (RFC 9846 §4.4.2).
-pub(super) fn for_request13(config: &ClientConfig, asked: &Asked13<'_>, form: CertificateType) -> Option<Chosen> {
+pub(super) fn for_request13(
+    config: &ClientConfig,
+    asked: &Asked13<'_>,
+    form: CertificateType,
+) -> Result<Option<Chosen>, Error> {
     let Asked13 { schemes, in_certificates, authorities } = asked;
     let offered = |scheme| signs13(scheme) && schemes.contains(&scheme);
-    let trusted = |issuer: &[u8]| {
-        authorities.as_ref().is_none_or(|trusted| trusted.authorities.iter().any(|authority| authority == issuer))
+    let named = |issuer: &[u8]| {
+        authorities.as_ref().is_some_and(|trusted| trusted.authorities.iter().any(|authority| authority == issuer))
     };
     let checked = in_certificates.as_ref().unwrap_or(schemes);
-    let fits = |identity: &&Arc<Identity>| {
-        let may_be_shown = identity.may_be_trusted(trusted) && may_be_shown13(identity, checked);
-        may_be_shown && identity.certificate_type() == form
-    };
-    choose_from(config.identities.iter().filter(fits), checked, offered)
+    choose_from(config, checked, |identity| {
+        check_form(identity, form)?;
+        let scheme = identity.choose_scheme(offered, None).filter(|_| may_be_shown13(identity, checked));
+        let scheme = scheme.ok_or(Misfit::SignatureScheme)?;
+        let may_be_trusted = authorities.is_none() || identity.may_be_trusted(named);
+        if may_be_trusted && !identity.is_withheld(named) { Ok(scheme) } else { Err(Misfit::Authority) }
+    })
 }
 
 /// Whether `request` names the type of certificate whose keys make signatures of `scheme`

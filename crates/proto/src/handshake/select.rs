@@ -159,7 +159,7 @@ pub(super) fn check_certificates13(hello: &ClientHello<'_>, config: &ServerConfi
 pub(super) fn plan13(hello: &ClientHello<'_>, config: &ServerConfig) -> Result<Plan, Error> {
     check_certificates13(hello, config)?;
     let candidates = credential::candidates(hello, config)?;
-    let chosen = candidates.choose13().ok_or_else(|| candidates.nothing_in_common13())?;
+    let chosen = candidates.choose13()?;
     let compression = compression::choose(&hello.extensions, &config.common)?;
     Ok(Plan { compression, ..credential::plan(hello, config, chosen)? })
 }
@@ -272,8 +272,8 @@ fn suite12(hello: &ClientHello<'_>, config: &ServerConfig) -> Result<Choice, Err
         }
         let Some(kind) = suite.auth else { return Ok((suite, group, None)) };
         match candidates.choose(kind) {
-            Some(chosen) => return Ok((suite, group, Some(chosen))),
-            None => missing = Incompatible::NoCommonSignatureScheme,
+            Ok(chosen) => return Ok((suite, group, Some(chosen))),
+            Err(reason) => missing = reason,
         }
     }
     // RFC 7919 §4: its alert is prescribed if nothing else works out, whatever came last.

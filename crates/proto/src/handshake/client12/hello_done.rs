@@ -48,7 +48,7 @@ impl ExpectServerHelloDone {
         expect(message, HandshakeType::CERTIFICATE_REQUEST, Protection::None)?;
         let request = CertificateRequest12::from_bytes(message.body())?;
         let Context { offer, certificates, .. } = &*self.context;
-        self.request = Some(credential::for_request(&offer.config, &request, certificates.client));
+        self.request = Some(credential::for_request(&offer.config, &request, certificates.client)?);
         self.context.transcript.add(message);
         Ok(State::ServerHelloDone(self))
     }

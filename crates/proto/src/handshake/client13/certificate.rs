@@ -92,7 +92,7 @@ pub(in crate::handshake) fn answer_to(
     let schemes = schemes.ok_or(PeerFault::MissingExtension(ExtensionType::SIGNATURE_ALGORITHMS))?.schemes;
     let in_certificates = request.extensions.find::<SignatureAlgorithmsCert<'_>>()?.map(|extension| extension.schemes);
     let asked = Asked13 { schemes, in_certificates, authorities: request.extensions.find()? };
-    Ok(credential::for_request13(config, &asked, form))
+    credential::for_request13(config, &asked, form)
 }
 
 /// RFC 9846 §4.3: what we know and what has no place in a CertificateRequest; all else that we do not use is
