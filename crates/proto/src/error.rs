@@ -52,6 +52,12 @@ pub enum Incompatible {
     NoCommonSignatureScheme,
     /// A server of 1.3 has pre-shared keys alone, and the client offers none that it could use.
     NoPreSharedKey,
+    /// A server of 1.3 has pre-shared keys alone, and the client would use its own in no way that is allowed here
+    /// (RFC 9846 §4.3.9).
+    NoCommonPskMode,
+    /// A client of 1.2 names a pre-shared key that the server does not have, and is to know that. See
+    /// [`with_unknown_psks_told`](crate::config::ServerConfigBuilder::with_unknown_psks_told).
+    UnknownPskIdentity,
     /// Neither side's application protocols are known to the other (RFC 7301 §3.2).
     NoCommonApplicationProtocol,
     /// The peer does not support the extended master secret (RFC 7627), which is required.
@@ -206,6 +212,11 @@ pub enum PeerFault {
     PskNotLast,
     /// The client does not prove that it has the pre-shared key that it offers (RFC 9846 §4.3.11.2).
     BinderMismatch,
+    /// The client offers more pre-shared keys than it has binders for, or fewer (RFC 9846 §4.3.11).
+    BinderCountMismatch,
+    /// After a HelloRetryRequest the client no longer offers the pre-shared key that was going to be used
+    /// (RFC 9846 §4.2.2).
+    PskWithdrawn,
     /// The server chose a pre-shared key that was not offered, or one that does not go with its cipher
     /// suite (RFC 9846 §4.3.11).
     UnofferedPsk,
@@ -358,6 +369,7 @@ impl Incompatible {
         match self {
             Self::NoCommonVersion | Self::OlderVersionAfterEarlyData => AlertDescription::PROTOCOL_VERSION,
             Self::NoCommonApplicationProtocol => AlertDescription::NO_APPLICATION_PROTOCOL,
+            Self::UnknownPskIdentity => AlertDescription::UNKNOWN_PSK_IDENTITY,
             Self::NoCommonCertificateType => AlertDescription::UNSUPPORTED_CERTIFICATE,
             Self::NoCommonFiniteFieldGroup | Self::UnsafeFiniteFieldGroup => AlertDescription::INSUFFICIENT_SECURITY,
             Self::NoClientCertificate => AlertDescription::CERTIFICATE_REQUIRED,
@@ -367,6 +379,7 @@ impl Incompatible {
             | Self::NoCommonAuthority
             | Self::NoFittingIdentity(_)
             | Self::NoPreSharedKey
+            | Self::NoCommonPskMode
             | Self::NoExtendedMasterSecret
             | Self::NoSecureRenegotiation
             | Self::CertificateRequired => AlertDescription::HANDSHAKE_FAILURE,
@@ -426,6 +439,8 @@ impl PeerFault {
             | Self::BadKeyUpdateRequest
             | Self::BadConnectionIds
             | Self::PskNotLast
+            | Self::BinderCountMismatch
+            | Self::PskWithdrawn
             | Self::UnofferedPsk
             | Self::UnofferedPskMode
             | Self::EarlyDataMismatch

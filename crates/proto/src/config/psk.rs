@@ -153,6 +153,9 @@ pub(crate) fn look_up(psks: &dyn PskLookup, identity: &[u8], context: Option<&[u
 /// A list of [`Psk`]s is one; a database can be another. Identities are any bytes and are compared whole. Each
 /// names one key, which goes with one hash function. A server of 1.3 may ask for up to eight of a hello, some of them
 /// more than once, also before the client has proved its address: what takes long there holds up an endpoint.
+///
+/// Of several keys that a client of 1.3 names and that are known here, a session's goes first, then the one of least
+/// [`rank`](Self::rank), then the client's favourite.
 pub trait PskLookup: Send + Sync + fmt::Debug {
     /// The key for `identity`, as both versions use it. For an unknown one the handshake goes on and fails just
     /// as with a wrong key, so that nobody learns which identities exist. In 1.3 that holds where there is no
@@ -170,6 +173,13 @@ pub trait PskLookup: Send + Sync + fmt::Debug {
     fn imported_key(&self, identity: &[u8], context: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let _ = (identity, context);
         None
+    }
+
+    /// The place of the key for `identity`, imported with `context` if that is one, in an order of preference; the
+    /// least goes first. Default: 0, so that the client's order decides. A list of [`Psk`]s goes by its own.
+    fn rank(&self, identity: &[u8], context: Option<&[u8]>) -> usize {
+        let _ = (identity, context);
+        0
     }
 
     /// What to tell clients so that they can choose a key (RFC 4279 §5.2); empty for nothing.
@@ -191,6 +201,11 @@ impl PskLookup for Vec<Psk> {
     fn imported_key(&self, identity: &[u8], context: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let mut named = self.iter().filter(|psk| psk.identity == identity);
         named.find(|psk| psk.import.as_deref() == Some(context)).map(|psk| psk.key.clone())
+    }
+
+    fn rank(&self, identity: &[u8], context: Option<&[u8]>) -> usize {
+        let is_it = |psk: &Psk| psk.identity == identity && psk.import.as_deref() == context;
+        self.iter().position(is_it).unwrap_or(usize::MAX)
     }
 }
 

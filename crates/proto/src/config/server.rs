@@ -55,6 +55,10 @@ pub struct ServerConfig {
     /// Where it is another one than in the handshake.
     pub(crate) post_handshake_verifier: Option<Arc<dyn PeerVerifier>>,
     pub(crate) psks: Option<Arc<dyn PskLookup>>,
+    /// Whether a certificate goes before a key that a client of 1.3 names.
+    pub(crate) certificates_first: bool,
+    /// Whether clients learn that the keys that they name are not known.
+    pub(crate) tells_unknown_psks: bool,
     pub(crate) sessions: ServerSessions,
     /// Whether clients hear that we have read the name they ask for.
     pub(crate) acknowledges_name: bool,
@@ -89,6 +93,8 @@ impl ServerConfig {
             client_auth: ClientAuth::None,
             post_handshake_verifier: None,
             psks: None,
+            certificates_first: false,
+            tells_unknown_psks: false,
             session_store: None,
             ticket_sealer: None,
             ticket_count: 2,
@@ -150,6 +156,8 @@ impl ServerConfig {
             client_auth: ClientAuth::None,
             post_handshake_verifier: None,
             psks: None,
+            certificates_first: false,
+            tells_unknown_psks: false,
             sessions,
             acknowledges_name: true,
             early_data: None,
@@ -167,6 +175,8 @@ pub struct ServerConfigBuilder {
     client_auth: ClientAuth,
     post_handshake_verifier: Option<Arc<dyn PeerVerifier>>,
     psks: Option<Arc<dyn PskLookup>>,
+    certificates_first: bool,
+    tells_unknown_psks: bool,
     session_store: Option<Arc<dyn ServerSessionStore>>,
     ticket_sealer: Option<Arc<dyn TicketSealer>>,
     ticket_count: u8,
@@ -187,9 +197,25 @@ impl ServerConfigBuilder {
     }
 
     /// Where to find the keys that we share with clients. In 1.2 suites with certificates go first, unless
-    /// the order is given; in 1.3 a key that the client names goes before a certificate.
+    /// the order is given; in 1.3 a key that the client names goes before a certificate, unless
+    /// [`with_certificates_first`](Self::with_certificates_first) says otherwise.
     pub fn with_psks(mut self, psks: Arc<dyn PskLookup>) -> Self {
         self.psks = Some(psks);
+        self
+    }
+
+    /// Shows clients of 1.3 a certificate if they can make use of one, even if they name a key that we share. Sessions
+    /// are resumed nevertheless. Default: the key goes first.
+    pub fn with_certificates_first(mut self) -> Self {
+        self.certificates_first = true;
+        self
+    }
+
+    /// Tells clients that the pre-shared keys that they name are not known here, and so everybody which identities
+    /// exist, for clients whose operators have to tell that fault from a wrong key: unknown_psk_identity in 1.2
+    /// (RFC 4279 §2), handshake_failure in 1.3. Default: the handshake fails as with a wrong key (RFC 9846 §F.6).
+    pub fn with_unknown_psks_told(mut self) -> Self {
+        self.tells_unknown_psks = true;
         self
     }
 
@@ -311,6 +337,8 @@ impl ServerConfigBuilder {
             client_auth,
             post_handshake_verifier,
             psks,
+            certificates_first: self.certificates_first,
+            tells_unknown_psks: self.tells_unknown_psks,
             sessions,
             acknowledges_name,
             early_data,

@@ -59,6 +59,11 @@ impl ExternalPsk {
         Ok(Some(Self { psk, name, hash, secret }))
     }
 
+    /// Its place in the server's order of preference.
+    pub(super) fn rank(&self, config: &ServerConfig) -> usize {
+        config.psks.as_ref().map_or(0, |psks| psks.rank(self.psk.identity(), self.psk.import()))
+    }
+
     /// What binds it to a hello that hashes to `transcript` up to its binders.
     pub(super) fn binder(&self, transcript: &Digest) -> Digest {
         let origin = if self.psk.import().is_some() { Origin::Imported } else { Origin::External };

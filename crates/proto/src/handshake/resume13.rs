@@ -42,6 +42,9 @@ pub(super) fn check_form(hello: &ClientHello<'_>) -> Result<(), Error> {
     if hello.extensions.iter().last().is_none_or(|(last, _)| last != ExtensionType::PRE_SHARED_KEY) {
         return Err(PeerFault::PskNotLast.into());
     }
+    if hello.extensions.find::<PreSharedKeyClientHello<'_>>()?.is_some_and(|offer| !offer.is_complete()) {
+        return Err(PeerFault::BinderCountMismatch.into());
+    }
     // RFC 9846 §4.3.9
     if !hello.extensions.contains(ExtensionType::PSK_KEY_EXCHANGE_MODES) {
         return Err(PeerFault::MissingExtension(ExtensionType::PSK_KEY_EXCHANGE_MODES).into());
@@ -158,8 +161,8 @@ pub(super) fn external_hashes(hello: &ClientHello<'_>, config: &ServerConfig) ->
     Ok(named.filter_map(|named| external::hash_of(named.identity, config)).collect())
 }
 
-/// The first key in `hello` that can be used with `suite`; `None` for a handshake with certificates. The hello
-/// passed [`check_form`].
+/// The key in `hello` to use with `suite`: the first of a session, else the one from elsewhere that comes first for
+/// the server; `None` for a handshake with certificates. The hello passed [`check_form`].
 pub(super) fn find<'h>(
     hello: &ClientHello<'h>,
     suite: &Suite13,
@@ -188,20 +191,31 @@ pub(super) fn find_among<'h>(
     let mut asks =
         Asks { version, now: UnixTime::since_unix_epoch(Duration::ZERO), server_name, alpn: alpn.as_deref() };
     let offered = || (0..).zip(offer.identities.iter().zip(offer.binders.iter())).take(most);
+    let mut elsewhere: Option<(usize, Found13<'h>)> = None;
     for (index, (named, binder)) in offered() {
-        let key = match look_up(named.identity, config) {
-            Some(ticket) => ticket.fits(suite, &mut asks, config).map(Key::Session),
-            None => external::find(named.identity, suite.hash, config)?.map(Key::External),
-        };
-        if let Some(key) = key {
-            return Ok(Some(found((index, named, binder), key)));
+        match look_up(named.identity, config) {
+            Some(ticket) => {
+                if let Some(session) = ticket.fits(suite, &mut asks, config) {
+                    return Ok(Some(found((index, named, binder), Key::Session(session))));
+                }
+            }
+            None => {
+                let Some(psk) = external::find(named.identity, suite.hash, config)? else { continue };
+                let rank = psk.rank(config);
+                if elsewhere.as_ref().is_none_or(|(least, _)| rank < *least) {
+                    elsewhere = Some((rank, found((index, named, binder), Key::External(psk))));
+                }
+            }
         }
+    }
+    if let Some((_, found)) = elsewhere {
+        let shows_certificate = config.certificates_first && select::plan13(hello, config).is_ok();
+        return Ok(Some(found).filter(|_| !shows_certificate));
     }
     // RFC 9846 §F.6: where nothing but a key can do, an unknown one is as good as a wrong one.
     let certificates = !config.identities.is_empty() && hello.extensions.contains(ExtensionType::SIGNATURE_ALGORITHMS);
-    let Some((index, (named, binder))) = offered().next().filter(|_| !certificates && config.psks.is_some()) else {
-        return Ok(None);
-    };
+    let hides = !certificates && config.psks.is_some() && !config.tells_unknown_psks;
+    let Some((index, (named, binder))) = offered().next().filter(|_| hides) else { return Ok(None) };
     let decoy = external::decoy(named.identity, suite.hash, config)?;
     Ok(decoy.map(|decoy| found((index, named, binder), Key::External(decoy))))
 }
@@ -243,6 +257,11 @@ impl Found13<'_> {
     /// Whether no key exchange goes with it.
     pub(super) fn is_alone(&self) -> bool {
         self.mode == PskKeyExchangeMode::PSK_KE
+    }
+
+    /// Whether it is from elsewhere, as far as the client can know: also where nobody has it.
+    pub(super) fn is_external(&self) -> bool {
+        matches!(self.key, Key::External(_))
     }
 
     /// What the client shows of the session, if it names one.

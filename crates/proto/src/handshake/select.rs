@@ -151,6 +151,10 @@ pub(super) fn suite13(
 
 /// Whether a certificate can do, where no pre-shared key does.
 pub(super) fn check_certificates13(hello: &ClientHello<'_>, config: &ServerConfig) -> Result<(), Error> {
+    if config.identities.is_empty() && hello.extensions.contains(ExtensionType::PRE_SHARED_KEY) {
+        let usable = resume13::mode(hello, config)?.is_some();
+        return Err(if usable { Incompatible::NoPreSharedKey } else { Incompatible::NoCommonPskMode }.into());
+    }
     check_full13(hello)?;
     if config.identities.is_empty() { Err(Incompatible::NoPreSharedKey.into()) } else { Ok(()) }
 }

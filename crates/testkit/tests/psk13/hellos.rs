@@ -145,8 +145,9 @@ fn a_key_is_of_no_use_without_its_exchange() {
     let alone = rebuilt(&body, |list| {
         list.retain(|(extension, _)| ![ExtensionType::KEY_SHARE, ExtensionType::SUPPORTED_GROUPS].contains(extension));
     });
+    assert_eq!(answer(&server(vec![psk("a", 1)]), &alone), Err(Incompatible::NoCommonPskMode.into()));
     let missing = PeerFault::MissingExtension(ExtensionType::SUPPORTED_GROUPS);
-    assert_eq!(answer(&server(vec![psk("a", 1)]), &alone), Err(missing.into()));
+    assert_eq!(answer(&server_with_certificate(vec![psk("a", 1)]), &alone), Err(missing.into()));
 }
 
 #[test] // RFC 9846 §9.2, §6.2

@@ -34,7 +34,8 @@ impl<'a> Codec<'a> for PskIdentity<'a> {
 /// Shortest binder in bytes.
 const MIN_BINDER: usize = 32;
 
-/// Keys on offer with a proof of each (RFC 9846 §4.3.11). Reading checks that there are as many binders as identities.
+/// Keys on offer with a proof of each (RFC 9846 §4.3.11). Reading does not check that there are as many of one as of
+/// the other: see [`is_complete`](Self::is_complete).
 ///
 /// ```text
 /// opaque PskBinderEntry<32..255>;
@@ -52,6 +53,11 @@ pub struct PreSharedKeyClientHello<'a> {
 }
 
 impl PreSharedKeyClientHello<'_> {
+    /// Whether each identity has a binder, and each binder an identity.
+    pub fn is_complete(&self) -> bool {
+        self.identities.iter().count() == self.binders.iter().count()
+    }
+
     /// Size in bytes of the binders with the length field of their list. The extension is the last of its
     /// ClientHello, and a binder covers the message up to this many bytes before its end (RFC 9846 §4.3.11.2).
     pub fn binders_len(&self) -> usize {
@@ -65,9 +71,6 @@ impl<'a> Codec<'a> for PreSharedKeyClientHello<'a> {
         let binders = OpaqueList::<Len8>::new(r.nonempty16()?)?;
         if binders.iter().any(|binder| binder.len() < MIN_BINDER) {
             return Err(DecodeError::BadVectorLength);
-        }
-        if identities.iter().count() != binders.iter().count() {
-            return Err(DecodeError::IllegalValue);
         }
         Ok(Self { identities, binders })
     }
@@ -135,9 +138,10 @@ mod tests {
 
     #[test] // RFC 9846 §4.3.11
     fn each_identity_has_one_binder() {
-        let read = |bytes: &[u8]| PreSharedKeyClientHello::from_bytes(bytes).map(|_| ());
-        assert_eq!(read(&offer(2, 1, 32)), Err(DecodeError::IllegalValue));
-        assert_eq!(read(&offer(1, 2, 32)), Err(DecodeError::IllegalValue));
+        let read = |bytes: &[u8]| PreSharedKeyClientHello::from_bytes(bytes).map(|offer| offer.is_complete());
+        assert_eq!(read(&offer(2, 2, 32)), Ok(true));
+        assert_eq!(read(&offer(2, 1, 32)), Ok(false));
+        assert_eq!(read(&offer(1, 2, 32)), Ok(false));
         assert_eq!(read(&offer(1, 1, 31)), Err(DecodeError::BadVectorLength));
         assert_eq!(read(&offer(0, 1, 32)), Err(DecodeError::EmptyVector));
         assert_eq!(read(&offer(1, 0, 32)), Err(DecodeError::EmptyVector));

@@ -82,6 +82,7 @@ impl ExpectClientHello {
     fn hello13(self, hello: &ClientHello<'_>, message: &Message, out: &mut Vec<Action>) -> Result<State, Error> {
         let Self { config, seq, retried, claim } = self;
         let asked = retried.as_ref().map(|retried| retried.asked);
+        let with_psk = retried.as_ref().is_some_and(|retried| retried.with_psk);
         let transcript = match retried {
             Some(retried) => Some(retried.transcript(hello, &config)?),
             // RFC 9147 §5.1: nobody gave it one.
@@ -98,13 +99,17 @@ impl ExpectClientHello {
             }
         }
         if found.is_none() {
+            check_psk_is_kept(hello, with_psk)?;
             select::check_certificates13(hello, &config)?;
         }
         let share = match OfferedGroups::read(hello)?.choose(&config.common, asked.and_then(|asked| asked.group))? {
             (group, Some(share)) => Some((group, share)),
             // RFC 9846 §4.2.4: asked for once, and then it has to be there.
             (_, None) if asked.is_some() => return Err(PeerFault::ChangedAfterRetry.into()),
-            (group, None) => return answer.ask_again(Asked { suite, group: Some(group) }, message, out),
+            (group, None) => {
+                let with_psk = found.is_some_and(|found| found.is_external());
+                return answer.ask_again(Asked { suite, group: Some(group) }, with_psk, message, out);
+            }
         };
         // From here on the hello is answered: a session is used up by that.
         let before = answer.transcript.as_ref();
@@ -143,13 +148,23 @@ impl Answer {
     }
 
     /// RFC 9846 §4.2.4: asks for a share of a group that the hello has none of.
-    fn ask_again(self, asked: Asked, message: &Message, out: &mut Vec<Action>) -> Result<State, Error> {
+    fn ask_again(self, asked: Asked, with_psk: bool, message: &Message, out: &mut Vec<Action>) -> Result<State, Error> {
         let Self { config, mut seq, .. } = self;
         let request = asked.request(None, |request| seq.message(Epoch::UNPROTECTED, request))?;
-        let retried = Some(Retried::by(asked, message, &request, &config)?);
+        let retried = Some(Retried::by(asked, with_psk, message, &request, &config)?);
         out.push(Action::Send(request));
         out.push(Action::EndFlight);
         let claim = EarlyClaim::ToBeMade;
         Ok(State::ServerHello(Box::new(ExpectClientHello { config, seq, retried, claim })))
+    }
+}
+
+/// RFC 9846 §4.2.2: the second hello leaves out keys that do not go with the suite, and no others. Only for one in
+/// which there is no key to be used; `with_psk` says whether there was one in the first.
+fn check_psk_is_kept(hello: &ClientHello<'_>, with_psk: bool) -> Result<(), Error> {
+    match with_psk {
+        false => Ok(()),
+        true if hello.extensions.contains(ExtensionType::PRE_SHARED_KEY) => Err(PeerFault::PskWithdrawn.into()),
+        true => Err(PeerFault::MissingExtension(ExtensionType::PRE_SHARED_KEY).into()),
     }
 }

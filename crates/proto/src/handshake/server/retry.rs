@@ -72,6 +72,8 @@ pub(crate) struct CookieExchange {
 /// A HelloRetryRequest that the hello at hand answers.
 pub(super) struct Retried {
     pub(super) asked: Asked,
+    /// Whether a key from elsewhere was going to be used.
+    pub(super) with_psk: bool,
     first: First,
 }
 
@@ -85,13 +87,20 @@ enum First {
 
 impl Retried {
     /// After `request`, which answered `hello`.
-    pub(super) fn by(asked: Asked, hello: &Message, request: &Message, config: &ServerConfig) -> Result<Self, Error> {
+    pub(super) fn by(
+        asked: Asked,
+        with_psk: bool,
+        hello: &Message,
+        request: &Message,
+        config: &ServerConfig,
+    ) -> Result<Self, Error> {
         let transcript = Transcript13::after_retry(hash(asked, config)?, hello.bytes(), request);
-        Ok(Self { asked, first: First::Kept { body: hello.body().to_vec(), transcript } })
+        Ok(Self { asked, with_psk, first: First::Kept { body: hello.body().to_vec(), transcript } })
     }
 
     pub(super) fn by_cookie(CookieExchange { asked, first_hello }: CookieExchange) -> Self {
-        Self { asked, first: First::Hashed(first_hello) }
+        // What the first hello offered is forgotten.
+        Self { asked, with_psk: false, first: First::Hashed(first_hello) }
     }
 
     /// The transcript up to the request, if `second` is the hello that it asked for.

@@ -15,7 +15,7 @@ use super::key_exchange::Keyed;
 use super::{AnyState, Context, ExpectFinished, State};
 use crate::config::look_up;
 use crate::crypto::ActiveKx;
-use crate::error::{Error, LocalFault};
+use crate::error::{Error, Incompatible, LocalFault};
 use crate::handshake::{Action, Protection, expect, psk};
 use crate::message::Message;
 
@@ -83,11 +83,12 @@ impl ExpectPskClientKeyExchange {
 }
 
 /// The key for `identity`, or for an unknown one a random key: the handshake then fails exactly as
-/// with a wrong key (RFC 4279 §2 allows it), so that nobody learns which identities exist.
+/// with a wrong key (RFC 4279 §2 allows it), so that nobody learns which identities exist, unless they may.
 fn key(context: &Context, identity: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
     let config = &context.config;
     match config.psks.as_ref().and_then(|psks| look_up(&**psks, identity, None)) {
         Some(key) => Ok(key),
+        None if config.tells_unknown_psks => Err(Incompatible::UnknownPskIdentity.into()),
         None => Ok(Zeroizing::new(config.common.provider.random_array::<32>()?.to_vec())),
     }
 }
