@@ -67,7 +67,7 @@ fn identity(
     let names = issuers(&chain).map_err(|error| failed(&format_args!("{error:?}")))?;
     let mut identity = Identity::new(chain, key).map_err(|error| failed(&error))?;
     if credential.must_match_issuer {
-        identity = identity.with_issuers(names);
+        identity = identity.with_issuers(names).with_issuer_required();
     }
     let staple = Staple { response: credential.ocsp_response.clone(), ..staple };
     Ok(identity.with_ocsp_source(Arc::new(staple)))

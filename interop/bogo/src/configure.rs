@@ -3,15 +3,18 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use gramseal_proto::config::{ClientAuth, ClientConfig, ConfigError, Psk, Repair, ServerConfig, Transport};
-use gramseal_proto::crypto::{CryptoProvider, HashAlgorithm};
+use gramseal_proto::config::{
+    ClientAuth, ClientConfig, ConfigError, Identity, Psk, Repair, ServerConfig, ServerConfigBuilder, Transport,
+};
+use gramseal_proto::crypto::CryptoProvider;
 use gramseal_proto::session::TicketKeys;
 use gramseal_proto::wire::{AlertDescription, AlertLevel, NamedGroup, ProtocolVersion, SignatureScheme, SrtpProfile};
 use gramseal_proto::{Direction, Trace, TraceEvent, Traced};
 
 use crate::certificates::{self, Shared, Verifier};
 use crate::clock;
-use crate::options::{Credential, CredentialKind, Options};
+use crate::keys::{self, Keys};
+use crate::options::{CredentialKind, Options};
 use crate::sessions::{ClientStore, ServerStore};
 use crate::tickets::Tickets;
 
@@ -197,26 +200,6 @@ fn failed(error: ConfigError) -> String {
     }
 }
 
-/// The keys that are imported, with the hash that each one is for.
-fn imported_keys(options: &Options) -> Result<Vec<Psk>, String> {
-    let keys = options.credentials.iter().filter(|credential| credential.kind == CredentialKind::PreSharedKey);
-    keys.map(imported_key).collect()
-}
-
-fn imported_key(credential: &Credential) -> Result<Psk, String> {
-    let hash = if credential.psk_sha384 { HashAlgorithm::Sha384 } else { HashAlgorithm::Sha256 };
-    let psk = Psk::new(credential.psk_identity.clone(), credential.psk.clone()).map_err(failed)?;
-    psk.with_hash(hash).imported(credential.psk_context.clone()).map_err(failed)
-}
-
-fn keys(options: &Options) -> Result<Vec<Psk>, String> {
-    let mut keys = imported_keys(options)?;
-    if !options.psk.is_empty() {
-        keys.push(Psk::new(options.psk_identity.clone(), options.psk.clone()).map_err(failed)?);
-    }
-    Ok(keys)
-}
-
 pub(crate) fn client(
     options: &Options,
     process: &Process,
@@ -224,14 +207,19 @@ pub(crate) fn client(
     watch: &Arc<Watch>,
 ) -> Result<ClientConfig, String> {
     let common = Common::new(options, process)?;
-    let keys = keys(options)?;
-    let mut builder = match keys.split_first() {
-        Some((first, rest)) if !options.psk.is_empty() || !rest.is_empty() || !keys.is_empty() => {
-            let builder = ClientConfig::psk_builder(Arc::clone(&common.provider), first.clone());
-            rest.iter().cloned().fold(builder, |builder, psk| builder.with_psk(psk))
+    let provider = Arc::clone(&common.provider);
+    let keys = keys::all(options).map_err(failed)?;
+    // Who has keys of 1.3 and does not verify accepts nothing else.
+    let keys_alone = !options.switches.verify_peer && options.psk.is_empty();
+    let mut keys = keys.into_iter();
+    let mut builder = match keys.next() {
+        Some(first) if keys_alone => ClientConfig::psk_builder(provider, first),
+        first => {
+            let builder = ClientConfig::builder(provider, Arc::new(Verifier::new(options, seen)));
+            first.into_iter().fold(builder, |builder, psk| builder.with_psk(psk))
         }
-        _ => ClientConfig::builder(Arc::clone(&common.provider), Arc::new(Verifier::new(options, seen))),
     };
+    builder = keys.fold(builder, |builder, psk| builder.with_psk(psk)).with_identity_required();
     for identity in certificates::identities(options, &common.provider, seen)? {
         builder = builder.with_identity(identity);
     }
@@ -263,22 +251,17 @@ pub(crate) fn server(
     let common = Common::new(options, process)?;
     let switches = &options.switches;
     let identities = certificates::identities(options, &common.provider, seen)?;
-    let keys = keys(options)?;
-    let mut identities = identities.into_iter();
-    let mut builder = match (identities.next(), keys.is_empty()) {
-        (Some(identity), true) => ServerConfig::builder(Arc::clone(&common.provider), identity),
-        (Some(identity), false) => {
-            ServerConfig::builder(Arc::clone(&common.provider), identity).with_psks(Arc::new(keys))
-        }
-        (None, _) => ServerConfig::psk_builder(Arc::clone(&common.provider), Arc::new(keys)),
-    };
-    for identity in identities {
-        builder = builder.with_identity(identity);
+    let keys = keys::all(options).map_err(failed)?;
+    let shows_certificates = !identities.is_empty();
+    let mut builder = server_builder(options, &common.provider, identities, keys)?.with_unknown_psks_told();
+    if options.credentials.first().is_some_and(|credential| credential.kind != CredentialKind::PreSharedKey) {
+        builder = builder.with_certificates_first();
     }
     let verifier = Arc::new(Verifier::new(options, seen));
-    if switches.require_any_client_certificate {
+    // Who shows no certificate asks for none either: our API refuses to be told so.
+    if switches.require_any_client_certificate && shows_certificates {
         builder = builder.with_client_auth(ClientAuth::Required(verifier));
-    } else if switches.verify_peer {
+    } else if switches.verify_peer && shows_certificates {
         builder = builder.with_client_auth(ClientAuth::Optional(verifier));
     }
     if let Some(groups) = &common.groups {
@@ -305,6 +288,24 @@ pub(crate) fn server(
         .with_trace(watch.clone())
         .build()
         .map_err(failed)
+}
+
+fn server_builder(
+    options: &Options,
+    provider: &Arc<CryptoProvider>,
+    identities: Vec<Identity>,
+    keys: Vec<Psk>,
+) -> Result<ServerConfigBuilder, String> {
+    let provider = Arc::clone(provider);
+    let keys = (!keys.is_empty()).then(|| Arc::new(Keys::new(keys, options)));
+    let mut identities = identities.into_iter();
+    let builder = match (identities.next(), keys) {
+        (Some(identity), None) => ServerConfig::builder(provider, identity),
+        (Some(identity), Some(keys)) => ServerConfig::builder(provider, identity).with_psks(keys),
+        (None, Some(keys)) => ServerConfig::psk_builder(provider, keys),
+        (None, None) => return Err(":NO_CERTIFICATE_SET: nothing to show".into()),
+    };
+    Ok(identities.fold(builder, ServerConfigBuilder::with_identity))
 }
 
 /// What a server whose callback would choose the given protocol allows.

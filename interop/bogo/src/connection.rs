@@ -20,12 +20,12 @@ use crate::framing::{Frame, Link};
 use crate::hello::Greeting;
 use crate::options::{Invocation, Options};
 use crate::strict;
-use crate::token::token;
+use crate::token::{Circumstances, token};
 
 /// Why the shim fails.
 pub(crate) enum Failure {
-    /// The association ended with an error, before or after it was established: what the runner usually waits for.
-    Association(Error, Progress),
+    /// The association ended with an error: what the runner usually waits for.
+    Association(Error, Circumstances),
     /// Something is not as the flags say.
     Unexpected(String),
 }
@@ -33,9 +33,7 @@ pub(crate) enum Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Association(error, progress) => {
-                write!(f, "{}: {error}", token(error, *progress != Progress::Handshaking))
-            }
+            Self::Association(error, circumstances) => write!(f, "{}: {error}", token(error, *circumstances)),
             Self::Unexpected(what) => f.write_str(what),
         }
     }
@@ -77,7 +75,7 @@ pub(crate) fn run_all(invocation: &Invocation) -> Result<(), Failure> {
 
 /// How far a connection is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Progress {
+enum Progress {
     Handshaking,
     Echoing,
     /// Nothing more is to be done.
@@ -105,8 +103,9 @@ impl<'o> One<'o> {
             Connection::server(Arc::new(config), first, clock::now())
         } else {
             let config = configure::client(options, process, &seen, &watch)?;
-            Connection::client(Arc::new(config), server_name(options)?, clock::now())
-                .map_err(|error| Failure::Association(error, Progress::Handshaking))?
+            Connection::client(Arc::new(config), server_name(options)?, clock::now()).map_err(|error| {
+                Failure::Association(error, Circumstances { established: false, client_of_12: false })
+            })?
         };
         let greeting = Greeting::default();
         Ok(Self { options, is_resume, seen, watch, mtu: configure::mtu(options), greeting, connection })
@@ -137,7 +136,11 @@ impl<'o> One<'o> {
                         )?;
                         progress = self.speak_first(link)?;
                     }
-                    Event::Closed(CloseReason::Failed(error)) => return Err(Failure::Association(error, before)),
+                    Event::Closed(CloseReason::Failed(error)) => {
+                        let established = before != Progress::Handshaking;
+                        let client_of_12 = self.options.server && self.greeting.is_of_12();
+                        return Err(Failure::Association(error, Circumstances { established, client_of_12 }));
+                    }
                     Event::Closed(_) => progress = Progress::Over,
                     _ => {}
                 }

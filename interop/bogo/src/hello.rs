@@ -1,8 +1,10 @@
 //! What a client's hello says that nobody asks a server about.
 
-use gramseal_proto::wire::extension::Alpn;
+use gramseal_proto::wire::extension::{Alpn, SupportedVersionsClientHello};
 use gramseal_proto::wire::handshake::ClientHello;
-use gramseal_proto::wire::{Codec, ContentType, ExtensionType, Fragment, HandshakeType, RecordHeader, Records};
+use gramseal_proto::wire::{
+    Codec, ContentType, ExtensionType, Fragment, HandshakeType, ProtocolVersion, RecordHeader, Records,
+};
 
 /// The first ClientHello, put together from its fragments, which the runner sends in order.
 #[derive(Debug, Default)]
@@ -22,6 +24,13 @@ impl Greeting {
                 self.0.extend_from_slice(fragment.body);
             }
         }
+    }
+
+    /// Whether it is there, and offers nothing newer than 1.2.
+    pub(crate) fn is_of_12(&self) -> bool {
+        let Ok(hello) = ClientHello::from_bytes(&self.0) else { return false };
+        let supported = hello.extensions.find::<SupportedVersionsClientHello<'_>>();
+        supported.is_ok_and(|found| found.is_none_or(|it| !it.versions.contains(&ProtocolVersion::DTLS1_3)))
     }
 
     /// The application protocols that it offers, as they go over the wire: a byte of length before each.

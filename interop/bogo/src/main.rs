@@ -12,6 +12,7 @@ mod connection;
 mod expectations;
 mod framing;
 mod hello;
+mod keys;
 mod options;
 mod sessions;
 mod strict;

@@ -1,13 +1,28 @@
 //! The suite's names for faults.
 
-use gramseal_proto::wire::{AlertDescription, HandshakeType};
-use gramseal_proto::{CertificateFault, Error, Incompatible, LocalFault, Malformed, PeerFault};
+use gramseal_proto::wire::{AlertDescription, ExtensionType, HandshakeType};
+use gramseal_proto::{CertificateFault, Error, Incompatible, LocalFault, Malformed, Misfit, PeerFault};
 
-/// The token that the runner looks for when this error ends an association, which was `established` before.
-pub(crate) fn token(error: &Error, established: bool) -> String {
+/// What is known of an association when it ends.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Circumstances {
+    /// Whether it was established before.
+    pub(crate) established: bool,
+    /// Whether it is a server's, and its client speaks nothing newer than 1.2.
+    pub(crate) client_of_12: bool,
+}
+
+/// The token that the runner looks for when this error ends an association.
+pub(crate) fn token(error: &Error, circumstances: Circumstances) -> String {
     match error {
         // BoringSSL reads no handshake messages any more then.
-        Error::Peer(PeerFault::ExcessMessage(_)) if established => ":UNEXPECTED_RECORD:".into(),
+        Error::Peer(PeerFault::ExcessMessage(_)) if circumstances.established => ":UNEXPECTED_RECORD:".into(),
+        // To BoringSSL group and signature are part of the suite there.
+        Error::Incompatible(Incompatible::NoCommonGroup | Incompatible::NoCommonSignatureScheme)
+            if circumstances.client_of_12 =>
+        {
+            ":NO_SHARED_CIPHER:".into()
+        }
         Error::Decode(malformed) => decode(*malformed).into(),
         Error::Incompatible(what) => incompatible(*what).into(),
         Error::Peer(fault) => peer(*fault).into(),
@@ -26,6 +41,7 @@ pub(crate) fn token(error: &Error, established: bool) -> String {
 fn decode(malformed: Malformed) -> &'static str {
     match (malformed.message, malformed.extension) {
         (Some(HandshakeType::CERTIFICATE), Some(_)) => ":DECODE_ERROR: :ERROR_PARSING_EXTENSION:",
+        (_, Some(ExtensionType::PRE_SHARED_KEY)) => ":DECODE_ERROR: :ERROR_PARSING_EXTENSION:",
         (_, Some(_)) => ":ERROR_PARSING_EXTENSION: :PARSE_TLSEXT:",
         (Some(HandshakeType::CLIENT_HELLO), None) => ":DECODE_ERROR: :CLIENTHELLO_PARSE_FAILED:",
         (_, None) => ":DECODE_ERROR:",
@@ -40,7 +56,13 @@ fn incompatible(what: Incompatible) -> &'static str {
         Incompatible::NoCommonSignatureScheme => ":NO_COMMON_SIGNATURE_ALGORITHMS:",
         Incompatible::NoCommonApplicationProtocol => ":NO_APPLICATION_PROTOCOL:",
         Incompatible::CertificateRequired | Incompatible::NoClientCertificate => ":PEER_DID_NOT_RETURN_A_CERTIFICATE:",
-        Incompatible::NoCommonCertificateType => ":UNKNOWN_CERTIFICATE_TYPE:",
+        Incompatible::NoCommonCertificateType | Incompatible::NoFittingIdentity(Misfit::Form | Misfit::KeyType) => {
+            ":UNKNOWN_CERTIFICATE_TYPE:"
+        }
+        Incompatible::NoFittingIdentity(Misfit::SignatureScheme) => ":NO_COMMON_SIGNATURE_ALGORITHMS:",
+        Incompatible::NoFittingIdentity(Misfit::Authority) | Incompatible::NoCommonAuthority => ":NO_MATCHING_ISSUER:",
+        Incompatible::NoPreSharedKey => ":PSK_IDENTITY_NOT_FOUND:",
+        Incompatible::NoCommonPskMode => ":NO_SUPPORTED_PSK_MODE:",
         _ => ":HANDSHAKE_FAILURE:",
     }
 }
@@ -67,6 +89,10 @@ fn peer(fault: PeerFault) -> &'static str {
         PeerFault::LegacyCookie | PeerFault::SessionIdEchoed => ":DECODE_ERROR:",
         PeerFault::Downgrade => ":TLS13_DOWNGRADE:",
         PeerFault::MissingExtension(_) => ":MISSING_EXTENSION:",
+        PeerFault::PskNotLast => ":PRE_SHARED_KEY_MUST_BE_LAST:",
+        PeerFault::BinderCountMismatch => ":PSK_IDENTITY_BINDER_COUNT_MISMATCH:",
+        PeerFault::UnofferedPsk | PeerFault::PskWithdrawn => ":PSK_IDENTITY_NOT_FOUND:",
+        PeerFault::UnofferedPskMode => ":MISSING_KEY_SHARE:",
         _ => ":UNEXPECTED_MESSAGE:",
     }
 }
