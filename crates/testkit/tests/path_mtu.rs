@@ -117,6 +117,27 @@ fn a_path_that_changes_is_searched_again_while_it_is_in_use() {
     assert!(sim.sent().len() < before + 60);
 }
 
+#[test] // RFC 8899 §5.2
+fn what_was_found_on_one_path_does_not_count_on_another() {
+    let (mut sim, pair) = connect(ProtocolVersion::DTLS1_3, 5, &transport(1200, Some(1472)), network(1472, 0.0));
+    sim.run_for(Duration::from_secs(10));
+    let side = Side::Server;
+    assert_eq!(connection(&mut sim, pair, side).mtu(), 1472);
+    let peer = connection(&mut sim, pair, side).peer().expect("it is known");
+    connection(&mut sim, pair, side).set_peer(peer);
+    assert_eq!(connection(&mut sim, pair, side).mtu(), 1472, "it is where it was");
+    for side in Side::BOTH {
+        sim.set_conditions(side, network(1300, 0.0));
+    }
+    connection(&mut sim, pair, side).set_peer("203.0.113.9:9".parse().expect("an address"));
+    assert_eq!(connection(&mut sim, pair, side).mtu(), 1200);
+    sim.flush(pair, side);
+    sim.run_for(Duration::from_secs(30));
+    let found = connection(&mut sim, pair, side).mtu();
+    assert!(found <= 1300 && found + STEP >= 1300, "{found}");
+    fills_datagrams(&mut sim, pair, side);
+}
+
 #[test]
 fn nothing_is_tried_out_in_1_2_or_where_nobody_asks_for_it() {
     for (version, max_mtu) in [

@@ -40,9 +40,13 @@ impl Connection {
     }
 
     /// Says where the peer is: where the caller sends what this connection has to send. Only who gives datagrams to
-    /// [`handle_datagram_from`](Self::handle_datagram_from) has to tell.
+    /// [`handle_datagram_from`](Self::handle_datagram_from) has to tell. If the peer was elsewhere before, datagrams are
+    /// as large as configured again, and in 1.3 a [search](Self::search_mtu) for more begins.
     pub fn set_peer(&mut self, peer: SocketAddr) {
-        self.peer = Some(address(peer));
+        let now = address(peer);
+        if self.peer.replace(now).is_some_and(|before| before != now) {
+            self.begin_another_path();
+        }
     }
 
     /// Our hello offers `cid`.

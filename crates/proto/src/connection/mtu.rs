@@ -9,8 +9,10 @@ use gramseal_wire::{DecodeError, Reader, Writer};
 /// The limits, in bytes of UDP payload.
 #[derive(Debug)]
 pub(super) struct Mtu {
-    /// What the caller allows, or a search has found.
+    /// What the caller allows.
     allowed: u16,
+    /// What a search has found to pass on the present path.
+    found: Option<u16>,
     /// What the path carries, as far as somebody has said.
     path: u16,
     /// For handshake messages; it shrinks.
@@ -29,22 +31,24 @@ impl Mtu {
 
     pub(super) fn new(bytes: usize) -> Self {
         let allowed = clamped(bytes);
-        Self { allowed, path: Self::MOST, flights: allowed }
+        Self { allowed, found: None, path: Self::MOST, flights: allowed }
     }
 
     pub(super) fn write_image(&self, w: &mut Writer<'_>) {
-        let Self { allowed, path, flights } = self;
-        [*allowed, *path, *flights].into_iter().for_each(|bytes| w.u16(bytes));
+        let Self { allowed, found, path, flights } = self;
+        [*allowed, found.unwrap_or_default(), *path, *flights].into_iter().for_each(|bytes| w.u16(bytes));
     }
 
     pub(super) fn read_image(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let mut bytes = || r.u16().map(|bytes| clamped(bytes.into()));
-        Ok(Self { allowed: bytes()?, path: bytes()?, flights: bytes()? })
+        let mut bytes = || r.u16();
+        let (allowed, found) = (clamped(bytes()?.into()), Some(bytes()?).filter(|bytes| *bytes != 0));
+        let found = found.map(|bytes| clamped(bytes.into()));
+        Ok(Self { allowed, found, path: clamped(bytes()?.into()), flights: clamped(bytes()?.into()) })
     }
 
     /// For application data: a handshake that met losses does not change it, for they may have had other reasons.
     pub(super) fn bytes(&self) -> usize {
-        self.allowed.min(self.path).into()
+        self.found.unwrap_or(self.allowed).min(self.path).into()
     }
 
     /// For handshake messages, which can be cut smaller.
@@ -54,7 +58,7 @@ impl Mtu {
 
     /// Repeated losses may mean that the path is narrower than we think.
     pub(super) fn shrink_flights(&mut self) {
-        let now = self.flights.min(self.allowed).min(self.path);
+        let now = clamped(self.for_flights());
         self.flights = (now / 2).max(Self::FLOOR).min(now);
     }
 
@@ -66,8 +70,14 @@ impl Mtu {
 
     /// Datagrams of so many bytes pass, or no larger ones do.
     pub(super) fn found(&mut self, bytes: usize) {
-        self.allowed = clamped(bytes);
-        self.flights = self.flights.max(self.allowed);
+        let found = clamped(bytes);
+        self.found = Some(found);
+        self.flights = self.flights.max(found);
+    }
+
+    /// The peer is somewhere else: nothing is known of the path there.
+    pub(super) fn change_path(&mut self) {
+        *self = Self::new(self.allowed.into());
     }
 }
 
@@ -101,5 +111,7 @@ mod tests {
         assert_eq!(mtu.bytes(), 1232, "it may have been another path");
         mtu.set_path(1500);
         assert_eq!(mtu.bytes(), 1350);
+        mtu.change_path();
+        assert_eq!((mtu.bytes(), mtu.for_flights()), (1400, 1400));
     }
 }

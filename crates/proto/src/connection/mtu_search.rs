@@ -203,6 +203,18 @@ impl Connection {
             MtuSearch { again: Some(now + RAISE_AFTER), sealed: self.stats.records_sealed, ..MtuSearch::default() };
     }
 
+    /// The peer is somewhere else (RFC 8899 §5.2: DISABLED): what was found on the path before counts no more.
+    pub(super) fn begin_another_path(&mut self) {
+        let before = self.mtu.bytes();
+        self.mtu.change_path();
+        self.mtu_search = MtuSearch { due: true, ..MtuSearch::default() };
+        let now = self.mtu.bytes();
+        if now != before {
+            self.records.set_largest_record(now);
+            self.unread.mtu = Some(now);
+        }
+    }
+
     /// When to look again.
     pub(super) fn mtu_deadline(&self) -> Option<Instant> {
         self.mtu_search.again

@@ -204,7 +204,7 @@ impl Connection {
             return;
         }
         self.begin_due_search();
-        // A datagram that tries out a size has nothing else in it.
+        // A datagram that tries out a size may get lost for it.
         if self.wants_probe() && !datagram.is_empty() {
             return;
         }

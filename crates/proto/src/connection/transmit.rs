@@ -83,7 +83,7 @@ impl Connection {
         Some(record)
     }
 
-    /// Appends the record that `pieces` make, of `padded_to` bytes if that says so and is more.
+    /// Appends the record that `pieces` make, and pads it until the datagram has `padded_to` bytes if that says so.
     pub(super) fn put_pieces(
         &mut self,
         pieces: &Pieces,
@@ -91,7 +91,7 @@ impl Connection {
         datagram: &mut Vec<u8>,
     ) -> Option<RecordNumber> {
         let first = pieces.first()?;
-        let shortest = self.records.overhead(first.epoch) + pieces.payload().len();
+        let shortest = datagram.len() + self.records.overhead(first.epoch) + pieces.payload().len();
         let padding = padded_to.map_or(0, |bytes| bytes.saturating_sub(shortest));
         self.put_padded_record(first.epoch, first.content_type, pieces.payload(), padding, datagram)
     }
