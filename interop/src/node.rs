@@ -281,6 +281,10 @@ impl Node {
             (None, None) => panic!("neither client nor server"),
         };
         self.connection = Some(imported.expect("an image of this connection").connection);
+        // Another process has another endpoint.
+        let peer = self.peer.expect("a connection has a peer");
+        self.endpoint.remove(peer, KEY);
+        assert_eq!(self.endpoint.insert(peer, KEY).replaced, None);
         self.drain();
     }
 

@@ -1,11 +1,14 @@
 //! Connections of ours that go on in another process, and after a crash, while the peer stays where it is and notices
 //! nothing: OpenSSL in 1.2; wolfSSL and BoringSSL in 1.3. Both roles.
 
+use gramseal_interop::cids;
 use gramseal_interop::compiled::{self, Compiled, Library, exchange, from_client13, to_server13};
-use gramseal_interop::{Node, Process, SERVER_NAME, Weather, client, for_each, openssl, server};
+use gramseal_interop::{
+    Node, Process, SERVER_NAME, Weather, client, default_client, default_server, for_each, openssl, server,
+};
 use gramseal_proto::CloseReason;
 use gramseal_proto::endpoint::CookiePolicy;
-use gramseal_proto::wire::CipherSuite;
+use gramseal_proto::wire::{CipherSuite, ProtocolVersion};
 use gramseal_testkit::pki::TestPki;
 
 /// With and without a part of the nonce in the record.
@@ -98,6 +101,28 @@ fn new_keys_of_both_sides_move_along() {
             let updated = |node: &Node| node.connection().stats().key_updates_sent == 1;
             node.run_until("new keys", &peer, updated);
             exchange(&mut node, &mut peer, "with new keys");
+        }
+    });
+}
+
+#[test] // RFC 9146 §3, RFC 9147 §9
+fn connection_ids_of_both_sides_move_along() {
+    for_each(&[(ProtocolVersion::DTLS1_2, "1.2"), (ProtocolVersion::DTLS1_3, "1.3")], |(version, name)| {
+        let pki = TestPki::new();
+        let ids = ["--dtls", name, "--cid", "c1d2e3"];
+        let theirs = compiled::server(Library::WolfSsl).identity(&pki.server(SERVER_NAME));
+        let (peer, address) = theirs.args(ids).listening();
+        let config = default_client(&pki).with_versions(&[*version]).with_connection_ids(cids::ours(Some(8)));
+        let from_us = (Node::client(config, SERVER_NAME, address, Weather::default()), peer);
+        let config = default_server(&pki).with_versions(&[*version]).with_connection_ids(cids::ours(Some(8)));
+        let node = Node::server(config, CookiePolicy::Required, Weather::default());
+        let peer = compiled::client(Library::WolfSsl, node.local_addr()).trust(&pki).args(["--name", SERVER_NAME]);
+        let peer = peer.args(ids).start();
+        for (mut node, mut peer) in [from_us, (node, peer)] {
+            cids::check(&mut node, &mut peer, Some(8), "c1d2e3");
+            moves_and_dies(&mut node, &mut peer, exchange);
+            assert_eq!(node.connection().peer_cid(), [0xc1, 0xd2, 0xe3]);
+            assert_eq!(node.connection().own_cids().len(), 1);
         }
     });
 }
