@@ -32,16 +32,16 @@ impl Default for ReceiveLimits {
     }
 }
 
-/// What the queues of an endpoint hold together.
+/// What the queues of an endpoint hold together, and what they may.
 #[derive(Debug)]
 pub(crate) struct Buffered {
     bytes: AtomicUsize,
-    limit: usize,
+    limits: ReceiveLimits,
 }
 
 impl Buffered {
     pub(crate) fn new(limits: ReceiveLimits) -> Arc<Self> {
-        Arc::new(Self { bytes: AtomicUsize::new(0), limit: limits.total_bytes })
+        Arc::new(Self { bytes: AtomicUsize::new(0), limits })
     }
 
     pub(crate) fn bytes(&self) -> usize {
@@ -50,7 +50,7 @@ impl Buffered {
 
     /// Whether there is room for so many bytes, which then are taken.
     fn take(&self, bytes: usize) -> bool {
-        let fits = self.bytes.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes) <= self.limit;
+        let fits = self.bytes.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes) <= self.limits.total_bytes;
         if !fits {
             self.give_back(bytes);
         }
@@ -73,7 +73,6 @@ pub(crate) enum Pushed {
 pub(crate) struct ReceiveQueue {
     bytes: VecDeque<u8>,
     lengths: VecDeque<usize>,
-    limits: ReceiveLimits,
     all: Arc<Buffered>,
     dropped: u64,
 }
@@ -85,15 +84,16 @@ impl Drop for ReceiveQueue {
 }
 
 impl ReceiveQueue {
-    pub(crate) fn new(limits: ReceiveLimits, all: Arc<Buffered>) -> Self {
-        Self { bytes: VecDeque::new(), lengths: VecDeque::new(), limits, all, dropped: 0 }
+    pub(crate) fn new(all: Arc<Buffered>) -> Self {
+        Self { bytes: VecDeque::new(), lengths: VecDeque::new(), all, dropped: 0 }
     }
 
     /// Appends `payload`, or drops it if there is no room: the newest goes, so that what is there
     /// stays in order and costs no more work.
     pub(crate) fn push(&mut self, payload: &[u8]) -> Pushed {
-        let full = self.lengths.len() >= self.limits.payloads
-            || payload.len() > self.limits.bytes.saturating_sub(self.bytes.len());
+        let limits = &self.all.limits;
+        let full =
+            self.lengths.len() >= limits.payloads || payload.len() > limits.bytes.saturating_sub(self.bytes.len());
         if full || !self.all.take(payload.len()) {
             self.dropped = self.dropped.saturating_add(1);
             return Pushed::Dropped;
@@ -131,6 +131,13 @@ impl ReceiveQueue {
         Some(len)
     }
 
+    /// Gives back all room of an empty queue, for a connection that may be quiet for long.
+    pub(crate) fn rest(&mut self) {
+        if self.lengths.is_empty() {
+            (self.bytes, self.lengths) = (VecDeque::new(), VecDeque::new());
+        }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.lengths.len()
     }
@@ -147,14 +154,14 @@ mod tests {
 
     fn queue(payloads: usize, bytes: usize) -> ReceiveQueue {
         let limits = ReceiveLimits { payloads, bytes, ..ReceiveLimits::default() };
-        ReceiveQueue::new(limits, Buffered::new(limits))
+        ReceiveQueue::new(Buffered::new(limits))
     }
 
     #[test]
     fn queues_share_a_bound_and_give_back_what_they_held() {
         let limits = ReceiveLimits { total_bytes: 10, ..ReceiveLimits::default() };
         let all = Buffered::new(limits);
-        let [mut one, mut two] = [(); 2].map(|()| ReceiveQueue::new(limits, Arc::clone(&all)));
+        let [mut one, mut two] = [(); 2].map(|()| ReceiveQueue::new(Arc::clone(&all)));
         assert_eq!(
             [one.push(b"six by"), two.push(b"five "), two.push(b"four")],
             [Pushed::Kept, Pushed::Dropped, Pushed::Kept]
@@ -215,7 +222,14 @@ mod tests {
         for _ in 0..100 {
             queue.push(&[0; 1200]);
         }
+        queue.rest();
+        assert_eq!(queue.len(), 100, "nothing is lost");
         while queue.pop().is_some() {}
         assert!(queue.bytes.capacity() <= KEPT_WHEN_EMPTY);
+        queue.push(b"one more");
+        queue.pop();
+        assert!(queue.bytes.capacity() > 0);
+        queue.rest();
+        assert_eq!((queue.bytes.capacity(), queue.lengths.capacity()), (0, 0));
     }
 }

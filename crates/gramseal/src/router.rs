@@ -29,7 +29,6 @@ pub(crate) struct Router {
     pub(crate) socket: Socket,
     pub(crate) clock: Clock,
     pub(crate) timers: Timers,
-    pub(crate) limits: ReceiveLimits,
     pub(crate) buffered: Arc<Buffered>,
     pub(crate) ended: Ended,
     /// For the driver: a nearer deadline, or the end.
@@ -107,7 +106,6 @@ impl Router {
             socket,
             clock: Clock::start(),
             timers: Timers::default(),
-            limits,
             buffered: Buffered::new(limits),
             ended: Ended::default(),
             wake: Notify::new(),

@@ -75,7 +75,7 @@ pub(crate) enum Progress {
 impl Shared {
     pub(crate) fn new(router: Arc<Router>, key: Key, path: Path, mut protocol: proto::Connection) -> Self {
         protocol.set_peer(path.peer);
-        let received = ReceiveQueue::new(router.limits, Arc::clone(&router.buffered));
+        let received = ReceiveQueue::new(Arc::clone(&router.buffered));
         let state = State {
             // One that goes on from an image says nothing more of it.
             connected: protocol.is_connected(),
@@ -127,6 +127,8 @@ impl Shared {
             self.ask_path_mtu_for(&mut state.protocol);
         }
         state.protocol.handle_timeout(now);
+        // Timers are rare while data flows.
+        state.received.rest();
         let _ = self.settle(state, now, scratch);
     }
 
