@@ -22,8 +22,8 @@ pub struct Crowd {
 const LATER: Duration = Duration::from_secs(300);
 
 impl Crowd {
-    /// Lets `count` clients connect, one after the other, and forgets the clients. With ids, each record to the server
-    /// has one of 8 bytes.
+    /// Lets `count` clients connect, one after the other, each when the one before is forgotten and its connection at
+    /// rest. With ids, each record to the server has one of 8 bytes.
     ///
     /// # Panics
     /// If a handshake fails.
@@ -36,7 +36,6 @@ impl Crowd {
         let mut crowd = Self { endpoint: Endpoint::new(config), connections: HashMap::new() };
         (0..count).for_each(|number| crowd.add(number, &client, &server));
         assert_eq!((crowd.endpoint.entries(), crowd.endpoint.half_open()), (count as usize, 0));
-        crowd.rest();
         crowd
     }
 
@@ -89,16 +88,10 @@ impl Crowd {
             }
             if !sent {
                 assert!(connection.is_connected() && client.is_connected(), "the handshake is done");
+                pass(connection, NOW + LATER);
+                assert!(connection.rest(), "there are keys to free");
                 return;
             }
-        }
-    }
-
-    /// Lets the time pass after which nothing of the handshakes is needed, and puts all to rest.
-    fn rest(&mut self) {
-        for connection in self.connections.values_mut() {
-            pass(connection, NOW + LATER);
-            connection.rest();
         }
     }
 }
