@@ -19,6 +19,14 @@ pub(super) enum CidChange {
     Retired(Cid),
 }
 
+/// What the caller still has to hear of our ids, the oldest first, and of the peer's address. A connection has little of
+/// it in its life, so that there is one only while there is something.
+#[derive(Debug, Default)]
+pub(super) struct Whereabouts {
+    changes: Vec<CidChange>,
+    moved: Option<SocketAddr>,
+}
+
 impl Connection {
     /// The connection ids of ours that the peer may put into its records; each was in an
     /// [`Event::CidIssued`](crate::Event::CidIssued).
@@ -51,7 +59,7 @@ impl Connection {
 
     /// Our hello offers `cid`.
     pub(super) fn offer_cid(&mut self, cid: Cid) {
-        self.unread.cids.push(CidChange::Issued(cid.clone()));
+        self.tell_cids([CidChange::Issued(cid.clone())]);
         self.records.offer_cid(cid);
     }
 
@@ -63,25 +71,33 @@ impl Connection {
             Some(AgreedCids { ours, peers }) => self.records.agree_on_cids(ours, peers),
             None => self.records.forget_cids(),
         }
-        let now = self.records.own_cids();
+        let now = self.records.own_cids().to_vec();
         let retired = told.iter().filter(|cid| !now.contains(cid)).cloned().map(CidChange::Retired);
         let issued = now.iter().filter(|cid| !told.contains(cid)).cloned().map(CidChange::Issued);
-        self.unread.cids.extend(retired.chain(issued));
+        self.tell_cids(retired.chain(issued));
     }
 
-    pub(super) fn next_cid_change(&mut self) -> Option<Event> {
-        if self.unread.cids.is_empty() {
-            return None;
+    /// The caller has to hear of these.
+    pub(super) fn tell_cids(&mut self, changes: impl IntoIterator<Item = CidChange>) {
+        for change in changes {
+            self.unread.whereabouts.get_or_insert_default().changes.push(change);
         }
-        let change = self.unread.cids.remove(0);
-        if self.unread.cids.is_empty() {
-            // A connection has few changes in its life.
-            self.unread.cids = Vec::new();
+    }
+
+    pub(super) fn next_of_whereabouts(&mut self) -> Option<Event> {
+        let unread = self.unread.whereabouts.as_mut()?;
+        let event = if unread.changes.is_empty() {
+            unread.moved.take().map(Event::PeerMoved)
+        } else {
+            Some(match unread.changes.remove(0) {
+                CidChange::Issued(cid) => Event::CidIssued(cid),
+                CidChange::Retired(cid) => Event::CidRetired(cid),
+            })
+        };
+        if unread.changes.is_empty() && unread.moved.is_none() {
+            self.unread.whereabouts = None;
         }
-        Some(match change {
-            CidChange::Issued(cid) => Event::CidIssued(cid),
-            CidChange::Retired(cid) => Event::CidRetired(cid),
-        })
+        event
     }
 
     /// Whether a datagram from there is not from where the peer is.
@@ -93,7 +109,7 @@ impl Connection {
     /// than all before says where the peer is now; what is late or was sent on by others says nothing.
     pub(super) fn heard_from(&mut self, from: SocketAddr, number: RecordNumber) {
         if self.phase == Phase::Connected && self.records.is_newest(number) {
-            self.unread.moved = Some(from);
+            self.unread.whereabouts.get_or_insert_default().moved = Some(from);
         }
     }
 }

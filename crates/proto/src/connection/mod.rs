@@ -32,12 +32,11 @@ mod transmit;
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use core::fmt;
 use core::net::SocketAddr;
 
 pub use authenticate::{AuthenticateClientError, ClientAnswer};
-use cids::CidChange;
+use cids::Whereabouts;
 pub(crate) use cids::address;
 use early::EarlyData;
 pub use early::SendEarlyError;
@@ -202,9 +201,7 @@ struct Unread {
     early_data: Option<EarlyDataAnswer>,
     connected: bool,
     client_answered: Option<ClientAnswer>,
-    /// The oldest first.
-    cids: Vec<CidChange>,
-    moved: Option<SocketAddr>,
+    whereabouts: Option<Box<Whereabouts>>,
     checkpoint_due: bool,
     mtu: Option<usize>,
     closed: Option<CloseReason>,
@@ -292,11 +289,8 @@ impl Connection {
         if let Some(answer) = self.unread.client_answered.take() {
             return Some(Event::ClientAnswered(answer));
         }
-        if let Some(change) = self.next_cid_change() {
-            return Some(change);
-        }
-        if let Some(from) = self.unread.moved.take() {
-            return Some(Event::PeerMoved(from));
+        if let Some(event) = self.next_of_whereabouts() {
+            return Some(event);
         }
         if core::mem::take(&mut self.unread.checkpoint_due) {
             return Some(Event::CheckpointDue);

@@ -202,7 +202,7 @@ impl Connection {
         self.new_cids().replaced = if usage == ConnectionIdUsage::Immediate { before } else { 0 };
         count_ids(&mut self.stats.cids_issued, fresh.len());
         for cid in fresh {
-            self.unread.cids.push(CidChange::Issued(cid.clone()));
+            self.tell_cids([CidChange::Issued(cid.clone())]);
             self.records.accept_cid(cid);
         }
         self.image_changed();
@@ -242,7 +242,7 @@ impl Connection {
         let Some((stale, _)) = state.stale.take_if(|(_, at)| *at <= now) else { return };
         state.replaced = state.replaced.saturating_sub(stale);
         let retired = self.records.retire_cids(stale);
-        self.unread.cids.extend(retired.into_iter().map(CidChange::Retired));
+        self.tell_cids(retired.into_iter().map(CidChange::Retired));
         self.image_changed();
     }
 

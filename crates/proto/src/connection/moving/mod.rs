@@ -230,7 +230,7 @@ impl Connection {
             records.restore_cids(fields.need(Field::Cids, Cids::read_image)?);
         }
         // The caller's endpoint has to know them.
-        let cids = records.own_cids().iter().cloned().map(CidChange::Issued).collect();
+        let cids: Vec<_> = records.own_cids().iter().cloned().map(CidChange::Issued).collect();
         records.set_padding(role.common().padding);
         records.set_largest_record(mtu.bytes());
         let checkpoints = records.reserved_left().map(|_| Box::new(Checkpoints::imported()));
@@ -244,7 +244,7 @@ impl Connection {
             post,
             early: None,
             pending_alert: None,
-            unread: Unread { checkpoint_due: checkpoints.is_some(), cids, ..Unread::default() },
+            unread: Unread { checkpoint_due: checkpoints.is_some(), ..Unread::default() },
             mtu,
             mtu_search: MtuSearch::later(&role.common().transport, now),
             stats: Stats::default(),
@@ -254,6 +254,7 @@ impl Connection {
             checkpoints,
             role,
         };
+        connection.tell_cids(cids);
         connection.begin_idle(now);
         Ok(Imported { connection, attached })
     }
