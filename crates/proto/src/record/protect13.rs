@@ -80,7 +80,8 @@ impl Protection13 {
         self.seal_behind(header, number, content_type, cid, content, body)
     }
 
-    #[inline]
+    /// Always part of its callers, of which one knows how long the header is.
+    #[inline(always)]
     fn seal_behind(
         &self,
         header: &mut [u8],
