@@ -14,6 +14,10 @@ pub(crate) struct Needed {
     pub(crate) package: &'static str,
 }
 
+/// What the tests of the workspace start, to have a network of their own.
+pub(crate) const WORKSPACE: &[Needed] =
+    &[Needed { file: "unshare", package: "util-linux" }, Needed { file: "ip", package: "iproute2" }];
+
 /// What the interop tests start, and what they compile the other peers with.
 pub(crate) const INTEROP: &[Needed] = &[
     Needed { file: "openssl", package: "openssl" },

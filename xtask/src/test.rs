@@ -25,6 +25,7 @@ pub(crate) fn add(root: &Path, steps: &mut Steps) -> Outcome {
 }
 
 fn workspace(root: &Path) -> Outcome {
+    packages::ensure(packages::WORKSPACE)?;
     if shell::succeeds(shell::cargo(root).args(["nextest", "--version"])) {
         shell::run(shell::cargo(root).args(["nextest", "run", "--workspace"]))
     } else {

@@ -25,17 +25,13 @@ fn in_a_network(command: &str) -> Command {
 
 #[test] // RFC 9147 §4.4, RFC 6347 §4.1.1
 fn a_narrow_interface_makes_datagrams_smaller() {
-    // Containers may forbid it.
-    if !in_a_network("ip link set lo up mtu 1000").output().is_ok_and(|output| output.status.success()) {
-        eprintln!("no network namespace can be made here: nothing is tested");
-        return;
-    }
     let inside = in_a_network("ip link set lo up mtu 1000 && exec \"$0\" --exact inside --ignored --nocapture")
         .arg(std::env::current_exe().unwrap())
         .env(INSIDE, "1")
         .output()
         .unwrap();
-    assert!(inside.status.success(), "{}", String::from_utf8_lossy(&inside.stderr));
+    let told = [inside.stdout.as_slice(), &inside.stderr].concat();
+    assert!(inside.status.success(), "with `unshare` and `ip`: {}", String::from_utf8_lossy(&told));
     assert!(String::from_utf8_lossy(&inside.stdout).contains("1 passed"));
 }
 

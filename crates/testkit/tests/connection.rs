@@ -298,7 +298,10 @@ fn empty_payloads_arrive_and_empty_records_of_the_protocol_do_no_harm() {
         for step in flights.iter().flatten() {
             for content_type in [ContentType::HANDSHAKE, ContentType::ALERT, ContentType::CHANGE_CIPHER_SPEC] {
                 let empty = scene.peer.record(content_type, b"");
-                scene.deliver([empty]);
+                // Under keys nobody but the peer makes them: that is an error.
+                if empty[3..5] == [0, 0] {
+                    scene.deliver([empty]);
+                }
             }
             scene.play(&[*step]);
         }
