@@ -4,15 +4,13 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use gramseal_proto::config::{
-    Identity, OcspSource, PeerCredential, PeerRole, PeerVerified, PeerVerifier, Presented, Verdict,
-};
+use gramseal_proto::config::{Identity, OcspSource, PeerCredential, PeerVerified, PeerVerifier, Presented, Verdict};
 use gramseal_proto::crypto::{CryptoError, CryptoProvider, Deferrable, SecureRandom, SigningKey};
 use gramseal_proto::pki_types::pem::PemObject;
 use gramseal_proto::pki_types::{CertificateDer, PrivateKeyDer, SubjectPublicKeyInfoDer};
 use gramseal_proto::wire::{AlertDescription, CertificateType, SignatureScheme};
 use gramseal_proto::{CertificateFault, OcspFault};
-use gramseal_webpki::{certificate_schemes, issuers, public_key_of, public_key_of_raw};
+use gramseal_webpki::{issuers, public_key_of, public_key_of_raw};
 
 use crate::clock;
 use crate::options::{Credential, CredentialKind, Options, Switches};
@@ -63,7 +61,6 @@ fn identity(
     }
     let chain = CertificateDer::pem_file_iter(path(&credential.cert_file)).map_err(|error| failed(&error))?;
     let chain: Vec<_> = chain.collect::<Result<_, _>>().map_err(|error| failed(&error))?;
-    let _checked = certificate_schemes(&chain);
     let names = issuers(&chain).map_err(|error| failed(&format_args!("{error:?}")))?;
     let mut identity = Identity::new(chain, key).map_err(|error| failed(&error))?;
     if credential.must_match_issuer {
@@ -190,13 +187,8 @@ impl Verifier {
             PeerCredential::Chain { end_entity, .. } => public_key_of(end_entity)?,
             PeerCredential::RawPublicKey(key) => public_key_of_raw(key)?,
         };
-        let _role: PeerRole<'_> = presented.role;
         Ok(PeerVerified::assertion(key))
     }
-}
-
-pub(crate) fn certificate_type(code: u16) -> CertificateType {
-    CertificateType(u8::try_from(code).unwrap_or(u8::MAX))
 }
 
 impl PeerVerifier for Verifier {
@@ -211,4 +203,8 @@ impl PeerVerifier for Verifier {
     fn wants_ocsp_response(&self) -> bool {
         self.wants_ocsp_response
     }
+}
+
+fn certificate_type(code: u16) -> CertificateType {
+    CertificateType(u8::try_from(code).unwrap_or(u8::MAX))
 }

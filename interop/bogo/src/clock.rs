@@ -6,8 +6,9 @@ use std::time::Duration;
 use gramseal_proto::Instant;
 use gramseal_proto::pki_types::UnixTime;
 
-/// Nanoseconds since some day in 2024: tickets and sessions want a time of day.
+/// Nanoseconds that have passed since [`BEGINNING`].
 static NANOS: AtomicU64 = AtomicU64::new(0);
+/// A day in 2024, in seconds since 1970: tickets and sessions want a time of day.
 const BEGINNING: u64 = 1_720_000_000;
 
 pub(crate) fn now() -> Instant {

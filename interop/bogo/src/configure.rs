@@ -49,7 +49,7 @@ impl Process {
     }
 }
 
-/// Sees whether there was a HelloRetryRequest.
+/// What moved: whether there was a HelloRetryRequest, and a line for each thing as BoringSSL's shim tells it.
 #[derive(Debug, Default)]
 pub(crate) struct Watch(Mutex<Watched>);
 
@@ -165,7 +165,6 @@ fn transport(options: &Options) -> Transport {
     Transport {
         mtu: mtu(options),
         initial_timeout: Duration::from_millis(initial),
-        max_timeout: Duration::from_secs(60),
         handshake_timeout: Duration::from_secs(24 * 60 * 60),
         idle_timeout: None,
         max_retransmissions: 12,
@@ -176,7 +175,6 @@ fn transport(options: &Options) -> Transport {
         unprotected_acks: true,
         shrink_flights: false,
         replay_window: 256,
-        last_flight_kept: Duration::from_secs(240),
         previous_keys_kept: Duration::from_secs(240),
         ..Transport::default()
     }

@@ -1,7 +1,8 @@
 //! What the flags say of a connection, compared with what it is.
 
 use gramseal_proto::Connection;
-use gramseal_proto::wire::ProtocolVersion;
+use gramseal_proto::wire::{CertificateType, ProtocolVersion};
+use gramseal_webpki::Fingerprint;
 
 use crate::certificates::Shared;
 use crate::configure::{Process, Watch};
@@ -73,6 +74,19 @@ fn certificates(options: &Options, connection: &Connection, seen: &Shared) -> Ou
         check(!shown, || "the peer showed a certificate".into())?;
     } else if !options.server || options.switches.require_any_client_certificate {
         check(shown, || "the peer showed no certificate".into())?;
+    }
+    if let Some(expected) = expect.peer_certificate_type {
+        let raw = negotiated.peer_raw_public_key.is_some();
+        let form = if raw { CertificateType::RAW_PUBLIC_KEY } else { CertificateType::X509 };
+        same("the form of the peer's certificate", u64::from(form.0), expected)?;
+    }
+    if !expect.peer_rpk_sha256.is_empty() {
+        let key = negotiated.peer_raw_public_key.as_ref().ok_or("the peer showed no raw public key")?;
+        let expected: String = expect.peer_rpk_sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+        let is = Fingerprint::of_public_key(key).to_string().replace(':', "").to_lowercase();
+        check(is.ends_with(&expected), || {
+            format!("the peer's raw public key has the fingerprint {is}, not {expected}")
+        })?;
     }
     let seen = seen.lock().map_err(|_| "a callback panicked")?;
     // Only a client that is told to asks again about a session's peer.

@@ -49,7 +49,6 @@ pub(crate) struct Credential {
     pub(crate) psk: Vec<u8>,
     pub(crate) psk_identity: Vec<u8>,
     pub(crate) psk_context: Vec<u8>,
-    pub(crate) psk_sha256: bool,
     pub(crate) psk_sha384: bool,
 }
 
@@ -82,7 +81,6 @@ pub(crate) struct Options {
     pub(crate) curves: Vec<u16>,
     pub(crate) verify_prefs: Vec<u16>,
     pub(crate) accepted_peer_cert_types: Vec<u16>,
-    pub(crate) available_client_cert_types: Vec<u16>,
     pub(crate) session_id_context: Vec<u8>,
 }
 
@@ -105,16 +103,11 @@ pub(crate) struct Switches {
     pub(crate) renew_ticket: bool,
     pub(crate) skip_ticket: bool,
     pub(crate) no_server_name_ack: bool,
-    pub(crate) decline_alpn: bool,
     pub(crate) reject_alpn: bool,
     pub(crate) enable_ocsp_stapling: bool,
     pub(crate) use_ocsp_callback: bool,
-    pub(crate) set_ocsp_in_callback: bool,
     pub(crate) decline_ocsp_callback: bool,
     pub(crate) fail_ocsp_callback: bool,
-    pub(crate) use_ticket_aead_callback: bool,
-    pub(crate) implicit_handshake: bool,
-    pub(crate) use_async: bool,
     /// Taken, and of no effect: what it shows is in the way that BoringSSL is called.
     pub(crate) ignored: bool,
 }
@@ -219,6 +212,9 @@ impl Options {
                 return Err(Usage::Unimplemented(flag.into()));
             }
             self.expect.early_data_disabled = true;
+        } else if let "-trust-cert" | "-available-client-cert-types" = flag {
+            // BoringSSL's shim accepts every chain, too; and what forms a client has, its credentials tell.
+            argument(flag, rest)?;
         } else if flag == "-expect-selected-credential" {
             self.expect.selected_credential = Some(number(flag, rest)?);
         } else {
@@ -233,13 +229,10 @@ impl Options {
     }
 
     fn switch(&mut self, flag: &str) -> Option<&mut bool> {
-        if let "-must-match-issuer" | "-psk-importer-sha256" | "-psk-importer-sha384" = flag {
-            let credential = self.credential();
-            return Some(match flag {
-                "-must-match-issuer" => &mut credential.must_match_issuer,
-                "-psk-importer-sha256" => &mut credential.psk_sha256,
-                _ => &mut credential.psk_sha384,
-            });
+        match flag {
+            "-must-match-issuer" => return Some(&mut self.credential().must_match_issuer),
+            "-psk-importer-sha384" => return Some(&mut self.credential().psk_sha384),
+            _ => {}
         }
         let Self { switches, expect, .. } = self;
         Some(match flag {
@@ -260,16 +253,11 @@ impl Options {
             "-renew-ticket" => &mut switches.renew_ticket,
             "-skip-ticket" => &mut switches.skip_ticket,
             "-no-server-name-ack" => &mut switches.no_server_name_ack,
-            "-decline-alpn" => &mut switches.decline_alpn,
             "-reject-alpn" => &mut switches.reject_alpn,
             "-enable-ocsp-stapling" => &mut switches.enable_ocsp_stapling,
             "-use-ocsp-callback" => &mut switches.use_ocsp_callback,
-            "-set-ocsp-in-callback" => &mut switches.set_ocsp_in_callback,
             "-decline-ocsp-callback" => &mut switches.decline_ocsp_callback,
             "-fail-ocsp-callback" => &mut switches.fail_ocsp_callback,
-            "-use-ticket-aead-callback" => &mut switches.use_ticket_aead_callback,
-            "-implicit-handshake" => &mut switches.implicit_handshake,
-            "-async" => &mut switches.use_async,
             "-expect-no-server-name" => &mut expect.no_server_name,
             "-expect-session-miss" => &mut expect.session_miss,
             "-expect-no-session" => &mut expect.no_session,
@@ -296,6 +284,13 @@ impl Options {
             | "-install-ddos-callback"
             | "-server-preference"
             | "-check-close-notify"
+            | "-set-ocsp-in-callback"
+            | "-use-ticket-aead-callback"
+            | "-implicit-handshake"
+            | "-async"
+            // Declining is what having no protocol does, and SHA-256 is what an imported key has by default.
+            | "-decline-alpn"
+            | "-psk-importer-sha256"
             // What no connection of ours is without.
             | "-expect-extended-master-secret"
             | "-expect-secure-renegotiation" => &mut switches.ignored,
@@ -340,8 +335,6 @@ impl Options {
             "-expect-server-name" => &mut self.expect.server_name,
             "-expect-alpn" => &mut self.expect.alpn,
             "-expect-advertised-alpn" => &mut self.expect.advertised_alpn,
-            // BoringSSL's shim accepts every chain, too.
-            "-trust-cert" => &mut self.session_id_context,
             _ => return None,
         })
     }
@@ -367,7 +360,6 @@ impl Options {
             "-verify-prefs" => &mut self.verify_prefs,
             "-signing-prefs" => &mut self.credential().signing_prefs,
             "-accepted-peer-cert-types" => &mut self.accepted_peer_cert_types,
-            "-available-client-cert-types" => &mut self.available_client_cert_types,
             _ => return None,
         })
     }

@@ -87,13 +87,14 @@ pub struct Transport {
     /// often as there is time for; after it, a message that is not acknowledged rests until the peer is heard from.
     pub max_retransmissions: u32,
     /// How many records of a flight of 1.3 may be on their way before the first is acknowledged (RFC 9147 §5.8.3).
-    /// Default 10.
+    /// Default 10; 0 is taken as 1.
     pub records_at_once: usize,
     /// What is done about losses. Default: whatever helps, at once.
     pub repair: Repair,
     /// Whether ACKs of 1.3 may go without protection and are believed without it, before there are keys
     /// (RFC 9147 §7). Default: no. It saves repetitions when half of a large hello gets lost after a
-    /// HelloRetryRequest; and it lets whoever can forge an address stop what we repeat, so that the handshake stalls.
+    /// HelloRetryRequest, of which any part then counts as an ACK of all that the server sent; and it lets whoever can
+    /// forge an address stop what we repeat, so that the handshake stalls.
     pub unprotected_acks: bool,
     /// Whether datagrams of a flight become smaller when it is sent again and again (RFC 6347 §4.1.1.1).
     /// Default: yes. No is for paths whose MTU is known.

@@ -17,7 +17,8 @@ use crate::trace::{Direction, TraceEvent, Traced};
 
 impl Connection {
     /// Whether the peer is known to understand ACKs (RFC 9147 §7, and what rfc9147bis makes of it: no
-    /// ACK before 1.3 is agreed on). Nothing of ours goes out before the keys of the handshake.
+    /// ACK before 1.3 is agreed on). None of ours goes out before the keys of the handshake, unless the configuration
+    /// allows it.
     pub(super) fn speaks_acks(&self) -> bool {
         let may = self.records.speaking_epoch() > Epoch::UNPROTECTED || self.role.common().transport.unprotected_acks;
         self.records.version() == Some(ProtocolVersion::DTLS1_3) && may
@@ -108,7 +109,8 @@ impl Connection {
         }
     }
 
-    /// The peer tells what it has of our flight, in a protected record of 1.3.
+    /// The peer tells what it has of our flight (RFC 9147 §7). Without protection that is believed only where the
+    /// configuration says so.
     pub(super) fn ack_record(&mut self, number: RecordNumber, content: &[u8], now: Instant) {
         let unprotected = number.epoch == Epoch::UNPROTECTED;
         if unprotected && !(self.role.common().transport.unprotected_acks && self.may_speak_acks()) {

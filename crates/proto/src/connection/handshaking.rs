@@ -7,6 +7,7 @@ use gramseal_wire::{AlertDescription, Epoch, MessageSeq, RecordNumber, SequenceN
 
 use super::deferred::Deferral;
 use crate::config::Common;
+use crate::error::{AlertReceived, Error};
 use crate::flight::{Acks, Inbound, InboundLimits, Outbound, Pieces, Retransmit};
 use crate::handshake::{Action, State, UnprovedPlace};
 use crate::record::RecordsAhead;
@@ -89,6 +90,11 @@ pub(super) struct Suspicion {
 impl Suspicion {
     pub(super) fn of(description: AlertDescription) -> Self {
         Self { description, patience: 3 }
+    }
+
+    /// It was no forgery, then.
+    pub(super) fn error(&self) -> Error {
+        Error::AlertReceived(AlertReceived { description: self.description, authenticated: false })
     }
 }
 

@@ -18,7 +18,7 @@ use super::stats::count;
 use super::{Connection, Phase, Role};
 use crate::discard::{Discard, DiscardCounts};
 use crate::error::{Error, PeerFault};
-use crate::flight::{Acks, Behind, Inbound, InboundLimits, Inserted, Pieces, PostFlights, Waits};
+use crate::flight::{Acks, Behind, Inbound, InboundLimits, Inserted, Pieces, PostFlights, Waits, first_wait};
 use crate::handshake::PostHandshake;
 use crate::message::Message;
 use crate::time::Instant;
@@ -65,6 +65,7 @@ impl Post {
         // There is nothing that it could make give way.
         inbound.expect_epoch(Epoch::APPLICATION, &mut DiscardCounts::default());
         let (flights, updates) = (PostFlights::default(), KeyUpdates::default());
+        let initial_wait = first_wait(initial_wait);
         Self { inbound, acks, flights, initial_wait, after, updates, deferral: None, last_flight_kept: None }
     }
 }

@@ -325,11 +325,11 @@ impl Connection {
         }
         let Some(handshake) = &mut self.handshake else { return };
         handshake.latest = number;
-        let missing = if handshake.inbound.continues(number.epoch, &fragment) { Hurry::No } else { Hurry::Yes };
+        let hurry = if handshake.inbound.continues(number.epoch, &fragment) { Hurry::No } else { Hurry::Yes };
         match handshake.inbound.insert(number.epoch, fragment, &mut self.stats.discards) {
             Ok(Inserted::Stored) => {
                 handshake.hear();
-                self.stored(number, missing, now);
+                self.stored(number, hurry, now);
             }
             Ok(Inserted::AlreadyHad) => {
                 handshake.hear();
@@ -351,8 +351,9 @@ impl Connection {
     }
 
     /// A part of the peer's next flight came.
-    fn stored(&mut self, number: RecordNumber, missing: Hurry, now: Instant) {
-        // RFC 9147 §7.2: only who has all of our flight answers it. What nothing protects may be forged.
+    fn stored(&mut self, number: RecordNumber, hurry: Hurry, now: Instant) {
+        // RFC 9147 §7.2: only who has all of our flight answers it. What nothing protects may be
+        // forged; a server that takes unprotected ACKs takes that risk here, too.
         let unprotected = self.role.common().transport.unprotected_acks && matches!(self.role, Role::Server(_));
         if number.epoch >= Epoch::HANDSHAKE || unprotected && self.speaks_acks() {
             if let Some(handshake) = &mut self.handshake {
@@ -360,10 +361,10 @@ impl Connection {
                 handshake.retransmit.stop();
             }
         }
-        self.note_record(number, missing, now);
+        self.note_record(number, hurry, now);
     }
 
-    /// A record that is authentic brought what was there already.
+    /// What a record brought was there already: it is noted, if it may be believed.
     fn came_before(&mut self, number: RecordNumber, now: Instant) {
         if number.epoch > Epoch::UNPROTECTED || self.role.common().transport.unprotected_acks {
             self.note_record(number, Hurry::No, now);

@@ -7,8 +7,8 @@ use gramseal_wire::Epoch;
 use super::handshaking::LastFlight;
 use super::stats::count;
 use super::{Connection, Phase, Timer};
-use crate::error::{AlertReceived, Error, TimedOut};
-use crate::flight::{Acks, PostFlights};
+use crate::error::{Error, TimedOut};
+use crate::flight::{Acks, PostFlights, first_wait};
 use crate::time::Instant;
 
 /// After this many timeouts of one flight its datagrams become smaller, and again after as many
@@ -74,7 +74,7 @@ impl Connection {
         }
         let Some(handshake) = &mut self.handshake else { return };
         if now >= handshake.deadline {
-            return self.deadline_passed();
+            return self.give_up_waiting();
         }
         // The peer waits for us, not we for it.
         if handshake.state.is_waiting() || !handshake.retransmit.expire(now) {
@@ -85,14 +85,14 @@ impl Connection {
         let shrinks = transport.shrink_flights;
         let Some(handshake) = &mut self.handshake else { return };
         if handshake.retransmit.expiries() > at_most {
-            return self.deadline_passed();
+            return self.give_up_waiting();
         }
         handshake.state.timed_out();
         if let Some(suspicion) = &mut handshake.suspicion {
             suspicion.patience = suspicion.patience.saturating_sub(1);
             if suspicion.patience == 0 {
-                let description = suspicion.description;
-                return self.fail(Error::AlertReceived(AlertReceived { description, authenticated: false }));
+                let error = suspicion.error();
+                return self.fail(error);
             }
         }
         if shrinks && handshake.retransmit.expiries() % TIMEOUTS_PER_MTU_STEP == 0 {
@@ -103,9 +103,10 @@ impl Connection {
     }
 
     /// How long to wait for the peer before a flight is sent again the first time, from now on; less than 10 ms is
-    /// taken as 10 ms. For who learns how far the peer is only after the connection was made. Waits that have begun
+    /// taken as 10 ms, and more than a day as a day. For who learns how far the peer is only after the connection was made. Waits that have begun
     /// change in proportion. At first it is [`Transport::initial_timeout`](crate::config::Transport::initial_timeout).
     pub fn set_initial_timeout(&mut self, initial: Duration) {
+        let initial = first_wait(initial);
         let before = match (&self.handshake, &self.post) {
             (Some(handshake), _) => handshake.retransmit.initial(),
             (None, Some(post)) => post.initial_wait,
@@ -139,15 +140,14 @@ impl Connection {
         }
     }
 
-    fn deadline_passed(&mut self) {
+    /// The peer has had its time, or as many repetitions as it may have.
+    fn give_up_waiting(&mut self) {
         let Some(handshake) = &self.handshake else { return };
         if handshake.is_done() && handshake.last_flight == LastFlight::Kept {
             return self.confirm();
         }
         let error = match handshake.suspicion {
-            Some(suspicion) => {
-                Error::AlertReceived(AlertReceived { description: suspicion.description, authenticated: false })
-            }
+            Some(suspicion) => suspicion.error(),
             // Datagrams alone mean nothing: anybody can send some.
             None if !handshake.heard => Error::TimedOut(TimedOut::NoAnswer),
             None => Error::TimedOut(TimedOut::Handshake),

@@ -20,7 +20,8 @@
 //! versions of an unprotected message are put together side by side, and the one that is whole
 //! first is delivered. A third displaces the one that has gone longest without a fragment, and one that
 //! finds no room beside the other displaces that: whoever wants to keep a message out has to flood, and
-//! cannot keep out one that comes in one piece. A protected version displaces the unprotected ones; of protected ones the first stands.
+//! cannot keep out one that comes in one piece. A protected version displaces the unprotected ones; of protected
+//! ones the first stands.
 
 use alloc::vec::Vec;
 use core::ops::Range;

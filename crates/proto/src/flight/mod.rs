@@ -20,7 +20,7 @@ pub(crate) use inbound::{Inbound, InboundLimits, Inserted};
 pub(crate) use outbound::{Acknowledged, Outbound, Resend};
 pub(crate) use piece::{Piece, Pieces};
 pub(crate) use post::{Behind, PostFlights, Waits};
-pub(crate) use retransmit::Retransmit;
+pub(crate) use retransmit::{Retransmit, first_wait};
 
 /// After how many records of a flight the peer hears what came, where there are ACKs, since it may wait for that: no
 /// more should be on their way (RFC 9147 §5.8.3).

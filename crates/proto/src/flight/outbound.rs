@@ -15,7 +15,7 @@ use super::piece::{MAX_PAYLOAD, Piece, Pieces, next_fragment};
 use super::ranges::Ranges;
 use crate::message::Message;
 
-/// For how many records it is remembered what they carried.
+/// For how many pieces it is remembered in which record they went.
 const MAX_SENT: usize = 512;
 
 /// What an ACK said that was not known.
@@ -47,7 +47,7 @@ pub(crate) struct Outbound {
     sent: Vec<SentPiece>,
 }
 
-/// A record and what of the flight it carried.
+/// A piece of the flight and the record that carried it.
 struct SentPiece {
     number: RecordNumber,
     message_seq: MessageSeq,
@@ -115,7 +115,7 @@ impl Outbound {
             records += usize::from(last != Some(piece.number));
             last = Some(piece.number);
         }
-        records >= records_at_once
+        records >= records_at_once.max(1)
     }
 
     /// Begins another transmission, of what is pending and of what was not acknowledged of some messages.
@@ -131,7 +131,7 @@ impl Outbound {
         }
     }
 
-    /// Remembers which record carried `piece`. Of a flight in more records than anybody needs, the
+    /// Remembers which record carried `piece`. Of a flight in more pieces than anybody needs, the
     /// latest are remembered.
     pub(crate) fn sent(&mut self, piece: &Piece, number: RecordNumber) {
         if self.sent.len() >= MAX_SENT {
@@ -258,7 +258,7 @@ impl Outbound {
     }
 }
 
-/// One message of the flight, what of it is to be sent, and what has arrived.
+/// A message or ChangeCipherSpec of the flight, what of it is to be sent, and what has arrived.
 struct Entry {
     content: Content,
     pending: Ranges,

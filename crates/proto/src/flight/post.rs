@@ -9,7 +9,7 @@
 //! only so many ahead of the one that is due.
 //!
 //! Messages are numbered, and a peer takes them in order: one that is given up would keep out all
-//! later ones for ever. So none is. After [`PostFlights::MAX_TIMEOUTS`] timeouts it rests, and goes
+//! later ones for ever. So none is, unless `Transport::max_retransmissions` ends the association over it. After [`PostFlights::MAX_TIMEOUTS`] timeouts it rests, and goes
 //! out again when the peer is next heard from, and after that at most once per longest wait.
 
 use alloc::collections::VecDeque;

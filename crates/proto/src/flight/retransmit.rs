@@ -45,8 +45,16 @@ pub(crate) struct Retransmit {
     requests: u8,
 }
 
-/// No wait is shorter: one of zero would double to zero, and repeat a flight without end.
+/// No first wait is shorter: one of zero would double to zero, and repeat a flight without end.
 const LEAST_WAIT: Duration = Duration::from_millis(10);
+/// Nor is one longer.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The nearest first wait that there can be.
+pub(crate) fn first_wait(initial: Duration) -> Duration {
+    initial.clamp(LEAST_WAIT, LONGEST_WAIT)
+}
+
 /// So often a peer may have one flight repeated. It asks when its own timer runs out, each time
 /// after twice the time, so that a minute holds eight times; whoever asks more is not waiting.
 const MAX_REQUESTS: u8 = 8;
@@ -55,7 +63,7 @@ impl Retransmit {
     /// A stopped timer that waits `initial`, at least 10 ms, at first and never longer than `max`,
     /// for which RFC 6347 §4.2.4.1 wants no less than 60 s.
     pub(crate) fn new(initial: Duration, max: Duration) -> Self {
-        let initial = initial.max(LEAST_WAIT);
+        let initial = first_wait(initial);
         let max = max.max(initial);
         Self { initial, max, current: initial, deadline: None, armed: None, expiries: 0, requests: 0 }
     }
@@ -95,7 +103,7 @@ impl Retransmit {
 
     /// From now on the first wait is another one. A wait that has begun, and those after it, change in proportion.
     pub(crate) fn set_initial(&mut self, initial: Duration) {
-        let initial = initial.max(LEAST_WAIT);
+        let initial = first_wait(initial);
         self.max = self.max.max(initial);
         self.current = self.current.mul_f64(initial.as_secs_f64() / self.initial.as_secs_f64()).min(self.max);
         self.initial = initial;
