@@ -273,13 +273,13 @@ fn who_wants_to_see_none_is_given_none_and_who_sends_none_is_asked_for_none() {
 fn who_asks_again_and_again_is_sent_away() {
     for side in Side::BOTH {
         let (mut sim, pair, tap) = both();
-        // Before it has acknowledged the first answer, the second waits; the third is too much.
+        // Before it has acknowledged the first answer, the others wait together; many are too much.
         sim.drop_if(move |sent| sent.from == side);
-        says(&mut sim, pair, &tap, side, &[(REQUEST, &[1][..]); 2]);
+        says(&mut sim, pair, &tap, side, &[(REQUEST, &[1][..]); 3]);
         assert!(sim.connected(pair));
         let (mut sim, pair, tap) = both();
         sim.drop_if(move |sent| sent.from == side);
-        says(&mut sim, pair, &tap, side, &[(REQUEST, &[1][..]); 3]);
+        says(&mut sim, pair, &tap, side, &[(REQUEST, &[1][..]); 19]);
         let alert = AlertDescription::TOO_MANY_CIDS_REQUESTED;
         assert_refused(&sim, pair, side, PeerFault::TooManyCidsRequested, alert);
     }

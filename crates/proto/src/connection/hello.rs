@@ -69,8 +69,14 @@ impl Connection {
         };
         handshake.hear();
         self.handle_message(&message, number, now);
+    }
+
+    /// A step of the handshake is done before which the client had sent the hello with number `before`. If it says
+    /// hello anew, that goes out in the next record.
+    pub(super) fn mind_hello(&mut self, before: Option<MessageSeq>) {
+        let next = self.records.next_write_number(Epoch::UNPROTECTED).map(|next| next.sequence_number);
         if let Some(handshake) = &mut self.handshake {
-            if handshake.state.hello_sent() > Some(hello) {
+            if before.is_some() && handshake.state.hello_sent() > before {
                 handshake.hello_record = next.unwrap_or(SequenceNumber(0));
             }
         }

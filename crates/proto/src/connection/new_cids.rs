@@ -13,14 +13,17 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
+use core::time::Duration;
+
 use gramseal_wire::handshake::{ConnectionIdUsage, NewConnectionId, RequestConnectionId};
-use gramseal_wire::{Codec, DecodeError, HandshakeType, Len8, OwnedOpaqueList};
+use gramseal_wire::{Codec, DecodeError, HandshakeType, Len8, OwnedOpaqueList, Reader, Writer};
 
 use super::cids::CidChange;
 use super::post::NotSent;
 use super::stats::count;
 use super::{Connection, Phase};
 use crate::cid::{Cid, ConnectionIds};
+use crate::encoding::{optional_u64, read_optional_u64};
 use crate::error::{Error, PeerFault};
 use crate::flight::Behind;
 use crate::message::Message;
@@ -48,6 +51,31 @@ pub(super) struct NewCids {
 }
 
 impl NewCids {
+    pub(super) fn write_image(&self, w: &mut Writer<'_>, now: Instant) {
+        let Self { asked, owed, in_vain, replaced, stale } = self;
+        w.u8(u8::from(*asked));
+        optional_u64(w, owed.map(u64::from));
+        w.u8(*in_vain);
+        // No more than MAX_OWN.
+        let count = |ids: usize| u8::try_from(ids).unwrap_or(u8::MAX);
+        w.u8(count(*replaced));
+        w.u8(count(stale.map_or(0, |(ids, _)| ids)));
+        let left = stale.map(|(_, at)| at.saturating_since(now).as_micros());
+        optional_u64(w, left.map(|left| u64::try_from(left).unwrap_or(u64::MAX)));
+    }
+
+    pub(super) fn read_image(r: &mut Reader<'_>, now: Instant) -> Result<Self, DecodeError> {
+        let asked = r.u8()? != 0;
+        let owed = read_optional_u64(r)?.map(u8::try_from).transpose().map_err(|_| DecodeError::IllegalValue)?;
+        let (in_vain, replaced, ids) = (r.u8()?, r.u8()?, r.u8()?);
+        let left = read_optional_u64(r)?.map(Duration::from_micros);
+        if in_vain > MAX_IN_VAIN || usize::from(replaced.max(ids)) > MAX_OWN {
+            return Err(DecodeError::IllegalValue);
+        }
+        let stale = left.map(|left| (usize::from(ids), now + left));
+        Ok(Self { asked, owed, in_vain, replaced: replaced.into(), stale })
+    }
+
     /// When ids are forgotten.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.stale.map(|(_, at)| at)
@@ -290,12 +318,19 @@ impl Connection {
             // RFC 9147 §9: who sends none must not ask.
             _ if self.own_cids().is_empty() => self.fail(PeerFault::UnexpectedMessage(message.msg_type()).into()),
             Err(error) => self.fail(error.into()),
-            // RFC 9147 §9: one request at a time, and it was not answered yet.
-            Ok(_) if self.new_cids().owed.is_some() => self.fail(PeerFault::TooManyCidsRequested.into()),
-            Ok(RequestConnectionId { num_cids }) if self.has_cids_on_their_way() => {
-                self.new_cids().owed = Some(num_cids);
-            }
+            Ok(RequestConnectionId { num_cids }) if self.has_cids_on_their_way() => self.owe_cids(num_cids),
             Ok(RequestConnectionId { num_cids }) => self.answer_request_for_cids(num_cids),
+        }
+    }
+
+    /// The answer has to wait. RFC 9147 §9 has one request at a time; but the peer may take ids that it was given
+    /// unasked for the answer to its first, so that two requests are no offence, and many are.
+    fn owe_cids(&mut self, wanted: u8) {
+        let state = self.new_cids();
+        state.in_vain += u8::from(state.owed.is_some());
+        state.owed = Some(state.owed.unwrap_or(0).max(wanted));
+        if state.in_vain > MAX_IN_VAIN {
+            self.fail(PeerFault::TooManyCidsRequested.into());
         }
     }
 

@@ -80,7 +80,7 @@ impl Post {
 impl Connection {
     /// A fragment under application keys.
     pub(super) fn post_fragment(&mut self, number: RecordNumber, fragment: Fragment<'_>, now: Instant) {
-        let (prompt, newest) = (self.repairs_promptly(), self.records.newest_read_epoch());
+        let prompt = self.repairs_promptly();
         let Some(post) = &mut self.post else { return };
         // RFC 9846 §4.7.1, §4.7.2: a server sends these only after it has the client's Finished.
         let after = [HandshakeType::NEW_SESSION_TICKET, HandshakeType::CERTIFICATE_REQUEST];
@@ -88,10 +88,6 @@ impl Connection {
         if tells && self.handshake.is_some() {
             self.confirm();
             return self.post_fragment(number, fragment, now);
-        }
-        // RFC 9147 §8: behind a KeyUpdate nothing comes in its epoch.
-        if number.epoch < newest && !post.inbound.is_old(fragment.message_seq) {
-            return self.fail(PeerFault::WrongEpoch(fragment.msg_type).into());
         }
         match post.inbound.insert(number.epoch, fragment, &mut self.stats.discards) {
             Ok(Inserted::Stored) => {}
@@ -113,10 +109,6 @@ impl Connection {
 
     fn post_message(&mut self, message: &Message, number: RecordNumber) {
         self.trace_message(message, number);
-        // It may have come before the KeyUpdate that it must not be behind.
-        if message.epoch < self.records.newest_read_epoch() {
-            return self.fail(PeerFault::WrongEpoch(message.msg_type()).into());
-        }
         // RFC 9846 §4.7.2: nothing comes between the messages of an answer.
         let interrupted = self.post.as_mut().is_some_and(|post| post.after.is_mid_answer());
         match (&self.role, message.msg_type()) {

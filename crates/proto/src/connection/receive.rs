@@ -388,8 +388,10 @@ impl Connection {
         let mut actions = core::mem::take(&mut handshake.actions);
         actions.reserve(Action::USUAL);
         self.trace_message(message, number);
+        let hello = state.hello_sent();
         let handled = state.handle(message, &mut actions).map_err(|error| error.in_message(message.msg_type()));
         self.stepped(handled, actions, now);
+        self.mind_hello(hello);
     }
 
     /// Carries out a step of the handshake.

@@ -66,6 +66,8 @@ pub(super) struct Demux<K> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Known<K> {
     pub(super) current: K,
+    /// Whether its handshake is done.
+    pub(super) is_established: bool,
     /// That of a client which begins anew.
     pub(super) successor: Option<K>,
 }
@@ -96,8 +98,10 @@ impl Beginning {
 enum Stage {
     /// A client's handshake is not done. Another one with a cookie takes its place.
     HalfOpen,
-    /// Established, begun by this side, or accepted only when the hello had expired. Only a handshake that is done
-    /// takes its place.
+    /// Begun by this side, or accepted only when the hello had expired; its handshake is not done. Only one that is
+    /// done takes its place.
+    Begun,
+    /// Established. The same holds.
     Firm,
 }
 
@@ -129,8 +133,10 @@ impl<K: Copy + Eq> Demux<K> {
     /// The connections of this address.
     pub(super) fn known(&self, peer: SocketAddr) -> Option<Known<K>> {
         let peer = address(peer);
-        let current = self.routes.get(&peer)?.key;
-        Some(Known { current, successor: self.successors.get(&peer).map(|routed| routed.key) })
+        let current = self.routes.get(&peer)?;
+        let is_established = current.stage == Stage::Firm;
+        let successor = self.successors.get(&peer).map(|routed| routed.key);
+        Some(Known { current: current.key, is_established, successor })
     }
 
     /// The connection whose id `bytes` begin with.
@@ -259,9 +265,9 @@ impl<K: Copy + Eq> Demux<K> {
                 let begun_by = Some(Beginning::of(&waiting.random));
                 (Routed { key, begun_by, cids: Vec::new(), stage: Stage::HalfOpen }, waiting.early_data)
             }
-            None => (Routed { key, begun_by: None, cids: Vec::new(), stage: Stage::Firm }, Vec::new()),
+            None => (Routed { key, begun_by: None, cids: Vec::new(), stage: Stage::Begun }, Vec::new()),
         };
-        let firm = self.routes.get(&peer).is_some_and(|current| current.stage == Stage::Firm);
+        let firm = self.routes.get(&peer).is_some_and(|current| current.stage != Stage::HalfOpen);
         let place = if firm { &mut self.successors } else { &mut self.routes };
         let replaced = place.insert(peer, routed);
         Handover { replaced: replaced.map(|replaced| self.gone(peer, &replaced)), early_data }

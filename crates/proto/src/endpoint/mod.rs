@@ -458,10 +458,11 @@ impl<K: Copy + Eq> Endpoint<K> {
 impl<K: Copy> Known<K> {
     /// Which of the two a datagram is for.
     fn route(self, datagram: &[u8]) -> Route<K> {
-        let Self { current, successor } = self;
+        let Self { current, is_established, successor } = self;
         match successor {
-            // An established connection has nothing to do with messages before there are keys.
-            Some(successor) if hello::is_unprotected(datagram) => Route::Connection(successor),
+            // An established connection has nothing to do with messages before there are keys. One that this side
+            // began waits for some.
+            Some(successor) if is_established && hello::is_unprotected(datagram) => Route::Connection(successor),
             Some(successor) => Route::Either { current, successor },
             None => Route::Connection(current),
         }

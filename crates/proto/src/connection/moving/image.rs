@@ -25,9 +25,11 @@ pub(super) enum Field {
     Attached = 7,
     /// The connection ids of both sides.
     Cids = 8,
+    /// What goes on about new ones.
+    NewCids = 9,
 }
 
-const KINDS: usize = 8;
+const KINDS: usize = 9;
 
 /// Writes a field.
 pub(super) fn field(w: &mut Writer<'_>, field: Field, body: impl FnOnce(&mut Writer<'_>)) {

@@ -33,6 +33,7 @@ use super::idle::Idle;
 use super::key_update::KeyUpdates;
 use super::mtu::Mtu;
 use super::mtu_search::MtuSearch;
+use super::new_cids::NewCids;
 use super::post::Post;
 use super::sessions::Remembered;
 use super::{Agreed, CloseReason, Connection, Phase, Role, Stats, Unread};
@@ -177,6 +178,9 @@ impl Connection {
         if let Some(cids) = self.records.cids() {
             field(&mut w, Field::Cids, |w| cids.write_image(w));
         }
+        if let Some(new_cids) = &self.new_cids {
+            field(&mut w, Field::NewCids, |w| new_cids.write_image(w, now));
+        }
         w.finish().map_err(|_| NotMovable::TooLong)?;
         debug_assert_eq!(fields.capacity(), room, "the secrets were copied");
         key.seal(&fields)
@@ -229,6 +233,10 @@ impl Connection {
         if fields.find(Field::Cids).is_some() {
             records.restore_cids(fields.need(Field::Cids, Cids::read_image)?);
         }
+        let new_cids = match fields.find(Field::NewCids) {
+            Some(_) => Some(Box::new(fields.need(Field::NewCids, |r| NewCids::read_image(r, now))?)),
+            None => None,
+        };
         // The caller's endpoint has to know them.
         let cids: Vec<_> = records.own_cids().iter().cloned().map(CidChange::Issued).collect();
         records.set_padding(role.common().padding);
@@ -250,7 +258,7 @@ impl Connection {
             stats: Stats::default(),
             idle: Idle::default(),
             peer: None,
-            new_cids: None,
+            new_cids,
             checkpoints,
             role,
         };

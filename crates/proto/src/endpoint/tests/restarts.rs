@@ -115,7 +115,10 @@ fn a_connection_of_ours_gives_way_only_to_a_handshake_that_is_done() {
     let second = proved(&mut endpoint, seconds(5), peer(1), &hello(8));
     offered(&mut endpoint, seconds(5), peer(1), &second);
     assert_eq!(endpoint.insert(peer(1), 2).replaced, None);
+    // The server's first flight to us has no protection either.
+    assert_eq!(to(&mut endpoint, UNPROTECTED), Outcome::Either(1, 2));
     assert_eq!(endpoint.establish(peer(1), 1), None);
+    assert_eq!(to(&mut endpoint, UNPROTECTED), Outcome::Connection(2));
     assert_eq!(endpoint.establish(peer(1), 2), Some(1));
 }
 
