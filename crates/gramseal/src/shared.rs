@@ -311,6 +311,10 @@ impl Shared {
                 Ok(()) | Err(_) => {}
             }
         }
+        while let Some(peer) = state.protocol.poll_transmit_to(scratch) {
+            // Lost on the way, as far as whoever is there can tell.
+            let _ = self.router.socket.send(Path { peer, ..self.path }, scratch);
+        }
         let mut established = false;
         let mut cids = Vec::new();
         while let Some(event) = state.protocol.poll_event() {

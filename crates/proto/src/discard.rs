@@ -62,6 +62,10 @@ pub enum Discard {
     UnnegotiatedCid,
     /// The record is protected and has no connection id, though one was agreed on.
     MissingCid,
+    /// A path_response or path_drop that answers no path_challenge of ours (RFC 9853 §5.4).
+    UnaskedPathAnswer,
+    /// A path_challenge while too many wait to be answered (RFC 9853 §5.4).
+    PathChallengesFull,
     /// The association has ended.
     Closed,
     /// Nothing that begins an association, from an address that has none.
@@ -81,7 +85,7 @@ pub enum Discard {
 
 impl Discard {
     /// Every reason, in the order in which [`DiscardCounts`] lists them.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 32] = [
         Self::Foreign,
         Self::Malformed,
         Self::UnknownVersion,
@@ -106,6 +110,8 @@ impl Discard {
         Self::UnknownCid,
         Self::UnnegotiatedCid,
         Self::MissingCid,
+        Self::UnaskedPathAnswer,
+        Self::PathChallengesFull,
         Self::Closed,
         Self::UnknownPeer,
         Self::HelloFragment,
@@ -142,6 +148,8 @@ impl Discard {
             Self::UnknownCid => "unknown_cid",
             Self::UnnegotiatedCid => "unnegotiated_cid",
             Self::MissingCid => "missing_cid",
+            Self::UnaskedPathAnswer => "unasked_path_answer",
+            Self::PathChallengesFull => "path_challenges_full",
             Self::Closed => "closed",
             Self::UnknownPeer => "unknown_peer",
             Self::HelloFragment => "hello_fragment",
@@ -178,6 +186,8 @@ impl Discard {
             Self::UnknownCid => "record with an unknown connection id",
             Self::UnnegotiatedCid => "record with a connection id, where none was agreed on",
             Self::MissingCid => "record without the connection id that was agreed on",
+            Self::UnaskedPathAnswer => "path_response or path_drop that answers nothing",
+            Self::PathChallengesFull => "no room for more path_challenges",
             Self::Closed => "the association has ended",
             Self::UnknownPeer => "nothing that begins an association, from an unknown peer",
             Self::HelloFragment => "part of a ClientHello without its cookie field, from an unknown peer",

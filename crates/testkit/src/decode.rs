@@ -22,7 +22,7 @@ pub fn records(datagram: &[u8]) -> Vec<Record<'_>> {
     while let Ok(header) = PlaintextHeader::read(&mut r) {
         // The content types of records with this header; the unified header of 1.3 starts higher, and a connection id
         // hides where the rest is.
-        let known = (20..=26).contains(&header.content_type.0) && header.content_type != ContentType::TLS12_CID;
+        let known = (20..=27).contains(&header.content_type.0) && header.content_type != ContentType::TLS12_CID;
         let Ok(body) = r.bytes(usize::from(header.length)) else { break };
         if !known {
             break;

@@ -187,6 +187,8 @@ pub(crate) struct Common {
     pub(crate) transport: Transport,
     pub(crate) padding: Padding,
     pub(crate) cids: ConnectionIds,
+    /// Only where connection ids are spoken of.
+    pub(crate) rrc: bool,
     pub(crate) key_log: Option<Arc<dyn KeyLog>>,
     pub(crate) trace: Option<Arc<dyn Trace>>,
     pub(crate) session_context: Option<Vec<u8>>,
@@ -209,6 +211,7 @@ impl Common {
             transport: Transport::default(),
             padding: Padding::None,
             cids: ConnectionIds::default(),
+            rrc: false,
             key_log: None,
             trace: None,
             session_context: None,
@@ -426,6 +429,17 @@ macro_rules! common_setters {
         /// [`Negotiated::cids`]($crate::Negotiated::cids).
         pub fn with_connection_ids(mut self, cids: $crate::config::ConnectionIds) -> Self {
             self.common.cids = cids;
+            self
+        }
+
+        /// Whether to agree with the peer on return routability checks (RFC 9853), where
+        /// [connection ids](Self::with_connection_ids) are spoken of: each side then answers the other that wants to know
+        /// whether it is where its records come from. Default: no. What was agreed on is in
+        /// [`Negotiated::return_routability_check`]($crate::Negotiated::return_routability_check).
+        ///
+        /// Such checks are answered by themselves; this side begins none.
+        pub fn with_return_routability_check(mut self, enabled: bool) -> Self {
+            self.common.rrc = enabled;
             self
         }
 

@@ -142,6 +142,7 @@ impl Connection {
     fn complete(&mut self, established: Established, now: Instant) {
         let Established { proof, mut negotiated, keying, remember, post } = established;
         negotiated.cids = self.records.cid_lengths();
+        negotiated.return_routability_check = self.handshake.as_ref().is_some_and(|handshake| handshake.rrc);
         let remembered = remember.and_then(|remember| self.remember(remember));
         self.agreed = Some(Box::new(Agreed { negotiated, keying, remembered }));
         self.open_to_application_data(proof);

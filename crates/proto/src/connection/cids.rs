@@ -67,8 +67,11 @@ impl Connection {
     pub(super) fn agree_on_cids(&mut self, agreed: Option<AgreedCids>) {
         // A client has told of its own already.
         let told: Vec<Cid> = self.records.own_cids().to_vec();
+        if let Some(handshake) = &mut self.handshake {
+            handshake.rrc = agreed.as_ref().is_some_and(|agreed| agreed.rrc);
+        }
         match agreed {
-            Some(AgreedCids { ours, peers }) => self.records.agree_on_cids(ours, peers),
+            Some(AgreedCids { ours, peers, .. }) => self.records.agree_on_cids(ours, peers),
             None => self.records.forget_cids(),
         }
         let now = self.records.own_cids().to_vec();

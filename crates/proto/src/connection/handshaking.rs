@@ -30,6 +30,8 @@ pub(super) struct Handshaking {
     pub(super) deferral: Option<Deferral>,
     /// The record that brought the latest part of a message.
     pub(super) latest: RecordNumber,
+    /// Whether the hellos have agreed on return routability checks.
+    pub(super) rrc: bool,
     /// Whether anything came that fits into this handshake.
     pub(super) heard: bool,
     /// The record number with which our present ClientHello went out first.
@@ -117,6 +119,7 @@ impl Handshaking {
             suspicion: None,
             deferral: None,
             latest: RecordNumber { epoch: Epoch::UNPROTECTED, sequence_number: SequenceNumber(0) },
+            rrc: false,
             heard: false,
             hello_record: SequenceNumber(0),
             record: Pieces::new(),

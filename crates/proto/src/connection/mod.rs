@@ -21,6 +21,7 @@ mod moving;
 mod mtu;
 mod mtu_search;
 mod new_cids;
+mod paths;
 mod post;
 mod receive;
 mod rest;
@@ -52,6 +53,7 @@ use mtu::Mtu;
 use mtu_search::MtuSearch;
 use new_cids::NewCids;
 pub use new_cids::NewCidsError;
+use paths::PathAnswers;
 use pki_types::ServerName;
 use post::Post;
 pub use receive::Received;
@@ -74,7 +76,9 @@ use crate::time::Instant;
 /// * give every datagram from the peer to [`handle_datagram`](Self::handle_datagram);
 /// * after it, after [`handle_timeout`](Self::handle_timeout), after [`close`](Self::close) and
 ///   after making the connection: call [`poll_transmit`](Self::poll_transmit) until it has
-///   nothing more, then [`poll_event`](Self::poll_event) likewise, then wait until the time that
+///   nothing more, and [`poll_transmit_to`](Self::poll_transmit_to) too if datagrams are given to
+///   [`handle_datagram_from`](Self::handle_datagram_from), then [`poll_event`](Self::poll_event)
+///   likewise, then wait until the time that
 ///   [`poll_timeout`](Self::poll_timeout) names and call `handle_timeout`;
 /// * the time given to these calls must not run backwards.
 ///
@@ -140,6 +144,8 @@ pub struct Connection {
     peer: Option<SocketAddr>,
     /// Once connection ids have changed, or are to.
     new_cids: Option<Box<NewCids>>,
+    /// While some are to be sent.
+    path_answers: Option<Box<PathAnswers>>,
     stats: Stats,
     /// Of a connection that makes them.
     checkpoints: Option<Box<Checkpoints>>,
@@ -272,6 +278,7 @@ impl Connection {
             idle: Idle::default(),
             peer: None,
             new_cids: None,
+            path_answers: None,
             stats: Stats::default(),
             checkpoints: None,
             role,

@@ -81,7 +81,8 @@ impl Connection {
 
     /// The same, with the address that the datagram came from. If that is not the peer's, which
     /// [`set_peer`](Self::set_peer) has named, [`Event::PeerMoved`](crate::Event::PeerMoved) tells when the peer
-    /// seems to be there now.
+    /// seems to be there now. What answers a peer elsewhere is given by
+    /// [`poll_transmit_to`](Self::poll_transmit_to).
     pub fn handle_datagram_from<'c, 'd>(
         &'c mut self,
         now: Instant,
@@ -148,6 +149,9 @@ impl Connection {
             ContentType::ALERT => self.alert_record(opened.number, opened.content),
             ContentType::ACK => self.ack_record(opened.number, opened.content, now),
             ContentType::CHANGE_CIPHER_SPEC => self.change_cipher_spec_record(opened.number, opened.content),
+            ContentType::RETURN_ROUTABILITY_CHECK => {
+                self.path_record(opened.number, opened.content, elsewhere.copied());
+            }
             _ => self.discard(Discard::UnknownContentType),
         }
         None

@@ -13,7 +13,8 @@ use crate::trace::{Direction, TraceEvent, Traced};
 
 impl Connection {
     /// Clears `datagram` and fills it with the next datagram that the protocol has to send;
-    /// `false` if there is none. Call it until then.
+    /// `false` if there is none. Call it until then. It goes where [`peer`](Self::peer) is; what goes elsewhere is from
+    /// [`poll_transmit_to`](Self::poll_transmit_to).
     pub fn poll_transmit(&mut self, now: Instant, datagram: &mut Vec<u8>) -> bool {
         loop {
             self.fill(datagram, now);
@@ -38,6 +39,7 @@ impl Connection {
         self.put_ack(datagram);
         self.put_flight(datagram);
         self.put_post(datagram, now);
+        self.put_path_answers(datagram);
         self.put_alert(datagram);
     }
 

@@ -36,6 +36,7 @@ impl Negotiated {
             alpn,
             srtp,
             cids,
+            return_routability_check,
             server_name,
             peer_certificates,
             peer_raw_public_key,
@@ -60,6 +61,7 @@ impl Negotiated {
             w.u8(*own);
             w.u8(*peer);
         }
+        flag(w, *return_routability_check);
         optional(w, alpn.as_deref());
         flag(w, srtp.is_some());
         if let Some(Srtp { profile, mki }) = srtp {
@@ -90,6 +92,7 @@ impl Negotiated {
         if read_flag(r)? {
             read.cids = Some(CidLengths { own: r.u8()?, peer: r.u8()? });
         }
+        read.return_routability_check = read_flag(r)?;
         read.alpn = read_optional(r)?.map(<[u8]>::to_vec);
         if read_flag(r)? {
             read.srtp = Some(Srtp { profile: SrtpProfile(r.u16()?), mki: r.vec8()?.to_vec() });

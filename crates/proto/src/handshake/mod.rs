@@ -211,6 +211,8 @@ pub struct Negotiated {
     pub srtp: Option<Srtp>,
     /// The connection ids that records carry (RFC 9146); `None` if those of neither side do.
     pub cids: Option<CidLengths>,
+    /// Whether each side answers when the other checks that it is where its records come from (RFC 9853).
+    pub return_routability_check: bool,
     /// The host name that the client asked for (RFC 6066 §3).
     pub server_name: Option<String>,
     /// The peer's certificate chain of at most 16, its own certificate first; empty if it showed none. A server
@@ -247,6 +249,7 @@ impl Negotiated {
             alpn: None,
             srtp: None,
             cids: None,
+            return_routability_check: false,
             server_name: None,
             peer_certificates: Vec::new(),
             peer_raw_public_key: None,

@@ -259,6 +259,8 @@ fn check_form(header: &PlaintextHeader) -> Result<(), Discard> {
         // No protected record of 1.3 has this header, and 1.2 has no ACKs.
         ContentType::ACK if header.epoch > Epoch::UNPROTECTED => return Err(Discard::UnexpectedContent),
         ContentType::ACK => {}
+        // RFC 9853 §4: always protected.
+        ContentType::RETURN_ROUTABILITY_CHECK if header.epoch > Epoch::UNPROTECTED => {}
         _ => return Err(Discard::UnknownContentType),
     }
     if !header.version.is_dtls() {

@@ -295,7 +295,9 @@ impl Kind {
         }
         builder = match self.extensions {
             Extensions::None => builder,
-            Extensions::ConnectionIds => builder.with_connection_ids(cids(CLIENT_CID)),
+            Extensions::ConnectionIds => {
+                builder.with_connection_ids(cids(CLIENT_CID)).with_return_routability_check(true)
+            }
             Extensions::RecordSizeLimit => builder.with_srtp(&SRTP).with_record_size_limit(300),
             Extensions::MaxFragmentLength => {
                 builder.with_srtp(&SRTP).with_srtp_mki([1; 4]).with_max_fragment_length(512)
@@ -346,7 +348,9 @@ impl Kind {
         }
         builder = match self.extensions {
             Extensions::None => builder,
-            Extensions::ConnectionIds => builder.with_connection_ids(cids(SERVER_CID)),
+            Extensions::ConnectionIds => {
+                builder.with_connection_ids(cids(SERVER_CID)).with_return_routability_check(true)
+            }
             Extensions::RecordSizeLimit | Extensions::MaxFragmentLength => {
                 builder.with_srtp(&SRTP).with_record_size_limit(400)
             }
@@ -436,7 +440,9 @@ impl Kind {
             assert_eq!(negotiated.srtp.is_some(), sizes, "{}", self.name);
             let lengths = negotiated.cids.map(|cids| [cids.own, cids.peer]);
             let expected = if side == Side::Client { [CLIENT_CID, SERVER_CID] } else { [SERVER_CID, CLIENT_CID] };
-            assert_eq!(lengths, (self.extensions == Extensions::ConnectionIds).then_some(expected), "{}", self.name);
+            let speaks = self.extensions == Extensions::ConnectionIds;
+            assert_eq!(lengths, speaks.then_some(expected), "{}", self.name);
+            assert_eq!(negotiated.return_routability_check, speaks, "{}", self.name);
             // A key alone is as short as it gets.
             let zlib = (self.compress && !self.raw).then_some(CertificateCompressionAlgorithm::ZLIB);
             let compression = [negotiated.own_certificate_compression, negotiated.peer_certificate_compression];

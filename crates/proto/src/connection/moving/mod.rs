@@ -259,6 +259,7 @@ impl Connection {
             idle: Idle::default(),
             peer: None,
             new_cids,
+            path_answers: None,
             checkpoints,
             role,
         };

@@ -57,11 +57,12 @@ const ENCRYPTED: [ExtensionType; 10] = [
 ];
 
 /// The same of a ServerHello.
-const HELLO: [ExtensionType; 4] = [
+const HELLO: [ExtensionType; 5] = [
     ExtensionType::SUPPORTED_VERSIONS,
     ExtensionType::KEY_SHARE,
     ExtensionType::PRE_SHARED_KEY,
     ExtensionType::CONNECTION_ID,
+    ExtensionType::RRC,
 ];
 
 impl Offer {

@@ -1,0 +1,113 @@
+//! Return routability checks: answers to a peer that wants to know whether we are where our records come from.
+//!
+//! ```text
+//! path_challenge, from where the peer is  --> path_response in poll_transmit
+//! path_challenge, from somewhere else     --> path_response in poll_transmit_to
+//! ```
+//!
+//! An answer goes back on the path of its challenge: that the path works both ways is what the check is about (RFC 9853
+//! §5.4). No path is ever dropped by us, for none is preferred to another: where records go the caller decides.
+
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+use gramseal_wire::return_routability::{ReturnRoutabilityCheck, RrcCookie};
+use gramseal_wire::{Codec, ContentType, Epoch, RecordNumber};
+
+use super::{Connection, Phase};
+use crate::discard::Discard;
+
+/// How many challenges may wait to be answered: a datagram of the usual size does not bring more, and answers go out
+/// after each.
+const MAX_WAITING: usize = 32;
+
+/// Bytes of a message that is known here: its type, and a cookie.
+const RRC_LEN: usize = 9;
+
+/// What is still to be sent, the oldest first: each cookie, and where it came from if that is not where the peer is.
+#[derive(Debug, Default)]
+pub(super) struct PathAnswers(Vec<(RrcCookie, Option<SocketAddr>)>);
+
+impl Connection {
+    /// Clears `datagram` and fills it with the next datagram that goes to another address than the
+    /// [peer's](Self::peer), and returns that address; `None` if there is none. Call it until then.
+    ///
+    /// Only who gives datagrams to [`handle_datagram_from`](Self::handle_datagram_from) has to: a path_challenge that
+    /// came from elsewhere is answered there (RFC 9853 §5.4), at once and with one datagram.
+    pub fn poll_transmit_to(&mut self, datagram: &mut Vec<u8>) -> Option<SocketAddr> {
+        datagram.clear();
+        while let Some((cookie, to)) = self.next_path_answer(Option::is_some) {
+            self.put_path_response(cookie, datagram);
+            if let Some(to) = to.filter(|_| !datagram.is_empty()) {
+                self.stats.datagrams_sent += 1;
+                return Some(to);
+            }
+        }
+        None
+    }
+
+    /// The answers that go where the peer is, as many as fit.
+    pub(super) fn put_path_answers(&mut self, datagram: &mut Vec<u8>) {
+        if self.path_answers.is_none() {
+            return;
+        }
+        let needed = self.records.sealed_len(self.records.write_epoch(), RRC_LEN);
+        while datagram.len() + needed <= self.mtu.bytes() {
+            let Some((cookie, _)) = self.next_path_answer(Option::is_none) else { return };
+            self.put_path_response(cookie, datagram);
+        }
+    }
+
+    /// Takes the oldest answer that goes to such an address.
+    fn next_path_answer(
+        &mut self,
+        is_there: fn(&Option<SocketAddr>) -> bool,
+    ) -> Option<(RrcCookie, Option<SocketAddr>)> {
+        // Nothing follows the end of the association.
+        self.path_answers.take_if(|_| self.phase == Phase::Closed);
+        if self.waits_for_checkpoint() {
+            return None;
+        }
+        let waiting = &mut self.path_answers.as_mut()?.0;
+        let at = waiting.iter().position(|(_, to)| is_there(to))?;
+        let answer = waiting.remove(at);
+        // A connection has little of them in its life, so that there is a list only while something is in it.
+        self.path_answers.take_if(|answers| answers.0.is_empty());
+        Some(answer)
+    }
+
+    fn put_path_response(&mut self, cookie: RrcCookie, datagram: &mut Vec<u8>) {
+        if let Ok(response) = ReturnRoutabilityCheck::PathResponse(cookie).to_vec() {
+            // Without keys the association ends; the challenger hears nothing then.
+            let _ =
+                self.put_record(self.records.write_epoch(), ContentType::RETURN_ROUTABILITY_CHECK, &response, datagram);
+        }
+    }
+
+    /// A record of return routability checks came, from `elsewhere` if that is not where the peer is.
+    pub(super) fn path_record(&mut self, number: RecordNumber, content: &[u8], elsewhere: Option<SocketAddr>) {
+        let agreed = self.negotiated().is_some_and(|negotiated| negotiated.return_routability_check);
+        // RFC 9853 §3, §4: only where both want it, and under the keys of the association.
+        if !agreed || self.phase != Phase::Connected || number.epoch == Epoch::UNPROTECTED {
+            return self.discard(Discard::UnexpectedContent);
+        }
+        match ReturnRoutabilityCheck::from_bytes(content) {
+            Ok(ReturnRoutabilityCheck::PathChallenge(cookie)) => self.challenged(cookie, elsewhere),
+            Ok(ReturnRoutabilityCheck::PathResponse(_) | ReturnRoutabilityCheck::PathDrop(_)) => {
+                self.discard(Discard::UnaskedPathAnswer);
+            }
+            // RFC 9853 §4: something newer.
+            Ok(ReturnRoutabilityCheck::Unknown { .. }) => self.discard(Discard::UnexpectedContent),
+            Err(_) => self.discard(Discard::Malformed),
+        }
+    }
+
+    fn challenged(&mut self, cookie: RrcCookie, elsewhere: Option<SocketAddr>) {
+        let waiting = &mut self.path_answers.get_or_insert_default().0;
+        if waiting.len() < MAX_WAITING {
+            waiting.push((cookie, elsewhere));
+        } else {
+            self.discard(Discard::PathChallengesFull);
+        }
+    }
+}
