@@ -261,7 +261,7 @@ impl Connection {
     /// ```no_run
     /// # use gramseal::{Connection, ImageKey};
     /// # type Failure = Box<dyn std::error::Error + Send + Sync>;
-    /// # fn replace_stored(image: &[u8]) -> Result<(), Failure> { unimplemented!() }
+    /// # fn replace_stored(image: &[u8]) -> Result<(), Failure> { Ok(std::fs::write("connection.image", image)?) }
     /// async fn keep(conn: Connection, key: ImageKey) -> Result<(), Failure> {
     ///     loop {
     ///         let checkpoint = conn.checkpoint(&key, 1000)?;
