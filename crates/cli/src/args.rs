@@ -2,19 +2,18 @@
 //!
 //! Names of cipher suites and groups are IANA's. Nothing here opens a file or a socket.
 
+mod auth;
 mod cert;
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use gramseal::proto::config::Psk;
 use gramseal::proto::wire::{CipherSuite, NamedGroup, ProtocolVersion, SrtpProfile};
-use gramseal::webpki::{Fingerprint, ParseFingerprintError};
 
 use crate::names;
+pub(crate) use auth::{ClientAuthArgs, RawPublicKey, ServerAuthArgs, parse_psk};
 pub(crate) use cert::{CaArgs, CertArgs, CertCommand, IssueArgs, MakeArgs};
 
 /// Secure datagrams: DTLS (RFC 6347, RFC 9147) over UDP.
@@ -48,10 +47,10 @@ pub(crate) enum Command {
     Cert(CertArgs),
 }
 
-/// What every command takes.
-#[derive(Debug, Clone, Args)]
+/// How to speak DTLS, whatever the command.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
 #[command(next_help_heading = "Common options")]
-pub(crate) struct CommonArgs {
+pub(crate) struct ProtocolArgs {
     /// Version of DTLS to allow; repeat it for several, or separate them by commas [default: 1.3,1.2]
     #[arg(long, value_name = "VERSION", value_enum, value_delimiter = ',')]
     pub(crate) dtls: Vec<Version>,
@@ -99,6 +98,14 @@ pub(crate) struct CommonArgs {
     /// traffic [default: $SSLKEYLOGFILE]
     #[arg(long, value_name = "FILE")]
     pub(crate) keylog: Option<PathBuf>,
+}
+
+/// What every command takes that ends by itself or with its user.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Common options")]
+pub(crate) struct CommonArgs {
+    #[command(flatten)]
+    pub(crate) protocol: ProtocolArgs,
 
     /// Print LENGTH bytes of keying material for LABEL in hex (exporter, RFC 5705)
     #[arg(long, value_name = "LABEL:LENGTH", value_parser = parse_export)]
@@ -118,62 +125,11 @@ pub(crate) struct CommonArgs {
     pub(crate) verbose: bool,
 }
 
-/// Our own certificate or raw public key, from files.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Certificate")]
-pub(crate) struct IdentityArgs {
-    /// Certificate chain to show, in PEM form, our own certificate first
-    #[arg(long, value_name = "FILE", requires = "key")]
-    pub(crate) cert: Option<PathBuf>,
-
-    /// Private key to --cert, in PEM form; without --cert its public half is shown as it is (raw public key, RFC 7250),
-    /// for peers that know it
-    #[arg(long, value_name = "FILE")]
-    pub(crate) key: Option<PathBuf>,
-}
-
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ServerArgs {
     /// Address and UDP port to listen on
     #[arg(long, value_name = "ADDR", default_value = "[::]:4433")]
     pub(crate) listen: String,
-
-    /// Make a certificate for NAME on the spot and print its fingerprint, for the client's --fingerprint
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["cert", "key"])]
-    pub(crate) self_signed: Option<String>,
-
-    /// Staple the OCSP response (DER) in FILE to --cert for clients that ask. It is read anew for each of them, so that
-    /// it can be replaced in time
-    #[arg(long, value_name = "FILE", requires = "cert")]
-    pub(crate) ocsp: Option<PathBuf>,
-
-    /// Key that clients may use instead of certificates, and the identity it goes by; repeat it for several. Without
-    /// --cert and --self-signed only such clients are served
-    #[arg(long = "psk", value_name = "IDENTITY:HEXKEY", value_parser = parse_psk)]
-    pub(crate) psks: Vec<Psk>,
-
-    /// Ask clients for a certificate and check it against the roots in FILE (PEM); they may decline
-    #[arg(long, value_name = "FILE")]
-    pub(crate) client_ca: Option<PathBuf>,
-
-    /// Refuse clients that the revocation list in FILE (PEM or DER) names; repeat it for several. Every authority on
-    /// the way to the root needs a list that is up to date
-    #[arg(long = "crl", value_name = "FILE", requires = "client_ca")]
-    pub(crate) crls: Vec<PathBuf>,
-
-    /// Refuse clients that show no certificate
-    #[arg(long, requires = "client_ca")]
-    pub(crate) require_client_cert: bool,
-
-    /// Ask clients for a certificate and refuse all but the one with this SHA-256 fingerprint, whatever its name and
-    /// validity; repeat it for several
-    #[arg(long = "fingerprint", value_name = "sha256:HEX", conflicts_with = "client_ca")]
-    pub(crate) fingerprints: Vec<Fingerprint>,
-
-    /// Refuse all clients but those that show the raw public key (RFC 7250) in FILE (PEM) or with this SHA-256
-    /// fingerprint; repeat it for several. With --client-ca or --fingerprint those are served too
-    #[arg(long = "raw-public-key", value_name = "FILE|sha256:HEX")]
-    pub(crate) raw_public_keys: Vec<RawPublicKey>,
 
     /// How many tickets to give each client, to resume its session with (RFC 5077, RFC 9846); 0 for none. DTLS 1.2 has
     /// one at most, and clients of it that know no tickets resume by session id. In DTLS 1.3 they come after a full
@@ -200,7 +156,7 @@ pub(crate) struct ServerArgs {
     pub(crate) once: bool,
 
     #[command(flatten)]
-    pub(crate) identity: IdentityArgs,
+    pub(crate) auth: ServerAuthArgs,
 
     #[command(flatten)]
     pub(crate) common: CommonArgs,
@@ -211,26 +167,6 @@ pub(crate) struct ClientArgs {
     /// The server; an IPv6 address in brackets
     #[arg(value_name = "HOST:PORT", value_parser = parse_target)]
     pub(crate) target: Target,
-
-    /// Name that the server's certificate must have, also sent as SNI [default: HOST]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) name: Option<String>,
-
-    #[command(flatten)]
-    pub(crate) trust: TrustArgs,
-
-    /// Refuse a server that the revocation list in FILE (PEM or DER) names; repeat it for several. Every authority on
-    /// the way to the root needs a list that is up to date
-    #[arg(long = "crl", value_name = "FILE", conflicts_with_all = NO_CHAIN)]
-    pub(crate) crls: Vec<PathBuf>,
-
-    /// Refuse a server that does not staple a good OCSP response to its certificate
-    #[arg(long, conflicts_with_all = NO_CHAIN)]
-    pub(crate) ocsp: bool,
-
-    /// Key to use instead of certificates, and the identity it goes by; the server has to know it too
-    #[arg(long, value_name = "IDENTITY:HEXKEY", value_parser = parse_psk, conflicts_with = "TrustArgs")]
-    pub(crate) psk: Option<Psk>,
 
     /// Resume the session in FILE, if there is one with this server, and keep the session there for the next time;
     /// whoever reads FILE can read the traffic
@@ -257,39 +193,10 @@ pub(crate) struct ClientArgs {
     pub(crate) wait: Duration,
 
     #[command(flatten)]
-    pub(crate) identity: IdentityArgs,
+    pub(crate) auth: ClientAuthArgs,
 
     #[command(flatten)]
     pub(crate) common: CommonArgs,
-}
-
-/// Ways to trust in which no chain of certificates is followed.
-const NO_CHAIN: [&str; 4] = ["fingerprint", "raw_public_keys", "insecure", "psk"];
-
-/// Which servers a client believes: at most one of these.
-#[derive(Debug, Clone, Args)]
-#[group(multiple = false)]
-pub(crate) struct TrustArgs {
-    /// Trust the root certificates in FILE (PEM)
-    #[arg(long, value_name = "FILE")]
-    pub(crate) ca: Option<PathBuf>,
-
-    /// Trust the root certificates of the operating system (the default)
-    #[arg(long)]
-    pub(crate) system_roots: bool,
-
-    /// Trust exactly the certificate with this SHA-256 fingerprint, whatever its name and validity
-    #[arg(long, value_name = "sha256:HEX")]
-    pub(crate) fingerprint: Option<Fingerprint>,
-
-    /// Trust exactly the server that shows the raw public key (RFC 7250) in FILE (PEM) or with this SHA-256
-    /// fingerprint, whatever its name; repeat it for several
-    #[arg(long = "raw-public-key", value_name = "FILE|sha256:HEX")]
-    pub(crate) raw_public_keys: Vec<RawPublicKey>,
-
-    /// Trust any certificate: anybody on the path can pose as the server
-    #[arg(long)]
-    pub(crate) insecure: bool,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -337,26 +244,6 @@ impl From<Version> for ProtocolVersion {
         match version {
             Version::Dtls12 => Self::DTLS1_2,
             Version::Dtls13 => Self::DTLS1_3,
-        }
-    }
-}
-
-/// A raw public key of a peer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum RawPublicKey {
-    Fingerprint(Fingerprint),
-    /// With one or more keys in PEM form.
-    File(PathBuf),
-}
-
-impl FromStr for RawPublicKey {
-    type Err = ParseFingerprintError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text.parse() {
-            Ok(fingerprint) => Ok(Self::Fingerprint(fingerprint)),
-            Err(ParseFingerprintError::UnknownAlgorithm) => Ok(Self::File(text.into())),
-            Err(error) => Err(error),
         }
     }
 }
@@ -424,18 +311,11 @@ fn parse_probability(text: &str) -> Result<f64, String> {
     }
 }
 
-/// Splits at the last colon: identities may hold some.
-fn parse_psk(text: &str) -> Result<Psk, String> {
-    let (identity, hex) = text.rsplit_once(':').ok_or("IDENTITY:HEXKEY is wanted")?;
-    let digit = |at: usize| hex.get(at..at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok());
-    let key: Option<Vec<u8>> = (0..hex.len()).step_by(2).map(digit).collect();
-    let key = key.ok_or("the key is not hexadecimal")?;
-    Psk::new(identity, key).map_err(|error| error.to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
+    use gramseal::proto::config::Psk;
+    use gramseal::webpki::Fingerprint;
 
     use super::*;
 
@@ -447,7 +327,7 @@ mod tests {
     #[test]
     fn versions_may_be_repeated_or_listed() {
         let versions = |line: &str| match Cli::try_parse_from(line.split(' ')).map(|cli| cli.command) {
-            Ok(Command::Demo(args)) => Some(args.common.dtls),
+            Ok(Command::Demo(args)) => Some(args.common.protocol.dtls),
             _ => None,
         };
         let both = Some(vec![Version::Dtls13, Version::Dtls12]);

@@ -14,14 +14,14 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::args::{ClientArgs, Target};
+use crate::auth;
 use crate::failure::Failure;
-use crate::identity;
 use crate::ladder::Side;
 use crate::output::{self, Output};
 use crate::report::{Connected, Counts, Event, Payload};
 use crate::resume::SessionFile;
 use crate::sender::Sender;
-use crate::setup::{self, Settings, Trust};
+use crate::setup::Settings;
 use crate::trace::LiveTrace;
 
 /// How long one address has before the next is tried beside it.
@@ -32,7 +32,7 @@ const LINES_WAITING: usize = 64;
 pub(crate) async fn run(args: ClientArgs, output: Output) -> Result<(), Failure> {
     let sessions = args.resume.as_deref().map(SessionFile::open).transpose()?.map(Arc::new);
     let config = configure(&args, sessions.clone(), output)?;
-    let name = args.name.as_deref().unwrap_or(&args.target.host);
+    let name = args.auth.name.as_deref().unwrap_or(&args.target.host);
     let addresses = resolve(&args.target).await?;
     let mut lines = lines();
     let first = if args.early_data { lines.recv().await } else { None };
@@ -79,22 +79,14 @@ fn configure(
     sessions: Option<Arc<SessionFile>>,
     output: Output,
 ) -> Result<Arc<ClientConfig>, Failure> {
-    let mut settings = Settings::new(&args.common)?;
+    let mut settings = Settings::new(&args.common.protocol)?;
     settings.early_data = args.early_data;
     settings.large_share_at_once = args.large_share_at_once;
     settings.session_store = sessions.map(|sessions| sessions as Arc<dyn ClientSessionStore>);
     if args.common.trace {
         settings.trace = Some(Arc::new(LiveTrace { side: Side::Client, output }));
     }
-    let identity = match &args.identity.key {
-        Some(key) => Some(identity::from_files(&gramseal::provider(), args.identity.cert.as_deref(), key)?.identity),
-        None => None,
-    };
-    let trust = match &args.psk {
-        Some(psk) => Trust::Key(psk.clone()),
-        None => Trust::Certificates(setup::verifier(args)?),
-    };
-    settings.client(trust, identity)
+    settings.client(auth::trust(&args.auth)?, auth::client_identity(&args.auth)?)
 }
 
 async fn resolve(target: &Target) -> Result<Vec<SocketAddr>, Failure> {

@@ -73,11 +73,11 @@ struct Stage {
 
 impl Stage {
     async fn set(args: &DemoArgs, output: Output) -> Result<Self, Failure> {
-        let mut settings = Settings::new(&args.common)?;
+        let mut settings = Settings::new(&args.common.protocol)?;
         settings.transport.initial_timeout = FIRST_TIMEOUT;
         settings.transport.max_timeout = LONGEST_TIMEOUT;
         let provider = gramseal::provider();
-        let authority = Authority::new(KeyKind::for_suites(&args.common.suites))?;
+        let authority = Authority::new(KeyKind::for_suites(&args.common.protocol.suites))?;
         let verifier: Arc<dyn PeerVerifier> = Arc::new(
             trust::chain().with_roots([authority.root()]).and_then(|chain| chain.build()).map_err(Failure::usage)?,
         );

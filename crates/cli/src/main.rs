@@ -1,6 +1,7 @@
 //! The gramseal program: DTLS from the command line.
 
 mod args;
+mod auth;
 mod cert;
 mod client;
 mod demo;
@@ -9,6 +10,7 @@ mod identity;
 mod ladder;
 mod names;
 mod output;
+mod private;
 mod relay;
 mod report;
 mod resume;

@@ -4,8 +4,8 @@
 //! written it: whoever can plant a session there can pose as its server, whose certificate is not looked
 //! at again.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -13,6 +13,7 @@ use gramseal::pki_types::UnixTime;
 use gramseal::sessions::{ClientSessionStore, Session};
 
 use crate::failure::Failure;
+use crate::private;
 
 /// A store for one session. The file is read at the start and written when [`save`](Self::save) says so.
 #[derive(Debug)]
@@ -37,7 +38,7 @@ impl SessionFile {
     pub(crate) fn save(&self) -> Result<(), Failure> {
         let session = self.lock().clone();
         let saved = match session {
-            Some(session) => replace(&self.file, &session.to_bytes()),
+            Some(session) => private::replace(&self.file, &session.to_bytes()),
             None => match fs::remove_file(&self.file) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
                 _ => Ok(()),
@@ -68,42 +69,9 @@ impl ClientSessionStore for SessionFile {
 
 /// The session in `file`, if it is nobody else's.
 fn read(mut file: File) -> Result<Session, Failure> {
-    let private = is_private(&file).map_err(Failure::usage)?;
+    let private = private::is_private(&file).map_err(Failure::usage)?;
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).map_err(Failure::usage)?;
     let session = Session::from_bytes(&bytes).map_err(Failure::usage)?;
     if private { Ok(session) } else { Err(Failure::usage("the session is open to others than its owner (chmod 600)")) }
-}
-
-/// Whether only its owner has access. What others own in this way, nobody else can have opened, except
-/// root.
-#[cfg(unix)]
-fn is_private(file: &File) -> io::Result<bool> {
-    use std::os::unix::fs::PermissionsExt;
-
-    Ok(file.metadata()?.permissions().mode() & 0o077 == 0)
-}
-
-/// Other systems give files the permissions of their folder.
-#[cfg(not(unix))]
-fn is_private(_file: &File) -> io::Result<bool> {
-    Ok(true)
-}
-
-/// Puts `bytes` into `file` in one step, readable by its owner alone whatever was there before.
-fn replace(file: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut name = file.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}", std::process::id()));
-    let fresh = file.with_file_name(name);
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written =
-        options.open(&fresh).and_then(|mut open| open.write_all(bytes)).and_then(|()| fs::rename(&fresh, file));
-    if written.is_err() {
-        // What is wrong is told; that there is nothing to clean up is no further fault.
-        let _ = fs::remove_file(&fresh);
-    }
-    written
 }

@@ -1,20 +1,19 @@
 //! `gramseal server`: accepts associations and prints what arrives.
 
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use gramseal::proto::config::{ClientAuth, OcspSource};
-use gramseal::{CloseReason, ConnectError, Connection, ConnectionError, CookiePolicy, Endpoint, Incoming, trust};
+use gramseal::{CloseReason, ConnectError, Connection, ConnectionError, CookiePolicy, Endpoint, Incoming};
 use tokio::sync::mpsc;
 
 use crate::args::{Export, ServerArgs};
+use crate::auth;
 use crate::failure::Failure;
-use crate::identity::{self, Form, KeyKind, Own};
+use crate::identity::{Form, Own};
 use crate::ladder::Side;
 use crate::output::{self, NOTICE, Output, printable};
 use crate::report::{Connected, Counts, Event, Payload};
-use crate::setup::{self, Settings};
+use crate::setup::Settings;
 use crate::trace::LiveTrace;
 
 pub(crate) async fn run(args: ServerArgs, output: Output) -> Result<(), Failure> {
@@ -39,15 +38,21 @@ pub(crate) async fn run(args: ServerArgs, output: Output) -> Result<(), Failure>
 }
 
 fn start(args: &ServerArgs, output: Output) -> Result<(Endpoint, Option<Own>), Failure> {
-    let mut settings = Settings::new(&args.common)?;
+    let mut settings = Settings::new(&args.common.protocol)?;
     if args.common.trace {
         settings.trace = Some(Arc::new(LiveTrace { side: Side::Server, output }));
     }
     settings.tickets = args.tickets;
     settings.max_early_data = args.max_early_data;
-    let own = own_identity(args)?;
+    let suites = &args.common.protocol.suites;
+    let psks = auth::psks(&args.auth)?;
+    let own = auth::own_identity(&args.auth, suites)?;
+    let own = match own {
+        None if psks.is_empty() => Some(auth::self_signed("localhost", suites)?),
+        own => own,
+    };
     let identity = own.as_ref().map(|own| own.identity.clone());
-    let config = settings.server(identity, args.psks.clone(), client_auth(args)?)?;
+    let config = settings.server(identity, psks, auth::client_auth(&args.auth)?)?;
     let cookies = match (args.no_cookie, args.max_early_data) {
         (true, _) => CookiePolicy::Off,
         (false, 0) => CookiePolicy::Required,
@@ -59,64 +64,6 @@ fn start(args: &ServerArgs, output: Output) -> Result<(Endpoint, Option<Own>), F
     let address = addresses.first().ok_or_else(|| Failure::usage(unusable(&"no address")))?;
     let endpoint = Endpoint::builder().with_server(config).with_cookie_policy(cookies).bind(*address);
     Ok((endpoint.map_err(|error| Failure::connection(unusable(&error)))?, own))
-}
-
-/// `None` if keys alone are to authenticate us.
-fn own_identity(args: &ServerArgs) -> Result<Option<Own>, Failure> {
-    let provider = gramseal::provider();
-    if let Some(key) = &args.identity.key {
-        let mut own = identity::from_files(&provider, args.identity.cert.as_deref(), key)?;
-        if let Some(file) = &args.ocsp {
-            own.identity = own.identity.with_ocsp_source(Arc::new(OcspFile::new(file)?));
-        }
-        return Ok(Some(own));
-    }
-    let name = match &args.self_signed {
-        Some(name) => name,
-        None if args.psks.is_empty() => "localhost",
-        None => return Ok(None),
-    };
-    identity::self_signed(&provider, name, KeyKind::for_suites(&args.common.suites)).map(Some)
-}
-
-fn client_auth(args: &ServerArgs) -> Result<ClientAuth, Failure> {
-    let certificates = match &args.client_ca {
-        Some(file) => Some(setup::roots(file, &args.crls)?),
-        None if args.fingerprints.is_empty() => None,
-        None => Some(trust::fingerprints(args.fingerprints.iter().copied())),
-    };
-    if args.raw_public_keys.is_empty() {
-        let optional = args.client_ca.is_some() && !args.require_client_cert;
-        return Ok(match certificates {
-            None => ClientAuth::None,
-            Some(verifier) if optional => ClientAuth::Optional(verifier),
-            Some(verifier) => ClientAuth::Required(verifier),
-        });
-    }
-    let mut verifier = setup::raw_public_keys(&args.raw_public_keys)?;
-    if let Some(certificates) = certificates {
-        verifier = verifier.or_certificates(certificates);
-    }
-    Ok(ClientAuth::Required(Arc::new(verifier)))
-}
-
-/// An OCSP response in a file that somebody keeps up to date.
-#[derive(Debug)]
-struct OcspFile(PathBuf);
-
-impl OcspFile {
-    /// Fails if there is no such file now.
-    fn new(file: &Path) -> Result<Self, Failure> {
-        setup::read(file)?;
-        Ok(Self(file.to_owned()))
-    }
-}
-
-impl OcspSource for OcspFile {
-    /// What cannot be read is not stapled: a client that insists says so.
-    fn response(&self) -> Option<Vec<u8>> {
-        std::fs::read(&self.0).ok().filter(|response| !response.is_empty())
-    }
 }
 
 /// Serves everybody until the endpoint ends, the user asks, or, with `once`, the first connection

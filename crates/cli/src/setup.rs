@@ -14,7 +14,7 @@ use gramseal::sessions::{self, ClientSessionStore};
 use gramseal::trust::{self, TrustError};
 use gramseal::webpki::{ChainVerifierBuilder, Fingerprint, OcspPolicy, RawPublicKeyVerifier};
 
-use crate::args::{ClientArgs, CommonArgs, RawPublicKey};
+use crate::args::{ClientAuthArgs, ProtocolArgs, RawPublicKey};
 use crate::failure::Failure;
 
 /// What both roles take from the common options.
@@ -74,7 +74,7 @@ macro_rules! apply {
 }
 impl Settings {
     /// Opens the key log, if there is one.
-    pub(crate) fn new(common: &CommonArgs) -> Result<Self, Failure> {
+    pub(crate) fn new(common: &ProtocolArgs) -> Result<Self, Failure> {
         let mut transport = Transport::default();
         if let Some(mtu) = common.mtu {
             transport.mtu = mtu;
@@ -181,7 +181,7 @@ pub(crate) enum Trust {
 }
 
 /// Which servers a client believes.
-pub(crate) fn verifier(args: &ClientArgs) -> Result<Arc<dyn PeerVerifier>, Failure> {
+pub(crate) fn verifier(args: &ClientAuthArgs) -> Result<Arc<dyn PeerVerifier>, Failure> {
     let trusted = &args.trust;
     if trusted.insecure {
         return Ok(Arc::new(gramseal::webpki::dangerous::AcceptAnyCertificate));

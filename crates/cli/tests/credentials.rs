@@ -162,3 +162,24 @@ fn certificates_are_compressed_where_both_sides_ask_for_it() {
         }
     }
 }
+
+#[test]
+fn keys_can_be_in_files() {
+    let folder = Folder::new();
+    let known = folder.file("known", "# devices\nmeter:1:00ff\n\n  other:22\n");
+    let server = Server::start(&format!("--psk-file {known}"));
+    let client = format!("client {} --wait 0", server.address);
+    for (key, status) in [("other:22\n", 0), ("meter:1:00ff", 0), ("meter:1:00fe", 1)] {
+        let own = folder.file("own", key);
+        let output = run(&format!("{client} --psk-file {own}"));
+        assert_eq!(output.status.code(), Some(status), "{}", stderr(&output));
+    }
+    for (content, said) in
+        [("# none\n", "no key"), ("a:00\nb:11\n", "more than one"), ("\na:0g0g\n", "line 2: the key")]
+    {
+        let wrong = folder.file("wrong", content);
+        let output = run(&format!("{client} --psk-file {wrong}"));
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        assert!(stderr(&output).contains(said) && !stderr(&output).contains("0g0g"), "{}", stderr(&output));
+    }
+}
