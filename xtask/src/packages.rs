@@ -15,8 +15,12 @@ pub(crate) struct Needed {
 }
 
 /// What the tests of the workspace start, to have a network of their own.
-pub(crate) const WORKSPACE: &[Needed] =
-    &[Needed { file: "unshare", package: "util-linux" }, Needed { file: "ip", package: "iproute2" }];
+pub(crate) const WORKSPACE: &[Needed] = &[
+    Needed { file: "unshare", package: "util-linux" },
+    Needed { file: "nsenter", package: "util-linux" },
+    Needed { file: "ip", package: "iproute2" },
+    Needed { file: "/usr/sbin/nft", package: "nftables" },
+];
 
 /// What the interop tests start, and what they compile the other peers with.
 pub(crate) const INTEROP: &[Needed] = &[

@@ -4,7 +4,9 @@
 
 mod auth;
 mod cert;
+mod tunnel;
 
+use std::fmt;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,6 +17,9 @@ use gramseal::proto::wire::{CipherSuite, NamedGroup, ProtocolVersion, SrtpProfil
 use crate::names;
 pub(crate) use auth::{ClientAuthArgs, RawPublicKey, ServerAuthArgs, parse_psk};
 pub(crate) use cert::{CaArgs, CertArgs, CertCommand, IssueArgs, MakeArgs};
+pub(crate) use tunnel::{
+    CheckArgs, FlowArgs, LogFormat, ServiceArgs, TunnelArgs, TunnelClientArgs, TunnelCommand, TunnelServerArgs,
+};
 
 /// Secure datagrams: DTLS (RFC 6347, RFC 9147) over UDP.
 ///
@@ -43,6 +48,19 @@ pub(crate) enum Command {
     /// Datagrams received go to standard output, one line each, and nothing else does (except with --json). At the
     /// end of input it waits for replies, closes the association and exits.
     Client(ClientArgs),
+    /// Put DTLS between programs that speak UDP, without a change to them
+    ///
+    /// The client end takes in what programs send to --listen and carries it to the server end, which passes it on to
+    /// --forward; answers go back the same way. Each sender, told by its address, has a connection of its own, and on
+    /// the server's side a local port of its own.
+    ///
+    /// Both ends use connection ids of 8 bytes unless --cid says otherwise, so that connections outlive addresses.
+    ///
+    /// SIGHUP reads certificates, keys and the configuration file anew and ends no connection. SIGTERM closes all
+    /// connections, or keeps those of a server with --state for its successor.
+    Tunnel(TunnelArgs),
+    /// Check a configuration file of `gramseal tunnel`, and the files that it names
+    Check(CheckArgs),
     /// Make certificates and keys for testing, or print what they say
     Cert(CertArgs),
 }
@@ -262,6 +280,13 @@ pub(crate) struct Target {
     /// Without brackets.
     pub(crate) host: String,
     pub(crate) port: u16,
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { host, port } = self;
+        if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
+    }
 }
 
 /// The most keying material that `--export` gives, in bytes.

@@ -89,7 +89,7 @@ fn configure(
     settings.client(auth::trust(&args.auth)?, auth::client_identity(&args.auth)?)
 }
 
-async fn resolve(target: &Target) -> Result<Vec<SocketAddr>, Failure> {
+pub(crate) async fn resolve(target: &Target) -> Result<Vec<SocketAddr>, Failure> {
     let Target { host, port } = target;
     let found = tokio::net::lookup_host((host.as_str(), *port)).await;
     let addresses: Vec<_> = found.map_err(|error| Failure::connection(format!("{host}: {error}")))?.collect();
@@ -99,16 +99,16 @@ async fn resolve(target: &Target) -> Result<Vec<SocketAddr>, Failure> {
 type Attempt = Result<Established, ConnectError>;
 
 /// A connection, with the endpoint that it lives in.
-struct Established {
-    endpoint: Endpoint,
-    connection: Connection,
+pub(crate) struct Established {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) connection: Connection,
     /// Whether the first line went as early data, and was taken.
     early: bool,
 }
 
 /// The first of `addresses` that answers. Each has a head start before the next is tried as well;
 /// a peer that answers and is refused decides the matter.
-async fn connect(
+pub(crate) async fn connect(
     addresses: &[SocketAddr],
     name: &str,
     config: &Arc<ClientConfig>,

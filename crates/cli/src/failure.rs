@@ -21,6 +21,8 @@ pub(crate) enum Failure {
         reason: String,
         /// Sent or received.
         alert: Option<AlertDescription>,
+        /// Nobody answered, or not in time.
+        timed_out: bool,
     },
 }
 
@@ -30,7 +32,7 @@ impl Failure {
     }
 
     pub(crate) fn connection(reason: impl fmt::Display) -> Self {
-        Self::Connection { reason: reason.to_string(), alert: None }
+        Self::Connection { reason: reason.to_string(), alert: None, timed_out: false }
     }
 
     fn protocol(reason: impl fmt::Display, error: &Error) -> Self {
@@ -38,7 +40,7 @@ impl Failure {
             Error::AlertReceived(received) => Some(received.description),
             error => error.alert(),
         };
-        Self::Connection { reason: reason.to_string(), alert }
+        Self::Connection { reason: reason.to_string(), alert, timed_out: matches!(error, Error::TimedOut(_)) }
     }
 
     /// The same, and which file it is about.
@@ -46,7 +48,9 @@ impl Failure {
         let name = file.display();
         match self {
             Self::Usage(reason) => Self::Usage(format!("{name}: {reason}")),
-            Self::Connection { reason, alert } => Self::Connection { reason: format!("{name}: {reason}"), alert },
+            Self::Connection { reason, alert, timed_out } => {
+                Self::Connection { reason: format!("{name}: {reason}"), alert, timed_out }
+            }
         }
     }
 
@@ -77,8 +81,14 @@ impl fmt::Display for Failure {
 
 impl From<ConnectError> for Failure {
     fn from(error: ConnectError) -> Self {
-        match &error {
-            ConnectError::Failed(inner) => Self::protocol(&error, inner),
+        Self::from(&error)
+    }
+}
+
+impl From<&ConnectError> for Failure {
+    fn from(error: &ConnectError) -> Self {
+        match error {
+            ConnectError::Failed(inner) => Self::protocol(error, inner),
             ConnectError::InvalidName(_) => Self::usage(error),
             _ => Self::connection(error),
         }

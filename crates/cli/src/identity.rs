@@ -17,6 +17,7 @@ use rcgen::{
 use crate::failure::Failure;
 
 /// An identity, and how peers can recognise it.
+#[derive(Clone)]
 pub(crate) struct Own {
     pub(crate) identity: Identity,
     pub(crate) form: Form,

@@ -18,6 +18,7 @@ mod sender;
 mod server;
 mod setup;
 mod trace;
+mod tunnel;
 
 use std::process::ExitCode;
 
@@ -55,6 +56,8 @@ fn run(command: Command) -> Result<(), Failure> {
             let output = output_for(&args.common);
             client::run(args, output).await
         }),
+        Command::Tunnel(args) => within_runtime(tunnel::run(args)),
+        Command::Check(args) => tunnel::check(&args),
         Command::Cert(args) => cert::run(&args),
     }
 }

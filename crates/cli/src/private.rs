@@ -38,3 +38,17 @@ pub(crate) fn replace(file: &Path, bytes: &[u8]) -> io::Result<()> {
     }
     written
 }
+
+/// Removes `file` so that it stays removed: also after a loss of power.
+pub(crate) fn remove(file: &Path) -> io::Result<()> {
+    fs::remove_file(file)?;
+    // A folder can be opened and synchronised on Unix alone; elsewhere this is the best there is.
+    #[cfg(unix)]
+    File::open(folder(file))?.sync_all()?;
+    Ok(())
+}
+
+#[cfg(unix)]
+fn folder(file: &Path) -> &Path {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
+}

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::Path;
 
 use gramseal::pki_types::SubjectPublicKeyInfoDer;
 use gramseal::proto::{DiscardCounts, Negotiated};
@@ -51,6 +52,10 @@ pub(crate) enum Event<'a> {
     Made(&'a crate::cert::Made),
     /// Something in a file (`cert show`).
     Item(&'a crate::cert::Item),
+    /// A configuration file is right (`check`).
+    Checked { tunnels: usize },
+    /// Something in it is wrong (`check`).
+    Fault { file: &'a Path, line: Option<usize>, reason: &'a str },
 }
 
 /// A payload as text if it is text, else in hex.

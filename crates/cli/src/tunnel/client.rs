@@ -1,0 +1,143 @@
+//! The client end of a tunnel: one local socket, and a connection for each address that sends to it.
+//!
+//! What a sender sends is sealed on the task that receives it, so that nothing waits in between. Handshakes, answers and
+//! ends are the affair of a task for each sender (`sender.rs`).
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::net::UdpSocket;
+use tokio::task::JoinSet;
+use tokio::time::timeout_at;
+
+use super::counts::{Counts, Dropped};
+use super::plan::ClientPlan;
+use super::sender::{Sender, Taken};
+use super::socket;
+use super::stop::Stop;
+use crate::client::{self, Established};
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// No datagram is longer.
+const BUFFER_LEN: usize = 65_536;
+
+/// A client end that runs.
+pub(super) struct ClientTunnel {
+    pub(super) name: String,
+    pub(super) socket: UdpSocket,
+    pub(super) counts: Counts,
+    plan: Mutex<Arc<ClientPlan>>,
+    senders: Mutex<HashMap<SocketAddr, Arc<Sender>>>,
+    /// That there are too many senders was told.
+    told_full: AtomicBool,
+}
+
+impl ClientTunnel {
+    /// Binds the socket.
+    pub(super) fn bind(plan: ClientPlan) -> Result<Self, Failure> {
+        let socket = socket::bind(plan.address, plan.args.flow.socket_buffer)?;
+        let socket = UdpSocket::from_std(socket).map_err(Failure::connection)?;
+        let name = plan.args.listen.clone();
+        let address = socket.local_addr().map_err(Failure::connection)?;
+        tracing::info!(tunnel = %name, %address, connect = %plan.args.connect, "tunnel client listens");
+        Ok(Self {
+            counts: Counts::new(&name),
+            name,
+            socket,
+            plan: Mutex::new(Arc::new(plan)),
+            senders: Mutex::default(),
+            told_full: AtomicBool::new(false),
+        })
+    }
+
+    pub(super) fn plan(&self) -> Arc<ClientPlan> {
+        Arc::clone(&self.plan.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Does as `plan` says from now on; connections go on.
+    pub(super) fn replan(&self, plan: ClientPlan) {
+        *self.plan.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(plan);
+    }
+
+    /// Serves until `stop`; connections are closed in good order then.
+    pub(super) async fn run(self: Arc<Self>, mut stop: Stop) -> Result<(), Failure> {
+        let mut tasks = JoinSet::new();
+        let mut buffer = vec![0; BUFFER_LEN];
+        let deadline = loop {
+            tokio::select! {
+                received = self.socket.recv_from(&mut buffer) => match received {
+                    Ok((len, from)) => self.take(from, &buffer[..len], &mut tasks, &stop),
+                    // A local program that is gone, says ICMP; that is no fault of this socket.
+                    Err(_) => self.counts.drop(Dropped::LocalProgram),
+                },
+                Some(_) = tasks.join_next(), if !tasks.is_empty() => {}
+                deadline = stop.wanted() => break deadline,
+            }
+        };
+        // Those that are not done by then are ended with the process.
+        let late = deadline + Duration::from_secs(1);
+        while let Ok(Some(_)) = timeout_at(late, tasks.join_next()).await {}
+        Ok(())
+    }
+
+    /// A local program has sent something.
+    fn take(self: &Arc<Self>, from: SocketAddr, payload: &[u8], tasks: &mut JoinSet<()>, stop: &Stop) {
+        let known = self.senders().get(&from).cloned();
+        if let Some(sender) = known
+            && sender.take(self, payload) == Taken::Yes
+        {
+            return;
+        }
+        let max_senders = self.plan().args.flow.max_senders;
+        let mut senders = self.senders();
+        if senders.len() >= max_senders {
+            self.counts.drop(Dropped::TooManySenders);
+            if !self.told_full.swap(true, Ordering::Relaxed) {
+                tracing::warn!(tunnel = %self.name, max_senders, "there are too many senders: others get nothing");
+            }
+            return;
+        }
+        let sender = Arc::new(Sender::new(from));
+        senders.insert(from, Arc::clone(&sender));
+        drop(senders);
+        sender.take(self, payload);
+        let (tunnel, stop) = (Arc::clone(self), stop.clone());
+        tasks.spawn(async move {
+            sender.serve(&tunnel, stop).await;
+            tunnel.forget(&sender);
+        });
+    }
+
+    /// A sender's task has ended. Somebody new may be at its address already.
+    fn forget(&self, sender: &Arc<Sender>) {
+        let mut senders = self.senders();
+        if senders.get(&sender.address).is_some_and(|there| Arc::ptr_eq(there, sender)) {
+            senders.remove(&sender.address);
+        }
+        self.told_full.store(false, Ordering::Relaxed);
+    }
+
+    fn senders(&self) -> MutexGuard<'_, HashMap<SocketAddr, Arc<Sender>>> {
+        self.senders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A new connection to the server.
+    pub(super) async fn connect(&self) -> Result<Established, Failure> {
+        let plan = self.plan();
+        let connected = async {
+            let addresses = client::resolve(&plan.args.connect).await?;
+            let quiet = Output::new(false, false);
+            client::connect(&addresses, plan.server_name(), &plan.config, None, quiet).await
+        };
+        let connected = connected.await;
+        match &connected {
+            Ok(established) => self.counts.established(&established.connection),
+            Err(error) => self.counts.failed(error),
+        }
+        connected
+    }
+}

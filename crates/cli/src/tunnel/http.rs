@@ -1,0 +1,116 @@
+//! `--metrics ADDR`: `/metrics` and `/health` over HTTP, for who watches the service.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+
+use super::counts;
+use crate::failure::Failure;
+
+/// Connections at a time; more wait in the system's queue.
+const CONNECTIONS: usize = 16;
+/// How long one of them may take.
+const TIME: Duration = Duration::from_secs(10);
+
+/// How often single values are put together.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// What is counted, and whether the service is on.
+pub(super) struct Exporter {
+    recorder: PrometheusHandle,
+    draining: AtomicBool,
+}
+
+impl Exporter {
+    /// Installs the recorder of the process: for the tunnels, and for all other parts that count with `metrics`.
+    pub(super) fn install() -> Result<Arc<Self>, Failure> {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let handle = recorder.handle();
+        metrics::set_global_recorder(recorder).map_err(Failure::connection)?;
+        counts::describe();
+        Ok(Arc::new(Self { recorder: handle, draining: AtomicBool::new(false) }))
+    }
+
+    /// `/health` says that the service ends.
+    pub(super) fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Answers requests at `address`, on tasks in the background.
+    pub(super) async fn listen(self: &Arc<Self>, address: SocketAddr) -> Result<(), Failure> {
+        let listener = TcpListener::bind(address).await;
+        let listener = listener.map_err(|error| Failure::connection(format!("--metrics {address}: {error}")))?;
+        let address = listener.local_addr().map_err(Failure::connection)?;
+        tracing::info!(%address, "metrics are served");
+        tokio::spawn(Arc::clone(self).accept(listener));
+        tokio::spawn(Arc::clone(self).keep_up());
+        Ok(())
+    }
+
+    /// Distributions keep single values until somebody asks; nobody has to.
+    async fn keep_up(self: Arc<Self>) {
+        loop {
+            sleep(UPKEEP).await;
+            self.recorder.run_upkeep();
+        }
+    }
+
+    async fn accept(self: Arc<Self>, listener: TcpListener) {
+        let room = Arc::new(Semaphore::new(CONNECTIONS));
+        while let Ok(place) = Arc::clone(&room).acquire_owned().await {
+            match listener.accept().await {
+                Ok((stream, _)) => {
+                    let exporter = Arc::clone(&self);
+                    tokio::spawn(async move {
+                        // Whoever is too slow asks again.
+                        let _ = timeout(TIME, exporter.serve(stream)).await;
+                        drop(place);
+                    });
+                }
+                // No more files, as it seems; there are some again later.
+                Err(_) => sleep(Duration::from_millis(100)).await,
+            }
+        }
+    }
+
+    async fn serve(self: Arc<Self>, stream: TcpStream) -> Result<(), hyper::Error> {
+        let answer = service_fn(|request| {
+            let answer = self.answer(&request);
+            async move { Ok::<_, Infallible>(answer) }
+        });
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new()).keep_alive(false).serve_connection(TokioIo::new(stream), answer).await
+    }
+
+    fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+        let (status, body) = match (request.method(), request.uri().path()) {
+            (&(Method::GET | Method::HEAD), "/metrics") => (StatusCode::OK, self.recorder.render()),
+            (&(Method::GET | Method::HEAD), "/health") if self.draining.load(Ordering::Relaxed) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "draining\n".to_owned())
+            }
+            (&(Method::GET | Method::HEAD), "/health") => (StatusCode::OK, "ok\n".to_owned()),
+            (_, "/metrics" | "/health") => (StatusCode::METHOD_NOT_ALLOWED, "only GET\n".to_owned()),
+            _ => (StatusCode::NOT_FOUND, "there are /metrics and /health\n".to_owned()),
+        };
+        let mut response = Response::new(Full::new(body.into()));
+        *response.status_mut() = status;
+        // The version of the format, as Prometheus wants it.
+        let text = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+        response.headers_mut().insert(CONTENT_TYPE, text);
+        response
+    }
+}

@@ -1,0 +1,371 @@
+//! A local program behind a tunnel client, told from others by its address, and its connection.
+//!
+//! ```text
+//! Waiting ── handshake done ──▶ Open ── idle, and nothing waits ──▶ Gone
+//!    ▲                           │
+//!    └── ended, and it sends ────┘         Waiting ── handshake failed ──▶ Pausing ──▶ Gone
+//! ```
+//!
+//! A server that dies tells nobody. So when this side sends and nothing comes back for half of `--reconnect-after`, it
+//! asks: with a KeyUpdate in DTLS 1.3, which a peer has to acknowledge. Without an answer in the other half, a new
+//! connection is made beside the old one, and takes its place once its handshake is done.
+
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use gramseal::{Connection, KeyUpdateRequest, ProtocolVersion};
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::client::ClientTunnel;
+use super::counts::{Dropped, Ended, Held, Way};
+use super::pending::Pending;
+use super::stop::Stop;
+use crate::client::Established;
+use crate::failure::Failure;
+
+/// How long after a failed handshake the next one begins at the earliest.
+const PAUSE: Duration = Duration::from_secs(1);
+
+pub(super) struct Sender {
+    pub(super) address: SocketAddr,
+    state: Mutex<State>,
+    /// For the sender's task: its connection ended while something was to be sent, or is silent.
+    news: Notify,
+}
+
+enum State {
+    /// A handshake runs, or is about to.
+    Waiting(Pending),
+    Open(Open),
+    /// A handshake has failed.
+    Pausing,
+    /// The task has ended, or is about to.
+    Gone,
+}
+
+struct Open {
+    connection: Connection,
+    /// When something went either way.
+    active: Instant,
+    silence: Silence,
+}
+
+/// Whether the server is there, as far as this side can tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Silence {
+    /// Something came after all that was sent.
+    None,
+    /// Something was sent at that time, and nothing came since.
+    Since(Instant),
+    /// It has lasted long enough to ask, which the task does.
+    Asked,
+}
+
+/// Whether a sender took in what came from its address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Taken {
+    Yes,
+    /// The sender is gone; another one has to take its place.
+    Gone,
+}
+
+/// Why a conversation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Closed,
+    Idle,
+    Stop,
+}
+
+/// What the task does about silence.
+enum Doubt<'t> {
+    None,
+    /// The server has until then to show that it is there: by anything that it sends, or by taking this update.
+    Asked {
+        until: Instant,
+        updates: u32,
+    },
+    /// Another connection is being made.
+    Replacing(Pin<Box<dyn Future<Output = Result<Established, Failure>> + Send + 't>>),
+}
+
+impl Sender {
+    pub(super) fn new(address: SocketAddr) -> Self {
+        Self { address, state: Mutex::new(State::Waiting(Pending::default())), news: Notify::new() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends `payload`, or keeps it until that is possible, within bounds.
+    pub(super) fn take(&self, tunnel: &ClientTunnel, payload: &[u8]) -> Taken {
+        let mut state = self.lock();
+        match &mut *state {
+            State::Gone => return Taken::Gone,
+            State::Pausing => tunnel.counts.drop(Dropped::NotConnected),
+            State::Waiting(pending) => {
+                if !pending.push(payload) {
+                    tunnel.counts.drop(Dropped::HandshakeRuns);
+                }
+            }
+            State::Open(open) => match tunnel.counts.send(&tunnel.name, &open.connection, payload) {
+                Ok(()) => {
+                    if open.sent(Instant::now(), tunnel.plan().patience()) {
+                        self.news.notify_one();
+                    }
+                }
+                Err(Ended) => {
+                    let mut pending = Pending::default();
+                    // The first one always fits: nothing is longer than a datagram.
+                    let _ = pending.push(payload);
+                    *state = State::Waiting(pending);
+                    self.news.notify_one();
+                }
+            },
+        }
+        Taken::Yes
+    }
+
+    /// Runs handshakes and takes in answers, until the sender is idle or `stop` ends it.
+    pub(super) async fn serve(&self, tunnel: &ClientTunnel, mut stop: Stop) {
+        let _counted = tunnel.counts.sender();
+        loop {
+            let connected = tokio::select! {
+                connected = tunnel.connect() => connected,
+                _ = stop.wanted() => break,
+            };
+            match connected {
+                Ok(established) => {
+                    let end = self.converse(tunnel, established, &mut stop).await;
+                    if end == End::Stop || self.leave() {
+                        break;
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(tunnel = %tunnel.name, sender = %self.address, %error, "no connection");
+                    self.pause(tunnel);
+                    tokio::select! {
+                        () = sleep(PAUSE) => {}
+                        _ = stop.wanted() => {}
+                    }
+                    break;
+                }
+            }
+        }
+        *self.lock() = State::Gone;
+    }
+
+    /// Takes datagrams out of connections, and changes to new ones where that is needed.
+    async fn converse(&self, tunnel: &ClientTunnel, mut established: Established, stop: &mut Stop) -> End {
+        let mut doubt = Doubt::None;
+        let mut counted = self.open(tunnel, &established);
+        let (end, why) = loop {
+            let idle = tunnel.plan().args.flow.idle;
+            tokio::select! {
+                received = established.connection.recv() => match received {
+                    Ok(Some(payload)) => {
+                        self.answered();
+                        match tunnel.socket.send_to(&payload, self.address).await {
+                            Ok(_) => tunnel.counts.moved(Way::Opened, payload.len()),
+                            Err(_) => tunnel.counts.drop(Dropped::LocalProgram),
+                        }
+                    }
+                    Ok(None) => break (End::Closed, established.connection.closed().await.to_string()),
+                    Err(error) => break (End::Closed, error.to_string()),
+                },
+                () = self.news.notified() => {
+                    if !self.is_open() {
+                        break (End::Closed, "nothing can be sent any more".to_owned());
+                    }
+                    if let (Doubt::None, Some(patience)) = (&doubt, tunnel.plan().patience()) {
+                        doubt = ask(&established.connection, patience);
+                    }
+                }
+                replaced = doubt.settled() => match replaced {
+                    None => doubt = self.judge(tunnel, &established.connection, &doubt),
+                    Some(Ok(other)) => {
+                        tunnel.counts.reconnects.increment(1);
+                        tunnel.counts.ended(&established.connection);
+                        // The server may not be the one that has the old one; if it is, it hears that it is closed.
+                        established.endpoint.close().await;
+                        established = other;
+                        counted = self.open(tunnel, &established);
+                        doubt = Doubt::None;
+                    }
+                    Some(Err(error)) => {
+                        tracing::warn!(tunnel = %tunnel.name, sender = %self.address, %error, "no new connection");
+                        self.answered();
+                        doubt = Doubt::None;
+                    }
+                },
+                () = sleep_until(self.active() + idle) => {
+                    if self.active() + idle <= Instant::now() {
+                        break (End::Idle, "idle".to_owned());
+                    }
+                }
+                _ = stop.wanted() => break (End::Stop, "the tunnel ends".to_owned()),
+            }
+        };
+        established.connection.close().await;
+        established.endpoint.close().await;
+        tunnel.counts.ended(&established.connection);
+        drop(counted);
+        tracing::info!(tunnel = %tunnel.name, sender = %self.address, why, "connection ended");
+        end
+    }
+
+    /// Sends what has waited, and from now on everything, over this connection.
+    fn open(&self, tunnel: &ClientTunnel, established: &Established) -> Held {
+        let connection = &established.connection;
+        let negotiated = connection.negotiated();
+        tracing::info!(
+            tunnel = %tunnel.name, sender = %self.address, peer = %connection.peer_addr(),
+            version = %negotiated.version, suite = %negotiated.cipher_suite, resumed = negotiated.resumed, "connected"
+        );
+        let mut state = self.lock();
+        let mut open = Open { connection: connection.clone(), active: Instant::now(), silence: Silence::None };
+        if let State::Waiting(pending) = &mut *state {
+            for payload in std::mem::take(pending) {
+                if tunnel.counts.send(&tunnel.name, connection, &payload).is_ok() {
+                    open.sent(Instant::now(), None);
+                }
+            }
+        }
+        *state = State::Open(open);
+        tunnel.counts.connection()
+    }
+
+    /// A handshake has failed: what waited for it is lost.
+    fn pause(&self, tunnel: &ClientTunnel) {
+        if let State::Waiting(pending) = std::mem::replace(&mut *self.lock(), State::Pausing) {
+            tunnel.counts.drop_many(Dropped::NotConnected, u64::try_from(pending.len()).unwrap_or(u64::MAX));
+        }
+    }
+
+    /// Whether nothing waits to be sent, so that the sender is gone.
+    fn leave(&self) -> bool {
+        let mut state = self.lock();
+        let done = match &*state {
+            State::Waiting(pending) => pending.is_empty(),
+            State::Open(_) | State::Pausing | State::Gone => true,
+        };
+        if done {
+            *state = State::Gone;
+        }
+        done
+    }
+
+    fn is_open(&self) -> bool {
+        matches!(*self.lock(), State::Open(_))
+    }
+
+    /// The server is there.
+    fn answered(&self) {
+        if let State::Open(open) = &mut *self.lock() {
+            (open.active, open.silence) = (Instant::now(), Silence::None);
+        }
+    }
+
+    fn is_silent(&self) -> bool {
+        matches!(&*self.lock(), State::Open(Open { silence: Silence::Since(_) | Silence::Asked, .. }))
+    }
+
+    /// When something went either way; now, if there is no connection.
+    fn active(&self) -> Instant {
+        match &*self.lock() {
+            State::Open(open) => open.active,
+            State::Waiting(_) | State::Pausing | State::Gone => Instant::now(),
+        }
+    }
+
+    /// The server was asked and has had its time.
+    fn judge<'t>(&self, tunnel: &'t ClientTunnel, connection: &Connection, doubt: &Doubt<'_>) -> Doubt<'t> {
+        let updated = match doubt {
+            Doubt::Asked { updates, .. } => connection.stats().protocol.key_updates_sent != *updates,
+            Doubt::None | Doubt::Replacing(_) => false,
+        };
+        if updated || !self.is_silent() {
+            tracing::debug!(tunnel = %tunnel.name, sender = %self.address, "the server is there");
+            self.answered();
+            return Doubt::None;
+        }
+        tracing::info!(tunnel = %tunnel.name, sender = %self.address, "the server is silent: connecting anew");
+        Doubt::Replacing(Box::pin(tunnel.connect()))
+    }
+}
+
+impl Open {
+    /// Something was sent; whether it is time to ask if the server is there.
+    fn sent(&mut self, now: Instant, patience: Option<Duration>) -> bool {
+        let (silence, ask) = self.silence.after_sending(now, patience);
+        (self.active, self.silence) = (now, silence);
+        ask
+    }
+}
+
+impl Silence {
+    /// Once something was sent; and whether it is time to ask if the server is there.
+    fn after_sending(self, now: Instant, patience: Option<Duration>) -> (Self, bool) {
+        match (self, patience) {
+            (Self::None, _) => (Self::Since(now), false),
+            (Self::Since(since), Some(patience)) if now.duration_since(since) >= patience / 2 => (Self::Asked, true),
+            (silence, _) => (silence, false),
+        }
+    }
+}
+
+/// Asks the server whether it is there, if its version has a way to.
+fn ask(connection: &Connection, patience: Duration) -> Doubt<'static> {
+    let updates = connection.stats().protocol.key_updates_sent;
+    if connection.negotiated().version == ProtocolVersion::DTLS1_3 {
+        // One that is on its way already asks as well; where none can go, silence is all there is to judge by.
+        let _ = connection.update_keys(KeyUpdateRequest::NotRequested);
+    }
+    Doubt::Asked { until: Instant::now() + patience / 2, updates }
+}
+
+impl Doubt<'_> {
+    /// Waits until it can be said more: `None` if the time of an answer is up, otherwise what became of the new
+    /// connection.
+    async fn settled(&mut self) -> Option<Result<Established, Failure>> {
+        match self {
+            Self::None => std::future::pending().await,
+            Self::Asked { until, .. } => {
+                sleep_until(*until).await;
+                None
+            }
+            Self::Replacing(connected) => Some(connected.await),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silence_is_what_follows_the_first_unanswered_payload() {
+        let patience = Duration::from_secs(10);
+        let start = Instant::now();
+        let mut silence = Silence::None;
+        let mut sent = |after: u64, answered: bool| {
+            if answered {
+                silence = Silence::None;
+            }
+            let (next, ask) = silence.after_sending(start + Duration::from_secs(after), Some(patience));
+            silence = next;
+            ask
+        };
+        assert_eq!(
+            [sent(100, false), sent(104, false), sent(105, false), sent(106, false)],
+            [false, false, true, false]
+        );
+        assert_eq!([sent(300, true), sent(304, false), sent(306, false)], [false, false, true], "asked anew");
+        let (silence, ask) = Silence::Since(start).after_sending(start + patience, None);
+        assert_eq!((silence, ask), (Silence::Since(start), false), "nobody asks");
+    }
+}

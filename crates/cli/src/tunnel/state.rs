@@ -1,0 +1,148 @@
+//! `tunnel server --state FILE`: connections that outlive the process.
+//!
+//! The file is sealed as a whole (AES-256-GCM) with a key of its own, and each connection in it is an image that the
+//! library seals besides, with a key that is in the file alone. It is written when the server ends, in one step and
+//! for its owner's eyes, and removed *before* the first connection in it goes on: a connection that went on twice
+//! would use numbers, and so nonces, twice.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::Path;
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
+use gramseal::ImageKey;
+use gramseal::proto::crypto::CryptoError;
+use serde::{Deserialize, Serialize};
+
+use crate::failure::Failure;
+use crate::output::hex;
+use crate::private;
+
+/// What such a file begins with: its name and the version of its format.
+const MAGIC: &[u8] = b"gramseal tunnel state 1\n";
+
+/// The secret of `--state-key`.
+pub(super) struct StateKey(RandomizedNonceKey);
+
+impl StateKey {
+    /// Bytes in a secret.
+    const LEN: usize = 32;
+
+    /// The key in `file`, if there is such a file.
+    pub(super) fn read(file: &Path) -> Result<Option<Self>, Failure> {
+        let mut opened = match File::open(file) {
+            Ok(opened) => opened,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(Failure::usage(error).at(file)),
+        };
+        if !private::is_private(&opened).map_err(|error| Failure::usage(error).at(file))? {
+            return Err(Failure::usage("the key is open to others than its owner (chmod 600)").at(file));
+        }
+        let mut text = String::new();
+        opened.read_to_string(&mut text).map_err(|error| Failure::usage(error).at(file))?;
+        let secret = unhex(text.trim());
+        let secret = secret.ok_or_else(|| Failure::usage("a key has 64 hexadecimal digits").at(file))?;
+        Self::new(&secret).map(Some)
+    }
+
+    /// Makes a key and writes it into `file`.
+    pub(super) fn create(file: &Path) -> Result<Self, Failure> {
+        let secret: [u8; Self::LEN] = gramseal::provider().random_array().map_err(Failure::connection)?;
+        let text = format!("{}\n", hex(&secret));
+        private::replace(file, text.as_bytes()).map_err(|error| Failure::usage(error).at(file))?;
+        Self::new(&secret)
+    }
+
+    fn new(secret: &[u8; Self::LEN]) -> Result<Self, Failure> {
+        RandomizedNonceKey::new(&AES_256_GCM, secret).map(Self).map_err(Failure::connection)
+    }
+}
+
+fn unhex(text: &str) -> Option<[u8; StateKey::LEN]> {
+    let mut bytes = [0; StateKey::LEN];
+    if text.len() != 2 * bytes.len() || !text.is_ascii() {
+        return None;
+    }
+    for (at, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).ok()?;
+    }
+    Some(bytes)
+}
+
+/// What a file says, once it is opened.
+#[derive(Serialize, Deserialize)]
+struct Contents {
+    image_key: [u8; ImageKey::LEN],
+    connections: Vec<Saved>,
+}
+
+/// A connection, and how its other side was reached.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Saved {
+    pub(super) image: Vec<u8>,
+    /// The local port that stood for the client towards the target.
+    pub(super) local_port: u16,
+}
+
+/// Connections on their way into a file, or out of it.
+pub(super) struct State {
+    secret: [u8; ImageKey::LEN],
+    pub(super) key: ImageKey,
+    pub(super) connections: Vec<Saved>,
+}
+
+impl State {
+    /// Without connections yet.
+    pub(super) fn new() -> Result<Self, CryptoError> {
+        let secret = gramseal::provider().random_array()?;
+        Self::with(secret, Vec::new())
+    }
+
+    fn with(secret: [u8; ImageKey::LEN], connections: Vec<Saved>) -> Result<Self, CryptoError> {
+        Ok(Self { secret, key: ImageKey::new(gramseal::provider(), &secret)?, connections })
+    }
+
+    /// Seals `connections`, whose images its key made, and puts them into `file` in one step.
+    pub(super) fn write(&self, connections: Vec<Saved>, file: &Path, key: &StateKey) -> Result<(), Failure> {
+        let contents = Contents { image_key: self.secret, connections };
+        let mut sealed = serde_json::to_vec(&contents).map_err(Failure::connection)?;
+        let nonce = key.0.seal_in_place_append_tag(Aad::from(MAGIC), &mut sealed).map_err(Failure::connection)?;
+        let bytes = [MAGIC, nonce.as_ref(), &sealed].concat();
+        private::replace(file, &bytes).map_err(|error| Failure::connection(error).at(file))
+    }
+
+    /// Opens `file`, if there is one, and removes it. One that cannot be opened is put aside, as `FILE.refused`: what is
+    /// wrong with it may be the key.
+    ///
+    /// # Errors
+    /// `Connection` if the file is no good, `Usage` if it cannot be read, removed or renamed at all.
+    pub(super) fn take(file: &Path, key: &StateKey) -> Result<Option<Self>, Failure> {
+        let bytes = match fs::read(file) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(Failure::usage(error).at(file)),
+        };
+        match Self::open(bytes, key) {
+            Ok(state) => {
+                private::remove(file).map_err(|error| Failure::usage(error).at(file))?;
+                Ok(Some(state))
+            }
+            Err(reason) => {
+                let mut aside = file.as_os_str().to_owned();
+                aside.push(".refused");
+                fs::rename(file, &aside).map_err(|error| Failure::usage(error).at(file))?;
+                Err(Failure::connection(format!("{reason}; it is now {}", Path::new(&aside).display())).at(file))
+            }
+        }
+    }
+
+    fn open(bytes: Vec<u8>, key: &StateKey) -> Result<Self, &'static str> {
+        let sealed = bytes.strip_prefix(MAGIC).ok_or("is no state file of this version")?;
+        let (nonce, sealed) = sealed.split_first_chunk::<NONCE_LEN>().ok_or("is cut off")?;
+        let mut sealed = sealed.to_vec();
+        let foreign = "is damaged, or sealed with another key";
+        let opened = key.0.open_in_place(Nonce::from(nonce), Aad::from(MAGIC), &mut sealed).map_err(|_| foreign)?;
+        let contents: Contents = serde_json::from_slice(opened).map_err(|_| "does not say what a state file says")?;
+        Self::with(contents.image_key, contents.connections).map_err(|_| "cannot be opened with this cryptography")
+    }
+}
