@@ -6,6 +6,9 @@
 #[path = "../examples/early_data.rs"]
 mod early_data;
 #[allow(dead_code, reason = "their `main`")]
+#[path = "../examples/key_log.rs"]
+mod key_log;
+#[allow(dead_code, reason = "their `main`")]
 #[path = "../examples/moving.rs"]
 mod moving;
 #[allow(dead_code, reason = "their `main`")]
@@ -17,6 +20,10 @@ mod remote_key;
 #[allow(dead_code, reason = "their `main`")]
 #[path = "../examples/resumption.rs"]
 mod resumption;
+#[cfg(unix)]
+#[allow(dead_code, reason = "their `main`")]
+#[path = "../examples/unix_socket.rs"]
+mod unix_socket;
 
 mod common;
 
@@ -58,4 +65,22 @@ async fn a_client_does_not_notice_that_its_server_was_replaced_and_that_one_died
 async fn a_server_shows_a_certificate_whose_key_is_elsewhere() {
     let identity = TestPki::new().server("localhost");
     soon(remote_key::run(identity.chain_pem.as_bytes(), identity.key_pem.as_bytes())).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_secrets_of_a_connection_are_in_its_key_log() {
+    let file = std::env::temp_dir().join(format!("gramseal-key-log-{}.txt", std::process::id()));
+    soon(key_log::run(&file)).await.unwrap();
+    let log = std::fs::read_to_string(&file).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    let labels: Vec<&str> = log.lines().filter_map(|line| line.split(' ').next()).collect();
+    for label in ["CLIENT_HANDSHAKE_TRAFFIC_SECRET", "CLIENT_TRAFFIC_SECRET_0", "SERVER_TRAFFIC_SECRET_0"] {
+        assert!(labels.contains(&label), "{label} in {labels:?}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn the_protocol_runs_over_a_unix_socket() {
+    assert_eq!(unix_socket::run().unwrap(), "who is there? a server");
 }
