@@ -149,3 +149,16 @@ pub use stats::{ConnectionStats, EndpointStats};
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+/// Compiles the code in the guide.
+#[cfg(doctest)]
+mod guide {
+    #[doc = include_str!("../../../docs/guide/first-connection.md")]
+    struct FirstConnection;
+    #[doc = include_str!("../../../docs/guide/credentials.md")]
+    struct Credentials;
+    #[doc = include_str!("../../../docs/guide/debugging.md")]
+    struct Debugging;
+    #[doc = include_str!("../../../docs/guide/embedding.md")]
+    struct Embedding;
+}
