@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
@@ -70,36 +71,40 @@ impl ClientSessionStore for ClientSessionCache {
 
     fn take(&self, server_name: &str, context: &[u8; CONTEXT_LEN]) -> Option<Session> {
         let key = (server_name.into(), *context);
-        let mut lru = lock(&self.sessions);
-        let mut sessions = lru.remove(&key)?;
-        let latest = sessions.pop();
-        keep(&mut lru, key, sessions);
-        latest
+        // The place of the last one stays: usually it comes back, or another for it.
+        lock(&self.sessions).change(&key, |sessions| (sessions.pop(), size_of_all(sessions)))?
     }
 
     fn put(&self, session: Session) {
         let key = (session.server_name().unwrap_or_default().into(), *session.context());
         let mut lru = lock(&self.sessions);
-        let mut sessions = lru.remove(&key).unwrap_or_default();
-        let version = session.version();
-        let most = if version == ProtocolVersion::DTLS1_3 { MAX_TICKETS } else { 1 };
-        // The oldest of the same version makes room.
-        if sessions.iter().filter(|other| other.version() == version).count() >= most {
-            if let Some(oldest) = sessions.iter().position(|other| other.version() == version) {
-                sessions.remove(oldest);
-            }
+        let mut session = Some(session);
+        lru.change(&key, |sessions| {
+            sessions.extend(session.take());
+            limit_to_latest(sessions);
+            ((), size_of_all(sessions))
+        });
+        if let Some(session) = session {
+            let size = session.size();
+            lru.insert(key, vec![session], size);
         }
-        sessions.push(session);
-        keep(&mut lru, key, sessions);
     }
 }
 
-/// Puts what is left for a server back in its place.
-fn keep(lru: &mut Lru<ClientKey, Vec<Session>>, key: ClientKey, sessions: Vec<Session>) {
-    if !sessions.is_empty() {
-        let size = sessions.iter().map(Session::size).sum();
-        lru.insert(key, sessions, size);
+/// Of what has the version of the last one, the oldest makes room.
+fn limit_to_latest(sessions: &mut Vec<Session>) {
+    let Some(version) = sessions.last().map(Session::version) else { return };
+    let most = if version == ProtocolVersion::DTLS1_3 { MAX_TICKETS } else { 1 };
+    let of_it = |session: &Session| session.version() == version;
+    if sessions.iter().filter(|session| of_it(session)).count() > most {
+        if let Some(oldest) = sessions.iter().position(of_it) {
+            sessions.remove(oldest);
+        }
     }
+}
+
+fn size_of_all(sessions: &[Session]) -> usize {
+    sessions.iter().map(Session::size).sum()
 }
 
 impl fmt::Debug for ClientSessionCache {
@@ -160,21 +165,20 @@ impl ServerSessionStore for ServerSessionCache {
     fn get(&self, id: &[u8]) -> Option<Arc<Session>> {
         let now = self.now();
         let mut sessions = lock(&self.sessions);
-        let id = id.into();
-        let session = sessions.get(&id)?.clone();
+        let session = sessions.get(id)?.clone();
         if session.is_expired(now) {
-            sessions.remove(&id);
+            sessions.remove(id);
             return None;
         }
         Some(session)
     }
 
     fn remove(&self, id: &[u8]) {
-        lock(&self.sessions).remove(&id.into());
+        lock(&self.sessions).remove(id);
     }
 
     fn take(&self, id: &[u8]) -> Option<Arc<Session>> {
-        lock(&self.sessions).remove(&id.into()).filter(|session| !session.is_expired(self.now()))
+        lock(&self.sessions).remove(id).filter(|session| !session.is_expired(self.now()))
     }
 }
 

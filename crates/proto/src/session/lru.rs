@@ -1,6 +1,7 @@
 //! A map that forgets what was used least recently when it is full.
 
 use alloc::collections::BTreeMap;
+use core::borrow::Borrow;
 
 /// How much a map may hold.
 #[derive(Debug, Clone, Copy)]
@@ -14,7 +15,7 @@ pub(super) struct Bounds {
 pub(super) struct Lru<K, V> {
     bounds: Bounds,
     bytes: usize,
-    /// Counts uses.
+    /// The number of the latest use.
     now: u64,
     entries: BTreeMap<K, Entry<V>>,
     by_use: BTreeMap<u64, K>,
@@ -44,27 +45,59 @@ impl<K: Ord + Clone, V> Lru<K, V> {
                 return;
             }
         }
-        let used = self.tick();
+        self.now += 1;
         self.bytes += size;
-        self.by_use.insert(used, key.clone());
-        self.entries.insert(key, Entry { used, size, value });
+        self.by_use.insert(self.now, key.clone());
+        self.entries.insert(key, Entry { used: self.now, size, value });
     }
 
     /// Looks up `key`, which counts as a use.
-    pub(super) fn get(&mut self, key: &K) -> Option<&V> {
-        let now = self.tick();
-        let entry = self.entries.get_mut(key)?;
-        self.by_use.remove(&entry.used);
-        entry.used = now;
-        self.by_use.insert(now, key.clone());
-        Some(&entry.value)
+    pub(super) fn get<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<&V>
+    where
+        K: Borrow<Q>,
+    {
+        self.use_of(key).map(|entry| &entry.value)
     }
 
-    pub(super) fn remove(&mut self, key: &K) -> Option<V> {
+    /// Changes the value of `key`, if it has one, which counts as a use. `change` also says as how many bytes it
+    /// counts from now on.
+    pub(super) fn change<R>(&mut self, key: &K, change: impl FnOnce(&mut V) -> (R, usize)) -> Option<R> {
+        let entry = self.use_of(key)?;
+        let (result, size) = change(&mut entry.value);
+        let before = core::mem::replace(&mut entry.size, size);
+        self.bytes = self.bytes - before + size;
+        if size > self.bounds.bytes {
+            self.remove(key);
+        }
+        // The one that was changed would be the last to go.
+        while self.bytes > self.bounds.bytes && self.forget_oldest() {}
+        Some(result)
+    }
+
+    pub(super) fn remove<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+    {
         let entry = self.entries.remove(key)?;
         self.by_use.remove(&entry.used);
         self.bytes -= entry.size;
         Some(entry.value)
+    }
+
+    fn use_of<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<&mut Entry<V>>
+    where
+        K: Borrow<Q>,
+    {
+        let entry = self.entries.get_mut(key)?;
+        // Whoever has one entry, or uses one again and again, need not touch the order.
+        if entry.used != self.now {
+            self.now += 1;
+            if let Some(key) = self.by_use.remove(&entry.used) {
+                self.by_use.insert(self.now, key);
+            }
+            entry.used = self.now;
+        }
+        Some(entry)
     }
 
     /// How many there are.
@@ -83,11 +116,6 @@ impl<K: Ord + Clone, V> Lru<K, V> {
             self.bytes -= entry.size;
         }
         true
-    }
-
-    fn tick(&mut self) -> u64 {
-        self.now += 1;
-        self.now
     }
 }
 
@@ -121,6 +149,21 @@ mod tests {
         assert_eq!((lru.bytes, lru.len()), (90, 1), "and nothing went for it");
         assert_eq!(lru.remove(&2), Some(()));
         assert_eq!((lru.bytes, lru.len(), lru.by_use.len()), (0, 0, 0));
+    }
+
+    #[test]
+    fn a_change_counts_as_a_use_and_keeps_the_bounds() {
+        let mut lru = Lru::new(Bounds { entries: 3, bytes: 100 });
+        for key in 0..3 {
+            lru.insert(key, key, 20);
+        }
+        assert_eq!(lru.change(&0, |value| (core::mem::replace(value, 7), 30)), Some(0));
+        assert_eq!(lru.change(&9, |value| (*value, 0)), None);
+        assert_eq!((lru.bytes, lru.len()), (70, 3));
+        lru.change(&0, |_| ((), 70));
+        assert_eq!([0, 1, 2].map(|key| lru.get(&key).copied()), [Some(7), None, Some(2)], "the oldest makes room");
+        lru.change(&0, |_| ((), 101));
+        assert_eq!((lru.get(&0), lru.bytes, lru.len()), (None, 20, 1), "too large to be kept, and nothing went for it");
     }
 
     #[test]
