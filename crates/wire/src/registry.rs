@@ -71,10 +71,12 @@ macro_rules! code_points {
         }
 
         impl<'a> crate::codec::Codec<'a> for $ty {
+            #[inline]
             fn read(r: &mut crate::codec::Reader<'a>) -> Result<Self, crate::codec::DecodeError> {
                 r.$int().map(Self)
             }
 
+            #[inline]
             fn write(&self, w: &mut crate::codec::Writer<'_>) {
                 w.$int(self.0);
             }

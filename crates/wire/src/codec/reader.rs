@@ -97,6 +97,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// [`DecodeError::Truncated`]
+    #[inline]
     pub fn vec8(&mut self) -> Result<&'a [u8], DecodeError> {
         let length = self.u8()?;
         self.bytes(usize::from(length))
@@ -106,6 +107,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// [`DecodeError::Truncated`]
+    #[inline]
     pub fn vec16(&mut self) -> Result<&'a [u8], DecodeError> {
         let length = self.u16()?;
         self.bytes(usize::from(length))
@@ -115,6 +117,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// [`DecodeError::Truncated`]
+    #[inline]
     pub fn vec24(&mut self) -> Result<&'a [u8], DecodeError> {
         let length = self.u24()?;
         self.bytes(length as usize)
@@ -124,6 +127,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// [`DecodeError::Truncated`], [`DecodeError::EmptyVector`]
+    #[inline]
     pub fn nonempty8(&mut self) -> Result<&'a [u8], DecodeError> {
         nonempty(self.vec8()?)
     }
@@ -132,6 +136,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// [`DecodeError::Truncated`], [`DecodeError::EmptyVector`]
+    #[inline]
     pub fn nonempty16(&mut self) -> Result<&'a [u8], DecodeError> {
         nonempty(self.vec16()?)
     }
@@ -140,11 +145,13 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// [`DecodeError::Truncated`], [`DecodeError::EmptyVector`]
+    #[inline]
     pub fn nonempty24(&mut self) -> Result<&'a [u8], DecodeError> {
         nonempty(self.vec24()?)
     }
 
     /// Everything that is left; the reader is empty afterwards.
+    #[inline]
     pub fn rest(&mut self) -> &'a [u8] {
         core::mem::take(&mut self.bytes)
     }
@@ -179,11 +186,13 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// [`DecodeError::TrailingBytes`] if bytes are left.
+    #[inline]
     pub fn finish(self) -> Result<(), DecodeError> {
         if self.is_empty() { Ok(()) } else { Err(DecodeError::TrailingBytes) }
     }
 }
 
+#[inline]
 fn nonempty(bytes: &[u8]) -> Result<&[u8], DecodeError> {
     if bytes.is_empty() { Err(DecodeError::EmptyVector) } else { Ok(bytes) }
 }

@@ -15,21 +15,25 @@ pub struct Writer<'b> {
 
 impl<'b> Writer<'b> {
     /// Appends after what `out` already holds.
+    #[inline]
     pub fn new(out: &'b mut Vec<u8>) -> Self {
         Self { out, overflow: false }
     }
 
     /// One byte.
+    #[inline]
     pub fn u8(&mut self, value: u8) {
         self.out.push(value);
     }
 
     /// Two bytes, big endian.
+    #[inline]
     pub fn u16(&mut self, value: u16) {
         self.bytes(&value.to_be_bytes());
     }
 
     /// Three bytes, big endian; a larger value is an overflow.
+    #[inline]
     pub fn u24(&mut self, value: u32) {
         let [high, tail @ ..] = value.to_be_bytes();
         self.overflow |= high != 0;
@@ -37,11 +41,13 @@ impl<'b> Writer<'b> {
     }
 
     /// Four bytes, big endian.
+    #[inline]
     pub fn u32(&mut self, value: u32) {
         self.bytes(&value.to_be_bytes());
     }
 
     /// Six bytes, big endian; a larger value is an overflow.
+    #[inline]
     pub fn u48(&mut self, value: u64) {
         let [high0, high1, tail @ ..] = value.to_be_bytes();
         self.overflow |= high0 != 0 || high1 != 0;
@@ -49,11 +55,13 @@ impl<'b> Writer<'b> {
     }
 
     /// Eight bytes, big endian.
+    #[inline]
     pub fn u64(&mut self, value: u64) {
         self.bytes(&value.to_be_bytes());
     }
 
     /// The bytes as they are.
+    #[inline]
     pub fn bytes(&mut self, bytes: &[u8]) {
         self.out.extend_from_slice(bytes);
     }
@@ -82,6 +90,7 @@ impl<'b> Writer<'b> {
     ///
     /// # Errors
     /// [`EncodeError::TooLong`] if anything did not fit; what was appended is then meaningless.
+    #[inline]
     pub fn finish(self) -> Result<(), EncodeError> {
         if self.overflow { Err(EncodeError::TooLong) } else { Ok(()) }
     }

@@ -20,23 +20,24 @@ use crate::registry::ExtensionType;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Extensions<'a> {
     bytes: &'a [u8],
+    /// See [`low_bit`]. A hello is asked for many types, most of which it does not have.
+    low: u64,
     present: bool,
 }
 
 impl<'a> Extensions<'a> {
     /// No block at all, as in hellos older than extensions.
-    pub const ABSENT: Self = Self { bytes: &[], present: false };
+    pub const ABSENT: Self = Self { bytes: &[], low: 0, present: false };
 
     /// A block without extensions.
-    pub const EMPTY: Self = Self { bytes: &[], present: true };
+    pub const EMPTY: Self = Self { bytes: &[], low: 0, present: true };
 
     /// Checks the content of a block, without its length field.
     ///
     /// # Errors
     /// [`DecodeError::Truncated`], or [`DecodeError::DuplicateExtension`] (RFC 9846 §4.3).
     pub fn new(bytes: &'a [u8]) -> Result<Self, DecodeError> {
-        check(bytes)?;
-        Ok(Self { bytes, present: true })
+        Ok(Self { bytes, low: check(bytes)?, present: true })
     }
 
     /// Reads a block where the message always has one, as all messages of 1.3 do.
@@ -73,8 +74,12 @@ impl<'a> Extensions<'a> {
     }
 
     /// The content of the extension of type `ty`, as bytes.
+    #[inline]
     pub fn get(&self, ty: ExtensionType) -> Option<&'a [u8]> {
-        // A hello is asked for many types; most of them it does not have.
+        if self.contains_low(ty) == Some(false) { None } else { self.search(ty) }
+    }
+
+    fn search(&self, ty: ExtensionType) -> Option<&'a [u8]> {
         let wanted = ty.0.to_be_bytes();
         let mut rest = self.bytes;
         while let [high, low, len_high, len_low, tail @ ..] = rest {
@@ -89,8 +94,15 @@ impl<'a> Extensions<'a> {
     }
 
     /// Whether an extension of type `ty` is there.
+    #[inline]
     pub fn contains(&self, ty: ExtensionType) -> bool {
-        self.get(ty).is_some()
+        self.contains_low(ty).unwrap_or_else(|| self.search(ty).is_some())
+    }
+
+    /// The same of a type that has a bit; `None` for others.
+    #[inline]
+    fn contains_low(&self, ty: ExtensionType) -> Option<bool> {
+        low_bit(ty).map(|bit| self.low & bit != 0)
     }
 
     /// The extension `E`, or `None` if the block has none of its type.
@@ -182,6 +194,8 @@ impl<'a> Iterator for ExtensionsIter<'a> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExtensionsBuf {
     bytes: Vec<u8>,
+    /// See [`low_bit`].
+    low: u64,
     overflow: bool,
 }
 
@@ -193,7 +207,7 @@ impl ExtensionsBuf {
 
     /// An empty block with room for `bytes` bytes, so that it need not grow.
     pub fn with_capacity(bytes: usize) -> Self {
-        Self { bytes: Vec::with_capacity(bytes), overflow: false }
+        Self { bytes: Vec::with_capacity(bytes), ..Self::default() }
     }
 
     /// Adds `extension` at the end. Each type may be pushed once; a reader refuses the block otherwise.
@@ -209,7 +223,7 @@ impl ExtensionsBuf {
     /// The block as a message borrows it. If something pushed had no encoding, or all of it is longer than
     /// 65535 bytes, the message that borrows it may be garbled or fail to encode: [`ExtensionsBuf::finish`] tells.
     pub fn as_extensions(&self) -> Extensions<'_> {
-        Extensions { bytes: &self.bytes, present: true }
+        Extensions { bytes: &self.bytes, low: self.low, present: true }
     }
 
     /// Whether everything that was pushed has an encoding.
@@ -228,6 +242,7 @@ impl ExtensionsBuf {
         ty.write(&mut w);
         w.vec16(content);
         self.overflow |= w.finish().is_err();
+        self.low |= low_bit(ty).unwrap_or(0);
     }
 }
 
@@ -235,38 +250,44 @@ fn read_one<'a>(r: &mut Reader<'a>) -> Result<(ExtensionType, &'a [u8]), DecodeE
     Ok((Codec::read(r)?, r.vec16()?))
 }
 
-/// Walks the block once. Peers send types below 128 and a few others; those fit two small sets on the stack. Only a
-/// block with many unusual types, which nobody needs, costs an allocation: one, of 8 KB, whatever its size.
-fn check(bytes: &[u8]) -> Result<(), DecodeError> {
+/// The bit of a type below 64 in the set of those that a block has.
+#[inline]
+fn low_bit(ty: ExtensionType) -> Option<u64> {
+    1u64.checked_shl(ty.0.into())
+}
+
+/// Walks the block once and returns the set of its types below 64. Peers send such and a few others; those fit two
+/// small sets on the stack. Only a block with many unusual types, which nobody needs, costs an allocation: one, of
+/// 8 KB, whatever its size.
+fn check(bytes: &[u8]) -> Result<u64, DecodeError> {
     let mut r = Reader::new(bytes);
-    let mut low: u128 = 0;
+    let mut low: u64 = 0;
     let mut high = [0u16; 8];
     let mut high_len = 0;
     while !r.is_empty() {
-        let (ExtensionType(ty), _) = read_one(&mut r)?;
-        if ty < 128 {
-            let bit = 1 << ty;
+        let (ty, _) = read_one(&mut r)?;
+        if let Some(bit) = low_bit(ty) {
             if low & bit != 0 {
                 return Err(DecodeError::DuplicateExtension);
             }
             low |= bit;
             continue;
         }
-        if high.iter().take(high_len).any(|&seen| seen == ty) {
+        if high.iter().take(high_len).any(|&seen| seen == ty.0) {
             return Err(DecodeError::DuplicateExtension);
         }
         match high.get_mut(high_len) {
-            Some(place) => *place = ty,
+            Some(place) => *place = ty.0,
             None => return check_with_all_types(bytes),
         }
         high_len = high_len.saturating_add(1);
     }
-    Ok(())
+    Ok(low)
 }
 
 /// One bit for every type there can be.
 #[cold]
-fn check_with_all_types(bytes: &[u8]) -> Result<(), DecodeError> {
+fn check_with_all_types(bytes: &[u8]) -> Result<u64, DecodeError> {
     let mut seen = vec![0u64; 1024];
     let mut r = Reader::new(bytes);
     while !r.is_empty() {
@@ -279,7 +300,7 @@ fn check_with_all_types(bytes: &[u8]) -> Result<(), DecodeError> {
             *word |= bit;
         }
     }
-    Ok(())
+    Ok(seen.first().copied().unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -322,7 +343,7 @@ mod tests {
 
     #[test] // RFC 9846 §4.3
     fn a_type_appears_once() {
-        for ty in [0, 127, 128, 0xff01, 0xffff] {
+        for ty in [0, 63, 64, 127, 0xff01, 0xffff] {
             assert_eq!(Extensions::new(&block([ty, 5, ty].into_iter())), Err(DecodeError::DuplicateExtension));
         }
     }
@@ -330,10 +351,30 @@ mod tests {
     #[test]
     fn blocks_with_very_many_types_are_checked_too() {
         let all = block(0..16383);
-        assert!(Extensions::new(&all).is_ok());
-        for repeated in [0, 127, 128, 9000, 16382] {
+        let extensions = Extensions::new(&all).expect("each once");
+        for (ty, is_there) in [(0, true), (63, true), (64, true), (16382, true), (16383, false)] {
+            assert_eq!(extensions.contains(ExtensionType(ty)), is_there, "{ty}");
+        }
+        for repeated in [0, 63, 64, 9000, 16382] {
             let bytes = block((0..16383).chain([repeated]));
             assert_eq!(Extensions::new(&bytes), Err(DecodeError::DuplicateExtension), "{repeated}");
+        }
+    }
+
+    #[test]
+    fn what_is_there_is_found_and_nothing_else() {
+        let types = [0, 5, 63, 64, 0xff01];
+        let bytes = block(types.into_iter());
+        let mut buf = ExtensionsBuf::new();
+        types.iter().for_each(|ty| buf.push_raw(ExtensionType(*ty), &[]));
+        let read = Extensions::new(&bytes).expect("each once");
+        assert_eq!(buf.as_extensions(), read);
+        for ty in (0..200).chain(0xff00..=0xffff) {
+            let is_there = types.contains(&ty);
+            assert_eq!(
+                (read.contains(ExtensionType(ty)), read.get(ExtensionType(ty))),
+                (is_there, is_there.then_some(&[][..]))
+            );
         }
     }
 

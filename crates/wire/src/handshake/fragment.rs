@@ -34,6 +34,7 @@ impl HandshakeHeader {
     pub const LEN: usize = 12;
 
     /// The header of a message in one piece, as the 1.2 transcript hashes it (RFC 6347 §4.2.6).
+    #[inline]
     pub fn whole(msg_type: HandshakeType, length: u32, message_seq: MessageSeq) -> Self {
         Self { msg_type, length, message_seq, fragment_offset: 0, fragment_length: length }
     }
@@ -42,17 +43,20 @@ impl HandshakeHeader {
     ///
     /// # Errors
     /// [`DecodeError::Truncated`], [`DecodeError::FragmentOutOfRange`]
+    #[inline]
     pub fn from_prefix(bytes: &[u8]) -> Result<Self, DecodeError> {
         Self::read(&mut Reader::new(bytes))
     }
 
     /// The four bytes of a TLS handshake header, as the 1.3 transcript hashes it (RFC 9147 §5.2).
+    #[inline]
     pub fn tls_bytes(msg_type: HandshakeType, length: u32) -> [u8; 4] {
         let [_, l0, l1, l2] = length.to_be_bytes();
         [msg_type.0, l0, l1, l2]
     }
 
     /// The header's bytes. Of each 24-bit field the low 24 bits are written.
+    #[inline]
     pub fn to_bytes(&self) -> [u8; Self::LEN] {
         let [t, l0, l1, l2] = Self::tls_bytes(self.msg_type, self.length);
         let [s0, s1] = self.message_seq.0.to_be_bytes();
@@ -63,13 +67,16 @@ impl HandshakeHeader {
 }
 
 impl<'a> Codec<'a> for HandshakeHeader {
+    #[inline]
     fn read(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        // One check of the length for all fields, as each message passes here more than once.
+        let [t, l0, l1, l2, s0, s1, o0, o1, o2, f0, f1, f2] = r.array::<{ Self::LEN }>()?;
         let header = Self {
-            msg_type: Codec::read(r)?,
-            length: r.u24()?,
-            message_seq: MessageSeq(r.u16()?),
-            fragment_offset: r.u24()?,
-            fragment_length: r.u24()?,
+            msg_type: HandshakeType(t),
+            length: u32::from_be_bytes([0, l0, l1, l2]),
+            message_seq: MessageSeq(u16::from_be_bytes([s0, s1])),
+            fragment_offset: u32::from_be_bytes([0, o0, o1, o2]),
+            fragment_length: u32::from_be_bytes([0, f0, f1, f2]),
         };
         // Both are 24-bit numbers, so the sum cannot wrap.
         if header.fragment_offset.saturating_add(header.fragment_length) > header.length {
@@ -114,6 +121,7 @@ pub struct Fragment<'a> {
 
 impl Fragment<'_> {
     /// The header of this fragment; a body beyond 2²⁴ − 1 bytes, which cannot be sent, shows as `u32::MAX`.
+    #[inline]
     pub fn header(&self) -> HandshakeHeader {
         HandshakeHeader {
             msg_type: self.msg_type,
@@ -125,17 +133,20 @@ impl Fragment<'_> {
     }
 
     /// Whether the fragment holds the end of the message.
+    #[inline]
     pub fn is_last(&self) -> bool {
         self.fragment_offset as usize + self.body.len() == self.length as usize
     }
 
     /// Whether the fragment is the whole message.
+    #[inline]
     pub fn is_whole(&self) -> bool {
         self.body.len() == self.length as usize
     }
 }
 
 impl<'a> Codec<'a> for Fragment<'a> {
+    #[inline]
     fn read(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let header = HandshakeHeader::read(r)?;
         Ok(Self {
