@@ -26,7 +26,7 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use gramseal_wire::{Epoch, Fragment, HandshakeType, MessageSeq};
+use gramseal_wire::{Epoch, Fragment, HandshakeHeader, HandshakeType, MessageSeq};
 
 use super::partial::{Partial, Version};
 use crate::discard::{Discard, DiscardCounts};
@@ -88,6 +88,22 @@ impl Inbound {
     /// Waits for message `next`; allocates nothing.
     pub(crate) fn new(next: MessageSeq, limits: InboundLimits) -> Self {
         Self { next: Some(next), limits, lowest_epoch: Epoch::UNPROTECTED, partials: Vec::new() }
+    }
+
+    /// The message that `fragment` is, if it is due and nothing has to be put together for it: it came whole, and
+    /// nothing else is kept. That is how most messages come. If not, [`Self::insert`] says what becomes of it.
+    pub(crate) fn take_whole(&mut self, epoch: Epoch, fragment: &Fragment<'_>) -> Option<Message> {
+        let due = self.next.filter(|due| *due == fragment.message_seq)?;
+        let is_alone = fragment.is_whole() && self.partials.is_empty();
+        if !is_alone || fragment.length > self.limits.max_message_len || epoch < self.lowest_epoch {
+            return None;
+        }
+        let mut bytes = Vec::with_capacity(HandshakeHeader::LEN + fragment.body.len());
+        bytes.extend_from_slice(&fragment.header().to_bytes());
+        bytes.extend_from_slice(fragment.body);
+        let message = Message::new(epoch, bytes).ok()?;
+        self.next = due.next();
+        Some(message)
     }
 
     /// Takes in one fragment that arrived in a record of `epoch`. Then call [`Self::next`] until
@@ -360,6 +376,29 @@ mod tests {
 
     fn body(len: usize) -> Vec<u8> {
         (0u8..251).cycle().take(len).collect()
+    }
+
+    #[test]
+    fn a_whole_message_is_taken_at_once_if_nothing_else_is_kept() {
+        let whole = body(40);
+        let due = fragment(0, 40, 0, &whole);
+        let mut kept = inbound();
+        insert(&mut kept, PLAIN, fragment(1, 40, 0, &whole)).expect("it is kept");
+        assert_eq!(kept.take_whole(PLAIN, &due), None, "something is kept");
+        let mut sealed = inbound();
+        sealed.expect_epoch(SEALED, &mut DiscardCounts::default());
+        assert_eq!(sealed.take_whole(PLAIN, &due), None, "it is of an earlier epoch");
+        let mut short = Inbound::new(MessageSeq(0), InboundLimits { max_message_len: 39, ..InboundLimits::default() });
+        assert_eq!(short.take_whole(PLAIN, &due), None, "it is too long");
+        let mut inbound = inbound();
+        for other in [fragment(1, 40, 0, &whole), fragment(0, 41, 0, &whole), fragment(0, 41, 1, &whole)] {
+            assert_eq!(inbound.take_whole(PLAIN, &other), None);
+        }
+        assert_eq!(inbound.take_whole(PLAIN, &due), Some(message(PLAIN, 0, &whole)));
+        assert_eq!(inbound.take_whole(PLAIN, &due), None, "once");
+        assert_eq!(inbound.next_seq(), Some(MessageSeq(1)));
+        let empty = fragment(1, 0, 0, &[]);
+        assert_eq!(inbound.take_whole(PLAIN, &empty), Some(message(PLAIN, 1, &[])));
     }
 
     #[test] // RFC 6347 §4.2.2

@@ -1,5 +1,6 @@
 //! Sets of byte positions, kept as ranges: what of a message has arrived, or is still to be sent.
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use core::ops::Range;
 
@@ -12,14 +13,15 @@ use core::ops::Range;
 pub(crate) struct Ranges {
     /// The leftmost range; empty only if the set is.
     first: Range<u32>,
-    /// The others: start to end (exclusive).
-    others: BTreeMap<u32, u32>,
+    /// The others: start to end (exclusive). `None` if there are none, since even an empty map costs something each
+    /// time it is looked at and when it goes.
+    others: Option<Box<BTreeMap<u32, u32>>>,
 }
 
 impl Ranges {
     /// The empty set.
     pub(crate) const fn new() -> Self {
-        Self { first: 0..0, others: BTreeMap::new() }
+        Self { first: 0..0, others: None }
     }
 
     /// Adds `range`, joining it with what it touches.
@@ -89,7 +91,7 @@ impl Ranges {
 
     /// How many separate ranges the set has.
     pub(crate) fn count(&self) -> usize {
-        usize::from(!self.is_empty()) + self.others.len()
+        usize::from(!self.is_empty()) + self.others.as_ref().map_or(0, |others| others.len())
     }
 
     /// Whether the set holds nothing.
@@ -103,28 +105,39 @@ impl Ranges {
             self.first = range;
         } else if range.start < self.first.start {
             let second = core::mem::replace(&mut self.first, range);
-            self.others.insert(second.start, second.end);
+            self.put_other(second);
         } else {
-            self.others.insert(range.start, range.end);
+            self.put_other(range);
         }
+    }
+
+    #[cold]
+    fn put_other(&mut self, range: Range<u32>) {
+        self.others.get_or_insert_default().insert(range.start, range.end);
     }
 
     /// Removes the range that begins at `start`.
     fn take_out(&mut self, start: u32) {
         if start == self.first.start {
-            self.first = self.others.pop_first().map_or(0..0, |(from, to)| from..to);
-        } else {
-            self.others.remove(&start);
+            let next = self.others.as_mut().and_then(|others| others.pop_first());
+            self.first = next.map_or(0..0, |(from, to)| from..to);
+        } else if let Some(others) = &mut self.others {
+            others.remove(&start);
+        }
+        if self.others.as_ref().is_some_and(|others| others.is_empty()) {
+            self.others = None;
         }
     }
 
     fn starting_in(&self, starts: Range<u32>) -> impl Iterator<Item = (u32, u32)> + '_ {
         let first = self.first().filter(|first| starts.contains(&first.start)).map(|first| (first.start, first.end));
-        first.into_iter().chain(self.others.range(starts).map(|(from, to)| (*from, *to)))
+        let others = self.others.iter().flat_map(move |others| others.range(starts.clone()));
+        first.into_iter().chain(others.map(|(from, to)| (*from, *to)))
     }
 
     fn last_starting_up_to(&self, position: u32) -> Option<(u32, u32)> {
-        let other = self.others.range(..=position).next_back().map(|(from, to)| (*from, *to));
+        let others = self.others.as_ref();
+        let other = others.and_then(|others| others.range(..=position).next_back()).map(|(from, to)| (*from, *to));
         other.or_else(|| self.first().filter(|first| first.start <= position).map(|first| (first.start, first.end)))
     }
 }
