@@ -1,7 +1,8 @@
 //! SHA-256 and SHA-384, running, as HMAC (RFC 2104), PRF of 1.2 (RFC 5246 §5) and HKDF (RFC 5869).
 
 use aws_lc_rs::{digest, hkdf, hmac, tls_prf};
-use gramseal_proto::crypto::{Digest, Hash, HashAlgorithm, HashContext, HmacKey, hmac_hkdf_expand, hmac_prf};
+use gramseal_proto::crypto::{Digest, Hash, HashAlgorithm, HashContext, HmacKey, PrfKey, hmac_hkdf_expand, hmac_prf};
+use zeroize::Zeroizing;
 
 /// SHA-256 and HMAC-SHA-256.
 pub static SHA256: &dyn Hash = &Function {
@@ -65,7 +66,24 @@ impl Hash for Function {
     }
 
     fn prf(&self, secret: &[u8], label: &[u8], seed: &[&[u8]], out: &mut [u8]) {
-        let derived = tls_prf::Secret::new(self.prf, secret).and_then(|secret| match seed {
+        Prf { algorithm: self.prf, hmac: self.hmac }.derive(secret, label, seed, out);
+    }
+
+    fn prf_key(&self, secret: &[u8]) -> Box<dyn PrfKey> {
+        let prf = Prf { algorithm: self.prf, hmac: self.hmac };
+        Box::new(PrfSecret { prf, secret: Zeroizing::new(secret.into()) })
+    }
+}
+
+/// The library's PRF, and what it is made of where the library has none.
+struct Prf {
+    algorithm: &'static tls_prf::Algorithm,
+    hmac: hmac::Algorithm,
+}
+
+impl Prf {
+    fn derive(&self, secret: &[u8], label: &[u8], seed: &[&[u8]], out: &mut [u8]) {
+        let derived = tls_prf::Secret::new(self.algorithm, secret).and_then(|secret| match seed {
             [seed] => secret.derive(label, seed, out.len()),
             [first, second] => secret.derive_with_seed_concatination(label, first, second, out.len()),
             _ => secret.derive(label, &seed.concat(), out.len()),
@@ -73,8 +91,20 @@ impl Hash for Function {
         match derived {
             Ok(derived) => out.copy_from_slice(derived.as_ref()),
             // It takes no empty secret and gives no empty output.
-            Err(_) => hmac_prf(&*self.hmac_key(secret), label, seed, out),
+            Err(_) => hmac_prf(&Key(hmac::Key::new(self.hmac, secret)), label, seed, out),
         }
+    }
+}
+
+/// The library's PRF takes a secret anew each time.
+struct PrfSecret {
+    prf: Prf,
+    secret: Zeroizing<Box<[u8]>>,
+}
+
+impl PrfKey for PrfSecret {
+    fn derive(&self, label: &[u8], seed: &[&[u8]], out: &mut [u8]) {
+        self.prf.derive(&self.secret, label, seed, out);
     }
 }
 

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use core::fmt;
 use core::marker::PhantomData;
 
-use gramseal_proto::crypto::{Digest, Hash, HashAlgorithm, HashContext, HmacKey, hmac_hkdf_expand, hmac_prf};
+use gramseal_proto::crypto::{Digest, Hash, HashAlgorithm, HashContext, HmacKey, PrfKey, hmac_hkdf_expand, hmac_prf};
 use hkdf::{Hkdf, HmacImpl};
 use hmac::{EagerHash, Hmac, KeyInit, Mac};
 use sha2::{Sha256, Sha384};
@@ -66,6 +66,10 @@ where
     fn prf(&self, secret: &[u8], label: &[u8], seed: &[&[u8]], out: &mut [u8]) {
         hmac_prf(&Key::<Hmac<D>>::new(secret), label, seed, out);
     }
+
+    fn prf_key(&self, secret: &[u8]) -> Box<dyn PrfKey> {
+        Box::new(Key::<Hmac<D>>::new(secret))
+    }
 }
 
 struct Context<D>(D);
@@ -90,6 +94,12 @@ struct Key<M>(M);
 impl<M: KeyInit> Key<M> {
     fn new(key: &[u8]) -> Self {
         Self(<M as KeyInit>::new_from_slice(key).expect("HMAC takes keys of any length"))
+    }
+}
+
+impl<M: Mac + Clone + Send + Sync> PrfKey for Key<M> {
+    fn derive(&self, label: &[u8], seed: &[&[u8]], out: &mut [u8]) {
+        hmac_prf(self, label, seed, out);
     }
 }
 

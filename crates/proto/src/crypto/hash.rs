@@ -6,7 +6,8 @@ use core::fmt;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
-use super::{hmac_hkdf_expand, hmac_prf};
+use super::kdf::HmacPrf;
+use super::{PrfKey, hmac_hkdf_expand, hmac_prf};
 
 /// The hash functions of the cipher suites that gramseal knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,6 +42,8 @@ impl Digest {
     pub const MAX_LEN: usize = 64;
 
     /// Takes over `bytes`; what exceeds [`Self::MAX_LEN`] is cut off.
+    // Part of its callers, which mostly know the length.
+    #[inline]
     #[must_use]
     pub fn new(bytes: &[u8]) -> Self {
         let len = bytes.len().min(Self::MAX_LEN);
@@ -59,6 +62,7 @@ impl Digest {
 }
 
 impl AsRef<[u8]> for Digest {
+    #[inline]
     fn as_ref(&self) -> &[u8] {
         self.bytes.get(..self.len).unwrap_or_default()
     }
@@ -112,6 +116,12 @@ pub trait Hash: Send + Sync + fmt::Debug {
     /// concatenation of `seed`. To be replaced where a library has one of its own.
     fn prf(&self, secret: &[u8], label: &[u8], seed: &[&[u8]], out: &mut [u8]) {
         hmac_prf(&*self.hmac_key(secret), label, seed, out);
+    }
+
+    /// Expands `secret` for the PRF of 1.2, for whoever derives several things from it. To be replaced where that
+    /// takes less memory, or where a library's own PRF is faster.
+    fn prf_key(&self, secret: &[u8]) -> Box<dyn PrfKey> {
+        Box::new(HmacPrf(self.hmac_key(secret)))
     }
 }
 

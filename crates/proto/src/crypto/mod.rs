@@ -12,6 +12,7 @@ mod kdf;
 mod kx;
 mod provider;
 mod record_keys;
+mod secret;
 mod seeded;
 mod sign;
 #[cfg(test)]
@@ -27,12 +28,13 @@ pub use aead::{Aead, AeadAlgorithm, AeadKey, MASK_SAMPLE_LEN, MaskKey, NONCE_LEN
 pub use deferrable::Deferrable;
 pub use hash::{Digest, Hash, HashAlgorithm, HashContext, HmacKey};
 pub use hybrid::{HybridGroup, ShareLengths};
-pub use kdf::{hmac_hkdf_expand, hmac_prf};
+pub use kdf::{PrfKey, hmac_hkdf_expand, hmac_prf};
 pub use kx::{
     ActiveKx, FiniteFieldDh, FiniteFieldExchange, FiniteFieldParams, KxError, KxGroup, ParamsRejected, SharedSecret,
 };
 pub use provider::{CryptoProvider, SchemeVerifier, SecureRandom};
 pub(crate) use record_keys::{RecordKeys12, RecordKeys13};
+pub(crate) use secret::SecretBytes;
 pub(crate) use seeded::{SEED_LEN, sealing_aead, seeded_key};
 pub(crate) use sign::signs13;
 pub use sign::{KeyKind, KeyLoader, KeyRejected, PublicKey, SigningKey};

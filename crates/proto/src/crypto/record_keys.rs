@@ -18,7 +18,7 @@ pub(crate) struct RecordKeys12 {
 
 impl Drop for RecordKeys12 {
     fn drop(&mut self) {
-        self.iv.zeroize();
+        self.iv.as_mut_slice().zeroize();
     }
 }
 
@@ -65,7 +65,7 @@ impl MaskKey for AtRest {
 
 impl Drop for RecordKeys13 {
     fn drop(&mut self) {
-        self.iv.zeroize();
+        self.iv.as_mut_slice().zeroize();
     }
 }
 

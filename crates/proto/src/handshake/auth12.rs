@@ -7,7 +7,7 @@ use gramseal_wire::{CertificateType, Codec, Epoch, HandshakeType, OwnedOpaqueLis
 use pki_types::{CertificateDer, SubjectPublicKeyInfoDer};
 
 use super::compose::OutgoingSeq;
-use super::schedule12::{Randoms, Session12, Side};
+use super::schedule12::{KeySchedule12, Randoms, Side};
 use super::transcript::Transcript;
 use super::{FinishedVerified, Negotiated, Protection, expect};
 use crate::config::{Identity, PeerRole, PeerVerifier, Presented, Verdict};
@@ -94,24 +94,24 @@ pub(super) fn signed_params(randoms: &Randoms, params: &[u8]) -> Vec<u8> {
 /// Our Finished, the first message under the new keys.
 pub(super) fn finished(
     seq: &mut OutgoingSeq,
-    session: &Session12,
+    schedule: &KeySchedule12,
     side: Side,
     transcript: &Transcript,
 ) -> Result<Message, Error> {
-    let verify_data = session.verify_data(side, &transcript.digest());
+    let verify_data = schedule.verify_data(side, &transcript.digest());
     seq.message(PROTECTED, &Finished { verify_data: &verify_data })
 }
 
 /// Checks the peer's Finished against the handshake as seen here (RFC 5246 §7.4.9).
 pub(super) fn verify_finished(
     message: &Message,
-    session: &Session12,
+    schedule: &KeySchedule12,
     side: Side,
     transcript: &Transcript,
 ) -> Result<FinishedVerified, Error> {
     expect(message, HandshakeType::FINISHED, Protection::Keys)?;
     let finished = Finished::from_bytes(message.body())?;
-    let expected = session.verify_data(side, &transcript.digest());
+    let expected = schedule.verify_data(side, &transcript.digest());
     if bool::from(subtle::ConstantTimeEq::ct_eq(&expected[..], finished.verify_data)) {
         Ok(FinishedVerified(()))
     } else {

@@ -10,7 +10,6 @@ use gramseal_wire::{
     Reader, SignatureScheme, SrtpProfile, Writer,
 };
 use subtle::ConstantTimeEq;
-use zeroize::Zeroizing;
 
 use super::auth13::Signer;
 use super::compose::OutgoingSeq;
@@ -20,7 +19,7 @@ use super::schedule13::{Exporter, ResumptionSecret, Secret, Session13, TrafficSe
 use super::{Keying, Negotiated, PostHandshake, Srtp};
 use crate::cid::CidLengths;
 use crate::config::ClientConfig;
-use crate::crypto::{AeadAlgorithm, CryptoProvider, Digest, Hash, RecordKeys12, RecordKeys13};
+use crate::crypto::{AeadAlgorithm, CryptoProvider, Digest, Hash, RecordKeys12, RecordKeys13, SecretBytes};
 use crate::encoding::{flag, optional, read_flag, read_optional};
 use crate::error::{Error, LocalFault};
 use crate::session::PSK_BINDING_LEN;
@@ -139,7 +138,7 @@ impl Keying {
     pub(crate) fn write_image(&self, w: &mut Writer<'_>) {
         match self {
             Self::V12(Session12 { master_secret, randoms, .. }) => {
-                w.bytes(&***master_secret);
+                w.bytes(master_secret);
                 w.bytes(&randoms.client.0);
                 w.bytes(&randoms.server.0);
             }
@@ -151,7 +150,7 @@ impl Keying {
     }
 
     pub(crate) fn read_image12(r: &mut Reader<'_>, hash: &'static dyn Hash) -> Result<Self, DecodeError> {
-        let mut master_secret = Box::new(Zeroizing::new([0; 48]));
+        let mut master_secret = Box::new(SecretBytes::new([0; 48]));
         master_secret.copy_from_slice(r.bytes(48)?);
         let randoms = Randoms { client: Random(r.array()?), server: Random(r.array()?) };
         Ok(Self::V12(Session12 { hash, master_secret, randoms }))

@@ -30,6 +30,8 @@ pub(super) struct Found {
     pub(super) suite: &'static Suite12,
     /// What this connection agrees on (RFC 7301 §3.1), which is what the session did.
     pub(super) alpn: Option<Vec<u8>>,
+    /// The same of the host name (RFC 6066 §3).
+    pub(super) server_name: Option<String>,
     pub(super) by: By,
 }
 
@@ -47,12 +49,9 @@ pub(super) fn find(hello: &ClientHello<'_>, config: &ServerConfig) -> Result<Opt
     let Some((session, by, now)) = look_up(hello, config)? else { return Ok(None) };
     // A hello without a protocol in common fails in a full handshake as it would here.
     let Ok(alpn) = select::alpn(hello, &config.common) else { return Ok(None) };
-    let asks = Asks {
-        version: ProtocolVersion::DTLS1_2,
-        now,
-        server_name: select::server_name(hello)?,
-        alpn: alpn.as_deref(),
-    };
+    let server_name = select::server_name(hello)?;
+    let asks =
+        Asks { version: ProtocolVersion::DTLS1_2, now, server_name: server_name.as_deref(), alpn: alpn.as_deref() };
     // RFC 5246 §7.4.1.3: a session keeps its suite.
     let suite = config.common.suites12().find(|suite| suite.id == session.cipher_suite);
     let suite = suite.filter(|suite| hello.cipher_suites.contains(&suite.id));
@@ -62,7 +61,7 @@ pub(super) fn find(hello: &ClientHello<'_>, config: &ServerConfig) -> Result<Opt
             && limits.fit(&session)
             && (session.psk_identity.is_none() || psk_on_server(&session, suite.hash, config).is_some())
     });
-    Ok(suite.map(|suite| Found { session, suite, alpn, by }))
+    Ok(suite.map(|suite| Found { session, suite, alpn, server_name, by }))
 }
 
 fn look_up(hello: &ClientHello<'_>, config: &ServerConfig) -> Result<Option<(Arc<Session>, By, UnixTime)>, Error> {
@@ -93,7 +92,7 @@ fn open(sealer: &dyn TicketSealer, ticket: &[u8]) -> Option<(Arc<Session>, By, U
 pub(super) struct Asks<'a> {
     pub(super) version: ProtocolVersion,
     pub(super) now: UnixTime,
-    pub(super) server_name: Option<String>,
+    pub(super) server_name: Option<&'a str>,
     pub(super) alpn: Option<&'a [u8]>,
 }
 

@@ -188,8 +188,12 @@ pub(super) fn find_among<'h>(
     // Without one in common no handshake goes on.
     let alpn = select::alpn(hello, &config.common)?;
     let (version, server_name) = (ProtocolVersion::DTLS1_3, select::server_name(hello)?);
-    let mut asks =
-        Asks { version, now: UnixTime::since_unix_epoch(Duration::ZERO), server_name, alpn: alpn.as_deref() };
+    let mut asks = Asks {
+        version,
+        now: UnixTime::since_unix_epoch(Duration::ZERO),
+        server_name: server_name.as_deref(),
+        alpn: alpn.as_deref(),
+    };
     let offered = || (0..).zip(offer.identities.iter().zip(offer.binders.iter())).take(most);
     let mut elsewhere: Option<(usize, Found13<'h>)> = None;
     for (index, (named, binder)) in offered() {

@@ -9,7 +9,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::{Action, LoggedSecret};
 use crate::config::Common;
-use crate::crypto::{AeadAlgorithm, CryptoProvider, Digest, Hash, NONCE_LEN, RecordKeys12};
+use crate::crypto::{AeadAlgorithm, CryptoProvider, Digest, Hash, NONCE_LEN, PrfKey, RecordKeys12, SecretBytes};
 use crate::error::{Error, LocalFault};
 use crate::session::{PSK_BINDING_LEN, Session};
 use crate::suite::Suite12;
@@ -42,42 +42,28 @@ pub(crate) struct Session12 {
     pub(super) hash: &'static dyn Hash,
     /// In a box, because the session moves from state to state: a move would leave a copy behind that
     /// nobody wipes.
-    pub(super) master_secret: Box<Zeroizing<[u8; 48]>>,
+    pub(super) master_secret: Box<SecretBytes<48>>,
     pub(super) randoms: Randoms,
 }
 
 impl Session12 {
-    /// From the premaster secret and the hash of the handshake up to ClientKeyExchange.
-    pub(super) fn extended(
-        hash: &'static dyn Hash,
-        premaster_secret: &[u8],
-        session_hash: &Digest,
-        randoms: Randoms,
-    ) -> Self {
-        let mut master_secret = Box::new(Zeroizing::new([0; 48]));
-        hash.prf(premaster_secret, b"extended master secret", &[session_hash.as_ref()], &mut **master_secret);
-        Self { hash, master_secret, randoms }
-    }
-
-    /// The session of an earlier connection, for a new one with other randoms (RFC 5246 §F.1.4).
-    pub(super) fn resumed(hash: &'static dyn Hash, session: &Session, randoms: Randoms) -> Result<Self, Error> {
-        let secret = session.secret.first_chunk::<48>().ok_or(LocalFault::Crypto)?;
-        Ok(Self { hash, master_secret: Box::new(Zeroizing::new(*secret)), randoms })
-    }
-
-    /// The PRF with the master secret.
-    fn prf(&self, label: &[u8], seed: &[&[u8]], out: &mut [u8]) {
-        self.hash.prf(&**self.master_secret, label, seed, out);
-    }
-
     /// What a resumed connection begins with.
     pub(crate) fn master_secret(&self) -> Zeroizing<Vec<u8>> {
         Zeroizing::new(self.master_secret.to_vec())
     }
 
+    fn prf_key(&self) -> Box<dyn PrfKey> {
+        self.hash.prf_key(&self.master_secret)
+    }
+
+    /// The record keys once more.
+    pub(super) fn key_block(&self, suite: &Suite12, provider: &CryptoProvider) -> Result<KeyBlock, Error> {
+        key_block(&*self.prf_key(), &self.randoms, suite, provider)
+    }
+
     /// See [`psk_binding`].
     pub(super) fn bind_to_psk(&self, key: &[u8]) -> [u8; PSK_BINDING_LEN] {
-        psk_binding(self.hash, &**self.master_secret, key)
+        psk_binding(self.hash, &self.master_secret, key)
     }
 
     /// The key log's line for this session (RFC 9850 §2), if there is a key log.
@@ -91,29 +77,52 @@ impl Session12 {
         })
     }
 
+    /// Keying material for the application; `context` of at most 65,535 bytes.
+    pub(crate) fn export(&self, label: &[u8], context: Option<(&[u8], u16)>, out: &mut [u8]) {
+        let Randoms { client, server } = &self.randoms;
+        match context {
+            // RFC 5705 §4: an empty context and none at all give different output.
+            Some((context, len)) => {
+                let seed: &[&[u8]] = &[&client.0, &server.0, &len.to_be_bytes(), context];
+                self.hash.prf(&self.master_secret, label, seed, out);
+            }
+            None => self.hash.prf(&self.master_secret, label, &[&client.0, &server.0], out),
+        }
+    }
+}
+
+/// A session whose handshake goes on, with its secret expanded for all that is derived in it.
+pub(super) struct KeySchedule12 {
+    pub(super) session: Session12,
+    prf: Box<dyn PrfKey>,
+}
+
+impl KeySchedule12 {
+    /// From the premaster secret and the hash of the handshake up to ClientKeyExchange.
+    pub(super) fn extended(
+        hash: &'static dyn Hash,
+        premaster_secret: &[u8],
+        session_hash: &Digest,
+        randoms: Randoms,
+    ) -> Self {
+        let mut master_secret = Box::new(SecretBytes::new([0; 48]));
+        hash.prf(premaster_secret, b"extended master secret", &[session_hash.as_ref()], &mut master_secret);
+        Self::of(Session12 { hash, master_secret, randoms })
+    }
+
+    /// The session of an earlier connection, for a new one with other randoms (RFC 5246 §F.1.4).
+    pub(super) fn resumed(hash: &'static dyn Hash, session: &Session, randoms: Randoms) -> Result<Self, Error> {
+        let secret = session.secret.first_chunk::<48>().ok_or(LocalFault::Crypto)?;
+        Ok(Self::of(Session12 { hash, master_secret: Box::new(SecretBytes::new(*secret)), randoms }))
+    }
+
+    fn of(session: Session12) -> Self {
+        Self { prf: session.prf_key(), session }
+    }
+
     /// Expands the master secret into record keys.
     pub(super) fn key_block(&self, suite: &Suite12, provider: &CryptoProvider) -> Result<KeyBlock, Error> {
-        let aead = provider.aead(suite.aead).ok_or(LocalFault::MissingAlgorithm)?;
-        let key_len = suite.aead.key_len();
-        let iv_len = fixed_iv_len(suite.aead);
-        let mut block = Zeroizing::new([0; 2 * (32 + NONCE_LEN)]);
-        let (used, _) = block.split_at_mut(2 * (key_len + iv_len));
-        let Randoms { client, server } = &self.randoms;
-        self.prf(b"key expansion", &[&server.0, &client.0], used);
-
-        let (keys, ivs) = used.split_at(2 * key_len);
-        let (client_key, server_key) = keys.split_at(key_len);
-        let (client_iv, server_iv) = ivs.split_at(iv_len);
-        let make = |key: &[u8], iv: &[u8]| -> Result<RecordKeys12, Error> {
-            let mut padded = [0; NONCE_LEN];
-            for (to, from) in padded.iter_mut().zip(iv) {
-                *to = *from;
-            }
-            let keys = RecordKeys12 { algorithm: suite.aead, key: aead.key(key)?, iv: padded };
-            padded.zeroize();
-            Ok(keys)
-        };
-        Ok(KeyBlock { client_write: make(client_key, client_iv)?, server_write: make(server_key, server_iv)? })
+        key_block(&*self.prf, &self.session.randoms, suite, provider)
     }
 
     /// What `side` must put into its Finished after a handshake that hashes to `transcript`.
@@ -123,22 +132,39 @@ impl Session12 {
             Side::Server => b"server finished",
         };
         let mut out = [0; VERIFY_DATA_LEN];
-        self.prf(label, &[transcript.as_ref()], &mut out);
+        self.prf.derive(label, &[transcript.as_ref()], &mut out);
         out
     }
+}
 
-    /// Keying material for the application; `context` of at most 65,535 bytes.
-    pub(crate) fn export(&self, label: &[u8], context: Option<(&[u8], u16)>, out: &mut [u8]) {
-        let Randoms { client, server } = &self.randoms;
-        match context {
-            // RFC 5705 §4: an empty context and none at all give different output.
-            Some((context, len)) => {
-                let seed: &[&[u8]] = &[&client.0, &server.0, &len.to_be_bytes(), context];
-                self.prf(label, seed, out);
-            }
-            None => self.prf(label, &[&client.0, &server.0], out),
+/// RFC 5246 §6.3
+fn key_block(
+    prf: &dyn PrfKey,
+    randoms: &Randoms,
+    suite: &Suite12,
+    provider: &CryptoProvider,
+) -> Result<KeyBlock, Error> {
+    let aead = provider.aead(suite.aead).ok_or(LocalFault::MissingAlgorithm)?;
+    let key_len = suite.aead.key_len();
+    let iv_len = fixed_iv_len(suite.aead);
+    let mut block = SecretBytes::new([0; 2 * (32 + NONCE_LEN)]);
+    let (used, _) = block.split_at_mut(2 * (key_len + iv_len));
+    let Randoms { client, server } = randoms;
+    prf.derive(b"key expansion", &[&server.0, &client.0], used);
+
+    let (keys, ivs) = used.split_at(2 * key_len);
+    let (client_key, server_key) = keys.split_at(key_len);
+    let (client_iv, server_iv) = ivs.split_at(iv_len);
+    let make = |key: &[u8], iv: &[u8]| -> Result<RecordKeys12, Error> {
+        let mut padded = [0; NONCE_LEN];
+        for (to, from) in padded.iter_mut().zip(iv) {
+            *to = *from;
         }
-    }
+        let keys = RecordKeys12 { algorithm: suite.aead, key: aead.key(key)?, iv: padded };
+        padded.as_mut_slice().zeroize();
+        Ok(keys)
+    };
+    Ok(KeyBlock { client_write: make(client_key, client_iv)?, server_write: make(server_key, server_iv)? })
 }
 
 /// What ties a session with this master secret to the pre-shared key that authenticated it. The secret
@@ -237,11 +263,12 @@ mod tests {
             let randoms =
                 Randoms { client: Random(array(vector.client_random)), server: Random(array(vector.server_random)) };
             let session_hash = Digest::new(&unhex(vector.session_hash));
-            let session = Session12::extended(vector.hash, &unhex(vector.premaster_secret), &session_hash, randoms);
-            assert_eq!(session.master_secret.to_vec(), unhex(vector.master_secret));
+            let schedule =
+                KeySchedule12::extended(vector.hash, &unhex(vector.premaster_secret), &session_hash, randoms);
+            assert_eq!(schedule.session.master_secret.to_vec(), unhex(vector.master_secret));
             let mut block = [0; 64];
             let seed: [&[u8]; 2] = [&randoms.server.0, &randoms.client.0];
-            session.prf(b"key expansion", &seed, &mut block);
+            schedule.prf.derive(b"key expansion", &seed, &mut block);
             assert_eq!(block.to_vec(), unhex(vector.key_block));
         }
     }
@@ -274,7 +301,7 @@ mod tests {
     #[test]
     fn a_session_that_moves_leaves_no_secret_behind() {
         let randoms = Randoms { client: Random([1; 32]), server: Random([2; 32]) };
-        let session = Session12::extended(&SHA256, b"premaster", &Digest::new(&[3; 32]), randoms);
+        let session = KeySchedule12::extended(&SHA256, b"premaster", &Digest::new(&[3; 32]), randoms).session;
         let place = session.master_secret.as_ptr();
         let moved = Box::new(session);
         assert_eq!(moved.master_secret.as_ptr(), place);
@@ -294,7 +321,7 @@ mod tests {
     #[test] // RFC 5705 §4
     fn no_context_and_an_empty_one_export_differently() {
         let randoms = Randoms { client: Random([1; 32]), server: Random([2; 32]) };
-        let session = Session12::extended(&SHA256, &[3; 32], &Digest::new(&[4; 32]), randoms);
+        let session = KeySchedule12::extended(&SHA256, &[3; 32], &Digest::new(&[4; 32]), randoms).session;
         let (mut without, mut empty) = ([0; 16], [0; 16]);
         session.export(b"EXPORTER-test", None, &mut without);
         session.export(b"EXPORTER-test", Some((&[], 0)), &mut empty);

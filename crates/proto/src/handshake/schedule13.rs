@@ -261,7 +261,7 @@ impl TrafficSecret {
         let mut iv = [0; NONCE_LEN];
         self.0.expand(b"iv", &[], &mut iv);
         let keys = RecordKeys13 { algorithm, key, iv, mask };
-        iv.zeroize();
+        iv.as_mut_slice().zeroize();
         Ok(keys)
     }
 

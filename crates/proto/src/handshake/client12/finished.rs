@@ -6,14 +6,14 @@ use alloc::vec::Vec;
 use super::{Context, ExpectNewSessionTicket, State};
 use crate::error::Error;
 use crate::handshake::auth12;
-use crate::handshake::schedule12::{Session12, Side};
+use crate::handshake::schedule12::{KeySchedule12, Side};
 use crate::handshake::{Action, Established, Keying, Remember, State as AnyState};
 use crate::message::Message;
 
 /// Waits for the server's Finished.
 pub(crate) struct ExpectFinished {
     pub(super) context: Box<Context>,
-    pub(super) session: Session12,
+    pub(super) schedule: KeySchedule12,
 }
 
 impl ExpectFinished {
@@ -27,10 +27,11 @@ impl ExpectFinished {
     }
 
     pub(super) fn handle(self, message: &Message, out: &mut Vec<Action>) -> Result<AnyState, Error> {
-        let proof = auth12::verify_finished(message, &self.session, Side::Server, &self.context.transcript)?;
+        let proof = auth12::verify_finished(message, &self.schedule, Side::Server, &self.context.transcript)?;
         let Context { offer, negotiated, issued, .. } = *self.context;
-        let remember = issued.remember(&offer, &negotiated, &self.session).map(Remember::Client);
-        let established = Established { proof, negotiated, keying: Keying::V12(self.session), remember, post: None };
+        let remember = issued.remember(&offer, &negotiated, &self.schedule.session).map(Remember::Client);
+        let established =
+            Established { proof, negotiated, keying: Keying::V12(self.schedule.session), remember, post: None };
         out.push(Action::Complete(Box::new(established)));
         Ok(AnyState::Connected)
     }

@@ -18,7 +18,7 @@ use crate::error::{Error, Incompatible, LocalFault, PeerFault};
 use crate::handshake::auth12;
 use crate::handshake::credential::{self, Chosen};
 use crate::handshake::deferred::now_or_defer;
-use crate::handshake::schedule12::{KeyBlock, Session12, Side};
+use crate::handshake::schedule12::{KeyBlock, KeySchedule12, Side};
 use crate::handshake::{Action, Negotiated, Protection, Signed, Work, expect, psk, unexpected};
 use crate::message::Message;
 
@@ -119,16 +119,16 @@ impl ExpectServerHelloDone {
         let Self { mut context, share, .. } = self;
         let provider = &context.offer.config.common.provider;
         let hash = provider.hash(context.suite.hash).ok_or(LocalFault::MissingAlgorithm)?;
-        let session = Session12::extended(hash, premaster_secret, &context.transcript.digest(), context.randoms);
+        let schedule = KeySchedule12::extended(hash, premaster_secret, &context.transcript.digest(), context.randoms);
         // Only who keeps sessions needs it.
         let hint = share.hint().filter(|_| context.offer.config.sessions.is_some());
         let psk = hint.and_then(|hint| for_hint(&context.offer.config.psks, hint));
-        context.issued.psk_binding = psk.map(|psk| session.bind_to_psk(psk.key()));
-        out.extend(session.logged(&context.offer.config.common));
-        let keys = session.key_block(context.suite, provider)?;
-        let Some(Chosen { identity, scheme }) = chosen else { return finish(context, session, keys, out) };
+        context.issued.psk_binding = psk.map(|psk| schedule.session.bind_to_psk(psk.key()));
+        out.extend(schedule.session.logged(&context.offer.config.common));
+        let keys = schedule.key_block(context.suite, provider)?;
+        let Some(Chosen { identity, scheme }) = chosen else { return finish(context, schedule, keys, out) };
         let signed = identity.key().sign(scheme, context.transcript.messages(), &*provider.random);
-        let state = ExpectSignature { context, session, keys, scheme };
+        let state = ExpectSignature { context, schedule, keys, scheme };
         match now_or_defer(signed, Work::Signature, out) {
             Some(signed) => state.settle(signed, out),
             None => Ok(State::Signature(state)),
@@ -139,7 +139,7 @@ impl ExpectServerHelloDone {
 /// Waits for a signer that takes its time: CertificateVerify and Finished are still to be sent.
 pub(crate) struct ExpectSignature {
     context: Box<Context>,
-    session: Session12,
+    schedule: KeySchedule12,
     keys: KeyBlock,
     scheme: SignatureScheme,
 }
@@ -147,29 +147,29 @@ pub(crate) struct ExpectSignature {
 impl ExpectSignature {
     /// RFC 5246 §7.4.8: the signature covers all messages so far.
     pub(super) fn settle(self, signed: Signed, out: &mut Vec<Action>) -> Result<State, Error> {
-        let Self { mut context, session, keys, scheme } = self;
+        let Self { mut context, schedule, keys, scheme } = self;
         let body = CertificateVerify { scheme, signature: &signed? };
         let message = context.seq.message(Epoch::UNPROTECTED, &body)?;
         context.send(message, out);
         context.transcript.forget_messages();
-        finish(context, session, keys, out)
+        finish(context, schedule, keys, out)
     }
 }
 
 /// ChangeCipherSpec and Finished: the server's turn.
 fn finish(
     mut context: Box<Context>,
-    session: Session12,
+    schedule: KeySchedule12,
     keys: KeyBlock,
     out: &mut Vec<Action>,
 ) -> Result<State, Error> {
     out.push(Action::SendChangeCipherSpec);
     out.push(Action::InstallWrite(keys.client_write));
     out.push(Action::InstallRead(keys.server_write));
-    let message = auth12::finished(&mut context.seq, &session, Side::Client, &context.transcript)?;
+    let message = auth12::finished(&mut context.seq, &schedule, Side::Client, &context.transcript)?;
     context.send(message, out);
     out.push(Action::EndFlight);
-    Ok(ExpectFinished { context, session }.after_ticket())
+    Ok(ExpectFinished { context, schedule }.after_ticket())
 }
 
 /// Our share for the server's, and the secret.

@@ -32,7 +32,7 @@ use crate::handshake::compose::OutgoingSeq;
 use crate::handshake::deferred::now_or_defer;
 use crate::handshake::offer::{Agreed12, Offer};
 use crate::handshake::resume;
-use crate::handshake::schedule12::{Randoms, Session12, Side};
+use crate::handshake::schedule12::{KeySchedule12, Randoms, Side};
 use crate::handshake::transcript::{Keep, Transcript};
 use crate::handshake::{Action, Established, FinishedVerified, Keying, Remember, Work};
 use crate::message::Message;
@@ -57,17 +57,18 @@ pub(in crate::handshake) fn start(
     transcript.add_bytes(client_hello);
     transcript.add(message);
     let randoms = Randoms { client: offer.random, server: hello.random };
-    let secrets = Session12::resumed(hash, &session, randoms)?;
-    out.extend(secrets.logged(&offer.config.common));
-    let keys = secrets.key_block(suite, provider)?;
+    let schedule = KeySchedule12::resumed(hash, &session, randoms)?;
+    out.extend(schedule.session.logged(&offer.config.common));
+    let keys = schedule.key_block(suite, provider)?;
     out.push(Action::InstallRead(keys.server_write));
 
     let mut negotiated = resume::negotiated(&session, suite.id, alpn);
     negotiated.srtp = srtp;
     negotiated.server_name = offer.host_name();
-    let issued = Issued::promised(hello.session_id, ticket, limits.max_fragment_length());
+    // Without a ticket the session keeps its name.
+    let issued = Issued::promised(&[], ticket, limits.max_fragment_length());
     let context = Box::new(Context { offer, seq, suite, randoms, transcript, negotiated, certificates, issued });
-    let next = ExpectResumedFinished { context, session, secrets, write_keys: keys.client_write };
+    let next = ExpectResumedFinished { context, session, schedule, write_keys: keys.client_write };
     Ok(AnyState::Client12(if ticket {
         State::NewSessionTicket(ExpectNewSessionTicket::Resumed(next))
     } else {
@@ -79,17 +80,17 @@ pub(in crate::handshake) fn start(
 pub(crate) struct ExpectResumedFinished {
     pub(super) context: Box<Context>,
     session: Box<Session>,
-    secrets: Session12,
+    schedule: KeySchedule12,
     write_keys: RecordKeys12,
 }
 
 impl ExpectResumedFinished {
     pub(super) fn handle(self, message: &Message, out: &mut Vec<Action>) -> Result<AnyState, Error> {
-        let Self { mut context, session, secrets, write_keys } = self;
-        let proof = auth12::verify_finished(message, &secrets, Side::Server, &context.transcript)?;
+        let Self { mut context, session, schedule, write_keys } = self;
+        let proof = auth12::verify_finished(message, &schedule, Side::Server, &context.transcript)?;
         context.transcript.add(message);
         let verdict = resume::reverify(&session, &context.offer.name, &context.offer.config);
-        let state = ExpectResumedVerdict { context, session, secrets, write_keys, proof };
+        let state = ExpectResumedVerdict { context, session, schedule, write_keys, proof };
         match verdict.map(|verdict| now_or_defer(verdict, Work::Verdict, out)) {
             None => state.finish(out),
             Some(Some(verdict)) => state.settle(verdict, out),
@@ -102,7 +103,7 @@ impl ExpectResumedFinished {
 pub(crate) struct ExpectResumedVerdict {
     context: Box<Context>,
     session: Box<Session>,
-    secrets: Session12,
+    schedule: KeySchedule12,
     write_keys: RecordKeys12,
     proof: FinishedVerified,
 }
@@ -115,14 +116,15 @@ impl ExpectResumedVerdict {
     }
 
     fn finish(self, out: &mut Vec<Action>) -> Result<AnyState, Error> {
-        let Self { context, session, secrets, write_keys, proof } = self;
+        let Self { context, session, schedule, write_keys, proof } = self;
         let Context { offer, mut seq, transcript, negotiated, issued, .. } = *context;
         out.push(Action::SendChangeCipherSpec);
         out.push(Action::InstallWrite(write_keys));
-        out.push(Action::Send(auth12::finished(&mut seq, &secrets, Side::Client, &transcript)?));
+        out.push(Action::Send(auth12::finished(&mut seq, &schedule, Side::Client, &transcript)?));
         out.push(Action::EndLastFlight);
         let remember = issued.renew(&offer, *session).map(Remember::Client);
-        let established = Established { proof, negotiated, keying: Keying::V12(secrets), remember, post: None };
+        let established =
+            Established { proof, negotiated, keying: Keying::V12(schedule.session), remember, post: None };
         out.push(Action::Complete(Box::new(established)));
         Ok(AnyState::Connected)
     }

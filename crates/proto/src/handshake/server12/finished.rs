@@ -18,17 +18,22 @@ pub(crate) struct ExpectFinished {
 
 impl ExpectFinished {
     pub(super) fn handle(self, message: &Message, out: &mut Vec<Action>) -> Result<State, Error> {
-        let Keyed { mut context, session, write_keys } = self.keyed;
-        let proof = auth12::verify_finished(message, &session, Side::Client, &context.transcript)?;
+        let Keyed { mut context, schedule, write_keys } = self.keyed;
+        let proof = auth12::verify_finished(message, &schedule, Side::Client, &context.transcript)?;
         context.transcript.add(message);
-        let remember = ticket::keep_promise(&mut context, &session, out)?;
+        let remember = ticket::keep_promise(&mut context, &schedule.session, out)?;
         out.push(Action::SendChangeCipherSpec);
         out.push(Action::InstallWrite(write_keys));
-        let finished = auth12::finished(&mut context.seq, &session, Side::Server, &context.transcript)?;
+        let finished = auth12::finished(&mut context.seq, &schedule, Side::Server, &context.transcript)?;
         context.send(finished, out);
         out.push(Action::EndLastFlight);
-        let established =
-            Established { proof, negotiated: context.negotiated, keying: Keying::V12(session), remember, post: None };
+        let established = Established {
+            proof,
+            negotiated: context.negotiated,
+            keying: Keying::V12(schedule.session),
+            remember,
+            post: None,
+        };
         out.push(Action::Complete(Box::new(established)));
         Ok(State::Connected)
     }

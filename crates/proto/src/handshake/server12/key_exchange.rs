@@ -10,7 +10,7 @@ use super::{Context, ExpectCertificateVerify, ExpectFinished, State};
 use crate::config::PeerVerified;
 use crate::crypto::{ActiveKx, RecordKeys12, SharedSecret};
 use crate::error::{Error, LocalFault};
-use crate::handshake::schedule12::Session12;
+use crate::handshake::schedule12::KeySchedule12;
 use crate::handshake::{Action, Protection, expect};
 use crate::message::Message;
 use crate::suite::KeyExchange;
@@ -18,7 +18,7 @@ use crate::suite::KeyExchange;
 /// What follows from the key exchange; carried to the end of the handshake.
 pub(super) struct Keyed {
     pub(super) context: Box<Context>,
-    pub(super) session: Session12,
+    pub(super) schedule: KeySchedule12,
     pub(super) write_keys: RecordKeys12,
 }
 
@@ -28,11 +28,11 @@ impl Keyed {
     pub(super) fn new(context: Box<Context>, premaster_secret: &[u8], out: &mut Vec<Action>) -> Result<Self, Error> {
         let provider = &context.config.common.provider;
         let hash = provider.hash(context.suite.hash).ok_or(LocalFault::MissingAlgorithm)?;
-        let session = Session12::extended(hash, premaster_secret, &context.transcript.digest(), context.randoms);
-        out.extend(session.logged(&context.config.common));
-        let keys = session.key_block(context.suite, provider)?;
+        let schedule = KeySchedule12::extended(hash, premaster_secret, &context.transcript.digest(), context.randoms);
+        out.extend(schedule.session.logged(&context.config.common));
+        let keys = schedule.key_block(context.suite, provider)?;
         out.push(Action::InstallRead(keys.client_write));
-        Ok(Self { context, session, write_keys: keys.server_write })
+        Ok(Self { context, schedule, write_keys: keys.server_write })
     }
 }
 

@@ -76,7 +76,7 @@ impl ExpectPskClientKeyExchange {
         let mut keyed = Keyed::new(context, &premaster_secret, out)?;
         // Only who gives the client something to resume with needs it.
         if keyed.context.promise.is_made() {
-            keyed.context.promise.psk_binding = Some(keyed.session.bind_to_psk(&key));
+            keyed.context.promise.psk_binding = Some(keyed.schedule.session.bind_to_psk(&key));
         }
         Ok(State::Finished(ExpectFinished { keyed }))
     }

@@ -30,7 +30,7 @@ use crate::handshake::auth12;
 use crate::handshake::compose::OutgoingSeq;
 use crate::handshake::offer::{USUAL_ANSWERS, push_alpn};
 use crate::handshake::resume::{self, By, Found};
-use crate::handshake::schedule12::{Randoms, Session12, Side};
+use crate::handshake::schedule12::{KeySchedule12, Randoms, Side};
 use crate::handshake::transcript::{Keep, Transcript};
 use crate::handshake::{
     Action, AgreedCids, Established, Keying, Negotiated, RecordLimits, Remember, cids, limits, select, srtp,
@@ -52,7 +52,7 @@ pub(in crate::handshake) fn start(
     let mut transcript = Transcript::new(hash, Keep::HashOnly);
     transcript.add(message);
 
-    let Found { session, suite, alpn, by } = found;
+    let Found { session, suite, alpn, server_name, by } = found;
     // RFC 5764 §4.1: agreed on anew in each handshake.
     let srtp = srtp::select(hello, common)?;
     let limits = limits::select(hello, common)?.resume(&session)?;
@@ -61,11 +61,11 @@ pub(in crate::handshake) fn start(
     // RFC 9146 §3: agreed on anew in each handshake, too.
     let cids = cids::select(hello, common)?;
     let answer = server_hello(&mut seq, hello, &negotiated, (limits, cids.as_ref()), by, random)?;
-    negotiated.server_name = select::server_name(hello)?;
+    negotiated.server_name = server_name;
     let randoms = Randoms { client: hello.random, server: random };
-    let secrets = Session12::resumed(hash, &session, randoms)?;
-    out.extend(secrets.logged(&config.common));
-    let keys = secrets.key_block(suite, &common.provider)?;
+    let schedule = KeySchedule12::resumed(hash, &session, randoms)?;
+    out.extend(schedule.session.logged(&config.common));
+    let keys = schedule.key_block(suite, &common.provider)?;
 
     let promise = Promise::default();
     let mut context = Box::new(Context { config, seq, suite, randoms, transcript, negotiated, promise });
@@ -79,11 +79,11 @@ pub(in crate::handshake) fn start(
     out.push(Action::SendChangeCipherSpec);
     out.push(Action::InstallWrite(keys.server_write));
     out.push(Action::InstallRead(keys.client_write));
-    let finished = auth12::finished(&mut context.seq, &secrets, Side::Server, &context.transcript)?;
+    let finished = auth12::finished(&mut context.seq, &schedule, Side::Server, &context.transcript)?;
     context.send(finished, out);
     out.push(Action::EndFlight);
     let known = (by == By::Id).then(|| hello.session_id.to_vec());
-    let next = ExpectResumedFinished { context, session: secrets, known };
+    let next = ExpectResumedFinished { context, schedule, known };
     Ok(AnyState::Server12(State::ResumedFinished(next)))
 }
 
@@ -127,18 +127,23 @@ fn server_hello(
 /// Waits for the client's Finished, which ends the handshake.
 pub(crate) struct ExpectResumedFinished {
     context: Box<Context>,
-    session: Session12,
+    schedule: KeySchedule12,
     /// The id by which our store knows the session.
     known: Option<Vec<u8>>,
 }
 
 impl ExpectResumedFinished {
     pub(super) fn handle(self, message: &Message, out: &mut Vec<Action>) -> Result<AnyState, Error> {
-        let Self { context, session, known } = self;
-        let proof = auth12::verify_finished(message, &session, Side::Client, &context.transcript)?;
+        let Self { context, schedule, known } = self;
+        let proof = auth12::verify_finished(message, &schedule, Side::Client, &context.transcript)?;
         let remember = known.map(Remember::Known);
-        let established =
-            Established { proof, negotiated: context.negotiated, keying: Keying::V12(session), remember, post: None };
+        let established = Established {
+            proof,
+            negotiated: context.negotiated,
+            keying: Keying::V12(schedule.session),
+            remember,
+            post: None,
+        };
         out.push(Action::Complete(Box::new(established)));
         Ok(AnyState::Connected)
     }
