@@ -4,8 +4,8 @@ use alloc::sync::Arc;
 
 use alloc::vec::Vec;
 
-use gramseal_wire::ProtocolVersion;
 use gramseal_wire::extension::MaxFragmentLength;
+use gramseal_wire::{CipherSuite, NamedGroup, OwnedList, ProtocolVersion, SignatureScheme};
 
 use super::common::{Allowed, Means, common_setters};
 use super::{ClientSessions, Common, ConfigError, Identity, PeerVerifier, Psk, limits, srtp};
@@ -16,6 +16,7 @@ use crate::session::ClientSessionStore;
 #[derive(Debug, Clone)]
 pub struct ClientConfig {
     pub(crate) common: Common,
+    pub(crate) lists: HelloLists,
     /// `None`: servers with certificates are not accepted.
     pub(crate) verifier: Option<Arc<dyn PeerVerifier>>,
     /// In order of preference.
@@ -41,6 +42,28 @@ pub struct ClientConfig {
     pub(crate) large_share_at_once: bool,
     /// Whether tickets may be so long that hellos need several datagrams.
     pub(crate) large_tickets: bool,
+}
+
+/// The lists that all hellos have, as they go on the wire.
+#[derive(Debug, Clone)]
+pub(crate) struct HelloLists {
+    pub(crate) cipher_suites: OwnedList<CipherSuite>,
+    pub(crate) groups: OwnedList<NamedGroup>,
+    pub(crate) signature_schemes: OwnedList<SignatureScheme>,
+    /// For signatures in certificates, if those are others.
+    pub(crate) certificate_schemes: Option<OwnedList<SignatureScheme>>,
+}
+
+impl HelloLists {
+    fn new(common: &Common, verifier: Option<&dyn PeerVerifier>) -> Self {
+        let certificate_schemes = verifier.and_then(|verifier| common.certificate_schemes(verifier));
+        Self {
+            cipher_suites: common.suites.as_slice().into(),
+            groups: common.groups.as_slice().into(),
+            signature_schemes: common.verify_schemes().collect(),
+            certificate_schemes: certificate_schemes.map(OwnedList::from),
+        }
+    }
 }
 
 impl ClientConfig {
@@ -255,6 +278,7 @@ impl ClientConfigBuilder {
             return Err(ConfigError::EarlyDataBeforeReverification);
         }
         Ok(ClientConfig {
+            lists: HelloLists::new(&common, verifier.as_deref()),
             common,
             verifier,
             identities,

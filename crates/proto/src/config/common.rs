@@ -179,6 +179,8 @@ pub(crate) struct Common {
     pub(crate) legacy: LegacySuites,
     pub(crate) suites: Vec<CipherSuite>,
     pub(crate) groups: Vec<NamedGroup>,
+    /// The schemes whose signatures the provider can verify, most preferred first.
+    verify_schemes: Vec<SignatureScheme>,
     pub(crate) alpn: Vec<Vec<u8>>,
     /// The most content that we take in a protected record; `None`: what the protocol allows.
     pub(crate) record_size_limit: Option<u16>,
@@ -199,7 +201,9 @@ pub(crate) struct Common {
 
 impl Common {
     pub(super) fn new(provider: Arc<CryptoProvider>) -> Self {
+        let schemes = provider.verifiers.iter().map(|verifier| verifier.scheme);
         Self {
+            verify_schemes: schemes.filter(|scheme| KeyKind::of(*scheme).is_some()).collect(),
             provider,
             versions: Vec::from([ProtocolVersion::DTLS1_3, ProtocolVersion::DTLS1_2]),
             legacy: LegacySuites::default(),
@@ -340,15 +344,15 @@ impl Common {
 
     /// The schemes whose signatures the provider can verify, most preferred first.
     pub(crate) fn verify_schemes(&self) -> impl Iterator<Item = SignatureScheme> + '_ {
-        self.provider.verifiers.iter().map(|verifier| verifier.scheme).filter(|scheme| KeyKind::of(*scheme).is_some())
+        self.verify_schemes.iter().copied()
     }
 
     /// The schemes of signatures in certificates that `verifier` can check, if they are others than those
     /// (RFC 9846 §4.3.3).
     pub(crate) fn certificate_schemes<'v>(&self, verifier: &'v dyn PeerVerifier) -> Option<&'v [SignatureScheme]> {
-        let schemes = verifier.certificate_schemes();
-        let more = || schemes.iter().any(|scheme| self.verify_schemes().all(|other| other != *scheme));
-        let fewer = || self.verify_schemes().any(|scheme| !schemes.contains(&scheme));
+        let (schemes, ours) = (verifier.certificate_schemes(), &self.verify_schemes);
+        let more = || schemes.iter().any(|scheme| !ours.contains(scheme));
+        let fewer = || ours.iter().any(|scheme| !schemes.contains(scheme));
         (!schemes.is_empty() && (more() || fewer())).then_some(schemes)
     }
 }

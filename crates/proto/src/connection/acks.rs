@@ -20,8 +20,9 @@ impl Connection {
     /// ACK before 1.3 is agreed on). None of ours goes out before the keys of the handshake, unless the configuration
     /// allows it.
     pub(super) fn speaks_acks(&self) -> bool {
-        let may = self.records.speaking_epoch() > Epoch::UNPROTECTED || self.role.common().transport.unprotected_acks;
-        self.records.version() == Some(ProtocolVersion::DTLS1_3) && may
+        let is_13 = self.records.version() == Some(ProtocolVersion::DTLS1_3);
+        let protected = || self.records.speaking_epoch() > Epoch::UNPROTECTED;
+        is_13 && (protected() || self.role.common().transport.unprotected_acks)
     }
 
     /// Whether losses are made good as soon as they are heard of.

@@ -1,6 +1,7 @@
 //! Everything that a connection needs for its handshake and for nothing else: one box, freed when
 //! the handshake is confirmed.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use gramseal_wire::{AlertDescription, Epoch, MessageSeq, RecordNumber, SequenceNumber};
@@ -102,11 +103,11 @@ impl Suspicion {
 
 impl Handshaking {
     /// `longest` bounds the peer's messages, in bytes.
-    pub(super) fn new(common: &Common, state: State, first: MessageSeq, longest: u32, now: Instant) -> Self {
+    pub(super) fn new(common: &Common, state: State, first: MessageSeq, longest: u32, now: Instant) -> Box<Self> {
         let transport = &common.transport;
         let max_ahead = InboundLimits::default().max_ahead.min(longest as usize);
         let limits = InboundLimits { max_message_len: longest, max_ahead, ..InboundLimits::default() };
-        Self {
+        Box::new(Self {
             state,
             inbound: Inbound::new(first, limits),
             outbound: Outbound::new(),
@@ -125,7 +126,7 @@ impl Handshaking {
             record: Pieces::new(),
             budget: None,
             actions: Vec::new(),
-        }
+        })
     }
 
     /// The peer, or somebody who could know what it would say, takes part in the handshake.

@@ -256,7 +256,7 @@ impl Connection {
         Self::new(Role::Server(config), first.sequence_number, handshaking)
     }
 
-    fn new(role: Role, first_write: SequenceNumber, handshaking: Handshaking) -> Self {
+    fn new(role: Role, first_write: SequenceNumber, handshaking: Box<Handshaking>) -> Self {
         let transport = &role.common().transport;
         let mtu = Mtu::new(transport.mtu);
         let mut records = RecordLayer::new(first_write, transport.replay_window);
@@ -266,7 +266,7 @@ impl Connection {
             records,
             phase: Phase::Handshaking,
             resting: false,
-            handshake: Some(Box::new(handshaking)),
+            handshake: Some(handshaking),
             agreed: None,
             next_message: None,
             post: None,

@@ -110,6 +110,9 @@ impl Connection {
         self.stats.discards.count(reason);
     }
 
+    /// Always part of its callers, so that what [`split_record`] has read of the header stays in registers: written in
+    /// small pieces and read in large ones it would have to settle in the cache first.
+    #[inline(always)]
     fn handle_record<'d>(
         &mut self,
         record: Record<'d>,
@@ -330,6 +333,13 @@ impl Connection {
         let Some(handshake) = &mut self.handshake else { return };
         handshake.latest = number;
         let hurry = if handshake.inbound.continues(number.epoch, &fragment) { Hurry::No } else { Hurry::Yes };
+        if !handshake.state.is_waiting() {
+            if let Some(message) = handshake.inbound.take_whole(number.epoch, &fragment) {
+                handshake.hear();
+                self.stored(number, hurry, now);
+                return self.handle_message(&message, number, now);
+            }
+        }
         match handshake.inbound.insert(number.epoch, fragment, &mut self.stats.discards) {
             Ok(Inserted::Stored) => {
                 handshake.hear();

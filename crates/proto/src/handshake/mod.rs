@@ -116,7 +116,7 @@ pub(crate) enum Action {
 
 impl Action {
     /// Most steps have no more actions than this.
-    pub(crate) const USUAL: usize = 8;
+    pub(crate) const USUAL: usize = 12;
 }
 
 /// A line for the key log.

@@ -7,9 +7,9 @@ use gramseal_wire::extension::{
     CertificateAuthorities, ClientCertificateTypeChoice, ClientCertificateTypeOffer, Extensions, ExtensionsBuf,
     ServerCertificateTypeChoice, ServerCertificateTypeOffer, SignatureAlgorithmsCert, StatusRequest, StatusRequestAck,
 };
-use gramseal_wire::{CertificateType, OwnedList, OwnedOpaqueList, ProtocolVersion, SignatureScheme};
+use gramseal_wire::{CertificateType, OwnedList, OwnedOpaqueList, ProtocolVersion};
 
-use crate::config::{ClientConfig, Common, PeerVerifier};
+use crate::config::ClientConfig;
 use crate::error::{Error, PeerFault};
 use crate::handshake::compression;
 
@@ -40,21 +40,12 @@ pub(super) fn push(buf: &mut ExtensionsBuf, config: &ClientConfig) {
     if verifier.wants_ocsp_response() {
         buf.push(&StatusRequest::ocsp());
     }
-    push_certificate_schemes(buf, &config.common, &**verifier);
+    // RFC 9846 §4.3.3
+    if let Some(schemes) = &config.lists.certificate_schemes {
+        buf.push(&SignatureAlgorithmsCert { schemes: schemes.as_list() });
+    }
     if config.common.allows(ProtocolVersion::DTLS1_3) {
         compression::offer(&config.common, buf);
-    }
-}
-
-/// Adds the schemes of signatures in certificates, if a peer has to know them (RFC 9846 §4.3.3).
-pub(in crate::handshake) fn push_certificate_schemes(
-    buf: &mut ExtensionsBuf,
-    common: &Common,
-    verifier: &dyn PeerVerifier,
-) {
-    if let Some(schemes) = common.certificate_schemes(verifier) {
-        let schemes: OwnedList<SignatureScheme> = schemes.iter().copied().collect();
-        buf.push(&SignatureAlgorithmsCert { schemes: schemes.as_list() });
     }
 }
 

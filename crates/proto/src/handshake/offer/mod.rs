@@ -15,16 +15,14 @@ use alloc::vec::Vec;
 
 pub(super) use answers::{Agreed12, check_point_formats};
 pub(super) use answers13::{Agreed13, AgreedEncrypted};
-pub(super) use certificates::{AgreedCertificates, push_certificate_schemes};
+pub(super) use certificates::AgreedCertificates;
 use gramseal_wire::extension::{
     Alpn, EcPointFormats, ExtendedMasterSecret, ExtensionsBuf, KeyShareClientHello, KeyShareEntry, Padding,
     PostHandshakeAuth, RenegotiationInfo, ServerName as ServerNameExtension, SignatureAlgorithms, SupportedGroups,
     SupportedVersionsClientHello,
 };
 use gramseal_wire::handshake::ClientHello;
-use gramseal_wire::{
-    CipherSuite, NamedGroup, OwnedList, OwnedOpaqueList, ProtocolVersion, Random, Sequence, SignatureScheme,
-};
+use gramseal_wire::{NamedGroup, OwnedList, OwnedOpaqueList, ProtocolVersion, Random, Sequence, SignatureScheme};
 use pki_types::ServerName;
 
 use crate::cid::Cid;
@@ -82,13 +80,12 @@ impl Offer {
 
     /// The hello with `cookie`. RFC 6347 §4.2.1: all else stays the same from one to the next.
     pub(super) fn with_hello<R>(&self, cookie: &[u8], use_it: impl FnOnce(&ClientHello<'_>) -> R) -> R {
-        let suites: OwnedList<CipherSuite> = self.config.common.suites.iter().copied().collect();
         use_it(&ClientHello {
             legacy_version: ProtocolVersion::DTLS1_2,
             random: self.random,
             session_id: &self.session_id,
             cookie,
-            cipher_suites: suites.as_list(),
+            cipher_suites: self.config.lists.cipher_suites.as_list(),
             compression_methods: ClientHello::NULL_COMPRESSION,
             extensions: self.extensions.as_extensions(),
         })
@@ -133,17 +130,17 @@ fn extensions(config: &ClientConfig, name: &ServerName<'_>) -> Result<Extensions
     }
     // RFC 8422 §5.1, RFC 5246 §7.4.1.4.1: lists without an entry are left out. Who has pre-shared
     // keys alone may have neither groups nor signatures.
+    let lists = &config.lists;
     if !common.groups.is_empty() {
-        let groups: OwnedList<NamedGroup> = common.groups.iter().copied().collect();
-        buf.push(&SupportedGroups { groups: groups.as_list() });
+        buf.push(&SupportedGroups { groups: lists.groups.as_list() });
     }
     if allows12 && !common.groups.is_empty() {
         buf.push(&EcPointFormats::UNCOMPRESSED);
     }
     // Where pre-shared keys alone will do, nothing is signed.
-    if config.verifier.is_some() && common.verify_schemes().next().is_some() {
-        let schemes: OwnedList<SignatureScheme> = common.verify_schemes().collect();
-        buf.push(&SignatureAlgorithms { schemes: schemes.as_list() });
+    let schemes = lists.signature_schemes.as_list();
+    if config.verifier.is_some() && !schemes.is_empty() {
+        buf.push(&SignatureAlgorithms { schemes });
     }
     certificates::push(&mut buf, config);
     if common.allows(ProtocolVersion::DTLS1_3) {

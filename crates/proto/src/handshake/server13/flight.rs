@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use gramseal_wire::extension::{
     CertificateAuthorities, ClientCertificateTypeChoice, EarlyData, ExtensionsBuf, KeyShareEntry, KeyShareServerHello,
     PostHandshakeAuth, PreSharedKeyServerHello, ServerCertificateTypeChoice, ServerNameAck, SignatureAlgorithms,
-    SupportedVersionsServerHello, TicketRequestEncryptedExtensions,
+    SignatureAlgorithmsCert, SupportedVersionsServerHello, TicketRequestEncryptedExtensions,
 };
 use gramseal_wire::handshake::{CertificateRequest13, ClientHello, EncryptedExtensions, ServerHello};
 use gramseal_wire::{
@@ -27,7 +27,7 @@ use crate::handshake::compose::OutgoingSeq;
 use crate::handshake::credential::{Ask, Chosen, Plan};
 use crate::handshake::deferred::now_or_defer;
 use crate::handshake::early::EarlyTerms;
-use crate::handshake::offer::{USUAL_ANSWERS, push_alpn, push_certificate_schemes};
+use crate::handshake::offer::{USUAL_ANSWERS, push_alpn};
 use crate::handshake::resume13::Shared13;
 use crate::handshake::schedule13::{EarlySecret, HandshakeSecret, TrafficSecrets};
 use crate::handshake::select::{self, Auth13, Selected13};
@@ -208,7 +208,10 @@ pub(in crate::handshake) fn certificate_request(
     let mut extensions = ExtensionsBuf::new();
     let schemes: OwnedList<SignatureScheme> = common.verify_schemes().collect();
     extensions.push(&SignatureAlgorithms { schemes: schemes.as_list() });
-    push_certificate_schemes(&mut extensions, common, verifier);
+    // RFC 9846 §4.3.3
+    if let Some(schemes) = common.certificate_schemes(verifier) {
+        extensions.push(&SignatureAlgorithmsCert { schemes: OwnedList::from(schemes).as_list() });
+    }
     compression::offer(common, &mut extensions);
     let authorities = OwnedOpaqueList::new(verifier.authorities())?;
     // RFC 9846 §4.3.4: a list of none is left out.
