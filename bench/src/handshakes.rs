@@ -133,11 +133,11 @@ enum Raw {
 }
 
 /// Bytes of ClientHello and ServerHello.
-const RESUMED: [usize; 2] = [170, 93];
+const RESUMED: [usize; 2] = [169, 98];
 /// The same with a ticket.
-const RESUMED_BY_TICKET: [usize; 2] = [345, 93];
+const RESUMED_BY_TICKET: [usize; 2] = [348, 98];
 /// ClientHello, ServerHello, ServerHelloDone, ClientKeyExchange.
-const PSK: [usize; 4] = [134, 65, 12, 20];
+const PSK: [usize; 4] = [113, 70, 12, 20];
 
 const fn side(messages: &'static [usize], random: usize) -> Side {
     Side { messages, random, new_secret: false, ticket: None }

@@ -63,11 +63,15 @@ impl<'d> Iterator for Received<'_, 'd> {
 }
 
 impl Drop for Received<'_, '_> {
+    #[inline]
     fn drop(&mut self) {
-        while let Some(payload) = self.next() {
-            // The caller did not want it; it is not lost without a trace.
-            let _unread: &[u8] = payload;
-            self.connection.stats.payloads_ignored += 1;
+        // Usually the caller has taken all that there is.
+        while !self.rest.is_empty() {
+            if let Some(payload) = self.next() {
+                // The caller did not want it; it is not lost without a trace.
+                let _unread: &[u8] = payload;
+                self.connection.stats.payloads_ignored += 1;
+            }
         }
     }
 }
@@ -75,6 +79,7 @@ impl Drop for Received<'_, '_> {
 impl Connection {
     /// Takes one datagram from the peer and gives the application payloads in it, as slices of
     /// `datagram`. Everything else in it is handled too.
+    #[inline]
     pub fn handle_datagram<'c, 'd>(&'c mut self, now: Instant, datagram: &'d mut [u8]) -> Received<'c, 'd> {
         self.handle(None, now, datagram)
     }
@@ -93,6 +98,7 @@ impl Connection {
         self.handle(elsewhere, now, datagram)
     }
 
+    #[inline]
     fn handle<'c, 'd>(
         &'c mut self,
         elsewhere: Option<SocketAddr>,
@@ -162,6 +168,7 @@ impl Connection {
 
     /// A record of `epoch` was opened. What keys protect comes from the peer, which is there then and has not
     /// given up; what nothing protects says nothing of it.
+    #[inline]
     fn heard_in(&mut self, epoch: Epoch, now: Instant) {
         if epoch == Epoch::UNPROTECTED {
             return;
@@ -215,6 +222,7 @@ impl Connection {
         }
     }
 
+    #[inline]
     fn application_data<'d>(&mut self, number: RecordNumber, content: &'d mut [u8]) -> Option<&'d mut [u8]> {
         if number.epoch == Epoch::UNPROTECTED {
             self.discard(Discard::UnexpectedContent);

@@ -177,8 +177,16 @@ impl UnifiedHeader {
     /// [`EncodeError::BufferTooSmall`] if `header` is not a whole header.
     #[inline]
     pub fn apply_mask(&self, header: &mut [u8], mask: [u8; 2]) -> Result<(), EncodeError> {
-        let masked = header.get_mut(self.sequence_number_range()).ok_or(EncodeError::BufferTooSmall)?;
-        masked.iter_mut().zip(mask).for_each(|(byte, mask)| *byte ^= mask);
+        let [first, second] = mask;
+        let behind_cid = header.get_mut(self.cid_range().end..).unwrap_or_default();
+        match (self.sequence_number, behind_cid) {
+            (ShortSequenceNumber::Bits8(_), [number, ..]) => *number ^= first,
+            (ShortSequenceNumber::Bits16(_), [high, low, ..]) => {
+                *high ^= first;
+                *low ^= second;
+            }
+            _ => return Err(EncodeError::BufferTooSmall),
+        }
         Ok(())
     }
 
