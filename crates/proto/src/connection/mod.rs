@@ -7,6 +7,7 @@
 mod acks;
 mod apply;
 mod authenticate;
+mod batch;
 mod cids;
 mod close;
 mod deferred;
@@ -37,6 +38,7 @@ use core::fmt;
 use core::net::SocketAddr;
 
 pub use authenticate::{AuthenticateClientError, ClientAnswer};
+pub use batch::SealedBatch;
 use cids::Whereabouts;
 pub(crate) use cids::address;
 use early::EarlyData;
