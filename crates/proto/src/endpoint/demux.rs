@@ -141,9 +141,18 @@ impl<K: Copy + Eq> Demux<K> {
 
     /// The connection whose id `bytes` begin with.
     pub(super) fn named(&self, bytes: &[u8]) -> Option<K> {
+        self.find_cid(bytes).map(|(_, key)| key)
+    }
+
+    /// The id that `bytes` begin with.
+    pub(super) fn cid_of(&self, bytes: &[u8]) -> Option<&Cid> {
+        self.find_cid(bytes).map(|(cid, _)| cid)
+    }
+
+    fn find_cid(&self, bytes: &[u8]) -> Option<(&Cid, K)> {
         // Everything between an id and what begins with it begins with it, too. So it is the next one below, if any.
         let (cid, key) = self.cids.range::<[u8], _>((Bound::Unbounded, Bound::Included(bytes))).next_back()?;
-        bytes.starts_with(cid).then_some(*key)
+        bytes.starts_with(cid).then_some((cid, *key))
     }
 
     /// Lets `cid` lead to the connection `key` at `peer`.

@@ -113,6 +113,7 @@ mod incoming;
 mod limits;
 mod load;
 mod prefix;
+mod run;
 mod stats;
 #[cfg(test)]
 mod tests;
@@ -236,6 +237,38 @@ impl<K: Copy + Eq> Endpoint<K> {
             self.stats.discards.count(reason);
             Route::Discard(reason)
         })
+    }
+
+    /// Like [`route`](Self::route), for datagrams that came together from `peer`, as the system gives them where it merges
+    /// them (GRO): each has `stride` bytes but the last, which may be shorter, and they lie next to each other in
+    /// `datagrams`. Says what to do with the first, and how many bytes at the front of `datagrams` go the same way, in
+    /// whole datagrams. More than one do so only if they are protected and belong to one connection.
+    pub fn route_run(
+        &mut self,
+        now: Instant,
+        peer: SocketAddr,
+        datagrams: &[u8],
+        stride: usize,
+        reply: &mut Vec<u8>,
+    ) -> (Route<K>, usize) {
+        let stride = stride.max(1);
+        let (first, rest) = datagrams.split_at(stride.min(datagrams.len()));
+        let route = self.route(now, peer, first, reply);
+        let mut len = first.len();
+        if matches!(route, Route::Connection(_)) && reply.is_empty() {
+            let alike = run::Alike::of(first, |bytes| self.demux.cid_of(bytes));
+            let more = rest.chunks(stride).take_while(|next| alike.goes_with(next));
+            let (count, bytes) = more.fold((0, 0), |(count, bytes), next| (count + 1, bytes + next.len()));
+            add(&mut self.stats.named, if alike.is_named() { count } else { 0 });
+            len += bytes;
+        }
+        (route, len)
+    }
+
+    /// Whether one of the connections here has the id that `datagram` [names](cid_in), if it names any.
+    #[must_use]
+    pub fn knows_cid_in(&self, datagram: &[u8]) -> bool {
+        cid_in(datagram).is_some_and(|bytes| self.demux.named(bytes).is_some())
     }
 
     /// Routes datagrams from `peer` to `key` from now on: a connection that this side began, or an
@@ -469,8 +502,10 @@ impl<K: Copy> Known<K> {
     }
 }
 
-/// What begins with a connection id, if the first record of the datagram has one (RFC 9146 §4, RFC 9147 §4).
-fn cid_in(datagram: &[u8]) -> Option<&[u8]> {
+/// What begins with a connection id, if the first record of the datagram has one (RFC 9146 §4, RFC 9147 §4). How long
+/// the id is, only who gave it knows.
+#[must_use]
+pub fn cid_in(datagram: &[u8]) -> Option<&[u8]> {
     let first = *datagram.first()?;
     if first == ContentType::TLS12_CID.0 {
         return Some(datagram.get(Cid12Header::CID_OFFSET..).unwrap_or_default());

@@ -8,6 +8,7 @@ mod limits;
 mod parts;
 mod restarts;
 mod routing;
+mod runs;
 mod shapes;
 
 use alloc::sync::Arc;
