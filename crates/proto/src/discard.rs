@@ -221,6 +221,15 @@ impl DiscardCounts {
         }
     }
 
+    /// Adds what was counted elsewhere.
+    pub fn add(&mut self, other: &Self) {
+        let Some(others) = other.counts.as_deref() else { return };
+        let counts = self.counts.get_or_insert_with(|| Box::new([0; Discard::ALL.len()]));
+        for (count, other) in counts.iter_mut().zip(others) {
+            *count = count.saturating_add(*other);
+        }
+    }
+
     /// How often `reason` happened.
     #[must_use]
     pub fn get(&self, reason: Discard) -> u32 {
@@ -272,5 +281,11 @@ mod tests {
         counts.counts.as_mut().expect("counted above")[Discard::BadTag as usize] = u32::MAX;
         counts.count(Discard::BadTag);
         assert_eq!(counts.get(Discard::BadTag), u32::MAX);
+
+        let mut sum = DiscardCounts::default();
+        sum.add(&DiscardCounts::default());
+        assert_eq!(sum, DiscardCounts::default(), "nothing is no memory");
+        (0..2).for_each(|_| sum.add(&counts));
+        assert_eq!((sum.get(Discard::BadTag), sum.get(Discard::Closed), sum.get(Discard::Foreign)), (u32::MAX, 2, 0));
     }
 }

@@ -9,6 +9,7 @@ use gramseal_wire::{CipherSuite, NamedGroup};
 
 use super::common::{Allowed, Means, common_setters};
 use super::{Common, ConfigError, Identity, PeerVerifier, PskLookup, ServerSessions};
+use crate::cid::{CidGenerator, ConnectionIds};
 use crate::crypto::{CryptoProvider, HashAlgorithm, signs13};
 use crate::session::{AntiReplay, ServerSessionStore, TicketSealer};
 use crate::suite::Suite12;
@@ -111,6 +112,23 @@ impl ServerConfig {
             Some(_) => Arc::new(Self { early_data: None, ..Self::clone(&self) }),
             None => self,
         }
+    }
+
+    /// Where the connection ids for records from clients come from; `None` if none are wanted.
+    #[must_use]
+    pub fn cid_generator(&self) -> Option<&Arc<dyn CidGenerator>> {
+        match &self.common.cids {
+            ConnectionIds::Both(generator) => Some(generator),
+            ConnectionIds::Off | ConnectionIds::Peers => None,
+        }
+    }
+
+    /// The same with another generator of connection ids.
+    #[must_use]
+    pub fn with_cid_generator(&self, generator: Arc<dyn CidGenerator>) -> Self {
+        let mut config = self.clone();
+        config.common.cids = ConnectionIds::Both(generator);
+        config
     }
 
     /// Who decides about certificates that clients show after the handshake.

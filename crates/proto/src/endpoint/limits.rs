@@ -50,6 +50,26 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// The share of each of `count` endpoints that take on so much together, rounded up.
+    #[must_use]
+    pub fn share_of(&self, count: usize) -> Self {
+        let share = |all: usize| all.div_ceil(count.max(1));
+        let rate = |all: u32| all.div_ceil(u32::try_from(count).unwrap_or(u32::MAX).max(1));
+        Self {
+            incoming: share(self.incoming),
+            incoming_bytes: share(self.incoming_bytes),
+            incoming_expiry: self.incoming_expiry,
+            half_open: share(self.half_open),
+            half_open_of_prefix: share(self.half_open_of_prefix),
+            handshake_rate: self
+                .handshake_rate
+                .map(|HandshakeRate { per_second, burst }| HandshakeRate { per_second: rate(per_second), burst: rate(burst) }),
+            connections: share(self.connections),
+        }
+    }
+}
+
 /// How fast something may happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "a rate is two numbers")]
@@ -95,6 +115,14 @@ impl LimitCounts {
             .saturating_add(self.half_open_of_prefix)
             .saturating_add(self.handshake_rate)
             .saturating_add(self.connections)
+    }
+
+    pub(super) fn add(&mut self, other: &Self) {
+        add(&mut self.incoming, other.incoming);
+        add(&mut self.half_open, other.half_open);
+        add(&mut self.half_open_of_prefix, other.half_open_of_prefix);
+        add(&mut self.handshake_rate, other.handshake_rate);
+        add(&mut self.connections, other.connections);
     }
 
     pub(super) fn count(&mut self, limit: Limit) {

@@ -43,6 +43,27 @@ pub struct EndpointStats {
     pub discards: DiscardCounts,
 }
 
+impl EndpointStats {
+    /// Adds what another endpoint has counted.
+    pub fn add(&mut self, other: &Self) {
+        add(&mut self.cookies_sent, other.cookies_sent);
+        add(&mut self.cookies_accepted, other.cookies_accepted);
+        self.cookies_refused.add(&other.cookies_refused);
+        add(&mut self.hellos_refused, other.hellos_refused);
+        add(&mut self.hello_parts, other.hello_parts);
+        add(&mut self.early_datagrams, other.early_datagrams);
+        add(&mut self.incoming, other.incoming);
+        add(&mut self.incoming_repeated, other.incoming_repeated);
+        self.limits.add(&other.limits);
+        add(&mut self.incoming_expired, other.incoming_expired);
+        add(&mut self.incoming_refused, other.incoming_refused);
+        add(&mut self.incoming_ignored, other.incoming_ignored);
+        add(&mut self.restarts, other.restarts);
+        add(&mut self.named, other.named);
+        self.discards.add(&other.discards);
+    }
+}
+
 /// How often a cookie was refused, by reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -62,6 +83,13 @@ impl CookieRefusals {
     #[must_use]
     pub const fn total(&self) -> u64 {
         self.malformed.saturating_add(self.unknown_secret).saturating_add(self.expired).saturating_add(self.mismatch)
+    }
+
+    fn add(&mut self, other: &Self) {
+        add(&mut self.malformed, other.malformed);
+        add(&mut self.unknown_secret, other.unknown_secret);
+        add(&mut self.expired, other.expired);
+        add(&mut self.mismatch, other.mismatch);
     }
 
     pub(super) fn count(&mut self, refusal: Refusal) {
