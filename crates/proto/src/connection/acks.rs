@@ -140,6 +140,7 @@ impl Connection {
         }
         match (handshake.outbound.acknowledge(numbers), latest) {
             (Acknowledged::All, _) => {
+                self.stats.round_trip.measured(handshake.retransmit.answered(now));
                 handshake.retransmit.stop();
                 if handshake.is_done() && handshake.last_flight == LastFlight::Acknowledged {
                     self.confirm();

@@ -111,7 +111,7 @@ impl Connection {
         // RFC 9147 §7.1: our flight acknowledges the peer's.
         handshake.acks.clear();
         handshake.retransmit.progress();
-        handshake.retransmit.arm(now);
+        handshake.retransmit.begin(now);
     }
 
     /// RFC 6347 §4.2.4: nobody answers the last flight, so no timer repeats it; the peer asks for

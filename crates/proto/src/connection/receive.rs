@@ -351,6 +351,7 @@ impl Connection {
         match handshake.inbound.insert(number.epoch, fragment, &mut self.stats.discards) {
             Ok(Inserted::Stored) => {
                 handshake.hear();
+                self.stats.round_trip.measured(handshake.retransmit.answered(now));
                 self.stored(number, hurry, now);
             }
             Ok(Inserted::AlreadyHad) => {

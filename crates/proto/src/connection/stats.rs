@@ -1,5 +1,7 @@
 //! Counters of a connection.
 
+use core::time::Duration;
+
 use crate::discard::DiscardCounts;
 
 /// What a connection has counted since it began.
@@ -30,8 +32,31 @@ pub struct Stats {
     pub cids_issued: u32,
     /// Connection ids that the peer gave after the handshake (1.3), also those that were not kept.
     pub cids_received: u32,
+    pub(super) round_trip: RoundTrip,
     /// What was dropped, by reason.
     pub discards: DiscardCounts,
+}
+
+impl Stats {
+    /// The time to the peer and back, as the handshake has shown it; `None` if all of it was sent more than once. It is
+    /// the shortest between a flight and the first word of its answer, or its ACK, so that it may contain the time
+    /// which the peer took to answer.
+    #[must_use]
+    pub fn round_trip(&self) -> Option<Duration> {
+        (self.round_trip.0 > 0).then(|| Duration::from_micros(self.round_trip.0.into()))
+    }
+}
+
+/// In microseconds; 0 before it is known.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct RoundTrip(u32);
+
+impl RoundTrip {
+    pub(super) fn measured(&mut self, taken: Option<Duration>) {
+        let Some(taken) = taken else { return };
+        let micros = u32::try_from(taken.as_micros()).unwrap_or(u32::MAX).max(1);
+        self.0 = if self.0 == 0 { micros } else { self.0.min(micros) };
+    }
 }
 
 /// Counts on, up to the maximum: the peer decides how often.
@@ -41,7 +66,21 @@ pub(super) fn count(counter: &mut u32, more: u32) {
 
 #[cfg(test)]
 mod tests {
-    use super::count;
+    use super::{Duration, RoundTrip, Stats, count};
+
+    #[test]
+    fn the_shortest_round_trip_counts() {
+        let mut stats = Stats::default();
+        assert_eq!(stats.round_trip(), None);
+        for (taken, shortest) in [(None, None), (Some(30), Some(30)), (Some(40), Some(30)), (Some(20), Some(20))] {
+            stats.round_trip.measured(taken.map(Duration::from_millis));
+            assert_eq!(stats.round_trip(), shortest.map(Duration::from_millis));
+        }
+        assert_eq!(size_of::<RoundTrip>(), 4);
+        let mut nothing = RoundTrip::default();
+        nothing.measured(Some(Duration::ZERO));
+        assert_eq!(nothing.0, 1, "known, and shorter than a microsecond");
+    }
 
     #[test]
     fn counters_stop_at_their_maximum() {

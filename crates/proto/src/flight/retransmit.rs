@@ -40,6 +40,8 @@ pub(crate) struct Retransmit {
     deadline: Option<Instant>,
     /// When the timer was last armed or re-armed.
     armed: Option<Instant>,
+    /// When the flight went out, as long as nothing of it was sent again and nothing came of the answer.
+    sent_once: Option<Instant>,
     expiries: u32,
     /// How often the peer had the flight repeated.
     requests: u8,
@@ -65,13 +67,25 @@ impl Retransmit {
     pub(crate) fn new(initial: Duration, max: Duration) -> Self {
         let initial = first_wait(initial);
         let max = max.max(initial);
-        Self { initial, max, current: initial, deadline: None, armed: None, expiries: 0, requests: 0 }
+        Self { initial, max, current: initial, deadline: None, armed: None, sent_once: None, expiries: 0, requests: 0 }
     }
 
     /// Starts the wait: the flight is out and an answer is expected.
     pub(crate) fn arm(&mut self, now: Instant) {
         self.deadline = Some(now + self.current);
         self.armed = Some(now);
+    }
+
+    /// A new flight is out: starts the wait for the answer.
+    pub(crate) fn begin(&mut self, now: Instant) {
+        self.arm(now);
+        self.sent_once = Some(now);
+    }
+
+    /// Something of the answer came. Says how long that took, if it is the first and nobody can mistake for which copy
+    /// of our flight it is.
+    pub(crate) fn answered(&mut self, now: Instant) -> Option<Duration> {
+        self.sent_once.take().map(|sent| now.saturating_since(sent))
     }
 
     /// The peer repeats its own flight, so it misses ours: whether to send ours again at once. If
@@ -85,12 +99,14 @@ impl Retransmit {
             return false;
         }
         self.requests += 1;
+        self.sent_once = None;
         self.arm(now);
         true
     }
 
     /// We kept the peer waiting: if it is its turn, the wait begins anew.
     pub(crate) fn resume(&mut self, now: Instant) {
+        self.sent_once = None;
         if self.deadline.is_some() {
             self.arm(now);
         }
@@ -141,6 +157,7 @@ impl Retransmit {
         }
         self.current = self.current.saturating_mul(2).min(self.max);
         self.expiries = self.expiries.saturating_add(1);
+        self.sent_once = None;
         self.arm(now);
         true
     }
@@ -237,5 +254,29 @@ mod tests {
         assert!(timer.repeat_on_request(at(800)));
         assert_eq!((timer.deadline(), timer.expiries()), (Some(at(1600)), 1), "no longer than before");
         assert!(!timer.repeat_on_request(at(900)));
+    }
+
+    #[test]
+    fn only_what_was_sent_once_measures_the_round_trip() {
+        let wait = Duration::from_millis(400);
+        let new = || {
+            let mut timer = Retransmit::new(wait, Duration::from_secs(60));
+            timer.begin(at(0));
+            timer
+        };
+        let mut timer = new();
+        assert_eq!([timer.answered(at(30)), timer.answered(at(31))], [Some(Duration::from_millis(30)), None]);
+        let mut repeated = new();
+        assert!(repeated.expire(at(400)));
+        assert_eq!(repeated.answered(at(430)), None);
+        let mut asked = new();
+        assert!(asked.repeat_on_request(at(400)));
+        assert_eq!(asked.answered(at(430)), None);
+        let mut resumed = new();
+        resumed.resume(at(10));
+        assert_eq!(resumed.answered(at(430)), None);
+        timer.progress();
+        timer.begin(at(500));
+        assert_eq!(timer.answered(at(520)), Some(Duration::from_millis(20)));
     }
 }
