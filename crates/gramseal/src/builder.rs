@@ -2,18 +2,22 @@
 
 use std::io;
 use std::net::{ToSocketAddrs, UdpSocket};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use gramseal_proto::config::ServerConfig;
+use gramseal_proto::crypto::SecureRandom;
 use gramseal_proto::endpoint::{CookiePolicy, CookieSecrets, EndpointConfig, Limits};
 use tokio::runtime::Handle;
 
 use crate::driver;
 use crate::endpoint::Endpoint;
-use crate::queue::ReceiveLimits;
-use crate::router::Router;
-use crate::socket::{self, Socket};
+use crate::queue::{Buffered, ReceiveLimits};
+use crate::router::{Parts, Router};
+use crate::shards::{Names, Shards};
+use crate::socket::{self, Offload, Socket};
+use crate::timers::Clock;
 
 /// Makes an [`Endpoint`].
 #[derive(Debug, Clone)]
@@ -24,6 +28,8 @@ pub struct EndpointBuilder {
     cookie_secrets: Option<CookieSecrets>,
     limits: Limits,
     receive: ReceiveLimits,
+    shards: NonZeroUsize,
+    offload: Offload,
 }
 
 impl EndpointBuilder {
@@ -34,6 +40,8 @@ impl EndpointBuilder {
             cookie_secrets: None,
             limits: Limits::default(),
             receive: ReceiveLimits::default(),
+            shards: NonZeroUsize::MIN,
+            offload: Offload::default(),
         }
     }
 
@@ -71,35 +79,107 @@ impl EndpointBuilder {
         self
     }
 
-    /// Binds a socket to the first of `addr` that works. An IPv6 wildcard (`[::]`) takes IPv4 as
+    /// Serves the address with `count` sockets (`SO_REUSEPORT`), each with a task and a table of its own, so that as many
+    /// threads of the runtime receive at once. Default: 1, which is best for a single client. On Linux and Android.
+    ///
+    /// The system spreads clients among the sockets by their addresses. One whose address has changed is found by its
+    /// [connection id](crate::ConnectionIds), wherever its datagrams come to: the ids name their shard, which nobody else
+    /// can tell from them, and have the form that their generator gives them. It has to have ids of one length, and
+    /// different enough that each shard gets some; [`bind`](Self::bind) refuses one that has not. A configuration for
+    /// one [`Incoming`](crate::Incoming) may have any other generator.
+    ///
+    /// There is one [`accept`](Endpoint::accept), one cookie secret, and one sum of what is counted and of what waits to be
+    /// fetched. Of the other [limits](Self::with_limits) each shard gets an equal share.
+    pub fn with_shards(mut self, count: NonZeroUsize) -> Self {
+        self.shards = count;
+        self
+    }
+
+    /// Gives the system one datagram with each call, also where it would cut a batch into datagrams by itself: for network
+    /// interfaces and programs on the way that mishandle such batches. Those that refuse them need no word.
+    pub fn without_segmentation_offload(mut self) -> Self {
+        self.offload = Offload::Never;
+        self
+    }
+
+    /// Binds to the first of `addr` that works. An IPv6 wildcard (`[::]`) takes IPv4 as
     /// well. A name is looked up on the spot, which blocks the thread; an address is not.
     ///
     /// # Errors
-    /// If no address can be bound, or no tokio runtime with I/O and time runs here.
+    /// If no address can be bound, a choice is not possible, or no tokio runtime with I/O and time runs here.
     pub fn bind(self, addr: impl ToSocketAddrs) -> io::Result<Endpoint> {
-        self.on_socket(socket::bind(addr)?)
+        let sockets = socket::bind(addr, self.shards.get())?;
+        self.on_sockets(sockets)
     }
 
     /// Uses a socket that is bound, and not connected, already: with buffer sizes or options that
     /// the caller has set.
     ///
     /// # Errors
-    /// If the socket cannot be used, or no tokio runtime runs here.
+    /// If the socket cannot be used, a choice is not possible, or no tokio runtime runs here.
     pub fn on_socket(self, socket: UdpSocket) -> io::Result<Endpoint> {
+        self.on_sockets(vec![socket])
+    }
+
+    /// The same with several sockets that are bound to one address, one for each [shard](Self::with_shards): among
+    /// which the system spreads peers, so that the same one always comes to the same socket as long as all are open.
+    ///
+    /// # Errors
+    /// If there is no socket or one cannot be used, a choice is not possible, or no tokio runtime runs here.
+    pub fn on_sockets(self, sockets: Vec<UdpSocket>) -> io::Result<Endpoint> {
         let runtime = Handle::try_current().map_err(io::Error::other)?;
-        let config = match &self.server {
-            Some(server) => EndpointConfig::server(Arc::clone(server)).map_err(io::Error::other)?,
-            None => EndpointConfig::client(),
-        };
-        let mut config = config.with_cookie_policy(self.cookies).with_limits(self.limits.clone());
-        if let Some(secrets) = self.cookie_secrets {
-            // The protocol's clock begins with the endpoint. A system clock that stands before 1970
-            // agrees with no other host's in any case.
-            let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            config = config.with_cookie_secrets(secrets).with_cookie_clock(since_1970);
+        let count = sockets.len();
+        let invalid = |what| io::Error::new(io::ErrorKind::InvalidInput, what);
+        if count == 0 {
+            return Err(invalid("an endpoint needs a socket"));
         }
-        let router = Arc::new(Router::new(Socket::new(socket)?, config, self.limits.incoming_expiry, self.receive));
-        runtime.spawn(driver::run(Arc::clone(&router)));
-        Ok(Endpoint::new(router, self.server))
+        let no_names = "the generator of connection ids has too few of one length to name shards with";
+        let names = match count {
+            1 => None,
+            _ => Some(Names::new(count, self.server.as_deref()).ok_or_else(|| invalid(no_names))?),
+        };
+        let (config, random) = self.protocol(count)?;
+        let shards = Arc::new(Shards::new(names, random));
+        let (clock, buffered) = (Clock::start(), Buffered::new(self.receive));
+        let router = |(index, socket)| {
+            io::Result::Ok(Arc::new(Router::new(Parts {
+                socket: Socket::new(socket, self.offload)?,
+                endpoint: config.clone(),
+                expiry: self.limits.incoming_expiry,
+                buffered: Arc::clone(&buffered),
+                clock,
+                index,
+                shards: Arc::clone(&shards),
+            })))
+        };
+        let routers = sockets.into_iter().enumerate().map(router).collect::<io::Result<Vec<_>>>()?;
+        shards.set(&routers);
+        for router in &routers {
+            runtime.spawn(driver::run(Arc::clone(router)));
+        }
+        Ok(Endpoint::new(routers, self.server))
+    }
+
+    /// What each of `count` shards is to the protocol, and where the secret that they share is renewed from.
+    fn protocol(&self, count: usize) -> io::Result<(EndpointConfig, Option<Arc<dyn SecureRandom>>)> {
+        let Some(server) = &self.server else {
+            return Ok((EndpointConfig::client().with_limits(self.limits.clone()), None));
+        };
+        let config = EndpointConfig::server(Arc::clone(server)).map_err(io::Error::other)?;
+        let config = config.with_cookie_policy(self.cookies).with_limits(self.limits.share_of(count));
+        Ok(match &self.cookie_secrets {
+            Some(secrets) => {
+                // The protocol's clock begins with the endpoint. A system clock that stands before 1970
+                // agrees with no other host's in any case.
+                let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                (config.with_cookie_secrets(secrets.clone()).with_cookie_clock(since_1970), None)
+            }
+            None if count > 1 => {
+                let provider = server.provider();
+                let secrets = CookieSecrets::random(provider).map_err(io::Error::other)?;
+                (config.with_cookie_secrets(secrets), Some(Arc::clone(&provider.random)))
+            }
+            None => (config, None),
+        })
     }
 }

@@ -1,4 +1,4 @@
-//! The one task of an endpoint: waits for datagrams and deadlines, and hands them out.
+//! The task of a shard of an endpoint: waits for datagrams and deadlines, and hands them out.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ pub(crate) async fn run(router: Arc<Router>) {
     let mut batch = Batch::new();
     let mut scratch = Vec::new();
     let mut failures = 0;
-    while !router.is_finished() {
+    while !router.shards.is_finished(router) {
         router.fire_timers(router.clock.now(), &mut scratch);
         let deadline = router.timers.next().map(|moment| router.clock.when(moment));
         let received = tokio::select! {
@@ -32,9 +32,10 @@ pub(crate) async fn run(router: Arc<Router>) {
         if received.is_ok() {
             failures = 0;
             let now = router.clock.now();
-            for (path, datagram) in batch.datagrams() {
-                router.socket.received.add(1);
-                router.handle(now, path, datagram, &mut scratch);
+            router.shards.rotate_if_due(now);
+            for (path, run, stride) in batch.runs() {
+                router.socket.received.add(run.len().div_ceil(stride) as u64);
+                router.handle(now, path, run, stride, &mut scratch);
             }
             // Lets receivers fetch what came before their queues overflow.
             tokio::task::yield_now().await;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gramseal_proto::config::{ClientConfig, ServerConfig};
 use gramseal_proto::endpoint::CookieSecrets;
@@ -21,9 +22,10 @@ use crate::shared::Shared;
 use crate::socket::{Path, canonical};
 use crate::stats::EndpointStats;
 
-/// One UDP socket and all connections on it, as server, as client, or both.
+/// One UDP socket, or several [shards](EndpointBuilder::with_shards) of it, and all connections on it, as server, as
+/// client, or both.
 ///
-/// Cheap to clone. A task in the background receives for all connections; it ends once the last
+/// Cheap to clone. A task in the background, one for each shard, receives for all connections; it ends once the last
 /// clone and the last connection are gone. Connections go on without the endpoint; they only end
 /// early with the runtime that it was made in.
 #[derive(Clone)]
@@ -32,13 +34,18 @@ pub struct Endpoint {
 }
 
 struct Handle {
-    router: Arc<Router>,
+    /// One for each shard; there is at least one.
+    routers: Vec<Arc<Router>>,
     server: Option<Arc<ServerConfig>>,
+    /// The shard that the next connection belongs to which this side begins.
+    next: AtomicUsize,
 }
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.router.unattend();
+        for router in &self.routers {
+            router.unattend();
+        }
     }
 }
 
@@ -65,8 +72,8 @@ impl Endpoint {
         EndpointBuilder::new()
     }
 
-    pub(crate) fn new(router: Arc<Router>, server: Option<Arc<ServerConfig>>) -> Self {
-        Self { handle: Arc::new(Handle { router, server }) }
+    pub(crate) fn new(routers: Vec<Arc<Router>>, server: Option<Arc<ServerConfig>>) -> Self {
+        Self { handle: Arc::new(Handle { routers, server, next: AtomicUsize::new(0) }) }
     }
 
     /// The next client, as soon as it has proved its address, or without that where the
@@ -75,13 +82,29 @@ impl Endpoint {
     pub async fn accept(&self) -> Option<Incoming> {
         self.handle.server.as_ref()?;
         loop {
-            let waits = self.router().accept.notified();
-            match self.router().next_waiting() {
+            let waits = self.router().shards.accept.notified();
+            match self.next_waiting() {
                 Next::Waiting(waiting) => return Some(Incoming::new(self.clone(), waiting)),
                 Next::Closed => return None,
                 Next::Nothing => waits.await,
             }
         }
+    }
+
+    /// What waits at the shards, each of which is the first in turn.
+    fn next_waiting(&self) -> Next {
+        let routers = self.routers();
+        let first = self.handle.next.fetch_add(1, Ordering::Relaxed) % routers.len();
+        let (before, from) = routers.split_at(first);
+        let mut outcome = Next::Closed;
+        for router in from.iter().chain(before) {
+            match router.next_waiting() {
+                Next::Waiting(waiting) => return Next::Waiting(waiting),
+                Next::Nothing => outcome = Next::Nothing,
+                Next::Closed => {}
+            }
+        }
+        outcome
     }
 
     /// Connects to the server at `addr`, which has to prove that it is `name`; where a pre-shared key, a
@@ -123,7 +146,7 @@ impl Endpoint {
         config: Arc<ClientConfig>,
     ) -> Result<Arc<Shared>, ConnectError> {
         let name = name.to_server_name().map_err(ConnectError::InvalidName)?;
-        let router = self.router();
+        let router = self.next_router();
         let protocol = proto::Connection::client(config, name, router.clock.now()).map_err(ConnectError::Failed)?;
         let path = Path { peer: canonical(addr), local: None };
         router.insert(path, protocol, Takeover::Refused)
@@ -141,8 +164,9 @@ impl Endpoint {
     /// # Errors
     /// See [`ImportError`].
     pub fn import(&self, key: &ImageKey, image: &[u8]) -> Result<Connection, ImportError> {
-        let config = self.server_config().ok_or(ImportError::NotServer)?;
-        self.go_on(proto::Connection::import_server(config, key, image, self.router().clock.now())?)
+        let router = self.next_router();
+        let config = router.shards.adapt(router.index, self.server_config().ok_or(ImportError::NotServer)?);
+        self.go_on(router, proto::Connection::import_server(config, key, image, router.clock.now())?)
     }
 
     /// The same with a connection that this side began.
@@ -155,16 +179,17 @@ impl Endpoint {
         key: &ImageKey,
         image: &[u8],
     ) -> Result<Connection, ImportError> {
-        self.go_on(proto::Connection::import_client(config, key, image, self.router().clock.now())?)
+        let router = self.next_router();
+        self.go_on(router, proto::Connection::import_client(config, key, image, router.clock.now())?)
     }
 
-    fn go_on(&self, imported: proto::Imported) -> Result<Connection, ImportError> {
+    fn go_on(&self, router: &Arc<Router>, imported: proto::Imported) -> Result<Connection, ImportError> {
         let proto::Imported { connection, attached } = imported;
         let path = detach(&attached).ok_or(ImportError::NoAddress)?;
         // A socket that is bound to one address has no other.
         let anywhere = self.local_addr().is_ok_and(|local| local.ip().is_unspecified());
         let path = Path { local: path.local.filter(|_| anywhere), ..path };
-        let shared = self.router().insert(path, connection, Takeover::Refused).map_err(ImportError::Endpoint)?;
+        let shared = router.insert(path, connection, Takeover::Refused).map_err(ImportError::Endpoint)?;
         Connection::begin(shared).map_err(ImportError::Endpoint)
     }
 
@@ -180,7 +205,7 @@ impl Endpoint {
     /// yields `None` and `connect` fails. The socket is released with the last clone of the
     /// endpoint and of its connections.
     pub async fn close(&self) {
-        self.router().close();
+        self.routers().iter().for_each(|router| router.close());
     }
 
     /// Makes new cookies with the secret `next` from now on; the one that was current is accepted
@@ -188,17 +213,41 @@ impl Endpoint {
     /// [`with_cookie_secrets`](EndpointBuilder::with_cookie_secrets), on every host that shares them.
     /// No effect without a server configuration.
     pub fn rotate_cookie_secret(&self, next: &[u8; CookieSecrets::SECRET_LEN]) {
-        self.router().rotate_cookie_secret(next);
+        self.routers().iter().for_each(|router| router.rotate_cookie_secret(next));
     }
 
     /// What this endpoint has counted.
     #[must_use]
     pub fn stats(&self) -> EndpointStats {
-        self.router().stats()
+        let mut sum = self.router().stats();
+        self.routers().iter().skip(1).for_each(|router| sum.add(&router.stats()));
+        sum
     }
 
-    pub(crate) fn router(&self) -> &Arc<Router> {
-        &self.handle.router
+    /// What each [shard](EndpointBuilder::with_shards) has counted. What waits to be fetched is that of all, each time.
+    #[must_use]
+    pub fn shard_stats(&self) -> Vec<EndpointStats> {
+        self.routers().iter().map(|router| router.stats()).collect()
+    }
+
+    fn routers(&self) -> &[Arc<Router>] {
+        &self.handle.routers
+    }
+
+    /// The first shard, for what all have in common.
+    fn router(&self) -> &Arc<Router> {
+        &self.handle.routers[0]
+    }
+
+    /// For a connection that may belong to any shard.
+    fn next_router(&self) -> &Arc<Router> {
+        let routers = self.routers();
+        &routers[self.handle.next.fetch_add(1, Ordering::Relaxed) % routers.len()]
+    }
+
+    /// The shard with this number.
+    pub(crate) fn shard(&self, index: usize) -> &Arc<Router> {
+        &self.handle.routers[index]
     }
 
     pub(crate) fn server_config(&self) -> Option<Arc<ServerConfig>> {

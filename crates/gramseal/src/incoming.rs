@@ -29,6 +29,7 @@ use crate::socket::Path;
 #[must_use = "dropping it ignores the client"]
 pub struct Incoming {
     endpoint: Endpoint,
+    shard: usize,
     path: Path,
     /// `None` once it is accepted or refused.
     inner: Option<proto::endpoint::Incoming>,
@@ -36,7 +37,7 @@ pub struct Incoming {
 
 impl Incoming {
     pub(crate) fn new(endpoint: Endpoint, waiting: Waiting) -> Self {
-        Self { endpoint, path: waiting.path, inner: Some(waiting.incoming) }
+        Self { endpoint, shard: waiting.shard, path: waiting.path, inner: Some(waiting.incoming) }
     }
 
     /// Where it comes from; an IPv4 peer has an IPv4 address here whatever the socket.
@@ -54,7 +55,7 @@ impl Incoming {
     /// Refuses the client with an alert of choice.
     pub fn refuse_with(mut self, alert: AlertDescription) {
         if let Some(inner) = self.inner.take() {
-            self.endpoint.router().refuse(self.path, inner, alert);
+            self.endpoint.shard(self.shard).refuse(self.path, inner, alert);
         }
     }
 
@@ -89,8 +90,9 @@ impl Incoming {
     }
 
     fn begin(mut self, config: Arc<ServerConfig>) -> Result<Arc<Shared>, ConnectError> {
-        let router = self.endpoint.router();
+        let router = self.endpoint.shard(self.shard);
         let inner = self.inner.take().ok_or(ConnectError::EndpointClosed)?;
+        let config = router.shards.adapt(self.shard, config);
         let protocol = inner.accept(config, router.clock.now());
         router.insert(self.path, protocol, Takeover::Allowed)
     }
@@ -111,7 +113,7 @@ impl IntoFuture for Incoming {
 impl Drop for Incoming {
     fn drop(&mut self) {
         if let Some(inner) = self.inner.take() {
-            self.endpoint.router().ignore(inner);
+            self.endpoint.shard(self.shard).ignore(inner);
         }
     }
 }

@@ -107,6 +107,7 @@ mod queue;
 mod quiet;
 mod router;
 pub mod sessions;
+mod shards;
 mod shared;
 mod socket;
 mod stats;
@@ -142,7 +143,7 @@ pub use keylog::KeyLogFile;
 pub use moving::ImportError;
 pub use name::ToServerName;
 pub use pki_types;
-pub use queue::ReceiveLimits;
+pub use queue::{Payloads, PayloadsIter, ReceiveLimits};
 pub use stats::{ConnectionStats, EndpointStats};
 
 /// Compiles the code in the repository's README.

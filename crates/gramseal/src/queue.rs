@@ -1,12 +1,12 @@
 //! What a connection has received and nobody has fetched yet.
 //!
-//! One ring of bytes, so that a payload costs a copy and, once the ring has grown, no allocation.
+//! One buffer of bytes, so that a payload costs a copy and, once the buffer has grown, no allocation. Who fetches all
+//! that is there gives a buffer for it instead of a second copy.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 /// Bytes of room that an empty queue may keep.
 const KEPT_WHEN_EMPTY: usize = 16 * 1024;
@@ -69,83 +69,223 @@ pub(crate) enum Pushed {
     Dropped,
 }
 
+/// Payloads next to each other in one buffer, in the order in which they came:
+/// [`Connection::recv_many`](crate::Connection::recv_many) fills it.
+///
+/// Keep it for the next call: what it has room for is used again.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Payloads {
+    bytes: Vec<u8>,
+    /// Where each ends.
+    ends: Vec<usize>,
+}
+
+impl Payloads {
+    /// None, and no room for any.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { bytes: Vec::new(), ends: Vec::new() }
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// The payload with this number, from 0 on.
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<&[u8]> {
+        let end = *self.ends.get(index)?;
+        let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
+        self.bytes.get(start..end)
+    }
+
+    /// Each payload, the oldest first.
+    pub fn iter(&self) -> PayloadsIter<'_> {
+        PayloadsIter { payloads: self, start: 0, ends: self.ends.iter() }
+    }
+
+    /// All bytes without what tells the payloads apart.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+    }
+
+    fn push(&mut self, payload: &[u8]) {
+        self.bytes.extend_from_slice(payload);
+        self.ends.push(self.bytes.len());
+    }
+}
+
+impl<'a> IntoIterator for &'a Payloads {
+    type Item = &'a [u8];
+    type IntoIter = PayloadsIter<'a>;
+
+    fn into_iter(self) -> PayloadsIter<'a> {
+        self.iter()
+    }
+}
+
+/// See [`Payloads::iter`].
+#[derive(Debug, Clone)]
+pub struct PayloadsIter<'a> {
+    payloads: &'a Payloads,
+    start: usize,
+    ends: std::slice::Iter<'a, usize>,
+}
+
+impl<'a> Iterator for PayloadsIter<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let end = *self.ends.next()?;
+        let start = std::mem::replace(&mut self.start, end);
+        self.payloads.bytes.get(start..end)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.ends.size_hint()
+    }
+}
+
+impl ExactSizeIterator for PayloadsIter<'_> {}
+
 #[derive(Debug)]
 pub(crate) struct ReceiveQueue {
-    bytes: VecDeque<u8>,
-    lengths: VecDeque<usize>,
+    kept: Payloads,
+    /// How many at the front have been fetched, and where the next begins.
+    fetched: usize,
+    start: usize,
     all: Arc<Buffered>,
     dropped: u64,
 }
 
 impl Drop for ReceiveQueue {
     fn drop(&mut self) {
-        self.all.give_back(self.bytes.len());
+        self.all.give_back(self.bytes());
     }
 }
 
 impl ReceiveQueue {
     pub(crate) fn new(all: Arc<Buffered>) -> Self {
-        Self { bytes: VecDeque::new(), lengths: VecDeque::new(), all, dropped: 0 }
+        Self { kept: Payloads::new(), fetched: 0, start: 0, all, dropped: 0 }
     }
 
     /// Appends `payload`, or drops it if there is no room: the newest goes, so that what is there
     /// stays in order and costs no more work.
     pub(crate) fn push(&mut self, payload: &[u8]) -> Pushed {
         let limits = &self.all.limits;
-        let full =
-            self.lengths.len() >= limits.payloads || payload.len() > limits.bytes.saturating_sub(self.bytes.len());
+        let full = self.len() >= limits.payloads || payload.len() > limits.bytes.saturating_sub(self.bytes());
         if full || !self.all.take(payload.len()) {
             self.dropped = self.dropped.saturating_add(1);
             return Pushed::Dropped;
         }
-        self.bytes.extend(payload);
-        self.lengths.push_back(payload.len());
+        self.kept.push(payload);
         Pushed::Kept
     }
 
     /// The oldest payload.
     pub(crate) fn pop(&mut self) -> Option<Bytes> {
-        let len = *self.lengths.front()?;
-        let mut payload = BytesMut::zeroed(len);
-        self.pop_into(&mut payload)?;
-        Some(payload.freeze())
+        let payload = Bytes::copy_from_slice(self.oldest()?);
+        self.drop_oldest();
+        Some(payload)
     }
 
     /// Moves the oldest payload into `out` and returns its length, which may be more than `out`
     /// holds; then the rest is lost.
     pub(crate) fn pop_into(&mut self, out: &mut [u8]) -> Option<usize> {
-        let len = self.lengths.pop_front()?;
-        let (first, second) = self.bytes.as_slices();
-        let mut copied = 0;
-        for part in [first, second] {
-            let wanted = len.min(out.len()) - copied;
-            let part = &part[..part.len().min(wanted)];
-            out[copied..copied + part.len()].copy_from_slice(part);
-            copied += part.len();
-        }
-        self.bytes.drain(..len);
-        self.all.give_back(len);
-        if self.bytes.is_empty() && self.bytes.capacity() > KEPT_WHEN_EMPTY {
-            self.bytes = VecDeque::new();
-        }
+        let payload = self.oldest()?;
+        let len = payload.len();
+        let copied = len.min(out.len());
+        out[..copied].copy_from_slice(&payload[..copied]);
+        self.drop_oldest();
         Some(len)
+    }
+
+    /// Gives all payloads for the room that `payloads` has, and returns how many there are; `None` and no change if
+    /// there are none.
+    pub(crate) fn swap(&mut self, payloads: &mut Payloads) -> Option<usize> {
+        if self.len() == 0 {
+            return None;
+        }
+        self.all.give_back(self.bytes());
+        self.close_up();
+        payloads.clear();
+        std::mem::swap(&mut self.kept, payloads);
+        Some(payloads.len())
+    }
+
+    fn oldest(&self) -> Option<&[u8]> {
+        let end = *self.kept.ends.get(self.fetched)?;
+        self.kept.bytes.get(self.start..end)
+    }
+
+    fn drop_oldest(&mut self) {
+        let Some(end) = self.kept.ends.get(self.fetched).copied() else { return };
+        self.all.give_back(end - self.start);
+        self.fetched += 1;
+        self.start = end;
+        if self.fetched == self.kept.ends.len() {
+            (self.fetched, self.start) = (0, 0);
+            self.kept.clear();
+            if self.kept.bytes.capacity() > KEPT_WHEN_EMPTY {
+                self.kept.bytes = Vec::new();
+            }
+        } else if wasted(self.start, self.kept.bytes.len(), KEPT_WHEN_EMPTY)
+            || wasted(self.fetched, self.kept.ends.len(), KEPT_WHEN_EMPTY / size_of::<usize>())
+        {
+            self.close_up();
+        }
+    }
+
+    /// Frees the room of what has been fetched.
+    fn close_up(&mut self) {
+        if self.fetched == 0 {
+            return;
+        }
+        self.kept.bytes.drain(..self.start);
+        self.kept.ends.drain(..self.fetched);
+        self.kept.ends.iter_mut().for_each(|end| *end -= self.start);
+        (self.fetched, self.start) = (0, 0);
     }
 
     /// Gives back all room of an empty queue, for a connection that may be quiet for long.
     pub(crate) fn rest(&mut self) {
-        if self.lengths.is_empty() {
-            (self.bytes, self.lengths) = (VecDeque::new(), VecDeque::new());
+        if self.len() == 0 {
+            self.kept = Payloads::new();
         }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.lengths.len()
+        self.kept.ends.len() - self.fetched
+    }
+
+    /// Bytes of payloads that nobody has fetched.
+    fn bytes(&self) -> usize {
+        self.kept.bytes.len() - self.start
     }
 
     /// How many payloads found no room.
     pub(crate) fn dropped(&self) -> u64 {
         self.dropped
     }
+}
+
+/// Whether so much of a buffer is free in front that closing it up moves each byte once on average.
+const fn wasted(free: usize, len: usize, least: usize) -> bool {
+    free > least && free > len / 2
 }
 
 #[cfg(test)]
@@ -176,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn payloads_come_out_whole_and_in_order_around_the_ring() {
+    fn payloads_come_out_whole_and_in_order() {
         let mut queue = queue(8, 64);
         for round in 0_u8..50 {
             let payload = vec![round; usize::from(round % 13)];
@@ -225,11 +365,41 @@ mod tests {
         queue.rest();
         assert_eq!(queue.len(), 100, "nothing is lost");
         while queue.pop().is_some() {}
-        assert!(queue.bytes.capacity() <= KEPT_WHEN_EMPTY);
+        assert!(queue.kept.bytes.capacity() <= KEPT_WHEN_EMPTY);
         queue.push(b"one more");
         queue.pop();
-        assert!(queue.bytes.capacity() > 0);
+        assert!(queue.kept.bytes.capacity() > 0);
         queue.rest();
-        assert_eq!((queue.bytes.capacity(), queue.lengths.capacity()), (0, 0));
+        assert_eq!((queue.kept.bytes.capacity(), queue.kept.ends.capacity()), (0, 0));
+    }
+
+    #[test]
+    fn all_that_is_there_comes_at_once_and_the_room_goes_back() {
+        let mut queue = queue(1000, 1 << 20);
+        let mut payloads = Payloads::new();
+        assert_eq!(queue.swap(&mut payloads), None);
+        for round in 0_u8..3 {
+            // A queue that grew, shrank and was closed up on the way.
+            for n in 0..100 {
+                queue.push(&vec![n; usize::from(round) * 300 + usize::from(n % 7)]);
+            }
+            for n in 0..90 {
+                assert_eq!(queue.pop().unwrap(), vec![n; usize::from(round) * 300 + usize::from(n % 7)]);
+            }
+            queue.push(b"");
+            assert_eq!(queue.swap(&mut payloads), Some(11));
+            let expected: Vec<Vec<u8>> =
+                (90..100).map(|n| vec![n; usize::from(round) * 300 + usize::from(n % 7)]).chain([vec![]]).collect();
+            assert!(payloads.iter().eq(expected.iter().map(Vec::as_slice)));
+            assert_eq!(payloads.get(3), Some(&expected[3][..]));
+            assert_eq!((payloads.get(11), payloads.iter().len()), (None, 11));
+            assert_eq!((queue.len(), queue.all.bytes()), (0, 0));
+        }
+        let room = payloads.bytes.capacity();
+        queue.push(b"next");
+        let before = queue.kept.bytes.as_ptr();
+        assert_eq!(queue.swap(&mut payloads), Some(1));
+        assert_eq!(payloads.bytes.as_ptr(), before, "nothing was copied");
+        assert_eq!(queue.kept.bytes.capacity(), room);
     }
 }

@@ -1,9 +1,10 @@
-//! What all parts of an endpoint share: the socket, the table of connections, the timers.
+//! What all parts of one shard of an endpoint share: the socket, the table of connections, the timers.
 //!
 //! Lock order: a connection's state, then the timers. The table's lock is never held together with
 //! a connection's.
 
 use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,10 +15,11 @@ use gramseal_proto::wire::AlertDescription;
 use tokio::sync::Notify;
 
 use crate::error::{CloseReason, ConnectError};
-use crate::queue::{Buffered, ReceiveLimits};
+use crate::queue::Buffered;
+use crate::shards::Shards;
 use crate::shared::Shared;
 use crate::socket::{Path, Socket};
-use crate::stats::{Ended, EndpointStats};
+use crate::stats::{Counter, Ended, EndpointStats};
 use crate::timers::{Clock, Timers};
 
 /// Names a connection of an endpoint; never used twice.
@@ -33,8 +35,11 @@ pub(crate) struct Router {
     pub(crate) ended: Ended,
     /// For the driver: a nearer deadline, or the end.
     pub(crate) wake: Notify,
-    /// For `accept`: a handshake waits, or none will any more.
-    pub(crate) accept: Notify,
+    /// Which one of the shards this is.
+    pub(crate) index: usize,
+    pub(crate) shards: Arc<Shards>,
+    /// Datagrams that came here and belong to other shards.
+    handed_over: Counter,
     table: Mutex<Table>,
 }
 
@@ -54,6 +59,7 @@ struct Table {
 pub(crate) struct Waiting {
     pub(crate) incoming: proto::endpoint::Incoming,
     pub(crate) path: Path,
+    pub(crate) shard: usize,
     since: Instant,
 }
 
@@ -87,37 +93,62 @@ pub(crate) enum Takeover {
     Refused,
 }
 
+/// What a [`Router`] is made of.
+pub(crate) struct Parts {
+    pub(crate) socket: Socket,
+    pub(crate) endpoint: proto::endpoint::EndpointConfig,
+    /// How long a handshake may wait for the application.
+    pub(crate) expiry: Duration,
+    pub(crate) buffered: Arc<Buffered>,
+    pub(crate) clock: Clock,
+    pub(crate) index: usize,
+    pub(crate) shards: Arc<Shards>,
+}
+
 impl Router {
-    pub(crate) fn new(
-        socket: Socket,
-        endpoint: proto::endpoint::EndpointConfig,
-        expiry: Duration,
-        limits: ReceiveLimits,
-    ) -> Self {
+    pub(crate) fn new(parts: Parts) -> Self {
         let table = Table {
-            endpoint: proto::endpoint::Endpoint::new(endpoint),
+            endpoint: proto::endpoint::Endpoint::new(parts.endpoint),
             connections: HashMap::new(),
             next_key: 0,
             waiting: VecDeque::new(),
-            expiry,
+            expiry: parts.expiry,
             phase: Phase::Open,
         };
         Self {
-            socket,
-            clock: Clock::start(),
+            socket: parts.socket,
+            clock: parts.clock,
             timers: Timers::default(),
-            buffered: Buffered::new(limits),
+            buffered: parts.buffered,
             ended: Ended::default(),
             wake: Notify::new(),
-            accept: Notify::new(),
+            index: parts.index,
+            shards: parts.shards,
+            handed_over: Counter::default(),
             table: Mutex::new(table),
         }
     }
 
-    /// Passes one datagram on to where it belongs. `scratch` is for what goes back.
-    pub(crate) fn handle(&self, now: Instant, path: Path, datagram: &mut [u8], scratch: &mut Vec<u8>) {
+    /// Passes on what came together from `path`: datagrams next to each other in `run`, each of `stride` bytes but the
+    /// last. `scratch` is for what goes back.
+    pub(crate) fn handle(&self, now: Instant, path: Path, run: &mut [u8], stride: usize, scratch: &mut Vec<u8>) {
+        let mut rest = run;
+        while !rest.is_empty() {
+            let owner = self.shards.owner(self, path.peer, rest);
+            let len = owner.as_deref().unwrap_or(self).handle_front(now, path, rest, stride, scratch);
+            if owner.is_some() {
+                self.handed_over.add(len.div_ceil(stride) as u64);
+            }
+            rest = rest.split_at_mut(len).1;
+        }
+    }
+
+    /// Passes on as many datagrams at the front of `run` as go the same way, and says how many bytes they have.
+    fn handle_front(&self, now: Instant, path: Path, run: &mut [u8], stride: usize, scratch: &mut Vec<u8>) -> usize {
         let mut table = self.lock();
-        match table.endpoint.route(now, path.peer, datagram, scratch) {
+        let (route, len) = table.endpoint.route_run(now, path.peer, run, stride, scratch);
+        let datagrams = &mut run[..len];
+        match route {
             Route::Connection(key) => {
                 let connection = table.connections.get(&key).cloned();
                 drop(table);
@@ -125,7 +156,7 @@ impl Router {
                     let _ = self.socket.send(path, scratch);
                 }
                 if let Some(connection) = connection {
-                    connection.handle_datagram(now, path.peer, datagram, scratch);
+                    connection.handle_run(now, path.peer, datagrams, stride, scratch);
                 }
             }
             Route::Either { current, successor } => {
@@ -136,13 +167,13 @@ impl Router {
                 }
                 // Opened in place, so each gets a copy. A client seldom begins anew.
                 for connection in connections.into_iter().flatten() {
-                    connection.handle_datagram(now, path.peer, &mut datagram.to_vec(), scratch);
+                    connection.handle_run(now, path.peer, &mut datagrams.to_vec(), stride, scratch);
                 }
             }
             Route::Incoming(incoming) => {
-                if table.wait(Waiting { incoming, path, since: now }) {
+                if table.wait(Waiting { incoming, path, shard: self.index, since: now }) {
                     drop(table);
-                    self.accept.notify_one();
+                    self.shards.accept.notify_one();
                 }
             }
             Route::Reply => {
@@ -152,6 +183,17 @@ impl Router {
             }
             Route::Kept | Route::Discard(_) => {}
         }
+        len
+    }
+
+    /// Whether a connection here has the id that `datagram` names.
+    pub(crate) fn knows_cid_in(&self, datagram: &[u8]) -> bool {
+        self.lock().endpoint.knows_cid_in(datagram)
+    }
+
+    /// Whether there is a connection with this address.
+    pub(crate) fn has(&self, peer: SocketAddr) -> bool {
+        self.lock().endpoint.connection(peer).is_some()
     }
 
     /// The connection of this key, unless it has ended.
@@ -174,9 +216,9 @@ impl Router {
         table.expire(now);
         match table.waiting.pop_front() {
             Some(waiting) => {
-                if !table.waiting.is_empty() {
+                if !table.waiting.is_empty() || !self.shards.is_single() {
                     // Wake-ups that nobody waits for yet merge into one: it is passed on.
-                    self.accept.notify_one();
+                    self.shards.accept.notify_one();
                 }
                 Next::Waiting(waiting)
             }
@@ -204,11 +246,12 @@ impl Router {
         protocol: proto::Connection,
         takeover: Takeover,
     ) -> Result<Arc<Shared>, ConnectError> {
+        let elsewhere = takeover == Takeover::Refused && self.shards.is_elsewhere(self.index, path.peer);
         let mut table = self.lock();
         if table.phase != Phase::Open {
             return Err(ConnectError::EndpointClosed);
         }
-        if takeover == Takeover::Refused && table.endpoint.connection(path.peer).is_some() {
+        if elsewhere || takeover == Takeover::Refused && table.endpoint.connection(path.peer).is_some() {
             return Err(ConnectError::AlreadyConnected(path.peer));
         }
         let key = Key(table.next_key);
@@ -218,6 +261,10 @@ impl Router {
         let inserted = table.endpoint.insert(path.peer, key);
         let replaced = inserted.replaced.and_then(|old| table.connections.remove(&old));
         drop(table);
+        if takeover == Takeover::Refused {
+            // The system may give what comes from there to any of the sockets.
+            self.shards.add_address(self.index, key, path.peer);
+        }
         if let Some(replaced) = replaced {
             // Its address belongs to somebody else now: no close_notify goes there.
             replaced.abandon(CloseReason::Replaced);
@@ -244,11 +291,15 @@ impl Router {
     /// Routes datagrams with these connection ids to a connection, or no longer.
     pub(crate) fn change_cids(&self, connection: &Shared, changes: Vec<CidChange>) -> Result<(), AddCidError> {
         let (peer, key) = (connection.path.peer, connection.key);
-        let mut table = self.lock();
         changes.into_iter().try_for_each(|change| match change {
-            CidChange::Issued(cid) => table.endpoint.add_cid(peer, key, cid),
+            CidChange::Issued(cid) => {
+                self.lock().endpoint.add_cid(peer, key, cid.clone())?;
+                self.shards.add_cid(self.index, key, &cid);
+                Ok(())
+            }
             CidChange::Retired(cid) => {
-                table.endpoint.remove_cid(peer, key, &cid);
+                self.shards.remove_cid(self.index, key, &cid);
+                self.lock().endpoint.remove_cid(peer, key, &cid);
                 Ok(())
             }
         })
@@ -262,8 +313,9 @@ impl Router {
         let finished = table.is_finished();
         drop(table);
         drop(removed);
+        self.shards.forget(self.index, connection.key);
         if finished {
-            self.wake.notify_one();
+            self.shards.wake();
         }
     }
 
@@ -275,7 +327,7 @@ impl Router {
         }
         table.waiting.clear();
         drop(table);
-        self.wake.notify_one();
+        self.shards.wake();
     }
 
     /// Closes every connection and takes no more.
@@ -298,8 +350,8 @@ impl Router {
         table.waiting.clear();
         let connections = table.connections.values().cloned().collect();
         drop(table);
-        self.accept.notify_waiters();
-        self.wake.notify_one();
+        self.shards.accept.notify_waiters();
+        self.shards.wake();
         connections
     }
 
@@ -321,6 +373,7 @@ impl Router {
             connections: table.connections.len(),
             half_open: table.endpoint.half_open(),
             buffered_bytes: self.buffered.bytes(),
+            handed_over: self.handed_over.value(),
             handshakes_timed_out: self.ended.handshakes_timed_out.value(),
             idle_closed: self.ended.idle.value(),
             datagrams_received: self.socket.received.value(),

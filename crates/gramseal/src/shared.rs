@@ -7,6 +7,7 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::io;
+use std::mem;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -15,7 +16,7 @@ use gramseal_proto as proto;
 use gramseal_proto::endpoint::AddCidError;
 use gramseal_proto::wire::handshake::KeyUpdateRequest;
 use gramseal_proto::{
-    AuthenticateClientError, Checkpoint, ClientAnswer, Deferred, ImageKey, Instant, NotMovable, UpdateKeysError,
+    AuthenticateClientError, Checkpoint, ClientAnswer, Deferred, ImageKey, Instant, NotMovable, SealedBatch, UpdateKeysError,
 };
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
@@ -27,7 +28,7 @@ use crate::path_mtu;
 use crate::queue::{Pushed, ReceiveQueue};
 use crate::quiet::Quiet;
 use crate::router::{CidChange, Key, Router};
-use crate::socket::Path;
+use crate::socket::{self, Path};
 use crate::stats::{ConnectionStats, Counter};
 use crate::timers::Rearmed;
 
@@ -100,21 +101,41 @@ impl Shared {
 
     /// Takes in a datagram that came from `from`, which need not be where the peer was.
     pub(crate) fn handle_datagram(&self, now: Instant, from: SocketAddr, datagram: &mut [u8], scratch: &mut Vec<u8>) {
-        let mut guard = self.lock();
-        let State { protocol, received, .. } = &mut *guard;
-        let mut kept = 0;
-        for payload in protocol.handle_datagram_from(now, from, datagram) {
-            kept += usize::from(received.push(payload) == Pushed::Kept);
-        }
-        let handshaking = !guard.connected;
-        // Failures to send count as loss on the way: the protocol repeats what matters.
-        let _ = self.settle(guard, now, scratch);
-        if handshaking {
-            // Early data may have come.
-            self.changed.notify_waiters();
-        }
-        for _ in 0..kept {
-            self.readable.notify_one();
+        self.handle_run(now, from, datagram, datagram.len(), scratch);
+    }
+
+    /// The same with datagrams next to each other, each of `stride` bytes but the last, which may be shorter.
+    pub(crate) fn handle_run(
+        &self,
+        now: Instant,
+        from: SocketAddr,
+        run: &mut [u8],
+        stride: usize,
+        scratch: &mut Vec<u8>,
+    ) {
+        let mut rest = run.chunks_mut(stride.max(1));
+        while rest.len() > 0 {
+            let mut guard = self.lock();
+            let State { protocol, received, connected, .. } = &mut *guard;
+            let handshaking = !*connected;
+            // What a handshake has to say to one datagram may matter for the next.
+            let batch = if handshaking { 1 } else { rest.len() };
+            let mut kept = false;
+            for datagram in rest.by_ref().take(batch) {
+                for payload in protocol.handle_datagram_from(now, from, datagram) {
+                    kept |= received.push(payload) == Pushed::Kept;
+                }
+            }
+            // Failures to send count as loss on the way: the protocol repeats what matters.
+            let _ = self.settle(guard, now, scratch);
+            if handshaking {
+                // Early data may have come.
+                self.changed.notify_waiters();
+            }
+            if kept {
+                // Who is woken passes it on if there is more than it fetches.
+                self.readable.notify_one();
+            }
         }
     }
 
@@ -443,6 +464,103 @@ impl Shared {
             }
             sent => sent.map_err(|error| self.not_sent(error, len)),
         }
+    }
+
+    /// Seals as many of `payloads` as go out with one call to the system, and gives the batch to `then` with no lock
+    /// held.
+    fn seal_batch<P: AsRef<[u8]>, T>(
+        &self,
+        payloads: &[P],
+        then: impl FnOnce(&mut Vec<u8>, SealedBatch) -> T,
+    ) -> Result<T, SendError> {
+        let payloads = &payloads[..payloads.len().min(self.router.socket.segments())];
+        DATAGRAM.with_borrow_mut(|buffer| {
+            let mut state = self.lock();
+            let protocol = &mut state.protocol;
+            let most = payloads.first().map_or(0, |first| {
+                let record = protocol.sealed_len(first.as_ref().len().min(protocol.max_payload()));
+                (record * payloads.len()).min(socket::MAX_BATCH_LEN).max(record)
+            });
+            if buffer.len() < most {
+                buffer.resize(most, 0);
+            }
+            let rested = protocol.is_resting();
+            let sealed = protocol.seal_batch(payloads, &mut buffer[..most]);
+            if rested || protocol.is_nearly_exhausted() || protocol.checkpoint_due() {
+                // As after one record.
+                let _ = self.settle(state, self.router.clock.now(), &mut Vec::new());
+            } else {
+                drop(state);
+            }
+            Ok(then(buffer, sealed?))
+        })
+    }
+
+    /// Sends from the front of `payloads` until the socket's buffer is full or one cannot be sent, and says how many
+    /// went out.
+    pub(crate) fn send_many<P: AsRef<[u8]>>(&self, payloads: &[P]) -> Result<usize, SendError> {
+        let mut sent = 0;
+        while sent < payloads.len() {
+            let outcome = self.seal_batch(&payloads[sent..], |buffer, batch| {
+                let gone = self.router.socket.send_batch(self.path, &buffer[..batch.bytes], batch.segment);
+                (gone, batch)
+            });
+            let outcome = outcome.and_then(|(gone, batch)| match gone {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok((0, batch)),
+                gone => gone.map(|count| (count, batch)).map_err(|error| self.not_sent(error, batch.segment)),
+            });
+            match outcome {
+                Ok((count, batch)) => {
+                    sent += count;
+                    if count < batch.records {
+                        break;
+                    }
+                }
+                // The next call tells.
+                Err(_) if sent > 0 => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(sent)
+    }
+
+    /// Like [`send_many`](Self::send_many), but waits while the socket's buffer is full.
+    pub(crate) async fn send_many_wait<P: AsRef<[u8]>>(&self, payloads: &[P]) -> Result<usize, SendError> {
+        let mut sent = 0;
+        while sent < payloads.len() {
+            match self.send_batch_wait(&payloads[sent..]).await {
+                Ok(count) => sent += count,
+                // The next call tells.
+                Err(_) if sent > 0 => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(sent)
+    }
+
+    /// Sends as many of `payloads` as fit into one batch.
+    async fn send_batch_wait<P: AsRef<[u8]>>(&self, payloads: &[P]) -> Result<usize, SendError> {
+        let socket = &self.router.socket;
+        let (batch, gone, left) = self.seal_batch(payloads, |buffer, batch| {
+            let gone = match socket.send_batch(self.path, &buffer[..batch.bytes], batch.segment) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+                gone => gone,
+            };
+            let is_left = gone.as_ref().is_ok_and(|count| *count < batch.records);
+            // Another task may need the thread's buffer meanwhile.
+            (batch, gone, is_left.then(|| mem::take(buffer)))
+        })?;
+        let mut gone = gone.map_err(|error| self.not_sent(error, batch.segment))?;
+        let Some(left) = left else { return Ok(gone) };
+        while gone < batch.records {
+            let rest = &left[gone * batch.segment..batch.bytes];
+            match socket.send_batch_wait(self.path, rest, batch.segment).await {
+                Ok(count) => gone += count,
+                Err(_) if gone > 0 => break,
+                Err(error) => return Err(self.not_sent(error, batch.segment)),
+            }
+        }
+        Ok(gone)
     }
 
     pub(crate) async fn send_wait(&self, data: &[u8]) -> Result<(), SendError> {

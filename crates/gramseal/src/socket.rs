@@ -1,9 +1,10 @@
-//! The UDP socket: addresses in one form, batches in, single datagrams out.
+//! The UDP socket: addresses in one form, batches in, single datagrams and batches out.
 //!
-//! Never looks into a datagram. (Segmented sends belong here when they come.)
+//! Never looks into a datagram.
 
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr, SocketAddrV6, ToSocketAddrs, UdpSocket as StdUdpSocket};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
 use socket2::{Domain, Protocol, Type};
@@ -18,6 +19,12 @@ const BUFFERS: usize = if quinn_udp::BATCH_SIZE < 8 { quinn_udp::BATCH_SIZE } el
 /// Bytes in a buffer: no merged datagrams and no single one are longer.
 const BUFFER_LEN: usize = 65_536;
 
+/// The most bytes that go out with one call, for IPv4, which has the larger header in that length.
+pub(crate) const MAX_BATCH_LEN: usize = 65_507;
+
+/// The most datagrams that go out with one call: what every kernel takes that cuts them at all.
+const MAX_SEGMENTS: usize = 64;
+
 /// A peer, and which of our addresses it talks to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Path {
@@ -27,11 +34,29 @@ pub(crate) struct Path {
     pub(crate) local: Option<IpAddr>,
 }
 
+/// Whether the system is to cut batches into datagrams, and to merge them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Offload {
+    #[default]
+    IfPossible,
+    Never,
+}
+
+/// What it tells that datagrams go out one by one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Blame {
+    /// The system does not cut, although it had said that it does.
+    Cutting,
+    Datagrams,
+}
+
 #[derive(Debug)]
 pub(crate) struct Socket {
     io: UdpSocket,
     state: UdpSocketState,
     is_ipv6: bool,
+    /// How many datagrams the system cuts one buffer into; 1 if it does not.
+    segments: AtomicUsize,
     pub(crate) received: Counter,
     pub(crate) sent: Counter,
     pub(crate) blocked: Counter,
@@ -41,13 +66,18 @@ pub(crate) struct Socket {
 
 impl Socket {
     /// Takes over a bound socket. Must run inside a tokio runtime.
-    pub(crate) fn new(socket: StdUdpSocket) -> io::Result<Self> {
+    pub(crate) fn new(socket: StdUdpSocket, offload: Offload) -> io::Result<Self> {
         let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
         let is_ipv6 = socket.local_addr()?.is_ipv6();
+        let segments = match offload {
+            Offload::IfPossible => state.max_gso_segments().min(MAX_SEGMENTS),
+            Offload::Never => 1,
+        };
         Ok(Self {
             io: UdpSocket::from_std(socket)?,
             state,
             is_ipv6,
+            segments: AtomicUsize::new(segments),
             received: Counter::default(),
             sent: Counter::default(),
             blocked: Counter::default(),
@@ -102,13 +132,66 @@ impl Socket {
     ///
     /// Asks the system, not tokio: tokio believes a fresh socket to be full until it has polled it.
     pub(crate) fn try_send(&self, path: Path, datagram: &[u8]) -> io::Result<()> {
-        let transmit = Transmit {
-            destination: self.destination(path.peer),
-            ecn: None,
-            contents: datagram,
-            segment_size: None,
-            src_ip: path.local,
-        };
+        self.hand_over(path, datagram, None)
+    }
+
+    /// How many datagrams are worth being put into one batch.
+    pub(crate) fn segments(&self) -> usize {
+        self.segments.load(Ordering::Relaxed)
+    }
+
+    /// Sends the datagrams that lie next to each other in `batch`, each of `segment` bytes but the last, which may be
+    /// shorter; says how many went out. What was sent is counted, and refusals are.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send), if it is the first that does not go out.
+    pub(crate) fn send_batch(&self, path: Path, batch: &[u8], segment: usize) -> io::Result<usize> {
+        let count = batch.len().div_ceil(segment.max(1));
+        if count > 1 && self.segments() >= count {
+            match self.hand_over(path, batch, Some(segment)) {
+                Ok(()) => {
+                    self.sent.add(count as u64);
+                    return Ok(count);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(error),
+                Err(error) if cannot_cut(&error) => {
+                    return self.send_one_by_one(path, batch, segment, Blame::Cutting);
+                }
+                Err(_) => {}
+            }
+        }
+        self.send_one_by_one(path, batch, segment, Blame::Datagrams)
+    }
+
+    fn send_one_by_one(&self, path: Path, batch: &[u8], segment: usize, blame: Blame) -> io::Result<usize> {
+        let mut sent = 0;
+        for datagram in batch.chunks(segment.max(1)) {
+            match self.try_send(path, datagram) {
+                Ok(()) => sent += 1,
+                Err(_) if sent > 0 => break,
+                Err(error) => {
+                    if error.kind() != io::ErrorKind::WouldBlock {
+                        self.send_errors.add(1);
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        if blame == Blame::Cutting {
+            self.segments.store(1, Ordering::Relaxed);
+        }
+        self.sent.add(sent as u64);
+        Ok(sent)
+    }
+
+    /// Like [`send_batch`](Self::send_batch), as soon as the socket's buffer has room.
+    pub(crate) async fn send_batch_wait(&self, path: Path, batch: &[u8], segment: usize) -> io::Result<usize> {
+        self.io.async_io(Interest::WRITABLE, || self.send_batch(path, batch, segment)).await
+    }
+
+    fn hand_over(&self, path: Path, contents: &[u8], segment_size: Option<usize>) -> io::Result<()> {
+        let destination = self.destination(path.peer);
+        let transmit = Transmit { destination, ecn: None, contents, segment_size, src_ip: path.local };
         self.state.try_send(UdpSockRef::from(&self.io), &transmit)
     }
 
@@ -143,16 +226,24 @@ impl Batch {
         Self { storage: vec![0; BUFFERS * BUFFER_LEN], metas: [RecvMeta::default(); BUFFERS], filled: 0 }
     }
 
-    /// Every datagram received, with where it came from.
-    pub(crate) fn datagrams(&mut self) -> impl Iterator<Item = (Path, &mut [u8])> {
+    /// What was received, with where it came from: datagrams of one length next to each other, of which the last may be
+    /// shorter, and that length.
+    pub(crate) fn runs(&mut self) -> impl Iterator<Item = (Path, &mut [u8], usize)> {
         let buffers = self.storage.chunks_exact_mut(BUFFER_LEN);
-        self.metas.iter().zip(buffers).take(self.filled).flat_map(|(meta, buffer)| {
+        self.metas.iter().zip(buffers).take(self.filled).filter_map(|(meta, buffer)| {
             let path = Path { peer: canonical(meta.addr), local: meta.dst_ip.filter(|ip| !ip.is_multicast()) };
             let len = meta.len.min(buffer.len());
-            // A datagram without content has a stride of 0 and yields nothing.
-            buffer[..len].chunks_mut(meta.stride.max(1)).map(move |datagram| (path, datagram))
+            // A datagram without content has a stride of 0 and is nobody's.
+            (len > 0).then(|| (path, &mut buffer[..len], meta.stride.max(1)))
         })
     }
+}
+
+/// Whether this is how a system says that a network interface does not cut batches (EIO, EINVAL). Linux says the same if
+/// datagrams are too large for the interface.
+fn cannot_cut(error: &io::Error) -> bool {
+    const EIO: i32 = 5;
+    error.kind() == io::ErrorKind::InvalidInput || error.raw_os_error() == Some(EIO)
 }
 
 /// The one form in which an address is compared and shown.
@@ -166,26 +257,57 @@ pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
     }
 }
 
-/// Binds to the first of `addresses` that works. An IPv6 wildcard takes IPv4 as well.
-pub(crate) fn bind(addresses: impl ToSocketAddrs) -> io::Result<StdUdpSocket> {
+/// Binds `count` sockets to the first of `addresses` that works. An IPv6 wildcard takes IPv4 as well.
+pub(crate) fn bind(addresses: impl ToSocketAddrs, count: usize) -> io::Result<Vec<StdUdpSocket>> {
     let mut failure = io::Error::new(io::ErrorKind::InvalidInput, "no address to bind to");
     for address in addresses.to_socket_addrs()? {
-        match bind_one(address) {
-            Ok(socket) => return Ok(socket),
+        match bind_all(address, count) {
+            Ok(sockets) => return Ok(sockets),
             Err(error) => failure = error,
         }
     }
     Err(failure)
 }
 
-fn bind_one(address: SocketAddr) -> io::Result<StdUdpSocket> {
+fn bind_all(address: SocketAddr, count: usize) -> io::Result<Vec<StdUdpSocket>> {
+    let first = open(address)?;
+    // Alone at first: who has the address already, shared or not, is not to be robbed of its datagrams.
+    first.bind(&address.into())?;
+    let mut sockets = Vec::with_capacity(count);
+    if count > 1 {
+        share(&first)?;
+        let address = first.local_addr()?;
+        for _ in 1..count {
+            let socket = open(address.as_socket().ok_or(io::ErrorKind::AddrNotAvailable)?)?;
+            share(&socket)?;
+            socket.bind(&address)?;
+            sockets.push(socket.into());
+        }
+    }
+    sockets.insert(0, first.into());
+    Ok(sockets)
+}
+
+fn open(address: SocketAddr) -> io::Result<socket2::Socket> {
     let socket = socket2::Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
     if address.is_ipv6() && address.ip().is_unspecified() {
         // Systems differ in what they do unasked; those that cannot do it stay with IPv6.
         let _ = socket.set_only_v6(false);
     }
-    socket.bind(&address.into())?;
-    Ok(socket.into())
+    Ok(socket)
+}
+
+/// Lets several sockets have one address, among which the system spreads peers.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn share(socket: &socket2::Socket) -> io::Result<()> {
+    rustix::net::sockopt::set_socket_reuseport(socket, true)?;
+    Ok(())
+}
+
+/// The same where systems give all datagrams to one of the sockets.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn share(_: &socket2::Socket) -> io::Result<()> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, "this system does not spread datagrams among several sockets"))
 }
 
 #[cfg(test)]
@@ -201,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn merged_datagrams_are_told_apart() {
+    fn runs_have_their_stride_and_what_is_empty_is_left_out() {
         let mut batch = Batch::new();
         batch.storage[..7].copy_from_slice(b"aaabbbc");
         batch.storage[BUFFER_LEN..BUFFER_LEN + 2].copy_from_slice(b"zz");
@@ -209,7 +331,7 @@ mod tests {
         (batch.metas[1].len, batch.metas[1].stride) = (2, 2);
         (batch.metas[2].len, batch.metas[2].stride) = (0, 0);
         batch.filled = 3;
-        let datagrams: Vec<Vec<u8>> = batch.datagrams().map(|(_, datagram)| datagram.to_vec()).collect();
-        assert_eq!(datagrams, [b"aaa".to_vec(), b"bbb".to_vec(), b"c".to_vec(), b"zz".to_vec()]);
+        let runs: Vec<(Vec<u8>, usize)> = batch.runs().map(|(_, run, stride)| (run.to_vec(), stride)).collect();
+        assert_eq!(runs, [(b"aaabbbc".to_vec(), 3), (b"zz".to_vec(), 2)]);
     }
 }

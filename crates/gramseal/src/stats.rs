@@ -24,6 +24,9 @@ pub struct EndpointStats {
     pub handshakes_timed_out: u64,
     /// Connections that nobody used for too long ([`Transport::idle_timeout`](crate::Transport::idle_timeout)).
     pub idle_closed: u64,
+    /// Datagrams that came to another [shard](crate::EndpointBuilder::with_shards) than their connection's and were handed
+    /// over.
+    pub handed_over: u64,
     /// Datagrams received.
     pub datagrams_received: u64,
     /// Datagrams that were sent, and accepted by the system.
@@ -35,6 +38,23 @@ pub struct EndpointStats {
     /// Errors reported by the socket on receiving. They may come from ICMP messages, which anybody
     /// can forge, so they change nothing.
     pub receive_errors: u64,
+}
+
+impl EndpointStats {
+    /// Adds what another shard has counted. What waits to be fetched is counted for all of them together.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.routing.add(&other.routing);
+        self.connections += other.connections;
+        self.half_open += other.half_open;
+        self.handshakes_timed_out += other.handshakes_timed_out;
+        self.idle_closed += other.idle_closed;
+        self.handed_over += other.handed_over;
+        self.datagrams_received += other.datagrams_received;
+        self.datagrams_sent += other.datagrams_sent;
+        self.sends_blocked += other.sends_blocked;
+        self.send_errors += other.send_errors;
+        self.receive_errors += other.receive_errors;
+    }
 }
 
 /// Counters of a connection since it began.

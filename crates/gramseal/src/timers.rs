@@ -9,7 +9,7 @@ use gramseal_proto::Instant;
 use crate::router::Key;
 
 /// Counts from when the endpoint began. It is tokio's clock, so that tests may stop it.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Clock(tokio::time::Instant);
 
 impl Clock {
