@@ -26,6 +26,10 @@ pub(crate) fn run(root: &Path) -> Outcome {
     steps.step("clippy: rustcrypto without std", || {
         clippy(root, &["--package", "gramseal-rustcrypto", "--no-default-features"])
     })?;
+    steps.step("clippy: gramseal without features", || {
+        clippy(root, &["--package", "gramseal", "--no-default-features"])
+    })?;
+    steps.step("clippy: gramseal with all features", || clippy(root, &["--package", "gramseal", "--all-features"]))?;
     steps.step("rustdoc", || {
         let mut doc = shell::cargo(root);
         shell::run(doc.args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))

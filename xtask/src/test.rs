@@ -16,7 +16,7 @@ pub(crate) fn run(root: &Path) -> Outcome {
 /// The test steps, for `test` itself and for `ci`.
 pub(crate) fn add(root: &Path, steps: &mut Steps) -> Outcome {
     steps.step("unit and integration tests", || workspace(root))?;
-    steps.step("documentation tests", || shell::run(shell::cargo(root).args(["test", "--doc", "--workspace"])))?;
+    steps.step("documentation tests", || shell::run(shell::cargo(root).args(["test", "--doc", "--workspace"]).args(FEATURES)))?;
     if root.join("interop/Cargo.toml").is_file() {
         steps.step("interop tests", || interop(root))?;
         steps.step("BoringSSL's protocol suite", || bogo::run(root, bogo::Mode::Check))?;
@@ -24,13 +24,16 @@ pub(crate) fn add(root: &Path, steps: &mut Steps) -> Outcome {
     Ok(())
 }
 
+/// Features that nothing else in the workspace asks for.
+const FEATURES: [&str; 2] = ["--features", "gramseal/blocking,gramseal/metrics"];
+
 fn workspace(root: &Path) -> Outcome {
     packages::ensure(packages::WORKSPACE)?;
     if shell::succeeds(shell::cargo(root).args(["nextest", "--version"])) {
-        shell::run(shell::cargo(root).args(["nextest", "run", "--workspace"]))
+        shell::run(shell::cargo(root).args(["nextest", "run", "--workspace"]).args(FEATURES))
     } else {
         // Without nextest; `--all-targets` leaves the documentation tests to their own step.
-        shell::run(shell::cargo(root).args(["test", "--workspace", "--all-targets"]))
+        shell::run(shell::cargo(root).args(["test", "--workspace", "--all-targets"]).args(FEATURES))
     }
 }
 

@@ -95,6 +95,11 @@ impl EndpointBuilder {
         self
     }
 
+    #[cfg(feature = "blocking")]
+    pub(crate) fn shards(&self) -> NonZeroUsize {
+        self.shards
+    }
+
     /// Gives the system one datagram with each call, also where it would cut a batch into datagrams by itself: for network
     /// interfaces and programs on the way that mishandle such batches. Those that refuse them need no word.
     pub fn without_segmentation_offload(mut self) -> Self {

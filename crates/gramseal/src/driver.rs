@@ -19,9 +19,13 @@ pub(crate) async fn run(router: Arc<Router>) {
     let mut batch = Batch::new();
     let mut scratch = Vec::new();
     let mut failures = 0;
+    #[cfg_attr(not(feature = "metrics"), expect(unused_mut, reason = "it has a time then"))]
+    let mut report = Report::new(router);
     while !router.shards.is_finished(router) {
         router.fire_timers(router.clock.now(), &mut scratch);
+        let next_report = report.publish_if_due(router);
         let deadline = router.timers.next().map(|moment| router.clock.when(moment));
+        let deadline = deadline.into_iter().chain(next_report).min();
         let received = tokio::select! {
             // Timers cannot starve: they are looked at in every round.
             biased;
@@ -46,6 +50,47 @@ pub(crate) async fn run(router: Arc<Router>) {
                 tokio::time::sleep(RECOVERY).await;
             }
         }
+    }
+}
+
+/// Tells a recorder of metrics each second what a shard has counted, if there may be one.
+#[cfg(feature = "metrics")]
+struct Report {
+    endpoint: String,
+    due: Instant,
+}
+
+#[cfg(feature = "metrics")]
+impl Report {
+    const PERIOD: Duration = Duration::from_secs(1);
+
+    fn new(router: &Router) -> Self {
+        let endpoint = router.socket.local_addr().map(|addr| addr.to_string()).unwrap_or_default();
+        Self { endpoint, due: Instant::now() }
+    }
+
+    fn publish_if_due(&mut self, router: &Router) -> Option<Instant> {
+        let now = Instant::now();
+        if self.due <= now {
+            self.due = now + Self::PERIOD;
+            crate::meters::publish(&self.endpoint, router.index, &router.stats());
+        }
+        Some(self.due)
+    }
+}
+
+#[cfg(not(feature = "metrics"))]
+struct Report;
+
+#[cfg(not(feature = "metrics"))]
+#[expect(clippy::unused_self, reason = "the same calls as with the feature")]
+impl Report {
+    fn new(_: &Router) -> Self {
+        Self
+    }
+
+    fn publish_if_due(&self, _: &Router) -> Option<Instant> {
+        None
     }
 }
 

@@ -9,6 +9,8 @@ use std::{env, fmt};
 
 use gramseal_proto::KeyLog;
 
+use crate::telemetry;
+
 /// Appends the secrets of connections to a file. Whoever reads it can read their traffic: for
 /// debugging only.
 pub struct KeyLogFile {
@@ -54,7 +56,7 @@ impl KeyLog for KeyLogFile {
         // One write a line, so that lines of several processes do not mix. A connection does not
         // fail because its debugging does.
         if let Err(error) = file.write_all(line.as_bytes()) {
-            tracing::debug!(%error, "the key log cannot be written");
+            telemetry::key_log_failed(&error);
         }
     }
 }

@@ -50,8 +50,31 @@
 //! # }
 //! ```
 //!
-//! Feature `system-roots` (on by default): `trust::system_roots`, the roots that the operating system
-//! trusts. Feature `certificate-compression`: `compress`, the algorithms of `gramseal-compress`.
+//! Features:
+//!
+//! - `system-roots` (on by default): `trust::system_roots`, the roots that the operating system trusts.
+//! - `tracing` (on by default): a span for each connection, and events for what becomes of it; why datagrams are
+//!   dropped, at the level `TRACE`.
+//! - `certificate-compression`: `compress`, the algorithms of `gramseal-compress`.
+//! - `blocking`: `blocking`, the same without `async`.
+//! - `metrics`: what endpoints count goes each second to the recorder of the crate `metrics`, if there is one.
+//!
+//! # Metrics
+//!
+//! All have the labels `endpoint`, the address that the socket is bound to, and `shard`, a number from 0 on.
+//!
+//! | name | what |
+//! | --- | --- |
+//! | `gramseal_connections`, `gramseal_half_open` | gauges: connections, and handshakes of clients that are not done |
+//! | `gramseal_buffered_bytes` | gauge: payloads that nobody has fetched, of all shards |
+//! | `gramseal_handshakes_total` | what became of handshakes, by `outcome`: `completed`, or as the fields of [`HandshakeCounts`] are called |
+//! | `gramseal_incoming_total`, `gramseal_limited_total` | clients offered to the application, and turned away by [`Limits`] |
+//! | `gramseal_cookies_sent_total`, `gramseal_cookies_refused_total` | the stateless exchange with clients |
+//! | `gramseal_discards_total` | what was dropped, by `reason` ([`proto::Discard::name`]): before it reached a connection, and by those that have ended |
+//! | `gramseal_retransmissions_total` | flights that were sent again by connections that have ended |
+//! | `gramseal_idle_closed_total` | connections that nobody used for too long |
+//! | `gramseal_datagrams_received_total`, `gramseal_datagrams_sent_total`, `gramseal_handed_over_total` | datagrams, and those that came to another shard than their connection's |
+//! | `gramseal_sends_blocked_total`, `gramseal_send_errors_total`, `gramseal_receive_errors_total` | what the socket refused |
 //!
 //! # Where to find it
 //!
@@ -72,6 +95,8 @@
 //! | resumption | [`sessions`]; example `resumption`; [`ClientConfigBuilder::with_reverification`] |
 //! | early data (0-RTT) | [`EarlyConnection`]; `with_early_data` on both configurations, [`CookiePolicy::ExceptEarlyData`]; example `early_data` |
 //! | key exchange groups by choice, post-quantum ones alone or at once | `with_groups`, which takes [`NamedGroup`]s; [`ClientConfigBuilder::with_large_share_at_once`] |
+//! | much data | [`Connection::send_many`], [`Connection::recv_many`]; [`EndpointBuilder::with_shards`] for servers |
+//! | threads instead of `async` | module `blocking` of feature `blocking` |
 //! | larger datagrams, and what the path carries | [`Transport::mtu`] and `max_mtu`; [`Connection::max_payload`], [`Connection::ask_path_mtu`] |
 //! | connections that go on in another process | [`Connection::export`] and [`Endpoint::import`]; after a crash, [`Connection::checkpoint`]; example `moving` |
 //! | keys in hardware modules | [`identity_with_key`], [`proto::crypto::SigningKey`]; example `remote_key` |
@@ -91,6 +116,10 @@
 //! forge: a client whose server's port is closed therefore waits until the handshake's deadline
 //! (`Transport::handshake_timeout`, 60 s unless configured), as it would behind a firewall.
 
+#[cfg(test)]
+mod batch_tests;
+#[cfg(feature = "blocking")]
+pub mod blocking;
 mod builder;
 mod connection;
 mod credentials;
@@ -100,6 +129,8 @@ mod endpoint;
 mod error;
 mod incoming;
 mod keylog;
+#[cfg(feature = "metrics")]
+mod meters;
 mod moving;
 mod name;
 mod path_mtu;
@@ -111,6 +142,7 @@ mod shards;
 mod shared;
 mod socket;
 mod stats;
+mod telemetry;
 mod timers;
 pub mod trust;
 
@@ -144,7 +176,7 @@ pub use moving::ImportError;
 pub use name::ToServerName;
 pub use pki_types;
 pub use queue::{Payloads, PayloadsIter, ReceiveLimits};
-pub use stats::{ConnectionStats, EndpointStats};
+pub use stats::{ConnectionStats, EndpointStats, HandshakeCounts};
 
 /// Compiles the code in the repository's README.
 #[cfg(doctest)]

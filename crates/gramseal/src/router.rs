@@ -20,6 +20,7 @@ use crate::shards::Shards;
 use crate::shared::Shared;
 use crate::socket::{Path, Socket};
 use crate::stats::{Counter, Ended, EndpointStats};
+use crate::telemetry;
 use crate::timers::{Clock, Timers};
 
 /// Names a connection of an endpoint; never used twice.
@@ -181,7 +182,8 @@ impl Router {
                 // Lost if the socket is full; the client asks again.
                 let _ = self.socket.send(path, scratch);
             }
-            Route::Kept | Route::Discard(_) => {}
+            Route::Discard(reason) => telemetry::discarded(path.peer, reason),
+            Route::Kept => {}
         }
         len
     }
@@ -368,13 +370,17 @@ impl Router {
 
     pub(crate) fn stats(&self) -> EndpointStats {
         let table = self.lock();
+        let routing = table.endpoint.stats().clone();
+        let (discards_of_ended, retransmissions_of_ended) = self.ended.dropped();
         EndpointStats {
-            routing: table.endpoint.stats().clone(),
+            handshakes: self.ended.handshakes(routing.incoming_refused + routing.incoming_ignored),
+            routing,
+            discards_of_ended,
+            retransmissions_of_ended,
             connections: table.connections.len(),
             half_open: table.endpoint.half_open(),
             buffered_bytes: self.buffered.bytes(),
             handed_over: self.handed_over.value(),
-            handshakes_timed_out: self.ended.handshakes_timed_out.value(),
             idle_closed: self.ended.idle.value(),
             datagrams_received: self.socket.received.value(),
             datagrams_sent: self.socket.sent.value(),

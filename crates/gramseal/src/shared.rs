@@ -4,10 +4,11 @@
 //! locks the connection, hands it over and carries out what follows, on its own task. Nothing goes
 //! through a channel.
 
+mod batch;
+
 use std::cell::RefCell;
 use std::fmt;
 use std::io;
-use std::mem;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -16,7 +17,7 @@ use gramseal_proto as proto;
 use gramseal_proto::endpoint::AddCidError;
 use gramseal_proto::wire::handshake::KeyUpdateRequest;
 use gramseal_proto::{
-    AuthenticateClientError, Checkpoint, ClientAnswer, Deferred, ImageKey, Instant, NotMovable, SealedBatch, UpdateKeysError,
+    AuthenticateClientError, Checkpoint, ClientAnswer, Deferred, ImageKey, Instant, NotMovable, UpdateKeysError,
 };
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
@@ -28,8 +29,9 @@ use crate::path_mtu;
 use crate::queue::{Pushed, ReceiveQueue};
 use crate::quiet::Quiet;
 use crate::router::{CidChange, Key, Router};
-use crate::socket::{self, Path};
-use crate::stats::{ConnectionStats, Counter};
+use crate::socket::Path;
+use crate::stats::{ConnectionStats, Counter, Outcome};
+use crate::telemetry::Telemetry;
 use crate::timers::Rearmed;
 
 thread_local! {
@@ -43,9 +45,10 @@ const SURE: usize = 1280 - 40 - 8;
 pub(crate) struct Shared {
     pub(crate) key: Key,
     pub(crate) path: Path,
-    router: Arc<Router>,
+    pub(crate) router: Arc<Router>,
     state: Mutex<State>,
     blocked: Counter,
+    telemetry: Telemetry,
     /// One receiver is woken for each payload, all of them at the end.
     pub(crate) readable: Notify,
     /// The handshake is done, or the association has ended.
@@ -94,6 +97,7 @@ impl Shared {
             router,
             state: Mutex::new(state),
             blocked: Counter::default(),
+            telemetry: Telemetry::new(path.peer),
             readable: Notify::new(),
             changed: Notify::new(),
         }
@@ -120,12 +124,14 @@ impl Shared {
             let handshaking = !*connected;
             // What a handshake has to say to one datagram may matter for the next.
             let batch = if handshaking { 1 } else { rest.len() };
+            let before = self.telemetry.before(protocol.stats());
             let mut kept = false;
             for datagram in rest.by_ref().take(batch) {
                 for payload in protocol.handle_datagram_from(now, from, datagram) {
                     kept |= received.push(payload) == Pushed::Kept;
                 }
             }
+            self.telemetry.discarded(before, protocol.stats());
             // Failures to send count as loss on the way: the protocol repeats what matters.
             let _ = self.settle(guard, now, scratch);
             if handshaking {
@@ -343,22 +349,23 @@ impl Shared {
                 proto::Event::Connected => {
                     state.connected = true;
                     established = true;
+                    self.router.ended.handshake(Outcome::Completed);
                     if state.protocol.mtu() > SURE {
                         self.ask_path_mtu_for(&mut state.protocol);
                     }
-                    tracing::debug!(peer = %self.path.peer, "connected");
+                    self.telemetry.connected(state.protocol.stats());
                     self.changed.notify_waiters();
                 }
                 proto::Event::ClientAnswered(answer) => {
                     state.client_answer = Some(answer);
-                    tracing::debug!(peer = %self.path.peer, ?answer, "client answered");
+                    self.telemetry.client_answered(answer);
                     self.changed.notify_waiters();
                 }
                 proto::Event::CidIssued(cid) => cids.push(CidChange::Issued(cid)),
                 proto::Event::CidRetired(cid) => cids.push(CidChange::Retired(cid)),
                 proto::Event::PeerMoved(to) => {
                     // Whether it is there nobody has checked, so that what we send still goes where it was.
-                    tracing::debug!(peer = %self.path.peer, %to, "peer seems to have moved");
+                    self.telemetry.moved(to);
                 }
                 proto::Event::CheckpointDue => self.changed.notify_waiters(),
                 proto::Event::Closed(reason) => {
@@ -410,8 +417,11 @@ impl Shared {
 
     /// The association has ended: tells everybody who waits, and forgets it.
     fn finish(&self, mut state: MutexGuard<'_, State>, reason: CloseReason) {
-        tracing::debug!(peer = %self.path.peer, %reason, "closed");
-        self.router.ended.count(&reason);
+        self.telemetry.closed(state.connected, &reason);
+        self.router.ended.connection(&reason, state.protocol.stats());
+        if !state.connected {
+            self.router.ended.handshake(Outcome::of(&reason));
+        }
         state.closed = Some(reason);
         if let Some(task) = state.deferred.take() {
             task.abort();
@@ -464,103 +474,6 @@ impl Shared {
             }
             sent => sent.map_err(|error| self.not_sent(error, len)),
         }
-    }
-
-    /// Seals as many of `payloads` as go out with one call to the system, and gives the batch to `then` with no lock
-    /// held.
-    fn seal_batch<P: AsRef<[u8]>, T>(
-        &self,
-        payloads: &[P],
-        then: impl FnOnce(&mut Vec<u8>, SealedBatch) -> T,
-    ) -> Result<T, SendError> {
-        let payloads = &payloads[..payloads.len().min(self.router.socket.segments())];
-        DATAGRAM.with_borrow_mut(|buffer| {
-            let mut state = self.lock();
-            let protocol = &mut state.protocol;
-            let most = payloads.first().map_or(0, |first| {
-                let record = protocol.sealed_len(first.as_ref().len().min(protocol.max_payload()));
-                (record * payloads.len()).min(socket::MAX_BATCH_LEN).max(record)
-            });
-            if buffer.len() < most {
-                buffer.resize(most, 0);
-            }
-            let rested = protocol.is_resting();
-            let sealed = protocol.seal_batch(payloads, &mut buffer[..most]);
-            if rested || protocol.is_nearly_exhausted() || protocol.checkpoint_due() {
-                // As after one record.
-                let _ = self.settle(state, self.router.clock.now(), &mut Vec::new());
-            } else {
-                drop(state);
-            }
-            Ok(then(buffer, sealed?))
-        })
-    }
-
-    /// Sends from the front of `payloads` until the socket's buffer is full or one cannot be sent, and says how many
-    /// went out.
-    pub(crate) fn send_many<P: AsRef<[u8]>>(&self, payloads: &[P]) -> Result<usize, SendError> {
-        let mut sent = 0;
-        while sent < payloads.len() {
-            let outcome = self.seal_batch(&payloads[sent..], |buffer, batch| {
-                let gone = self.router.socket.send_batch(self.path, &buffer[..batch.bytes], batch.segment);
-                (gone, batch)
-            });
-            let outcome = outcome.and_then(|(gone, batch)| match gone {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok((0, batch)),
-                gone => gone.map(|count| (count, batch)).map_err(|error| self.not_sent(error, batch.segment)),
-            });
-            match outcome {
-                Ok((count, batch)) => {
-                    sent += count;
-                    if count < batch.records {
-                        break;
-                    }
-                }
-                // The next call tells.
-                Err(_) if sent > 0 => break,
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(sent)
-    }
-
-    /// Like [`send_many`](Self::send_many), but waits while the socket's buffer is full.
-    pub(crate) async fn send_many_wait<P: AsRef<[u8]>>(&self, payloads: &[P]) -> Result<usize, SendError> {
-        let mut sent = 0;
-        while sent < payloads.len() {
-            match self.send_batch_wait(&payloads[sent..]).await {
-                Ok(count) => sent += count,
-                // The next call tells.
-                Err(_) if sent > 0 => break,
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(sent)
-    }
-
-    /// Sends as many of `payloads` as fit into one batch.
-    async fn send_batch_wait<P: AsRef<[u8]>>(&self, payloads: &[P]) -> Result<usize, SendError> {
-        let socket = &self.router.socket;
-        let (batch, gone, left) = self.seal_batch(payloads, |buffer, batch| {
-            let gone = match socket.send_batch(self.path, &buffer[..batch.bytes], batch.segment) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
-                gone => gone,
-            };
-            let is_left = gone.as_ref().is_ok_and(|count| *count < batch.records);
-            // Another task may need the thread's buffer meanwhile.
-            (batch, gone, is_left.then(|| mem::take(buffer)))
-        })?;
-        let mut gone = gone.map_err(|error| self.not_sent(error, batch.segment))?;
-        let Some(left) = left else { return Ok(gone) };
-        while gone < batch.records {
-            let rest = &left[gone * batch.segment..batch.bytes];
-            match socket.send_batch_wait(self.path, rest, batch.segment).await {
-                Ok(count) => gone += count,
-                Err(_) if gone > 0 => break,
-                Err(error) => return Err(self.not_sent(error, batch.segment)),
-            }
-        }
-        Ok(gone)
     }
 
     pub(crate) async fn send_wait(&self, data: &[u8]) -> Result<(), SendError> {
@@ -626,6 +539,8 @@ impl Shared {
         let state = self.lock();
         ConnectionStats {
             protocol: state.protocol.stats().clone(),
+            round_trip: state.protocol.stats().round_trip(),
+            mtu: state.protocol.mtu(),
             receive_queue: state.received.len(),
             receive_queue_dropped: state.received.dropped(),
             sends_blocked: self.blocked.value(),

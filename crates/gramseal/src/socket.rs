@@ -57,6 +57,9 @@ pub(crate) struct Socket {
     is_ipv6: bool,
     /// How many datagrams the system cuts one buffer into; 1 if it does not.
     segments: AtomicUsize,
+    /// What the system is to answer instead of sending, for tests.
+    #[cfg(test)]
+    pub(crate) answers: std::sync::Mutex<std::collections::VecDeque<io::Error>>,
     pub(crate) received: Counter,
     pub(crate) sent: Counter,
     pub(crate) blocked: Counter,
@@ -78,6 +81,8 @@ impl Socket {
             state,
             is_ipv6,
             segments: AtomicUsize::new(segments),
+            #[cfg(test)]
+            answers: std::sync::Mutex::default(),
             received: Counter::default(),
             sent: Counter::default(),
             blocked: Counter::default(),
@@ -140,6 +145,12 @@ impl Socket {
         self.segments.load(Ordering::Relaxed)
     }
 
+    /// As if the system had refused a batch.
+    #[cfg(test)]
+    pub(crate) fn cut_nothing(&self) {
+        self.segments.store(1, Ordering::Relaxed);
+    }
+
     /// Sends the datagrams that lie next to each other in `batch`, each of `segment` bytes but the last, which may be
     /// shorter; says how many went out. What was sent is counted, and refusals are.
     ///
@@ -190,6 +201,10 @@ impl Socket {
     }
 
     fn hand_over(&self, path: Path, contents: &[u8], segment_size: Option<usize>) -> io::Result<()> {
+        #[cfg(test)]
+        if let Some(answer) = self.answers.lock().expect("not poisoned").pop_front() {
+            return Err(answer);
+        }
         let destination = self.destination(path.peer);
         let transmit = Transmit { destination, ecn: None, contents, segment_size, src_ip: path.local };
         self.state.try_send(UdpSockRef::from(&self.io), &transmit)

@@ -111,7 +111,7 @@ async fn a_vanished_peer_ends_the_handshake_at_its_deadline() {
         let error = incoming.await.unwrap_err();
         assert!(matches!(error, ConnectError::Failed(Error::TimedOut(TimedOut::Handshake))), "{error}");
         let stats = server.stats();
-        assert_eq!((stats.connections, stats.half_open, stats.handshakes_timed_out), (0, 0, 1));
+        assert_eq!((stats.connections, stats.half_open, stats.handshakes.timed_out), (0, 0, 1));
     })
     .await;
 }

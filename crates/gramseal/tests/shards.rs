@@ -95,7 +95,7 @@ async fn wander(server: &Endpoint, client: &mut Manual, connection: &Connection)
 async fn a_client_that_moves_is_found_from_any_shard() {
     let routable = RoutableCids::new(2, &[7; 16], &[1, 2]).unwrap();
     let generators: [Arc<dyn CidGenerator>; 3] =
-        [Arc::new(RandomCids::default()), Arc::new(RandomCids::new(4)), Arc::new(routable.clone())];
+        [Arc::new(RandomCids::default()), Arc::new(RandomCids::new(4)), Arc::new(routable)];
     for (generator, version) in
         generators.into_iter().flat_map(|each| [ProtocolVersion::DTLS1_2, ProtocolVersion::DTLS1_3].map(|v| (each.clone(), v)))
     {
@@ -121,11 +121,6 @@ async fn a_client_that_moves_is_found_from_any_shard() {
         })
         .await;
     }
-    assert!(routable.server_of(&routable_cid()).is_none(), "another key names nothing");
-}
-
-fn routable_cid() -> Vec<u8> {
-    vec![0x10; 17]
 }
 
 /// Eight bytes of which one has two values.
