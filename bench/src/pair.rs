@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use gramseal_proto::config::{
     ClientConfig, ClientConfigBuilder, ConnectionIds, Identity, Psk, ResumedKeyExchange, ServerConfig,
-    ServerConfigBuilder,
+    ServerConfigBuilder, Transport,
 };
 use gramseal_proto::crypto::CryptoProvider;
 use gramseal_proto::pki_types::{PrivatePkcs8KeyDer, ServerName, UnixTime};
@@ -17,7 +17,7 @@ use gramseal_webpki::ChainVerifier;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 
 /// The name in the server's certificate.
-const NAME: &str = "server.example";
+pub(crate) const NAME: &str = "server.example";
 
 /// Nothing here depends on time.
 pub const NOW: Instant = Instant::from_micros(0);
@@ -162,6 +162,42 @@ impl Configs {
         let second = Pair::connected(&configs, &mut Vec::new());
         assert!(second.server.negotiated().is_some_and(|negotiated| negotiated.resumed), "from now on they resume");
         configs
+    }
+
+    /// For sockets: 1.3 with AES-128-GCM and datagrams of up to 1400 bytes, and as many handshakes as one likes.
+    ///
+    /// # Panics
+    /// If there are no keys.
+    #[must_use]
+    pub fn for_sockets() -> Self {
+        let Parts { provider, verifier, identity } = Parts::new(Key::EcdsaP256);
+        let transport = Transport { mtu: 1400, ..Transport::default() };
+        let suites = [CipherSuite::TLS_AES_128_GCM_SHA256];
+        let client = ClientConfig::builder(provider.clone(), Arc::new(verifier))
+            .with_versions(&[ProtocolVersion::DTLS1_3])
+            .with_cipher_suites(&suites)
+            .with_transport(transport.clone());
+        let server = ServerConfig::builder(provider, identity)
+            .with_versions(&[ProtocolVersion::DTLS1_3])
+            .with_cipher_suites(&suites)
+            .with_transport(transport);
+        Self {
+            client: Arc::new(client.build().expect("the suite is there")),
+            server: Arc::new(server.build().expect("the suite is there")),
+            name: name(),
+        }
+    }
+
+    /// What clients are configured with.
+    #[must_use]
+    pub fn client_config(&self) -> Arc<ClientConfig> {
+        Arc::clone(&self.client)
+    }
+
+    /// What servers are configured with.
+    #[must_use]
+    pub fn server_config(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.server)
     }
 
     /// Two of 1.3 with the same credentials and X25519: one that does full handshakes, and one that resumes each time.
