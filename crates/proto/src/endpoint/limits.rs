@@ -62,9 +62,10 @@ impl Limits {
             incoming_expiry: self.incoming_expiry,
             half_open: share(self.half_open),
             half_open_of_prefix: share(self.half_open_of_prefix),
-            handshake_rate: self
-                .handshake_rate
-                .map(|HandshakeRate { per_second, burst }| HandshakeRate { per_second: rate(per_second), burst: rate(burst) }),
+            handshake_rate: self.handshake_rate.map(|HandshakeRate { per_second, burst }| HandshakeRate {
+                per_second: rate(per_second),
+                burst: rate(burst),
+            }),
             connections: share(self.connections),
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! Owns a comparison of their first bytes, and says yes only where a look at the tables would say so too.
 
-use gramseal_wire::{Codec, Epoch, PlaintextHeader, Reader, UnifiedHeader};
+use gramseal_wire::{Codec, DatagramKind, Epoch, PlaintextHeader, Reader, UnifiedHeader};
 
 use super::cid_in;
 use crate::Cid;
@@ -47,7 +47,9 @@ impl<'a> Alike<'a> {
 /// Whether `datagram` begins with a record that keys protect.
 fn is_protected(datagram: &[u8]) -> bool {
     let Some(first) = datagram.first() else { return false };
-    UnifiedHeader::starts_with(*first)
-        || PlaintextHeader::read(&mut Reader::new(datagram))
-            .is_ok_and(|header| header.version.is_dtls() && header.epoch != Epoch::UNPROTECTED)
+    // Other protocols on the same socket may look like a record behind their first byte.
+    DatagramKind::of(*first) == DatagramKind::Dtls
+        && (UnifiedHeader::starts_with(*first)
+            || PlaintextHeader::read(&mut Reader::new(datagram))
+                .is_ok_and(|header| header.version.is_dtls() && header.epoch != Epoch::UNPROTECTED))
 }
