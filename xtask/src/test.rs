@@ -16,7 +16,9 @@ pub(crate) fn run(root: &Path) -> Outcome {
 /// The test steps, for `test` itself and for `ci`.
 pub(crate) fn add(root: &Path, steps: &mut Steps) -> Outcome {
     steps.step("unit and integration tests", || workspace(root))?;
-    steps.step("documentation tests", || shell::run(shell::cargo(root).args(["test", "--doc", "--workspace"]).args(FEATURES)))?;
+    steps.step("documentation tests", || {
+        shell::run(shell::cargo(root).args(["test", "--doc", "--workspace"]).args(FEATURES))
+    })?;
     if root.join("interop/Cargo.toml").is_file() {
         steps.step("interop tests", || interop(root))?;
         steps.step("BoringSSL's protocol suite", || bogo::run(root, bogo::Mode::Check))?;

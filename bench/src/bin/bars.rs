@@ -86,9 +86,19 @@ fn sockets() -> bool {
     let flow = OneFlow::new();
     let one = (1..=ATTEMPTS).any(|attempt| {
         let Carried { raw, quic, plain, gigabits } = flow.compare();
-        println!("gigabits a second: ours {:.1}, raw {:.1}, quinn {:.1}, plain {:.1}", gigabits[0], gigabits[1], gigabits[2], gigabits[3]);
-        let rows = [("one flow, beside quinn-udp and AEAD", raw), ("one flow, beside quinn", quic), ("one flow, beside plain sends", plain)];
-        let all = rows.into_iter().zip(CARRIED).map(|((name, ratio), bar)| row(name, bar, ratio, ratio.median >= bar, attempt));
+        println!(
+            "gigabits a second: ours {:.1}, raw {:.1}, quinn {:.1}, plain {:.1}",
+            gigabits[0], gigabits[1], gigabits[2], gigabits[3]
+        );
+        let rows = [
+            ("one flow, beside quinn-udp and AEAD", raw),
+            ("one flow, beside quinn", quic),
+            ("one flow, beside plain sends", plain),
+        ];
+        let all = rows
+            .into_iter()
+            .zip(CARRIED)
+            .map(|((name, ratio), bar)| row(name, bar, ratio, ratio.median >= bar, attempt));
         all.fold(true, |all, one| all & one)
     });
     drop(flow);

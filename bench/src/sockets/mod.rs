@@ -87,12 +87,7 @@ impl OneFlow {
     /// If that fails.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            ours: ours::flow(1, BATCH),
-            raw: datagrams::flow(BATCH),
-            quic: quic::flow(),
-            plain: plain::flow(),
-        }
+        Self { ours: ours::flow(1, BATCH), raw: datagrams::flow(BATCH), quic: quic::flow(), plain: plain::flow() }
     }
 
     /// Lets them take turns.

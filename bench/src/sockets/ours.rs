@@ -8,8 +8,8 @@ use gramseal::{ClientConfig, Connection, Endpoint, Limits, Payloads};
 use gramseal_proto::config::ServerConfig;
 use tokio::runtime::{Builder, Runtime};
 
-use super::flow::{Flow, Shared};
 use super::PAYLOAD;
+use super::flow::{Flow, Shared};
 use crate::pair::{Configs, NAME};
 
 /// `count` connections between two endpoints, each of which sends `batch` payloads in turn.

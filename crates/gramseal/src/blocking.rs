@@ -71,7 +71,8 @@ impl Endpoint {
     /// See [`EndpointBuilder::bind`], and if no thread can be started.
     pub fn bind(builder: EndpointBuilder, addr: impl ToSocketAddrs) -> io::Result<Self> {
         let threads = builder.shards().get();
-        let runtime = Builder::new_multi_thread().worker_threads(threads).thread_name("gramseal").enable_all().build()?;
+        let runtime =
+            Builder::new_multi_thread().worker_threads(threads).thread_name("gramseal").enable_all().build()?;
         let inner = {
             let _inside = runtime.enter();
             builder.bind(addr)?

@@ -138,6 +138,9 @@ impl EndpointBuilder {
         if count == 0 {
             return Err(invalid("an endpoint needs a socket"));
         }
+        if self.shards.get() > 1 && self.shards.get() != count {
+            return Err(invalid("each shard needs a socket of its own"));
+        }
         let no_names = "the generator of connection ids has too few of one length to name shards with";
         let names = match count {
             1 => None,

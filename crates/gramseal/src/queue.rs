@@ -169,18 +169,32 @@ pub(crate) struct ReceiveQueue {
     fetched: usize,
     start: usize,
     all: Arc<Buffered>,
+    /// What is taken of the common bound already, for payloads that are to come.
+    reserved: usize,
     dropped: u64,
 }
 
 impl Drop for ReceiveQueue {
     fn drop(&mut self) {
-        self.all.give_back(self.bytes());
+        self.all.give_back(self.bytes() + self.reserved);
     }
 }
 
 impl ReceiveQueue {
     pub(crate) fn new(all: Arc<Buffered>) -> Self {
-        Self { kept: Payloads::new(), fetched: 0, start: 0, all, dropped: 0 }
+        Self { kept: Payloads::new(), fetched: 0, start: 0, all, reserved: 0, dropped: 0 }
+    }
+
+    /// Takes what payloads of so many bytes need of the common bound, at once, if it is there: all connections share that
+    /// counter. What is left over goes back with [`release`](Self::release).
+    pub(crate) fn reserve(&mut self, bytes: usize) {
+        if self.all.take(bytes) {
+            self.reserved += bytes;
+        }
+    }
+
+    pub(crate) fn release(&mut self) {
+        self.all.give_back(std::mem::take(&mut self.reserved));
     }
 
     /// Appends `payload`, or drops it if there is no room: the newest goes, so that what is there
@@ -188,10 +202,12 @@ impl ReceiveQueue {
     pub(crate) fn push(&mut self, payload: &[u8]) -> Pushed {
         let limits = &self.all.limits;
         let full = self.len() >= limits.payloads || payload.len() > limits.bytes.saturating_sub(self.bytes());
-        if full || !self.all.take(payload.len()) {
+        let left = self.reserved.checked_sub(payload.len());
+        if full || (left.is_none() && !self.all.take(payload.len())) {
             self.dropped = self.dropped.saturating_add(1);
             return Pushed::Dropped;
         }
+        self.reserved = left.unwrap_or(self.reserved);
         self.kept.push(payload);
         Pushed::Kept
     }
@@ -401,5 +417,26 @@ mod tests {
         assert_eq!(queue.swap(&mut payloads), Some(1));
         assert_eq!(payloads.bytes.as_ptr(), before, "nothing was copied");
         assert_eq!(queue.kept.bytes.capacity(), room);
+    }
+
+    #[test]
+    fn what_is_reserved_is_used_first_and_the_rest_goes_back() {
+        let limits = ReceiveLimits { total_bytes: 10, ..ReceiveLimits::default() };
+        let all = Buffered::new(limits);
+        let [mut one, mut two] = [(); 2].map(|()| ReceiveQueue::new(Arc::clone(&all)));
+        one.reserve(8);
+        assert_eq!(
+            [one.push(b"abc"), two.push(b"abc"), two.push(b"ab")],
+            [Pushed::Kept, Pushed::Dropped, Pushed::Kept]
+        );
+        assert_eq!(all.bytes(), 10);
+        one.release();
+        assert_eq!(all.bytes(), 5);
+        two.reserve(6);
+        assert_eq!([two.push(b"12345"), two.push(b"6")], [Pushed::Kept, Pushed::Dropped], "there was less than wanted");
+        two.release();
+        one.reserve(0);
+        drop((one, two));
+        assert_eq!(all.bytes(), 0);
     }
 }

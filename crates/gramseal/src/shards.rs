@@ -282,7 +282,9 @@ impl Strays {
     fn remove_cid(&self, shard: usize, key: Key, cid: &Cid) {
         let Some(mut known) = self.lock() else { return };
         let Some(strays) = known.of.get_mut(&(shard, key)) else { return };
-        let Some(at) = strays.iter().position(|stray| matches!(stray, Stray::Cid(other) if other == cid)) else { return };
+        let Some(at) = strays.iter().position(|stray| matches!(stray, Stray::Cid(other) if other == cid)) else {
+            return;
+        };
         let stray = strays.swap_remove(at);
         self.erase(&mut known, (shard, key), &stray);
     }

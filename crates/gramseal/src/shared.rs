@@ -117,6 +117,7 @@ impl Shared {
         stride: usize,
         scratch: &mut Vec<u8>,
     ) {
+        let len = run.len();
         let mut rest = run.chunks_mut(stride.max(1));
         while rest.len() > 0 {
             let mut guard = self.lock();
@@ -126,11 +127,14 @@ impl Shared {
             let batch = if handshaking { 1 } else { rest.len() };
             let before = self.telemetry.before(protocol.stats());
             let mut kept = false;
+            // No payload is longer than its datagram.
+            received.reserve(if handshaking { 0 } else { len });
             for datagram in rest.by_ref().take(batch) {
                 for payload in protocol.handle_datagram_from(now, from, datagram) {
                     kept |= received.push(payload) == Pushed::Kept;
                 }
             }
+            received.release();
             self.telemetry.discarded(before, protocol.stats());
             // Failures to send count as loss on the way: the protocol repeats what matters.
             let _ = self.settle(guard, now, scratch);

@@ -32,7 +32,9 @@ impl Telemetry {
     }
 
     pub(crate) fn connected(&self, stats: &Stats) {
-        self.tell(|| tracing::debug!(round_trip = ?stats.round_trip(), retransmissions = stats.retransmissions, "connected"));
+        self.tell(
+            || tracing::debug!(round_trip = ?stats.round_trip(), retransmissions = stats.retransmissions, "connected"),
+        );
     }
 
     pub(crate) fn client_answered(&self, answer: ClientAnswer) {

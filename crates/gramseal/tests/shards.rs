@@ -96,8 +96,9 @@ async fn a_client_that_moves_is_found_from_any_shard() {
     let routable = RoutableCids::new(2, &[7; 16], &[1, 2]).unwrap();
     let generators: [Arc<dyn CidGenerator>; 3] =
         [Arc::new(RandomCids::default()), Arc::new(RandomCids::new(4)), Arc::new(routable)];
-    for (generator, version) in
-        generators.into_iter().flat_map(|each| [ProtocolVersion::DTLS1_2, ProtocolVersion::DTLS1_3].map(|v| (each.clone(), v)))
+    for (generator, version) in generators
+        .into_iter()
+        .flat_map(|each| [ProtocolVersion::DTLS1_2, ProtocolVersion::DTLS1_3].map(|v| (each.clone(), v)))
     {
         soon(async {
             let pki = TestPki::new();
@@ -233,10 +234,16 @@ async fn limits_and_secrets_are_those_of_all_shards() {
         let mut kept = Vec::new();
         for _ in 0..5 {
             let endpoint = Endpoint::client(LOOPBACK).unwrap();
-            kept.push((endpoint.connect(addr, NAME, client_config(&pki)).await.unwrap(), accepted.recv().await.unwrap()));
+            kept.push((
+                endpoint.connect(addr, NAME, client_config(&pki)).await.unwrap(),
+                accepted.recv().await.unwrap(),
+            ));
         }
         assert_eq!(server.stats().routing.cookies_refused.total(), 0);
         assert_eq!(server.stats().routing.cookies_accepted, 5);
+        // One socket is not enough for several shards.
+        let socket = std::net::UdpSocket::bind(LOOPBACK).unwrap();
+        assert!(Endpoint::builder().with_shards(SHARDS).on_socket(socket).is_err());
         // The address is taken, also by one socket that shares it.
         assert!(Endpoint::builder().bind(addr).is_err());
         assert!(Endpoint::builder().with_shards(SHARDS).bind(addr).is_err());

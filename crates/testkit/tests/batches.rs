@@ -33,7 +33,9 @@ fn opened(sim: &mut Sim, pair: Pair, batch: SealedBatch, out: &mut [u8]) -> Vec<
     let server = sim.connection_mut(pair, Side::Server).expect("a connection");
     let datagrams = out[..batch.bytes].chunks_mut(batch.segment);
     assert_eq!(datagrams.len(), batch.records);
-    datagrams.flat_map(|datagram| server.handle_datagram(now, datagram).map(|payload| payload.to_vec()).collect::<Vec<_>>()).collect()
+    datagrams
+        .flat_map(|datagram| server.handle_datagram(now, datagram).map(|payload| payload.to_vec()).collect::<Vec<_>>())
+        .collect()
 }
 
 #[test]
