@@ -85,7 +85,7 @@ fn sockets() -> bool {
     println!("{:<34} bar   min ratio   max", "");
     let flow = OneFlow::new();
     let one = (1..=ATTEMPTS).any(|attempt| {
-        let Carried { raw, quic, plain, gigabits } = flow.compare();
+        let Carried { raw, quic, plain, gigabits, .. } = flow.compare();
         println!(
             "gigabits a second: ours {:.1}, raw {:.1}, quinn {:.1}, plain {:.1}",
             gigabits[0], gigabits[1], gigabits[2], gigabits[3]
