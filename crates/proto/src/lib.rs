@@ -45,8 +45,8 @@ mod trace;
 pub use cid::{Cid, CidGenerator, CidLengths, RandomCids};
 pub use connection::{
     AuthenticateClientError, Checkpoint, ClientAnswer, CloseReason, Connection, Event, ExportError, FirstHello,
-    ImageKey, ImportError, Imported, NewCidsError, NotMovable, Received, SealedBatch, SendEarlyError, SrtpKeys,
-    SrtpMasterKey, Stats, Timer, UpdateKeysError,
+    ImageKey, ImportError, Imported, NewCidsError, NotMovable, PathCheckCounts, Received, SealedBatch, SendEarlyError,
+    SrtpKeys, SrtpMasterKey, Stats, Timer, UpdateKeysError,
 };
 pub use discard::{Discard, DiscardCounts};
 pub use error::{

@@ -1,6 +1,5 @@
 //! Connection ids: who agrees on which, what records look like, and peers whose address changes (RFC 9146, RFC 9147 §9).
 
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -129,21 +128,15 @@ fn handshakes_carry_ids_as_soon_as_they_are_protected() {
     }
 }
 
-#[test] // RFC 9146 §6
+#[test] // RFC 9146 §3, §6
 fn a_client_that_moves_is_found_by_its_id() {
-    let moved: SocketAddr = "203.0.113.9:4444".parse().expect("an address");
     for version in VERSIONS {
         let (mut sim, pair) = connect(version, ConnectionIds::Peers, ConnectionIds::random());
-        let before = connection(&sim, pair, Side::Server).peer().expect("known");
         sim.exchange(pair, b"from home");
-        let is_move = |event: &&Event| matches!(event, Event::PeerMoved(_));
-        assert_eq!(sim.events(pair, Side::Server).iter().filter(is_move).count(), 0);
-
-        sim.move_client(pair, moved);
-        sim.exchange(pair, b"from elsewhere");
-        let events: Vec<_> = sim.events(pair, Side::Server).iter().filter(is_move).collect();
-        assert_eq!(events, [&Event::PeerMoved(moved)], "{version}");
-        assert_eq!(connection(&sim, pair, Side::Server).peer(), Some(before), "nothing is believed yet");
+        sim.move_client(pair, "203.0.113.9:4444".parse().expect("an address"));
+        sim.send(pair, Side::Client, b"from elsewhere").expect("connected");
+        sim.run_for(Duration::from_secs(1));
+        assert_eq!(sim.received(pair, Side::Server).last().expect("some"), b"from elsewhere", "{version}");
         assert!(sim.endpoint_stats(pair).named > 0);
         assert_eq!(sim.endpoint_stats(pair).discards.total(), 0);
     }
@@ -158,38 +151,6 @@ fn without_ids_a_client_that_moves_is_a_stranger() {
         sim.run_for(Duration::from_secs(1));
         assert_eq!(sim.received(pair, Side::Server).len(), 0);
         assert_eq!(sim.endpoint_stats(pair).discards.total(), 1);
-    }
-}
-
-#[test] // RFC 9146 §6
-fn what_is_old_forged_or_sent_on_twice_moves_nobody() {
-    let [elsewhere, other]: [SocketAddr; 2] =
-        ["203.0.113.9:1", "203.0.113.9:2"].map(|a| a.parse().expect("an address"));
-    for version in VERSIONS {
-        let (mut sim, pair) = connect(version, ConnectionIds::Peers, ConnectionIds::random());
-        sim.drop_if(|sent| sent.from == Side::Client);
-        let [first, second, third] = [b"1", b"2", b"3"].map(|payload| {
-            sim.send(pair, Side::Client, payload).expect("connected");
-            last(&sim, pair, Side::Client)
-        });
-        let moves = |sim: &Sim| {
-            let events = sim.events(pair, Side::Server).iter();
-            events
-                .filter_map(|event| if let Event::PeerMoved(to) = event { Some(*to) } else { None })
-                .collect::<Vec<_>>()
-        };
-        sim.inject(pair, Side::Server, second.clone());
-        // Delayed, repeated, damaged.
-        sim.inject_from(pair, Side::Server, elsewhere, first);
-        sim.inject_from(pair, Side::Server, elsewhere, second);
-        let mut damaged = third.clone();
-        *damaged.last_mut().expect("not empty") ^= 1;
-        sim.inject_from(pair, Side::Server, elsewhere, damaged);
-        assert_eq!(moves(&sim), [], "{version}");
-        assert_eq!(sim.received(pair, Side::Server), [b"2", b"1"]);
-        sim.inject_from(pair, Side::Server, other, third);
-        assert_eq!(moves(&sim), [other], "{version}");
-        assert_eq!(sim.received(pair, Side::Server).len(), 3);
     }
 }
 

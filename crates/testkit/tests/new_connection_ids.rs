@@ -121,8 +121,10 @@ fn a_client_that_moves_can_take_an_id_that_nobody_has_seen() {
     assert!(sim.act(pair, Side::Client, Connection::use_next_cid));
     let moved = "203.0.113.9:4444".parse().expect("an address");
     sim.move_client(pair, moved);
-    sim.exchange(pair, b"from elsewhere");
-    assert!(sim.events(pair, Side::Server).contains(&Event::PeerMoved(moved)));
+    sim.send(pair, Side::Client, b"from elsewhere").expect("connected");
+    let told = |sim: &Sim| sim.events(pair, Side::Server).contains(&Event::PeerMoved(moved));
+    sim.run_until(told, Duration::from_secs(10)).expect("the server follows");
+    sim.exchange(pair, b"and on");
     assert_eq!(sim.endpoint_stats(pair).discards.total(), 0);
 }
 

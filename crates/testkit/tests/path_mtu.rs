@@ -131,6 +131,8 @@ fn what_was_found_on_one_path_does_not_count_on_another() {
     }
     connection(&mut sim, pair, side).set_peer("203.0.113.9:9".parse().expect("an address"));
     assert_eq!(connection(&mut sim, pair, side).mtu(), 1200);
+    connection(&mut sim, pair, side).set_peer(peer);
+    assert_eq!(connection(&mut sim, pair, side).mtu(), 1200, "it is another path all the same");
     sim.flush(pair, side);
     sim.run_for(Duration::from_secs(30));
     let found = connection(&mut sim, pair, side).mtu();

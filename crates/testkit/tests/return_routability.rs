@@ -35,9 +35,17 @@ fn connect(version: ProtocolVersion, [client, server]: [Choice; 2]) -> (Sim, Pai
     (sim, pair, tap)
 }
 
-/// Both sides of 1.3 have ids and answer.
+/// Both sides of 1.3 have ids and answer. Records with numbers from 100 to 159 are not the newest, so that they begin no
+/// check of this side.
 fn both() -> (Sim, Pair, Arc<Wiretap>) {
-    connect(ProtocolVersion::DTLS1_3, [(ConnectionIds::random(), true), (ConnectionIds::random(), true)])
+    let (mut sim, pair, tap) =
+        connect(ProtocolVersion::DTLS1_3, [(ConnectionIds::random(), true), (ConnectionIds::random(), true)]);
+    for side in Side::BOTH {
+        // Something newer, which is ignored.
+        let newest = record(&sim, pair, &tap, side, 160, &[3]);
+        sim.inject(pair, side, newest);
+    }
+    (sim, pair, tap)
 }
 
 fn agreed(sim: &Sim, pair: Pair, side: Side) -> bool {
@@ -88,8 +96,16 @@ fn checks_are_agreed_on_where_both_sides_want_them_and_speak_of_ids() {
 }
 
 #[test] // RFC 9853 §3
-fn nobody_speaks_of_checks_without_being_told_to() {
+fn who_speaks_of_ids_speaks_of_checks_unless_told_not_to() {
     for version in VERSIONS {
+        let identity = null::identity(ToyKind::EcdsaP256, null::SERVER_NAME, 0);
+        let (client, server) = (null::client_config(2), null::server_config(3, identity));
+        let (client, server) = (client.with_versions(&[version]), server.with_versions(&[version]));
+        let mut sim = Sim::new(1);
+        let pair = sim.connect(client.build().expect("a client"), server.build().expect("a server"));
+        sim.run_until(|sim| sim.connected(pair), Duration::from_secs(10)).expect("both sides connect");
+        assert!(agreed(&sim, pair, Side::Client) && agreed(&sim, pair, Side::Server), "{version}");
+
         let quiet = (ConnectionIds::random(), false);
         for choices in [[quiet.clone(), (ConnectionIds::random(), true)], [(ConnectionIds::random(), true), quiet]] {
             let (sim, pair, _) = connect(version, choices);
@@ -103,7 +119,7 @@ fn a_challenge_is_answered_where_it_came_from_and_nowhere_else() {
     for side in Side::BOTH {
         let (mut sim, pair, tap) = both();
         let now = sim.now();
-        let records = [30, 31, 32].map(|number| record(&sim, pair, &tap, side, number, &CHALLENGE));
+        let records = [130, 131, 132].map(|number| record(&sim, pair, &tap, side, number, &CHALLENGE));
         let cid_len = sim.connection(pair, side).expect("there is one").peer_cid().len();
         let answer = |datagram: &[u8]| {
             let seen = tap.open_named(side, datagram, cid_len);
@@ -184,7 +200,7 @@ fn messages_that_nobody_asked_for_are_dropped_in_silence() {
     for side in Side::BOTH {
         let (mut sim, pair, tap) = both();
         let now = sim.now();
-        for (number, (content, reason)) in (30..).zip([
+        for (number, (content, reason)) in (130..).zip([
             (&RESPONSE[..], Discard::UnaskedPathAnswer),
             (&DROP, Discard::UnaskedPathAnswer),
             // Something newer.

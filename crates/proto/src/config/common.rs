@@ -6,7 +6,9 @@ use core::time::Duration;
 
 use gramseal_wire::{CipherSuite, NamedGroup, ProtocolVersion, PskKeyExchangeMode, SignatureScheme, SrtpProfile};
 
-use super::{CertificateCompression, ConfigError, GroupKind, PeerVerifier, is_finite_field, limits, srtp};
+use super::{
+    CertificateCompression, ConfigError, GroupKind, MovePolicy, PathCheck, PeerVerifier, is_finite_field, limits, srtp,
+};
 use crate::cid::ConnectionIds;
 use crate::crypto::{CryptoProvider, HashAlgorithm, KeyKind};
 use crate::keylog::KeyLog;
@@ -112,6 +114,15 @@ pub struct Transport {
     /// How long the peer's previous keys of 1.3 are kept after it has begun to use new ones, for records
     /// that are late (RFC 9147 §4.2.1: at most the maximum segment lifetime, 120 s). Default 60 s.
     pub previous_keys_kept: Duration,
+    /// How the peer is checked when it seems to have moved. Default: [`PathCheck::Enhanced`].
+    pub path_check: PathCheck,
+    /// How long such a check waits for answers where nothing is known of the round trip (RFC 9853 §5.5: T), at least 30
+    /// ms: from where the peer seems to be always, or longer if it was far away before. From where it was, three round
+    /// trips are enough if they could be measured, or 100 ms. In each of these times the peer is asked three times.
+    /// Default 1 s. More is for networks with longer round trips.
+    pub path_check_timeout: Duration,
+    /// What a record from elsewhere does where no check was agreed on. Default: [`MovePolicy::Stay`].
+    pub move_policy: MovePolicy,
     /// The last epoch that either side may update its keys of 1.3 to. Default, and most, 2^48 - 1
     /// ([`Transport::LAST_EPOCH`]); peers that keep epochs in two bytes go no further than 65,535.
     pub last_epoch: u64,
@@ -147,6 +158,9 @@ impl Default for Transport {
             max_message_len: 65_536,
             last_flight_kept: Duration::from_secs(240),
             previous_keys_kept: Duration::from_secs(60),
+            path_check: PathCheck::default(),
+            path_check_timeout: Duration::from_secs(1),
+            move_policy: MovePolicy::default(),
             last_epoch: Self::LAST_EPOCH,
             records_per_key: u64::MAX,
             forgeries_per_key: u64::MAX,
@@ -215,7 +229,7 @@ impl Common {
             transport: Transport::default(),
             padding: Padding::None,
             cids: ConnectionIds::default(),
-            rrc: false,
+            rrc: true,
             key_log: None,
             trace: None,
             session_context: None,
@@ -437,11 +451,13 @@ macro_rules! common_setters {
         }
 
         /// Whether to agree with the peer on return routability checks (RFC 9853), where
-        /// [connection ids](Self::with_connection_ids) are spoken of: each side then answers the other that wants to know
-        /// whether it is where its records come from. Default: no. What was agreed on is in
+        /// [connection ids](Self::with_connection_ids) are spoken of: each side then finds out whether the other is where
+        /// its records come from, and [moves](crate::Event::PeerMoved) it if it is. Default: yes. What was agreed on is in
         /// [`Negotiated::return_routability_check`]($crate::Negotiated::return_routability_check).
         ///
-        /// Such checks are answered by themselves; this side begins none.
+        /// No is for applications that have a way of their own to check addresses:
+        /// [`MovePolicy::Stay`]($crate::config::MovePolicy::Stay). [`Transport::path_check`]($crate::config::Transport)
+        /// says how it is done.
         pub fn with_return_routability_check(mut self, enabled: bool) -> Self {
             self.common.rrc = enabled;
             self

@@ -1,16 +1,19 @@
 //! Connection ids, and where the peer is.
 //!
-//! Says which ids the caller has to find this association by, and when the peer seems to have moved. That it has is
-//! for the caller to believe, or not. RFC 9146 §3 and §6, RFC 9147 §9.
+//! Says which ids the caller has to find this association by, and when the peer has moved. Whether it really has is
+//! found out in `path_check`. RFC 9146 §3 and §6, RFC 9147 §9.
 
 use alloc::vec::Vec;
 use core::net::{SocketAddr, SocketAddrV6};
 
 use gramseal_wire::RecordNumber;
 
+use super::stats::count;
 use super::{Connection, Event, Phase};
 use crate::cid::Cid;
+use crate::config::MovePolicy;
 use crate::handshake::AgreedCids;
+use crate::time::Instant;
 
 /// What the caller still has to hear of one of our ids.
 #[derive(Debug)]
@@ -25,6 +28,7 @@ pub(super) enum CidChange {
 pub(super) struct Whereabouts {
     changes: Vec<CidChange>,
     moved: Option<SocketAddr>,
+    elsewhere: Option<SocketAddr>,
 }
 
 impl Connection {
@@ -41,7 +45,7 @@ impl Connection {
         self.records.peer_cid()
     }
 
-    /// Where the peer is, as [`set_peer`](Self::set_peer) has said.
+    /// Where the peer is, as [`set_peer`](Self::set_peer) or an [`Event::PeerMoved`](crate::Event::PeerMoved) has said.
     #[must_use]
     pub fn peer(&self) -> Option<SocketAddr> {
         self.peer
@@ -49,10 +53,21 @@ impl Connection {
 
     /// Says where the peer is: where the caller sends what this connection has to send. Only who gives datagrams to
     /// [`handle_datagram_from`](Self::handle_datagram_from) has to tell. If the peer was elsewhere before, datagrams are
-    /// as large as configured again, and in 1.3 a [search](Self::search_mtu) for more begins.
+    /// as large as configured again, and in 1.3 a [search](Self::search_mtu) for more begins. A check of where it is ends.
     pub fn set_peer(&mut self, peer: SocketAddr) {
         let now = address(peer);
+        self.end_path_check();
         if self.peer.replace(now).is_some_and(|before| before != now) {
+            self.begin_another_path();
+        }
+    }
+
+    /// Says that this side sends from another address from now on, where it knows that: its records carry the
+    /// [next connection id](Self::use_next_cid) then, if the peer has given one (RFC 9853 §9), and of the path nothing is
+    /// known, as after [`set_peer`](Self::set_peer). The peer hears of it with the next datagram.
+    pub fn use_another_path(&mut self) {
+        if self.phase == Phase::Connected {
+            self.use_next_cid();
             self.begin_another_path();
         }
     }
@@ -90,14 +105,14 @@ impl Connection {
     pub(super) fn next_of_whereabouts(&mut self) -> Option<Event> {
         let unread = self.unread.whereabouts.as_mut()?;
         let event = if unread.changes.is_empty() {
-            unread.moved.take().map(Event::PeerMoved)
+            unread.moved.take().map(Event::PeerMoved).or_else(|| unread.elsewhere.take().map(Event::PeerElsewhere))
         } else {
             Some(match unread.changes.remove(0) {
                 CidChange::Issued(cid) => Event::CidIssued(cid),
                 CidChange::Retired(cid) => Event::CidRetired(cid),
             })
         };
-        if unread.changes.is_empty() && unread.moved.is_none() {
+        if unread.changes.is_empty() && unread.moved.is_none() && unread.elsewhere.is_none() {
             self.unread.whereabouts = None;
         }
         event
@@ -108,12 +123,30 @@ impl Connection {
         self.peer.is_some_and(|peer| peer != address(from))
     }
 
-    /// An authentic record with one of our connection ids came from somewhere else. RFC 9146 §6: only what is newer
-    /// than all before says where the peer is now; what is late or was sent on by others says nothing.
-    pub(super) fn heard_from(&mut self, from: SocketAddr, number: RecordNumber) {
-        if self.phase == Phase::Connected && self.records.is_newest(number) {
-            self.unread.whereabouts.get_or_insert_default().moved = Some(from);
+    /// An authentic record of so many `bytes`, with one of our connection ids, came from somewhere else. RFC 9146 §6: only
+    /// what is newer than all before says where the peer is now; what is late or was sent on by others says nothing.
+    pub(super) fn heard_from(&mut self, from: SocketAddr, number: RecordNumber, bytes: usize, now: Instant) {
+        let from = address(from);
+        self.allow_to(from, bytes);
+        if self.phase != Phase::Connected || !self.records.is_newest(number) {
+            return;
         }
+        if self.negotiated().is_some_and(|negotiated| negotiated.return_routability_check) {
+            return self.check_path(from, bytes, now);
+        }
+        match self.role.common().transport.move_policy {
+            MovePolicy::Stay => self.unread.whereabouts.get_or_insert_default().elsewhere = Some(from),
+            MovePolicy::FollowNewest => {
+                count(&mut self.stats.paths().unchecked_moves, 1);
+                self.peer_moved(from);
+            }
+        }
+    }
+
+    /// The peer is there from now on.
+    pub(super) fn peer_moved(&mut self, to: SocketAddr) {
+        self.set_peer(to);
+        self.unread.whereabouts.get_or_insert_default().moved = Some(to);
     }
 }
 

@@ -73,6 +73,8 @@ impl Connection {
 
     pub(super) fn end(&mut self, reason: CloseReason) {
         self.phase = Phase::Closed;
+        // Nothing but an alert follows the end.
+        self.paths = None;
         self.unread.closed = Some(reason);
     }
 }

@@ -24,11 +24,16 @@ pub enum Event {
     /// No records carry this connection id any more, or none ever will: for
     /// [`Endpoint::remove_cid`](crate::endpoint::Endpoint::remove_cid).
     CidRetired(Cid),
-    /// The newest authentic record of the peer came from this address, which is not the one that
-    /// [`set_peer`](crate::Connection::set_peer) has named, in a datagram with one of our connection ids (RFC 9146
-    /// §6). Anybody on the way can have sent a record on from there, so that nothing has changed yet; and it is told
-    /// again as long as the peer is elsewhere.
+    /// The peer is at this address from now on, and [`peer`](crate::Connection::peer) says so: for
+    /// [`Endpoint::move_peer`](crate::endpoint::Endpoint::move_peer). It has shown that it is there (RFC 9853), or
+    /// [`MovePolicy::FollowNewest`](crate::config::MovePolicy::FollowNewest) believes it without.
     PeerMoved(SocketAddr),
+    /// The newest authentic record of the peer came from this address, in a datagram with one of our connection ids
+    /// (RFC 9146 §6), and nobody checks whether the peer is there: [`MovePolicy::Stay`](crate::config::MovePolicy::Stay).
+    /// Anybody on the way can have sent a record on from there, so that nothing has changed. An application that knows
+    /// how to find out can, and tell with [`set_peer`](crate::Connection::set_peer). It is told again as long as the
+    /// peer is elsewhere.
+    PeerElsewhere(SocketAddr),
     /// Datagrams may be so large from now on, in bytes of UDP payload, as a search for the path's limit has shown or
     /// [`set_path_mtu`](crate::Connection::set_path_mtu) has said; and
     /// [`max_payload`](crate::Connection::max_payload) with them.
@@ -76,6 +81,8 @@ pub enum Timer {
     /// Records of the peer's that are late after it was given other connection ids; then the old ones are forgotten
     /// (1.3).
     PreviousCids,
+    /// An answer from where the peer is, or seems to be; then it is asked again, or the check ends (RFC 9853).
+    PathCheck,
     /// A look at whether the connection is used; if not for too long, it ends.
     Idle,
 }

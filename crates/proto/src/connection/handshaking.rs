@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use gramseal_wire::{AlertDescription, Epoch, MessageSeq, RecordNumber, SequenceNumber};
 
+use super::allowance::Allowance;
 use super::deferred::Deferral;
 use crate::config::Common;
 use crate::error::{AlertReceived, Error};
@@ -45,29 +46,17 @@ pub(super) struct Handshaking {
     pub(super) actions: Vec<Action>,
 }
 
-/// What may be sent to an address of which nobody knows whether the peer is there: three times as much as came
-/// from it (RFC 9147 §5.1).
+/// What may be sent to a client of which nobody knows whether it is there.
 #[derive(Debug)]
 pub(super) struct Budget {
-    bytes: usize,
+    pub(super) allowance: Allowance,
     /// Which it holds meanwhile.
     _place: UnprovedPlace,
 }
 
 impl Budget {
     pub(super) fn new(place: UnprovedPlace) -> Self {
-        Self { bytes: 0, _place: place }
-    }
-
-    pub(super) fn received(&mut self, bytes: usize) {
-        self.bytes = self.bytes.saturating_add(bytes.saturating_mul(3));
-    }
-
-    /// Whether a datagram of so many bytes may go out; then they are spent.
-    pub(super) fn spend(&mut self, bytes: usize) -> bool {
-        let left = self.bytes.checked_sub(bytes);
-        self.bytes = left.unwrap_or(self.bytes);
-        left.is_some()
+        Self { allowance: Allowance::default(), _place: place }
     }
 }
 

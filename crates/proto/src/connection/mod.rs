@@ -5,6 +5,7 @@
 //! a layer below.
 
 mod acks;
+mod allowance;
 mod apply;
 mod authenticate;
 mod batch;
@@ -22,6 +23,7 @@ mod moving;
 mod mtu;
 mod mtu_search;
 mod new_cids;
+mod path_check;
 mod paths;
 mod post;
 mod receive;
@@ -55,13 +57,13 @@ use mtu::Mtu;
 use mtu_search::MtuSearch;
 use new_cids::NewCids;
 pub use new_cids::NewCidsError;
-use paths::PathAnswers;
+use paths::Paths;
 use pki_types::ServerName;
 use post::Post;
 pub use receive::Received;
 use sessions::Remembered;
 pub use srtp::{SrtpKeys, SrtpMasterKey};
-pub use stats::Stats;
+pub use stats::{PathCheckCounts, Stats};
 
 use crate::config::{ClientConfig, Common, ServerConfig};
 use crate::error::Error;
@@ -144,10 +146,11 @@ pub struct Connection {
     idle: Idle,
     /// Where the peer is, if the caller has said.
     peer: Option<SocketAddr>,
+    /// How far it is.
     /// Once connection ids have changed, or are to.
     new_cids: Option<Box<NewCids>>,
-    /// While some are to be sent.
-    path_answers: Option<Box<PathAnswers>>,
+    /// While something goes on about where the peer is.
+    paths: Option<Box<Paths>>,
     stats: Stats,
     /// Of a connection that makes them.
     checkpoints: Option<Box<Checkpoints>>,
@@ -280,7 +283,7 @@ impl Connection {
             idle: Idle::default(),
             peer: None,
             new_cids: None,
-            path_answers: None,
+            paths: None,
             stats: Stats::default(),
             checkpoints: None,
             role,

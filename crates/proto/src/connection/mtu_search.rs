@@ -22,6 +22,7 @@ use gramseal_wire::handshake::KeyUpdateRequest;
 use gramseal_wire::{HandshakeType, RecordNumber};
 
 use super::mtu::Mtu;
+use super::stats::RoundTrip;
 use super::{Connection, Phase};
 use crate::config::Transport;
 use crate::flight::Piece;
@@ -206,6 +207,7 @@ impl Connection {
     /// The peer is somewhere else (RFC 8899 §5.2: DISABLED): what was found on the path before counts no more.
     pub(super) fn begin_another_path(&mut self) {
         let before = self.mtu.bytes();
+        self.stats.round_trip = RoundTrip::default();
         self.mtu.change_path();
         self.mtu_search = MtuSearch { due: true, ..MtuSearch::default() };
         let now = self.mtu.bytes();

@@ -5,6 +5,8 @@
 //! path_challenge, from somewhere else     --> path_response in poll_transmit_to
 //! ```
 //!
+//! What this side wants to know of the peer is in `path_check`.
+//!
 //! An answer goes back on the path of its challenge: that the path works both ways is what the check is about (RFC 9853
 //! §5.4). No path is ever dropped by us, for none is preferred to another: where records go the caller decides.
 
@@ -14,41 +16,52 @@ use core::net::SocketAddr;
 use gramseal_wire::return_routability::{ReturnRoutabilityCheck, RrcCookie};
 use gramseal_wire::{Codec, ContentType, Epoch, RecordNumber};
 
-use super::{Connection, Phase};
+use super::path_check::Checking;
+use super::{Connection, Phase, address};
 use crate::discard::Discard;
+use crate::time::Instant;
 
 /// How many challenges may wait to be answered: a datagram of the usual size does not bring more, and answers go out
 /// after each.
 const MAX_WAITING: usize = 32;
 
 /// Bytes of a message that is known here: its type, and a cookie.
-const RRC_LEN: usize = 9;
+pub(super) const RRC_LEN: usize = 9;
 
-/// What is still to be sent, the oldest first: each cookie, and where it came from if that is not where the peer is.
+/// What goes on about where either side is. A connection has little of it in its life, so that there is one only while
+/// something is in it.
 #[derive(Debug, Default)]
-pub(super) struct PathAnswers(Vec<(RrcCookie, Option<SocketAddr>)>);
+pub(super) struct Paths {
+    /// What is still to be sent, the oldest first: each cookie, and where it came from if that is not where the peer is.
+    answers: Vec<(RrcCookie, Option<SocketAddr>)>,
+    pub(super) check: Option<Checking>,
+}
 
 impl Connection {
     /// Clears `datagram` and fills it with the next datagram that goes to another address than the
     /// [peer's](Self::peer), and returns that address; `None` if there is none. Call it until then.
     ///
-    /// Only who gives datagrams to [`handle_datagram_from`](Self::handle_datagram_from) has to: a path_challenge that
-    /// came from elsewhere is answered there (RFC 9853 §5.4), at once and with one datagram.
+    /// Only who gives datagrams to [`handle_datagram_from`](Self::handle_datagram_from) has to. A path_challenge that
+    /// came from elsewhere is answered there (RFC 9853 §5.4), at once and with one datagram; and where the peer seems to
+    /// have moved it is asked whether it is there, with no more than three times the bytes that came from there.
     pub fn poll_transmit_to(&mut self, datagram: &mut Vec<u8>) -> Option<SocketAddr> {
         datagram.clear();
         while let Some((cookie, to)) = self.next_path_answer(Option::is_some) {
             self.put_path_response(cookie, datagram);
             if let Some(to) = to.filter(|_| !datagram.is_empty()) {
+                self.count_to(address(to), datagram.len());
                 self.stats.datagrams_sent += 1;
                 return Some(to);
             }
         }
-        None
+        let to = self.put_challenge_elsewhere(datagram)?;
+        self.stats.datagrams_sent += 1;
+        Some(to)
     }
 
     /// The answers that go where the peer is, as many as fit.
     pub(super) fn put_path_answers(&mut self, datagram: &mut Vec<u8>) {
-        if self.path_answers.is_none() {
+        if self.paths.is_none() {
             return;
         }
         let needed = self.records.sealed_len(self.records.write_epoch(), RRC_LEN);
@@ -63,17 +76,18 @@ impl Connection {
         &mut self,
         is_there: fn(&Option<SocketAddr>) -> bool,
     ) -> Option<(RrcCookie, Option<SocketAddr>)> {
-        // Nothing follows the end of the association.
-        self.path_answers.take_if(|_| self.phase == Phase::Closed);
         if self.waits_for_checkpoint() {
             return None;
         }
-        let waiting = &mut self.path_answers.as_mut()?.0;
+        let waiting = &mut self.paths.as_mut()?.answers;
         let at = waiting.iter().position(|(_, to)| is_there(to))?;
         let answer = waiting.remove(at);
-        // A connection has little of them in its life, so that there is a list only while something is in it.
-        self.path_answers.take_if(|answers| answers.0.is_empty());
+        self.forget_paths_if_empty();
         Some(answer)
+    }
+
+    pub(super) fn forget_paths_if_empty(&mut self) {
+        self.paths.take_if(|paths| paths.answers.is_empty() && paths.check.is_none());
     }
 
     fn put_path_response(&mut self, cookie: RrcCookie, datagram: &mut Vec<u8>) {
@@ -85,7 +99,13 @@ impl Connection {
     }
 
     /// A record of return routability checks came, from `elsewhere` if that is not where the peer is.
-    pub(super) fn path_record(&mut self, number: RecordNumber, content: &[u8], elsewhere: Option<SocketAddr>) {
+    pub(super) fn path_record(
+        &mut self,
+        number: RecordNumber,
+        content: &[u8],
+        elsewhere: Option<SocketAddr>,
+        now: Instant,
+    ) {
         let agreed = self.negotiated().is_some_and(|negotiated| negotiated.return_routability_check);
         // RFC 9853 §3, §4: only where both want it, and under the keys of the association.
         if !agreed || self.phase != Phase::Connected || number.epoch == Epoch::UNPROTECTED {
@@ -93,9 +113,8 @@ impl Connection {
         }
         match ReturnRoutabilityCheck::from_bytes(content) {
             Ok(ReturnRoutabilityCheck::PathChallenge(cookie)) => self.challenged(cookie, elsewhere),
-            Ok(ReturnRoutabilityCheck::PathResponse(_) | ReturnRoutabilityCheck::PathDrop(_)) => {
-                self.discard(Discard::UnaskedPathAnswer);
-            }
+            Ok(ReturnRoutabilityCheck::PathResponse(cookie)) => self.path_response(cookie, elsewhere, now),
+            Ok(ReturnRoutabilityCheck::PathDrop(cookie)) => self.path_drop(cookie, elsewhere, now),
             // RFC 9853 §4: something newer.
             Ok(ReturnRoutabilityCheck::Unknown { .. }) => self.discard(Discard::UnexpectedContent),
             Err(_) => self.discard(Discard::Malformed),
@@ -103,7 +122,7 @@ impl Connection {
     }
 
     fn challenged(&mut self, cookie: RrcCookie, elsewhere: Option<SocketAddr>) {
-        let waiting = &mut self.path_answers.get_or_insert_default().0;
+        let waiting = &mut self.paths.get_or_insert_default().answers;
         if waiting.len() < MAX_WAITING {
             waiting.push((cookie, elsewhere));
         } else {

@@ -30,8 +30,8 @@ pub struct Received<'c, 'd> {
     connection: &'c mut Connection,
     now: Instant,
     rest: &'d mut [u8],
-    /// Where the datagram came from, if that is not where the peer was.
-    elsewhere: Option<SocketAddr>,
+    /// Where the datagram came from, if the caller has said.
+    from: Option<SocketAddr>,
     /// Whether a record in it had one of our connection ids.
     named: bool,
 }
@@ -47,7 +47,7 @@ impl<'d> Iterator for Received<'_, 'd> {
                         record.follows_named();
                     }
                     self.named = record.is_named();
-                    if let Some(payload) = self.connection.handle_record(record, self.elsewhere.as_ref(), self.now) {
+                    if let Some(payload) = self.connection.handle_record(record, self.from.as_ref(), self.now) {
                         return Some(payload);
                     }
                 }
@@ -85,31 +85,32 @@ impl Connection {
     }
 
     /// The same, with the address that the datagram came from. If that is not the peer's, which
-    /// [`set_peer`](Self::set_peer) has named, [`Event::PeerMoved`](crate::Event::PeerMoved) tells when the peer
-    /// seems to be there now. What answers a peer elsewhere is given by
-    /// [`poll_transmit_to`](Self::poll_transmit_to).
+    /// [`set_peer`](Self::set_peer) has named, and the newest record came from there, the peer has perhaps moved. Whether
+    /// it has is [checked](crate::config::PathCheck) if both sides agreed on that (RFC 9853), and left to the
+    /// [`MovePolicy`](crate::config::MovePolicy) if not; [`Event::PeerMoved`](crate::Event::PeerMoved) tells of a move.
+    /// Until then everything that [`poll_transmit`](Self::poll_transmit) and [`seal`](Self::seal) give goes where the
+    /// peer was; what goes elsewhere is given by [`poll_transmit_to`](Self::poll_transmit_to).
     pub fn handle_datagram_from<'c, 'd>(
         &'c mut self,
         now: Instant,
         from: SocketAddr,
         datagram: &'d mut [u8],
     ) -> Received<'c, 'd> {
-        let elsewhere = self.is_elsewhere(from).then_some(from);
-        self.handle(elsewhere, now, datagram)
+        self.handle(Some(from), now, datagram)
     }
 
     #[inline]
     fn handle<'c, 'd>(
         &'c mut self,
-        elsewhere: Option<SocketAddr>,
+        from: Option<SocketAddr>,
         now: Instant,
         datagram: &'d mut [u8],
     ) -> Received<'c, 'd> {
         self.stats.datagrams_received += 1;
         if let Some(budget) = self.handshake.as_mut().and_then(|handshake| handshake.budget.as_mut()) {
-            budget.received(datagram.len());
+            budget.allowance.received(datagram.len());
         }
-        Received { connection: self, now, rest: datagram, elsewhere, named: false }
+        Received { connection: self, now, rest: datagram, from, named: false }
     }
 
     pub(super) fn discard(&mut self, reason: Discard) {
@@ -122,7 +123,7 @@ impl Connection {
     fn handle_record<'d>(
         &mut self,
         record: Record<'d>,
-        elsewhere: Option<&SocketAddr>,
+        from: Option<&SocketAddr>,
         now: Instant,
     ) -> Option<&'d mut [u8]> {
         if self.phase == Phase::Closed {
@@ -133,7 +134,7 @@ impl Connection {
             return None;
         }
         self.awake();
-        let named = record.is_named();
+        let (named, bytes) = (record.is_named(), record.bytes().len());
         let opened = match self.records.open(record) {
             Ok(opened) => opened,
             Err(reason) => {
@@ -149,8 +150,10 @@ impl Connection {
             return None;
         }
         self.heard_in(opened.number.epoch, now);
+        // Asked for each record: the one before may have said where the peer is.
+        let elsewhere = from.copied().filter(|from| self.is_elsewhere(*from));
         if let Some(from) = elsewhere.filter(|_| named) {
-            self.heard_from(*from, opened.number);
+            self.heard_from(from, opened.number, bytes, now);
         }
         match opened.content_type {
             ContentType::APPLICATION_DATA => return self.application_data(opened.number, opened.content),
@@ -159,7 +162,7 @@ impl Connection {
             ContentType::ACK => self.ack_record(opened.number, opened.content, now),
             ContentType::CHANGE_CIPHER_SPEC => self.change_cipher_spec_record(opened.number, opened.content),
             ContentType::RETURN_ROUTABILITY_CHECK => {
-                self.path_record(opened.number, opened.content, elsewhere.copied());
+                self.path_record(opened.number, opened.content, elsewhere, now);
             }
             _ => self.discard(Discard::UnknownContentType),
         }

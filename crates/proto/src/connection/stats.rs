@@ -1,5 +1,6 @@
 //! Counters of a connection.
 
+use alloc::boxed::Box;
 use core::time::Duration;
 
 use crate::discard::DiscardCounts;
@@ -35,16 +36,47 @@ pub struct Stats {
     pub(super) round_trip: RoundTrip,
     /// What was dropped, by reason.
     pub discards: DiscardCounts,
+    /// Since the peer was heard from elsewhere for the first time.
+    pub(super) paths: Option<Box<PathCheckCounts>>,
 }
 
 impl Stats {
-    /// The time to the peer and back, as the handshake has shown it; `None` if all of it was sent more than once. It is
-    /// the shortest between a flight and the first word of its answer, or its ACK, so that it may contain the time
-    /// which the peer took to answer.
+    /// What came of records from other addresses than the peer's. Answers that fit no check are among the
+    /// [`discards`](Self::discards), as [`UnaskedPathAnswer`](crate::Discard::UnaskedPathAnswer).
+    #[must_use]
+    pub fn path_checks(&self) -> PathCheckCounts {
+        self.paths.as_deref().copied().unwrap_or_default()
+    }
+
+    pub(super) fn paths(&mut self) -> &mut PathCheckCounts {
+        self.paths.get_or_insert_default()
+    }
+
+    /// The time to the peer and back, as the handshake has shown it, or the check (RFC 9853) after which the peer had
+    /// moved or stayed; `None` if all of the handshake was sent more than once, and nothing is known of the path since. Of
+    /// the handshake it is the shortest between a flight and the first word of its answer, or its ACK, so that it may
+    /// contain the time which the peer took to answer.
     #[must_use]
     pub fn round_trip(&self) -> Option<Duration> {
         (self.round_trip.0 > 0).then(|| Duration::from_micros(self.round_trip.0.into()))
     }
+}
+
+/// Checks of whether the peer has moved (RFC 9853), and moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct PathCheckCounts {
+    /// Checks that were begun.
+    pub begun: u32,
+    /// Those after which the peer's address changed.
+    pub succeeded: u32,
+    /// Those that ended because the peer answered where it was: somebody else sends its records on, or it has come back
+    /// (RFC 9853 §8.1.2).
+    pub refuted: u32,
+    /// Those to which nobody answered in time, or not from where the peer seemed to be.
+    pub failed: u32,
+    /// Moves that were believed without a check: [`MovePolicy::FollowNewest`](crate::config::MovePolicy::FollowNewest).
+    pub unchecked_moves: u32,
 }
 
 /// In microseconds; 0 before it is known.
@@ -52,9 +84,13 @@ impl Stats {
 pub(super) struct RoundTrip(u32);
 
 impl RoundTrip {
+    /// Of a path about which nothing else is known.
+    pub(super) fn of(taken: Duration) -> Self {
+        Self(u32::try_from(taken.as_micros()).unwrap_or(u32::MAX).max(1))
+    }
+
     pub(super) fn measured(&mut self, taken: Option<Duration>) {
-        let Some(taken) = taken else { return };
-        let micros = u32::try_from(taken.as_micros()).unwrap_or(u32::MAX).max(1);
+        let Some(Self(micros)) = taken.map(Self::of) else { return };
         self.0 = if self.0 == 0 { micros } else { self.0.min(micros) };
     }
 }

@@ -32,7 +32,8 @@ impl Connection {
         let idle = self.idle_deadline().map(|at| (at, Timer::Idle));
         let search = self.mtu_deadline().map(|at| (at, Timer::Mtu));
         let cids = self.new_cids.as_ref().and_then(|cids| cids.deadline()).map(|at| (at, Timer::PreviousCids));
-        let timers = [self.flight_timer(), ack, kept, repeat, previous, cids, search, idle];
+        let path = self.path_deadline().map(|at| (at, Timer::PathCheck));
+        let timers = [self.flight_timer(), ack, kept, repeat, previous, cids, search, idle, path];
         timers.into_iter().flatten().filter(|_| self.phase != Phase::Closed)
     }
 
@@ -59,6 +60,7 @@ impl Connection {
         self.forget_previous_keys(now);
         self.mind_mtu(now);
         self.forget_stale_cids(now);
+        self.mind_path_check(now);
         let at_most = self.role.common().transport.max_retransmissions;
         if let Some(post) = &mut self.post {
             let rests_after = if at_most == u32::MAX { PostFlights::MAX_TIMEOUTS } else { at_most };

@@ -7,10 +7,14 @@
 //! the first when its handshake is done. Until then both live: who showed a cookie is at the address, but only who
 //! has gone through a handshake is the client whose connection may end.
 //!
+//! A peer with a connection id may move. At an address that nobody has, its connection is found by that, too, so that
+//! its client can begin anew there; where another connection is, that one stays what the address leads to.
+//!
 //! The maps are ordered trees: their keys are chosen by whoever sends datagrams, and a tree's worst
 //! case is its usual case, whereas a hash table needs a seed that stays secret. And only order finds the id that some
 //! bytes begin with without knowing how long it is.
 
+use alloc::collections::btree_map::Entry;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::net::SocketAddr;
@@ -53,6 +57,9 @@ pub(super) struct Demux<K> {
     routes: BTreeMap<SocketAddr, Routed<K>>,
     /// The connections of clients that begin anew, until they are established.
     successors: BTreeMap<SocketAddr, Routed<K>>,
+    /// Connections whose peers moved to an address that has another one: they are found by their ids alone.
+    guests: BTreeMap<SocketAddr, Vec<Routed<K>>>,
+    guest_count: usize,
     /// No id in it begins with another.
     cids: BTreeMap<Cid, K>,
     waiting: BTreeMap<SocketAddr, Waiting>,
@@ -121,6 +128,8 @@ impl<K: Copy + Eq> Demux<K> {
         Self {
             routes: BTreeMap::new(),
             successors: BTreeMap::new(),
+            guests: BTreeMap::new(),
+            guest_count: 0,
             cids: BTreeMap::new(),
             waiting: BTreeMap::new(),
             deadlines: BTreeSet::new(),
@@ -298,11 +307,37 @@ impl<K: Copy + Eq> Demux<K> {
         None
     }
 
+    /// The peer of the connection `key` is at another address from now on.
+    pub(super) fn move_peer(&mut self, from: SocketAddr, to: SocketAddr, key: K) {
+        let (from, to) = (address(from), address(to));
+        if from == to {
+            return;
+        }
+        let Some(moved) = self.take(from, key) else { return };
+        // Only who is connected moves.
+        self.ended(from, &moved);
+        let moved = Routed { stage: Stage::Firm, ..moved };
+        match self.routes.entry(to) {
+            Entry::Vacant(vacant) => drop(vacant.insert(moved)),
+            Entry::Occupied(_) => {
+                self.guests.entry(to).or_default().push(moved);
+                self.guest_count += 1;
+            }
+        }
+    }
+
     /// Forgets the connection `key` of this address; its successor takes its place.
     pub(super) fn remove(&mut self, peer: SocketAddr, key: K) {
         let peer = address(peer);
+        if let Some(removed) = self.take(peer, key) {
+            self.gone(peer, &removed);
+        }
+    }
+
+    /// Takes the connection `key` out of this address; its successor takes its place.
+    fn take(&mut self, peer: SocketAddr, key: K) -> Option<Routed<K>> {
         let is_it = |routed: Option<&Routed<K>>| routed.is_some_and(|routed| routed.key == key);
-        let removed = if is_it(self.routes.get(&peer)) {
+        if is_it(self.routes.get(&peer)) {
             match self.successors.remove(&peer) {
                 Some(successor) => self.routes.insert(peer, successor),
                 None => self.routes.remove(&peer),
@@ -310,15 +345,19 @@ impl<K: Copy + Eq> Demux<K> {
         } else if is_it(self.successors.get(&peer)) {
             self.successors.remove(&peer)
         } else {
-            None
-        };
-        if let Some(removed) = removed {
-            self.gone(peer, &removed);
+            let guests = self.guests.get_mut(&peer)?;
+            let at = guests.iter().position(|guest| guest.key == key)?;
+            let guest = guests.swap_remove(at);
+            self.guest_count -= 1;
+            if guests.is_empty() {
+                self.guests.remove(&peer);
+            }
+            Some(guest)
         }
     }
 
     pub(super) fn connections(&self) -> usize {
-        self.routes.len() + self.successors.len()
+        self.routes.len() + self.successors.len() + self.guest_count
     }
 
     pub(super) fn waiting(&self) -> usize {
@@ -349,7 +388,8 @@ impl<K: Copy + Eq> Demux<K> {
     fn routed_mut(&mut self, peer: SocketAddr, key: K) -> Option<&mut Routed<K>> {
         let peer = address(peer);
         let connections = [self.routes.get_mut(&peer), self.successors.get_mut(&peer)];
-        connections.into_iter().flatten().find(|routed| routed.key == key)
+        let guests = self.guests.get_mut(&peer).into_iter().flatten();
+        connections.into_iter().flatten().chain(guests).find(|routed| routed.key == key)
     }
 
     fn give_up(&mut self, peer: SocketAddr) {

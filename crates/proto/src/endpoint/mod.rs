@@ -29,7 +29,8 @@
 //! Where connection ids are wanted ([`ConnectionIds::Both`](crate::config::ConnectionIds::Both)), tell those of each
 //! connection with [`Endpoint::add_cid`] and [`Endpoint::remove_cid`], as its [events](crate::Event::CidIssued) say,
 //! and give it datagrams with [`handle_datagram_from`](crate::Connection::handle_datagram_from): they may come from
-//! anywhere then.
+//! anywhere then. Where its peer is from then on, [`Event::PeerMoved`](crate::Event::PeerMoved) tells, for
+//! [`Endpoint::move_peer`].
 //!
 //! ```
 //! use std::collections::HashMap;
@@ -301,6 +302,13 @@ impl<K: Copy + Eq> Endpoint<K> {
     /// Forgets an id of the connection `key` at `peer`, if it is one.
     pub fn remove_cid(&mut self, peer: SocketAddr, key: K, cid: &[u8]) {
         self.demux.remove_cid(peer, key, cid);
+    }
+
+    /// Notes that the peer of the connection `key` is at `to` from now on, and no longer at `from`: with each
+    /// [`Event::PeerMoved`](crate::Event::PeerMoved). A handshake from `from` then has nothing to do with it. If there is
+    /// another connection at `to`, that one goes on, and datagrams from there that have no connection id are for it.
+    pub fn move_peer(&mut self, from: SocketAddr, to: SocketAddr, key: K) {
+        self.demux.move_peer(from, to, key);
     }
 
     /// The connection at `peer`, to which datagrams from there go that have no connection id.

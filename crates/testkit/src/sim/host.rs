@@ -1,5 +1,6 @@
 //! One side of a pair, and the endpoint of the servers.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -25,23 +26,29 @@ pub(super) struct Host {
     pub(super) early_data: Vec<Vec<u8>>,
     /// What a slow signer or verifier works on, and when it is done.
     deferred: Option<(Instant, Deferred)>,
-    outgoing: Vec<Vec<u8>>,
+    /// With where each goes, if somebody has said.
+    outgoing: Vec<Outgoing>,
     /// The deadline that stands in the simulation's timers.
     pub(super) armed: Option<Instant>,
     /// How many datagrams it has sent.
     pub(super) sent: usize,
 }
 
+/// A datagram, and where it goes; `None` is where the other side of the pair is.
+pub(super) type Outgoing = (Option<SocketAddr>, Vec<u8>);
+
 /// An endpoint that servers of any number of pairs share.
 pub(super) struct Listener {
     pub(super) endpoint: Endpoint<Pair>,
     config: Arc<ServerConfig>,
+    /// Where the endpoint has the connection of each pair.
+    places: HashMap<Pair, SocketAddr>,
 }
 
 impl Listener {
     pub(super) fn new(config: Arc<ServerConfig>, cookies: CookiePolicy) -> Self {
         let endpoint = EndpointConfig::server(Arc::clone(&config)).expect("the null provider has all it takes");
-        Self { endpoint: Endpoint::new(endpoint.with_cookie_policy(cookies)), config }
+        Self { endpoint: Endpoint::new(endpoint.with_cookie_policy(cookies)), config, places: HashMap::new() }
     }
 
     /// Whether a datagram from `from` is for the connection of `host`. Answers it, or makes that connection, if it is
@@ -59,7 +66,7 @@ impl Listener {
             Route::Connection(key) => {
                 assert_eq!(key, pair, "an address belongs to one pair");
                 if !reply.is_empty() {
-                    host.outgoing.push(reply);
+                    host.outgoing.push((Some(from), reply));
                 }
                 return true;
             }
@@ -67,26 +74,32 @@ impl Listener {
             Route::Incoming(incoming) => {
                 let mut connection = incoming.accept(Arc::clone(&self.config), now);
                 // The newest is the only one that is kept.
-                self.endpoint.remove(from, pair);
+                let before = self.places.insert(pair, from).unwrap_or(from);
+                self.endpoint.remove(before, pair);
                 for mut early in self.endpoint.insert(from, pair).early_data {
                     drop(connection.handle_datagram(now, &mut early));
                 }
                 host.connection = Some(connection);
             }
-            Route::Reply => host.outgoing.push(reply),
+            Route::Reply => host.outgoing.push((Some(from), reply)),
             Route::Kept | Route::Discard(_) => {}
         }
         false
     }
 
     /// Does what an event of the connection of `pair` asks of its endpoint.
-    pub(super) fn happened(&mut self, peer: SocketAddr, pair: Pair, event: &Event) {
+    pub(super) fn happened(&mut self, pair: Pair, event: &Event) {
+        let Some(&peer) = self.places.get(&pair) else { return };
         match event {
             Event::Connected => {
                 self.endpoint.establish(peer, pair);
             }
             Event::CidIssued(cid) => self.endpoint.add_cid(peer, pair, cid.clone()).expect("nobody else has it"),
             Event::CidRetired(cid) => self.endpoint.remove_cid(peer, pair, cid),
+            Event::PeerMoved(to) => {
+                self.endpoint.move_peer(peer, *to, pair);
+                self.places.insert(pair, *to);
+            }
             _ => {}
         }
     }
@@ -126,7 +139,10 @@ impl Host {
         let Some(connection) = &mut self.connection else { return };
         let mut datagram = Vec::new();
         while connection.poll_transmit(now, &mut datagram) {
-            self.outgoing.push(std::mem::take(&mut datagram));
+            self.outgoing.push((connection.peer(), std::mem::take(&mut datagram)));
+        }
+        while let Some(to) = connection.poll_transmit_to(&mut datagram) {
+            self.outgoing.push((Some(to), std::mem::take(&mut datagram)));
         }
         self.events.extend(std::iter::from_fn(|| connection.poll_event()));
         self.early_data.extend(std::iter::from_fn(|| connection.poll_early_data()));
@@ -135,7 +151,7 @@ impl Host {
         }
     }
 
-    pub(super) fn take_outgoing(&mut self) -> Vec<Vec<u8>> {
+    pub(super) fn take_outgoing(&mut self) -> Vec<Outgoing> {
         std::mem::take(&mut self.outgoing)
     }
 }

@@ -1,6 +1,7 @@
 //! What was sent in a simulation, and how it reads when a run fails.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use gramseal_proto::Instant;
@@ -18,6 +19,8 @@ pub struct Sent {
     pub pair: Pair,
     /// The side that sent it.
     pub from: Side,
+    /// Where it goes.
+    pub to: SocketAddr,
     /// How many datagrams this side of the pair had sent before.
     pub index: usize,
     /// The datagram.

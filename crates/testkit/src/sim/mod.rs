@@ -31,7 +31,7 @@ use gramseal_proto::{
 };
 use pki_types::ServerName;
 
-use self::host::{Host, Listener};
+use self::host::{Host, Listener, Outgoing};
 pub use self::log::{Sent, Stuck};
 pub use self::network::{Conditions, Fate, Side};
 pub use self::seeds::{REGRESSIONS, seeds};
@@ -75,6 +75,8 @@ type Rule = Box<dyn FnMut(&Sent) -> bool>;
 struct Arrival {
     pair: Pair,
     to: Side,
+    source: SocketAddr,
+    destination: SocketAddr,
     bytes: Vec<u8>,
 }
 
@@ -213,6 +215,12 @@ impl Sim {
         pair
     }
 
+    /// The server of a pair.
+    #[must_use]
+    pub fn server_of(&self, pair: Pair) -> Server {
+        self.servers[pair.0]
+    }
+
     /// The endpoint of a server.
     #[must_use]
     pub fn endpoint(&self, server: Server) -> &Endpoint<Pair> {
@@ -254,8 +262,8 @@ impl Sim {
         let mut datagram = vec![0; connection.sealed_len(payload.len())];
         let len = connection.seal(payload, &mut datagram)?;
         datagram.truncate(len);
-        let nearly_exhausted = connection.is_nearly_exhausted();
-        self.transmit(pair, from, datagram);
+        let (nearly_exhausted, to) = (connection.is_nearly_exhausted(), connection.peer());
+        self.transmit(pair, from, (to, datagram));
         self.rearm(pair, from);
         if nearly_exhausted {
             // A KeyUpdate may wait.
@@ -273,7 +281,7 @@ impl Sim {
         let mut datagram = vec![0; connection.sealed_early_len(payload.len())];
         let len = connection.seal_early(payload, &mut datagram)?;
         datagram.truncate(len);
-        self.transmit(pair, Side::Client, datagram);
+        self.transmit(pair, Side::Client, (None, datagram));
         self.rearm(pair, Side::Client);
         Ok(())
     }
@@ -330,7 +338,8 @@ impl Sim {
         Ok(())
     }
 
-    /// From now on what the client of this pair sends comes from `address`; what is sent to it arrives nevertheless.
+    /// From now on what the client of this pair sends comes from `address`, as behind a NAT that has forgotten it; what is
+    /// sent to where it was is lost.
     pub fn move_client(&mut self, pair: Pair, address: SocketAddr) {
         self.moved.insert(pair, address);
     }
@@ -353,11 +362,16 @@ impl Sim {
 
     /// Hands `datagram` to `to` at once, as if the peer had sent it.
     pub fn inject(&mut self, pair: Pair, to: Side, datagram: Vec<u8>) {
-        let from = match to {
-            Side::Client => server_address(self.servers[pair.0]),
-            Side::Server => self.moved.get(&pair).copied().unwrap_or_else(|| client_address(pair)),
-        };
-        self.inject_from(pair, to, from, datagram);
+        self.inject_from(pair, to, self.address(pair, to.peer()), datagram);
+    }
+
+    /// Where a side of a pair is.
+    #[must_use]
+    pub fn address(&self, pair: Pair, side: Side) -> SocketAddr {
+        match side {
+            Side::Client => self.moved.get(&pair).copied().unwrap_or_else(|| client_address(pair)),
+            Side::Server => server_address(self.servers[pair.0]),
+        }
     }
 
     /// The same, as if it had come from `from`.
@@ -463,7 +477,9 @@ impl Sim {
             assert!(next.is_none_or(|next| next > now), "a timer of the {side:?} does not advance");
         } else if let Some(Reverse((at, _, arrival))) = self.arrivals.pop() {
             self.now = self.now.max(at);
-            self.inject(arrival.pair, arrival.to, arrival.bytes);
+            if arrival.destination == self.address(arrival.pair, arrival.to) {
+                self.inject_from(arrival.pair, arrival.to, arrival.source, arrival.bytes);
+            }
         }
     }
 
@@ -472,9 +488,9 @@ impl Sim {
         let host = &mut self.hosts[pair.0][side as usize];
         let events = host.events.len();
         host.drain(now);
-        if let (Side::Server, Some(peer)) = (side, host.connection.as_ref().and_then(Connection::peer)) {
+        if side == Side::Server {
             let listener = &mut self.listeners[self.servers[pair.0].0];
-            host.events[events..].iter().for_each(|event| listener.happened(peer, pair, event));
+            host.events[events..].iter().for_each(|event| listener.happened(pair, event));
         }
         for datagram in host.take_outgoing() {
             self.transmit(pair, side, datagram);
@@ -499,24 +515,27 @@ impl Sim {
         }
     }
 
-    fn transmit(&mut self, pair: Pair, from: Side, bytes: Vec<u8>) {
+    fn transmit(&mut self, pair: Pair, from: Side, (to, bytes): Outgoing) {
         self.check_numbers(pair, from, &bytes);
+        let (source, other) = (self.address(pair, from), self.address(pair, from.peer()));
+        let destination = to.unwrap_or(other);
         let host = self.host_mut(pair, from);
         let index = host.sent;
         host.sent += 1;
         let (fate, arrivals) = self.conditions[from as usize].carry(&mut self.rng, &bytes);
-        let mut sent = Sent { at: self.now, pair, from, index, bytes, fate };
+        let fate = if destination == other { fate } else { Fate::Astray };
+        let mut sent = Sent { at: self.now, pair, from, to: destination, index, bytes, fate };
         // Every rule sees every datagram, for those that count.
         for rule in &mut self.rules {
-            if rule(&sent) {
+            if rule(&sent) && sent.fate != Fate::Astray {
                 sent.fate = Fate::Dropped;
             }
         }
         if sent.fate == Fate::Arrives {
             for arrival in arrivals {
                 let order = self.log.len();
-                let to = Arrival { pair, to: from.peer(), bytes: arrival.bytes };
-                self.arrivals.push(Reverse((self.now + arrival.after, order, to)));
+                let arriving = Arrival { pair, to: from.peer(), source, destination, bytes: arrival.bytes };
+                self.arrivals.push(Reverse((self.now + arrival.after, order, arriving)));
             }
         }
         self.log.push(sent);

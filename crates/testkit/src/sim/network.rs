@@ -74,6 +74,9 @@ pub enum Fate {
     TooLarge,
     /// A rule of the test dropped it.
     Dropped,
+    /// It goes to an address where neither host is. One that goes to where a client still is, and arrives when that has
+    /// moved, is lost too.
+    Astray,
 }
 
 /// One arrival: how long after it was sent, and what arrives.

@@ -67,7 +67,7 @@ impl Connection {
     /// import, in case the importer dies, [`checkpoint`](Self::checkpoint) is the way.
     ///
     /// Whatever is on its way moves along: messages that the peer has not acknowledged are sent again by the importer.
-    /// Not so the ability to [authenticate the client](Self::authenticate_client) later, which a server loses.
+    /// Not so a [check](crate::config::PathCheck) of where the peer is, and the ability to [authenticate the client](Self::authenticate_client) later, which a server loses.
     ///
     /// # Errors
     /// See [`NotMovable`]; the connection goes on then, and most reasons pass within a round trip.
@@ -259,7 +259,7 @@ impl Connection {
             idle: Idle::default(),
             peer: None,
             new_cids,
-            path_answers: None,
+            paths: None,
             checkpoints,
             role,
         };

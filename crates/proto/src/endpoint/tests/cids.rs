@@ -4,7 +4,7 @@ use super::super::AddCidError;
 use super::*;
 use crate::Cid;
 
-fn cid(bytes: &[u8]) -> Cid {
+pub(super) fn cid(bytes: &[u8]) -> Cid {
     Cid::new(bytes).expect("short enough")
 }
 
@@ -16,7 +16,7 @@ fn records(cid: &[u8]) -> [Vec<u8>; 2] {
 }
 
 /// Connections 1 and 2 of peers 1 and 2.
-fn endpoint() -> Endpoint<u32> {
+pub(super) fn endpoint() -> Endpoint<u32> {
     let mut endpoint = Endpoint::new(EndpointConfig::client());
     for n in [1, 2] {
         assert_eq!(endpoint.insert(peer(n), n).replaced, None);
@@ -25,7 +25,7 @@ fn endpoint() -> Endpoint<u32> {
 }
 
 #[track_caller]
-fn assert_routed(endpoint: &mut Endpoint<u32>, cid: &[u8], from: SocketAddr, expected: &Outcome) {
+pub(super) fn assert_routed(endpoint: &mut Endpoint<u32>, cid: &[u8], from: SocketAddr, expected: &Outcome) {
     for datagram in records(cid) {
         assert_eq!(route(endpoint, seconds(1), from, &datagram).0, *expected, "{cid:?}");
     }

@@ -5,6 +5,7 @@ mod cookies;
 mod cookies13;
 mod flood;
 mod limits;
+mod moves;
 mod parts;
 mod restarts;
 mod routing;

@@ -1,0 +1,187 @@
+//! Who would like the server to believe that its client has moved.
+
+use gramseal_proto::Discard;
+
+use super::*;
+
+/// Bytes of the records that were put into datagrams from `from`, and of what the server sent there.
+struct Victim {
+    at: SocketAddr,
+    received_from: usize,
+}
+
+impl Victim {
+    fn new(port: u16) -> Self {
+        Self { at: address(port), received_from: 0 }
+    }
+
+    /// Hands a datagram to the server as if the victim had sent it.
+    fn blame(&mut self, sim: &mut Sim, pair: Pair, datagram: Vec<u8>) {
+        self.received_from += datagram.len();
+        sim.inject_from(pair, Side::Server, self.at, datagram);
+    }
+
+    fn harm(&self, sim: &Sim, pair: Pair) -> usize {
+        sent_to(sim, pair, self.at).iter().map(|sent| sent.bytes.len()).sum()
+    }
+}
+
+#[test] // RFC 9853 §5, §8.1.1
+fn who_forges_an_address_has_at_most_three_times_as_much_sent_there() {
+    each(|mut sim, pair, check| {
+        let home = believed(&sim, pair);
+        // The client's datagrams come from the victim's address, as far as the server sees.
+        sim.drop_if(|sent| sent.from == Side::Client);
+        let mut victim = Victim::new(1);
+        for round in 0..40_u8 {
+            if round % 8 == 0 {
+                let datagram = say(&mut sim, pair, &[round]);
+                victim.blame(&mut sim, pair, datagram);
+            }
+            // The application answers with as much as it can.
+            for _ in 0..3 {
+                sim.send(pair, Side::Server, &[round; 1000]).expect("connected");
+            }
+            sim.run_for(Duration::from_millis(250));
+            let (harm, from) = (victim.harm(&sim, pair), victim.received_from);
+            assert!(harm <= 3 * from, "{harm} bytes for {from}");
+        }
+        sim.run_for(4 * T);
+        assert!(victim.harm(&sim, pair) > 0, "it was asked");
+        assert_eq!(believed(&sim, pair), home);
+        let PathCheckCounts { begun, succeeded, refuted, failed, .. } = counts(&sim, pair);
+        assert!(begun >= 2 && (succeeded, refuted, failed) == (0, 0, begun), "{check:?}");
+    });
+}
+
+#[test] // RFC 9853 §5.3, §5.5
+fn a_check_that_nobody_answers_ends_and_changes_nothing() {
+    each(|mut sim, pair, check| {
+        let home = believed(&sim, pair);
+        let to_home = sent_to(&sim, pair, home).len();
+        sim.drop_if(|sent| sent.from == Side::Client);
+        let mut victim = Victim::new(1);
+        // Long, so that the allowance is no matter.
+        let datagram = say(&mut sim, pair, &[7; 500]);
+        let began = sim.now();
+        victim.blame(&mut sim, pair, datagram);
+        sim.run_until(|sim| !checks_now(sim, pair), 4 * T).expect("it ends");
+        let enhanced = check == PathCheck::Enhanced;
+        let took = sim.now() - began;
+        assert!(took <= if enhanced { T_BEFORE + T } else { T }, "{took:?}");
+        assert!(took + Duration::from_millis(1) > if enhanced { T_BEFORE + T } else { T }, "{took:?}");
+        assert_checks(&sim, pair, [1, 0, 0, 1]);
+        assert_eq!((believed(&sim, pair), moves(&sim, pair)), (home, vec![]));
+        assert_eq!(sent_to(&sim, pair, home).len() - to_home, if enhanced { 3 } else { 0 });
+        assert_eq!(sent_to(&sim, pair, victim.at).len(), 3, "one in each datagram");
+        assert_eq!(connection(&sim, pair, Side::Server).poll_timeout().map(|(_, timer)| timer), Some(Timer::Idle));
+    });
+}
+
+#[test] // RFC 9853 §5.3: up to the anti-amplification limit
+fn few_bytes_allow_few_challenges_and_more_allow_more() {
+    for version in VERSIONS {
+        let mut wanted = Wanted::new(version, PathCheck::Basic);
+        // What is sealed for the client is longer than what it seals.
+        wanted.client_cids = ConnectionIds::Both(Arc::new(gramseal_proto::RandomCids::new(100)));
+        let (mut sim, pair) = wanted.connect(Sim::new(1));
+        sim.drop_if(|sent| sent.from == Side::Client);
+        let mut victim = Victim::new(1);
+        let first = say(&mut sim, pair, b"");
+        victim.blame(&mut sim, pair, first);
+        assert_eq!(sent_to(&sim, pair, victim.at).len(), 0, "{version}: it would be too much");
+        let second = say(&mut sim, pair, b"");
+        victim.blame(&mut sim, pair, second);
+        assert_eq!(sent_to(&sim, pair, victim.at).len(), 1, "{version}");
+        sim.run_for(2 * T);
+        assert!(victim.harm(&sim, pair) <= 3 * victim.received_from, "{version}");
+        assert_checks(&sim, pair, [1, 0, 0, 1]);
+    }
+}
+
+/// Somebody who sees everything on its way, is faster, and sends it on: what the client sends arrives from `at`, and
+/// what the server sends there reaches the client. The slower originals arrive as well. Begins with what was sent after
+/// `seen` datagrams, and runs for `time`.
+fn forward(sim: &mut Sim, pair: Pair, at: SocketAddr, mut seen: usize, time: Duration) {
+    let end = sim.now() + time;
+    while sim.now() < end {
+        let new: Vec<Sent> = sim.sent()[seen..].iter().filter(|sent| sent.pair == pair).cloned().collect();
+        seen = sim.sent().len();
+        for sent in new {
+            match sent.from {
+                Side::Client => sim.inject_from(pair, Side::Server, at, sent.bytes),
+                Side::Server if sent.to == at => sim.inject(pair, Side::Client, sent.bytes),
+                Side::Server => {}
+            }
+        }
+        sim.run_for(Duration::from_millis(1));
+    }
+}
+
+#[test] // RFC 9853 §8.1.2
+fn who_sends_records_on_faster_gets_between_the_two_only_with_the_basic_check() {
+    each(|mut sim, pair, check| {
+        let (home, attacker) = (believed(&sim, pair), address(66));
+        for round in 0..20_u8 {
+            let before = sim.sent().len();
+            say(&mut sim, pair, &[round]);
+            forward(&mut sim, pair, attacker, before, Duration::from_millis(300));
+        }
+        assert_eq!(sim.received(pair, Side::Server).len(), 20, "no payload comes twice");
+        match check {
+            PathCheck::Basic => assert_eq!(believed(&sim, pair), attacker),
+            PathCheck::Enhanced => {
+                assert_eq!((believed(&sim, pair), moves(&sim, pair)), (home, vec![]));
+                let PathCheckCounts { begun, refuted, .. } = counts(&sim, pair);
+                assert!(begun >= 10 && refuted >= begun - 1, "{begun} {refuted}");
+                assert_eq!(sent_to(&sim, pair, attacker).len(), 0, "it is not even asked");
+            }
+        }
+        // Once it is gone, the client's own records bring its connection back.
+        speak_until_followed(&mut sim, pair);
+        sim.exchange(pair, b"and on");
+    });
+}
+
+#[test] // RFC 9146 §6
+fn what_is_old_forged_or_sent_on_twice_begins_no_check() {
+    each(|mut sim, pair, _| {
+        let home = believed(&sim, pair);
+        sim.drop_if(|sent| sent.from == Side::Client);
+        let [first, second, third] = [b"1", b"2", b"3"].map(|payload| say(&mut sim, pair, payload));
+        sim.inject(pair, Side::Server, second.clone());
+        // Delayed, repeated, damaged.
+        sim.inject_from(pair, Side::Server, address(1), first);
+        sim.inject_from(pair, Side::Server, address(1), second);
+        let mut damaged = third.clone();
+        *damaged.last_mut().expect("not empty") ^= 1;
+        sim.inject_from(pair, Side::Server, address(1), damaged);
+        assert_checks(&sim, pair, [0; 4]);
+        assert!(!checks_now(&sim, pair));
+        assert_eq!(sim.received(pair, Side::Server), [b"2", b"1"]);
+        sim.inject_from(pair, Side::Server, address(2), third);
+        assert_checks(&sim, pair, [1, 0, 0, 0]);
+        assert_eq!((believed(&sim, pair), sim.received(pair, Side::Server).len()), (home, 3));
+        assert_eq!(sent_to(&sim, pair, address(1)).len(), 0);
+    });
+}
+
+#[test] // RFC 9853 §5.4: the path has to work both ways
+fn an_answer_from_a_third_place_moves_nobody() {
+    for version in VERSIONS {
+        let (mut sim, pair) = Wanted::new(version, PathCheck::Basic).connect(Sim::new(1));
+        let home = believed(&sim, pair);
+        sim.drop_if(|sent| sent.from == Side::Client);
+        let datagram = say(&mut sim, pair, b"1");
+        sim.inject_from(pair, Side::Server, address(1), datagram);
+        let challenge = sent_to(&sim, pair, address(1))[0].bytes.clone();
+        sim.inject(pair, Side::Client, challenge);
+        let answer = sim.sent_by(pair, Side::Client).last().expect("the client answers").bytes.clone();
+        sim.inject_from(pair, Side::Server, address(2), answer);
+        assert_eq!(connection(&sim, pair, Side::Server).stats().discards.get(Discard::UnaskedPathAnswer), 1);
+        sim.run_for(2 * T);
+        assert_eq!(believed(&sim, pair), home, "{version}");
+        assert_checks(&sim, pair, [1, 0, 0, 1]);
+        assert_eq!(sent_to(&sim, pair, address(2)).len(), 0, "one check at a time");
+    }
+}
