@@ -146,6 +146,7 @@ fn a_client_that_moves_is_found_by_its_id() {
 fn without_ids_a_client_that_moves_is_a_stranger() {
     for version in VERSIONS {
         let (mut sim, pair) = connect(version, ConnectionIds::random(), ConnectionIds::Peers);
+        sim.run_for(Duration::from_secs(1));
         sim.move_client(pair, "203.0.113.9:4444".parse().expect("an address"));
         sim.send(pair, Side::Client, b"payload").expect("connected");
         sim.run_for(Duration::from_secs(1));

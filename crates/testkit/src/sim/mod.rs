@@ -488,7 +488,8 @@ impl Sim {
         let host = &mut self.hosts[pair.0][side as usize];
         let events = host.events.len();
         host.drain(now);
-        if side == Side::Server {
+        // One that another process goes on with, and that does not know yet where its peer is, has told all before.
+        if side == Side::Server && host.connection.as_ref().is_some_and(|connection| connection.peer().is_some()) {
             let listener = &mut self.listeners[self.servers[pair.0].0];
             host.events[events..].iter().for_each(|event| listener.happened(pair, event));
         }

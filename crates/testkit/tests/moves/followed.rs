@@ -38,7 +38,7 @@ fn a_client_that_moved_is_followed_once_it_has_answered() {
 fn a_client_is_followed_over_a_bad_network() {
     for version in VERSIONS {
         for check in CHECKS {
-            for seed in seeds(10) {
+            for seed in seeds(0..10) {
                 let network = Sim::new(seed).loss(0.2).reorder(0.2).duplicate(0.1).jitter(Duration::from_millis(30));
                 let (mut sim, pair) = Wanted::new(version, check).connect(network);
                 for port in [1, 2] {
