@@ -263,10 +263,36 @@ impl Connection {
         self.shared().ask(|protocol| protocol.is_nearly_exhausted())
     }
 
-    /// Where the peer is; an IPv4 peer has an IPv4 address here whatever the socket.
+    /// Where the peer is; an IPv4 peer has an IPv4 address here whatever the socket. It changes when a peer with a
+    /// [connection id](crate::ConnectionIds) has moved: see [`Transport::path_check`](crate::Transport::path_check), and
+    /// [`moved_from`](Self::moved_from) to hear of it.
     #[must_use]
     pub fn peer_addr(&self) -> SocketAddr {
-        self.shared().path.peer
+        self.shared().path().peer
+    }
+
+    /// Waits until the peer is somewhere else than at `known`, and says where.
+    ///
+    /// ```no_run
+    /// # async fn watch(conn: gramseal::Connection) {
+    /// let mut peer = conn.peer_addr();
+    /// while let Ok(moved) = conn.moved_from(peer).await {
+    ///     println!("{peer} is at {moved} now");
+    ///     peer = moved;
+    /// }
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Why the connection has ended, if it has.
+    pub async fn moved_from(&self, known: SocketAddr) -> Result<SocketAddr, CloseReason> {
+        loop {
+            let changed = self.shared().changed.notified();
+            if let Some(moved) = self.shared().moved_from(known) {
+                return moved;
+            }
+            changed.await;
+        }
     }
 
     /// What the handshake agreed on.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -191,6 +191,25 @@ impl Endpoint {
         let path = Path { local: path.local.filter(|_| anywhere), ..path };
         let shared = router.insert(path, connection, Takeover::Refused).map_err(ImportError::Endpoint)?;
         Connection::begin(shared).map_err(ImportError::Endpoint)
+    }
+
+    /// Goes on with another socket, which is bound and not connected, as where a device has changed to another network;
+    /// the one before is closed. Servers that put a [connection id](crate::ConnectionIds) into the hello recognise the
+    /// connections of this client by it, and follow them when the next datagram comes, which is the application's to
+    /// send ([`Transport::path_check`](crate::Transport::path_check) says how they make sure); other servers do not
+    /// find them any more. In DTLS 1.3 each connection goes on with
+    /// [another id](crate::Connection::use_next_cid), if its server has given one, so that nobody can tell by it that
+    /// it is the same one.
+    ///
+    /// # Errors
+    /// If the socket cannot be used, no tokio runtime runs here, or the endpoint has
+    /// [several sockets](crate::EndpointBuilder::with_shards); nothing has changed then.
+    pub fn rebind(&self, socket: UdpSocket) -> io::Result<()> {
+        tokio::runtime::Handle::try_current().map_err(io::Error::other)?;
+        if self.handle.routers.len() > 1 {
+            return Err(io::Error::new(io::ErrorKind::Unsupported, "the endpoint has several sockets"));
+        }
+        self.router().rebind(socket)
     }
 
     /// The address that the socket is bound to.

@@ -157,8 +157,8 @@ pub use gramseal_compress as compress;
 pub use gramseal_proto as proto;
 pub use gramseal_proto::config::{
     CertificateCompression, ClientAuth, ClientConfig, ClientConfigBuilder, ConfigError, ConnectionIds, Identity,
-    LegacySuites, OcspSource, Padding, PeerVerifier, Psk, PskLookup, ResumedKeyExchange, ServerConfig,
-    ServerConfigBuilder, Transport,
+    LegacySuites, MovePolicy, OcspSource, Padding, PathCheck, PeerVerifier, Psk, PskLookup, ResumedKeyExchange,
+    ServerConfig, ServerConfigBuilder, Transport,
 };
 pub use gramseal_proto::crypto::HashAlgorithm;
 pub use gramseal_proto::endpoint::{CookiePolicy, CookieSecrets, HandshakeRate, Limits};
@@ -166,7 +166,8 @@ pub use gramseal_proto::wire::handshake::{ConnectionIdUsage, KeyUpdateRequest};
 pub use gramseal_proto::wire::{AlertDescription, CipherSuite, NamedGroup, ProtocolVersion, SrtpProfile};
 pub use gramseal_proto::{
     AuthenticateClientError, Checkpoint, Cid, CidGenerator, CidLengths, ClientAnswer, Error, ExportError, ImageKey,
-    KeyLog, Negotiated, NewCidsError, NotMovable, RandomCids, Srtp, SrtpKeys, SrtpMasterKey, UpdateKeysError,
+    KeyLog, Negotiated, NewCidsError, NotMovable, PathCheckCounts, RandomCids, Srtp, SrtpKeys, SrtpMasterKey,
+    UpdateKeysError,
 };
 pub use gramseal_rustcrypto::{RoutableCids, RoutableCidsError};
 pub use gramseal_webpki as webpki;

@@ -4,7 +4,8 @@
 //! a connection's.
 
 use std::collections::{HashMap, VecDeque};
-use std::net::SocketAddr;
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -157,7 +158,7 @@ impl Router {
                     let _ = self.socket.send(path, scratch);
                 }
                 if let Some(connection) = connection {
-                    connection.handle_run(now, path.peer, datagrams, stride, scratch);
+                    connection.handle_run(now, path, datagrams, stride, scratch);
                 }
             }
             Route::Either { current, successor } => {
@@ -168,7 +169,7 @@ impl Router {
                 }
                 // Opened in place, so each gets a copy. A client seldom begins anew.
                 for connection in connections.into_iter().flatten() {
-                    connection.handle_run(now, path.peer, &mut datagrams.to_vec(), stride, scratch);
+                    connection.handle_run(now, path, &mut datagrams.to_vec(), stride, scratch);
                 }
             }
             Route::Incoming(incoming) => {
@@ -196,6 +197,18 @@ impl Router {
     /// Whether there is a connection with this address.
     pub(crate) fn has(&self, peer: SocketAddr) -> bool {
         self.lock().endpoint.connection(peer).is_some()
+    }
+
+    /// Goes on with another socket.
+    pub(crate) fn rebind(&self, socket: UdpSocket) -> io::Result<()> {
+        self.socket.replace(socket)?;
+        // The driver waits for the one before.
+        self.wake.notify_one();
+        let connections: Vec<_> = self.lock().connections.values().cloned().collect();
+        for connection in connections {
+            connection.leave_socket();
+        }
+        Ok(())
     }
 
     /// The connection of this key, unless it has ended.
@@ -272,7 +285,7 @@ impl Router {
             replaced.abandon(CloseReason::Replaced);
         }
         for mut datagram in inserted.early_data {
-            connection.handle_datagram(self.clock.now(), path.peer, &mut datagram, &mut Vec::new());
+            connection.handle_datagram(self.clock.now(), path, &mut datagram, &mut Vec::new());
         }
         Ok(connection)
     }
@@ -281,7 +294,7 @@ impl Router {
     /// ends.
     pub(crate) fn establish(&self, connection: &Shared) {
         let mut table = self.lock();
-        let before = table.endpoint.establish(connection.path.peer, connection.key);
+        let before = table.endpoint.establish(connection.place(), connection.key);
         let before = before.and_then(|key| table.connections.remove(&key));
         drop(table);
         if let Some(before) = before {
@@ -292,7 +305,7 @@ impl Router {
 
     /// Routes datagrams with these connection ids to a connection, or no longer.
     pub(crate) fn change_cids(&self, connection: &Shared, changes: Vec<CidChange>) -> Result<(), AddCidError> {
-        let (peer, key) = (connection.path.peer, connection.key);
+        let (peer, key) = (connection.place(), connection.key);
         changes.into_iter().try_for_each(|change| match change {
             CidChange::Issued(cid) => {
                 self.lock().endpoint.add_cid(peer, key, cid.clone())?;
@@ -307,10 +320,19 @@ impl Router {
         })
     }
 
+    /// Routes datagrams from `to` to a connection whose peer has moved there.
+    pub(crate) fn move_peer(&self, connection: &Shared, to: SocketAddr) {
+        let mut table = self.lock();
+        if table.connections.contains_key(&connection.key) {
+            let from = connection.replace_place(to);
+            table.endpoint.move_peer(from, to, connection.key);
+        }
+    }
+
     /// Forgets a connection that has ended.
     pub(crate) fn remove(&self, connection: &Shared) {
         let mut table = self.lock();
-        table.endpoint.remove(connection.path.peer, connection.key);
+        table.endpoint.remove(connection.place(), connection.key);
         let removed = table.connections.remove(&connection.key);
         let finished = table.is_finished();
         drop(table);

@@ -44,7 +44,8 @@ const SURE: usize = 1280 - 40 - 8;
 
 pub(crate) struct Shared {
     pub(crate) key: Key,
-    pub(crate) path: Path,
+    /// Where the router's table has it. Changes with the table locked.
+    place: Mutex<SocketAddr>,
     pub(crate) router: Arc<Router>,
     state: Mutex<State>,
     blocked: Counter,
@@ -57,6 +58,8 @@ pub(crate) struct Shared {
 
 struct State {
     protocol: proto::Connection,
+    /// Where what it sends goes, and from where.
+    path: Path,
     received: ReceiveQueue,
     connected: bool,
     /// How the client has answered the last request for a certificate.
@@ -84,6 +87,7 @@ impl Shared {
             // One that goes on from an image says nothing more of it.
             connected: protocol.is_connected(),
             protocol,
+            path,
             received,
             client_answer: None,
             closed: None,
@@ -93,7 +97,7 @@ impl Shared {
         };
         Self {
             key,
-            path,
+            place: Mutex::new(path.peer),
             router,
             state: Mutex::new(state),
             blocked: Counter::default(),
@@ -103,20 +107,13 @@ impl Shared {
         }
     }
 
-    /// Takes in a datagram that came from `from`, which need not be where the peer was.
-    pub(crate) fn handle_datagram(&self, now: Instant, from: SocketAddr, datagram: &mut [u8], scratch: &mut Vec<u8>) {
-        self.handle_run(now, from, datagram, datagram.len(), scratch);
+    /// Takes in a datagram that came on `path`, where the peer need not have been.
+    pub(crate) fn handle_datagram(&self, now: Instant, path: Path, datagram: &mut [u8], scratch: &mut Vec<u8>) {
+        self.handle_run(now, path, datagram, datagram.len(), scratch);
     }
 
     /// The same with datagrams next to each other, each of `stride` bytes but the last, which may be shorter.
-    pub(crate) fn handle_run(
-        &self,
-        now: Instant,
-        from: SocketAddr,
-        run: &mut [u8],
-        stride: usize,
-        scratch: &mut Vec<u8>,
-    ) {
+    pub(crate) fn handle_run(&self, now: Instant, path: Path, run: &mut [u8], stride: usize, scratch: &mut Vec<u8>) {
         let len = run.len();
         let mut rest = run.chunks_mut(stride.max(1));
         while rest.len() > 0 {
@@ -130,14 +127,14 @@ impl Shared {
             // No payload is longer than its datagram.
             received.reserve(if handshaking { 0 } else { len });
             for datagram in rest.by_ref().take(batch) {
-                for payload in protocol.handle_datagram_from(now, from, datagram) {
+                for payload in protocol.handle_datagram_from(now, path.peer, datagram) {
                     kept |= received.push(payload) == Pushed::Kept;
                 }
             }
             received.release();
             self.telemetry.discarded(before, protocol.stats());
             // Failures to send count as loss on the way: the protocol repeats what matters.
-            let _ = self.settle(guard, now, scratch);
+            let _ = self.settle_after(Some(path), guard, now, scratch);
             if handshaking {
                 // Early data may have come.
                 self.changed.notify_waiters();
@@ -155,7 +152,7 @@ impl Shared {
         state.armed = state.armed.filter(|deadline| *deadline > now);
         if !state.connected {
             // Perhaps what is waited for did not pass, and the system has heard of it.
-            self.ask_path_mtu_for(&mut state.protocol);
+            Self::ask_path_mtu_for(&mut state);
         }
         state.protocol.handle_timeout(now);
         // Timers are rare while data flows.
@@ -236,8 +233,9 @@ impl Shared {
         let protocol = &mut state.protocol;
         let mut datagram = vec![0; protocol.sealed_early_len(data.len().min(protocol.max_early_payload()))];
         let len = protocol.seal_early(data, &mut datagram)?;
+        let path = state.path;
         drop(state);
-        match self.router.socket.send(self.path, &datagram[..len]) {
+        match self.router.socket.send(path, &datagram[..len]) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.blocked.add(1);
                 Ok(())
@@ -250,14 +248,17 @@ impl Shared {
     pub(crate) fn export(&self, key: &ImageKey) -> Result<Vec<u8>, NotMovable> {
         let mut state = self.lock();
         let now = self.router.clock.now();
-        let image = state.protocol.export(key, &attach(self.path), now)?;
+        let attached = attach(state.path);
+        let image = state.protocol.export(key, &attached, now)?;
         let _ = self.settle(state, now, &mut Vec::new());
         Ok(image)
     }
 
     pub(crate) fn checkpoint(&self, key: &ImageKey, records: u64) -> Result<Checkpoint, NotMovable> {
         let now = self.router.clock.now();
-        self.lock().protocol.checkpoint(key, &attach(self.path), records, now)
+        let mut state = self.lock();
+        let attached = attach(state.path);
+        state.protocol.checkpoint(key, &attached, records, now)
     }
 
     /// Changes something about checkpoints, and sends what has waited for it.
@@ -279,22 +280,22 @@ impl Shared {
     }
 
     /// The system does not take a datagram of `len` bytes: it is larger than the path, or than the interface.
-    fn refused(&self, protocol: &mut proto::Connection, len: usize) {
+    fn refused(state: &mut State, len: usize) {
         // If it says nothing useful, the least that every path carries.
-        let told = path_mtu::of(self.path).filter(|bytes| *bytes < len);
-        protocol.set_path_mtu(told.unwrap_or_default());
+        let told = path_mtu::of(state.path).filter(|bytes| *bytes < len);
+        state.protocol.set_path_mtu(told.unwrap_or_default());
     }
 
-    fn ask_path_mtu_for(&self, protocol: &mut proto::Connection) -> Option<usize> {
-        let bytes = path_mtu::of(self.path)?;
-        protocol.set_path_mtu(bytes);
+    fn ask_path_mtu_for(state: &mut State) -> Option<usize> {
+        let bytes = path_mtu::of(state.path)?;
+        state.protocol.set_path_mtu(bytes);
         Some(bytes)
     }
 
     /// Asks the system what the path carries, and keeps to it.
     pub(crate) fn ask_path_mtu(&self) -> Option<usize> {
         let mut state = self.lock();
-        let bytes = self.ask_path_mtu_for(&mut state.protocol);
+        let bytes = Self::ask_path_mtu_for(&mut state);
         if state.closed.is_none() {
             let _ = self.settle(state, self.router.clock.now(), &mut Vec::new());
         }
@@ -307,7 +308,7 @@ impl Shared {
             return SendError::Io(error);
         }
         let mut state = self.lock();
-        self.refused(&mut state.protocol, len);
+        Self::refused(&mut state, len);
         SendError::TooLarge { limit: state.protocol.max_payload() }
     }
 
@@ -332,21 +333,33 @@ impl Shared {
     /// Carries out what the protocol has decided: datagrams, events, the timer.
     ///
     /// Returns the first failure to send that is more than a full buffer.
-    fn settle(&self, mut state: MutexGuard<'_, State>, now: Instant, scratch: &mut Vec<u8>) -> io::Result<()> {
+    fn settle(&self, state: MutexGuard<'_, State>, now: Instant, scratch: &mut Vec<u8>) -> io::Result<()> {
+        self.settle_after(None, state, now, scratch)
+    }
+
+    /// The same after a datagram that `came` on this path: answers to where it came from leave from where it came to.
+    fn settle_after(
+        &self,
+        came: Option<Path>,
+        mut state: MutexGuard<'_, State>,
+        now: Instant,
+        scratch: &mut Vec<u8>,
+    ) -> io::Result<()> {
         let mut outcome = Ok(());
         while state.protocol.poll_transmit(now, scratch) {
-            match self.router.socket.send(self.path, scratch) {
+            match self.router.socket.send(state.path, scratch) {
                 // A handshake then sends its flight in smaller pieces.
-                Err(error) if path_mtu::is_too_large(&error) => self.refused(&mut state.protocol, scratch.len()),
+                Err(error) if path_mtu::is_too_large(&error) => Self::refused(&mut state, scratch.len()),
                 Err(error) if error.kind() != io::ErrorKind::WouldBlock && outcome.is_ok() => outcome = Err(error),
                 Ok(()) | Err(_) => {}
             }
         }
         while let Some(peer) = state.protocol.poll_transmit_to(scratch) {
             // Lost on the way, as far as whoever is there can tell.
-            let _ = self.router.socket.send(Path { peer, ..self.path }, scratch);
+            let _ = self.router.socket.send(state.path.towards(peer, came), scratch);
         }
         let mut established = false;
+        let mut moved = false;
         let mut cids = Vec::new();
         while let Some(event) = state.protocol.poll_event() {
             match event {
@@ -355,7 +368,7 @@ impl Shared {
                     established = true;
                     self.router.ended.handshake(Outcome::Completed);
                     if state.protocol.mtu() > SURE {
-                        self.ask_path_mtu_for(&mut state.protocol);
+                        Self::ask_path_mtu_for(&mut state);
                     }
                     self.telemetry.connected(state.protocol.stats());
                     self.changed.notify_waiters();
@@ -368,8 +381,13 @@ impl Shared {
                 proto::Event::CidIssued(cid) => cids.push(CidChange::Issued(cid)),
                 proto::Event::CidRetired(cid) => cids.push(CidChange::Retired(cid)),
                 proto::Event::PeerMoved(to) => {
-                    // Whether it is there nobody has checked, so that what we send still goes where it was.
                     self.telemetry.moved(to);
+                    state.path = state.path.towards(to, came);
+                    moved = true;
+                }
+                proto::Event::PeerElsewhere(from) => {
+                    // Whether it is there nobody can check, so that what we send still goes where it was.
+                    self.telemetry.elsewhere(from);
                 }
                 proto::Event::CheckpointDue => self.changed.notify_waiters(),
                 proto::Event::Closed(reason) => {
@@ -396,7 +414,56 @@ impl Shared {
         if established {
             self.router.establish(self);
         }
+        if moved {
+            self.change_place();
+        }
         outcome
+    }
+
+    /// The peer has moved: datagrams from there belong to this connection.
+    fn change_place(&self) {
+        let mut peer = self.path().peer;
+        loop {
+            self.router.move_peer(self, peer);
+            // It may have moved once more, and somebody else may have said so before.
+            match self.path().peer {
+                now if now == peer => break,
+                now => peer = now,
+            }
+        }
+        self.changed.notify_waiters();
+    }
+
+    /// Where the router's table has it: to be asked with the table locked.
+    pub(crate) fn place(&self) -> SocketAddr {
+        *self.place.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The same, to change it; gives where it was.
+    pub(crate) fn replace_place(&self, to: SocketAddr) -> SocketAddr {
+        std::mem::replace(&mut *self.place.lock().unwrap_or_else(PoisonError::into_inner), to)
+    }
+
+    /// Where what it sends goes, and from where.
+    pub(crate) fn path(&self) -> Path {
+        self.lock().path
+    }
+
+    /// This side sends from another socket from now on.
+    pub(crate) fn leave_socket(&self) {
+        let mut state = self.lock();
+        state.path.local = None;
+        state.protocol.use_another_path();
+        if state.closed.is_none() {
+            let _ = self.settle(state, self.router.clock.now(), &mut Vec::new());
+        }
+    }
+
+    /// Where the peer is, if that is not `known`, or that it will not be anywhere.
+    pub(crate) fn moved_from(&self, known: SocketAddr) -> Option<Result<SocketAddr, CloseReason>> {
+        let state = self.lock();
+        let moved = (state.path.peer != known).then_some(Ok(state.path.peer));
+        moved.or_else(|| state.closed.clone().map(Err))
     }
 
     fn change_cids(&self, changes: Vec<CidChange>) {
@@ -410,7 +477,7 @@ impl Shared {
                     state.protocol.close();
                     let mut datagram = Vec::new();
                     while state.protocol.poll_transmit(self.router.clock.now(), &mut datagram) {
-                        let _ = self.router.socket.send(self.path, &datagram);
+                        let _ = self.router.socket.send(state.path, &datagram);
                     }
                     let reason = proto::Error::Local(proto::LocalFault::UnusableCid);
                     self.finish(state, CloseReason::Failed(reason));
@@ -448,9 +515,10 @@ impl Shared {
     }
 
     /// Seals `data` and gives the datagram to `then`, with no lock held.
-    fn seal<T>(&self, data: &[u8], then: impl FnOnce(&[u8]) -> T) -> Result<T, SendError> {
+    fn seal<T>(&self, data: &[u8], then: impl FnOnce(Path, &[u8]) -> T) -> Result<T, SendError> {
         DATAGRAM.with_borrow_mut(|buffer| {
             let mut state = self.lock();
+            let path = state.path;
             let protocol = &mut state.protocol;
             let needed = protocol.sealed_len(data.len().min(protocol.max_payload()));
             if buffer.len() < needed {
@@ -465,12 +533,13 @@ impl Shared {
                 drop(state);
             }
             let len = sealed?;
-            Ok(then(&buffer[..len]))
+            Ok(then(path, &buffer[..len]))
         })
     }
 
     pub(crate) fn send(&self, data: &[u8]) -> Result<(), SendError> {
-        let (sent, len) = self.seal(data, |datagram| (self.router.socket.send(self.path, datagram), datagram.len()))?;
+        let (sent, len) =
+            self.seal(data, |path, datagram| (self.router.socket.send(path, datagram), datagram.len()))?;
         match sent {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.blocked.add(1);
@@ -482,16 +551,16 @@ impl Shared {
 
     pub(crate) async fn send_wait(&self, data: &[u8]) -> Result<(), SendError> {
         let socket = &self.router.socket;
-        let left = self.seal(data, |datagram| match socket.try_send(self.path, datagram) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Some(datagram.to_vec())),
+        let left = self.seal(data, |path, datagram| match socket.try_send(path, datagram) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Some((path, datagram.to_vec()))),
             sent => {
                 socket.count(&sent);
                 sent.map(|()| None).map_err(|error| (error, datagram.len()))
             }
         })?;
         match left.map_err(|(error, len)| self.not_sent(error, len))? {
-            Some(datagram) => {
-                let sent = socket.send_wait(self.path, &datagram).await;
+            Some((path, datagram)) => {
+                let sent = socket.send_wait(path, &datagram).await;
                 sent.map_err(|error| self.not_sent(error, datagram.len()))
             }
             None => Ok(()),
@@ -558,6 +627,6 @@ impl Shared {
 
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared").field("key", &self.key).field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("Shared").field("key", &self.key).finish_non_exhaustive()
     }
 }

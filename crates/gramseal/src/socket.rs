@@ -5,6 +5,7 @@
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr, SocketAddrV6, ToSocketAddrs, UdpSocket as StdUdpSocket};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
 use socket2::{Domain, Protocol, Type};
@@ -34,6 +35,14 @@ pub(crate) struct Path {
     pub(crate) local: Option<IpAddr>,
 }
 
+impl Path {
+    /// The way to `peer`: back on the one that a datagram from there `came` on, or from where this one leaves.
+    pub(crate) fn towards(self, peer: SocketAddr, came: Option<Self>) -> Self {
+        let is_there = |came: &Self| (came.peer.ip(), came.peer.port()) == (peer.ip(), peer.port());
+        came.filter(is_there).unwrap_or(Self { peer, ..self })
+    }
+}
+
 /// Whether the system is to cut batches into datagrams, and to merge them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Offload {
@@ -52,11 +61,9 @@ enum Blame {
 
 #[derive(Debug)]
 pub(crate) struct Socket {
-    io: UdpSocket,
-    state: UdpSocketState,
-    is_ipv6: bool,
-    /// How many datagrams the system cuts one buffer into; 1 if it does not.
-    segments: AtomicUsize,
+    /// Changes when the endpoint goes on with another one.
+    io: RwLock<Arc<Io>>,
+    offload: Offload,
     /// What the system is to answer instead of sending, for tests.
     #[cfg(test)]
     pub(crate) answers: std::sync::Mutex<std::collections::VecDeque<io::Error>>,
@@ -67,20 +74,48 @@ pub(crate) struct Socket {
     pub(crate) receive_errors: Counter,
 }
 
-impl Socket {
-    /// Takes over a bound socket. Must run inside a tokio runtime.
-    pub(crate) fn new(socket: StdUdpSocket, offload: Offload) -> io::Result<Self> {
+/// What the system has of a socket.
+#[derive(Debug)]
+struct Io {
+    udp: UdpSocket,
+    state: UdpSocketState,
+    is_ipv6: bool,
+    /// How many datagrams the system cuts one buffer into; 1 if it does not.
+    segments: AtomicUsize,
+}
+
+impl Io {
+    fn new(socket: StdUdpSocket, offload: Offload) -> io::Result<Self> {
         let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
         let is_ipv6 = socket.local_addr()?.is_ipv6();
         let segments = match offload {
             Offload::IfPossible => state.max_gso_segments().min(MAX_SEGMENTS),
             Offload::Never => 1,
         };
+        Ok(Self { udp: UdpSocket::from_std(socket)?, state, is_ipv6, segments: AtomicUsize::new(segments) })
+    }
+
+    fn hand_over(&self, path: Path, contents: &[u8], segment_size: Option<usize>) -> io::Result<()> {
+        let destination = self.destination(path.peer);
+        let transmit = Transmit { destination, ecn: None, contents, segment_size, src_ip: path.local };
+        self.state.try_send(UdpSockRef::from(&self.udp), &transmit)
+    }
+
+    /// An IPv6 socket reaches IPv4 peers under their mapped addresses (RFC 4291 §2.5.5.2).
+    fn destination(&self, peer: SocketAddr) -> SocketAddr {
+        match peer {
+            SocketAddr::V4(v4) if self.is_ipv6 => SocketAddrV6::new(v4.ip().to_ipv6_mapped(), v4.port(), 0, 0).into(),
+            _ => peer,
+        }
+    }
+}
+
+impl Socket {
+    /// Takes over a bound socket. Must run inside a tokio runtime.
+    pub(crate) fn new(socket: StdUdpSocket, offload: Offload) -> io::Result<Self> {
         Ok(Self {
-            io: UdpSocket::from_std(socket)?,
-            state,
-            is_ipv6,
-            segments: AtomicUsize::new(segments),
+            io: RwLock::new(Arc::new(Io::new(socket, offload)?)),
+            offload,
             #[cfg(test)]
             answers: std::sync::Mutex::default(),
             received: Counter::default(),
@@ -91,8 +126,19 @@ impl Socket {
         })
     }
 
+    /// Goes on with another one. Must run inside a tokio runtime. Who waits for the one before has to be woken.
+    pub(crate) fn replace(&self, socket: StdUdpSocket) -> io::Result<()> {
+        let io = Arc::new(Io::new(socket, self.offload)?);
+        *self.io.write().unwrap_or_else(PoisonError::into_inner) = io;
+        Ok(())
+    }
+
+    fn io(&self) -> Arc<Io> {
+        Arc::clone(&self.io.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
     pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.io.local_addr()
+        self.io().udp.local_addr()
     }
 
     /// Waits for datagrams and counts what came.
@@ -102,10 +148,9 @@ impl Socket {
         let mut chunks = storage.chunks_exact_mut(BUFFER_LEN);
         let mut buffers: [IoSliceMut<'_>; BUFFERS] =
             std::array::from_fn(|_| IoSliceMut::new(chunks.next().unwrap_or_default()));
-        let received = self
-            .io
-            .async_io(Interest::READABLE, || self.state.recv(UdpSockRef::from(&self.io), &mut buffers, metas))
-            .await;
+        let io = self.io();
+        let received =
+            io.udp.async_io(Interest::READABLE, || io.state.recv(UdpSockRef::from(&io.udp), &mut buffers, metas)).await;
         match received {
             Ok(count) => *filled = count.min(BUFFERS),
             Err(error) => {
@@ -128,7 +173,8 @@ impl Socket {
 
     /// Sends one datagram as soon as the socket's buffer has room.
     pub(crate) async fn send_wait(&self, path: Path, datagram: &[u8]) -> io::Result<()> {
-        let sent = self.io.async_io(Interest::WRITABLE, || self.try_send(path, datagram)).await;
+        let io = self.io();
+        let sent = io.udp.async_io(Interest::WRITABLE, || self.try_send(path, datagram)).await;
         self.count(&sent);
         sent
     }
@@ -142,13 +188,13 @@ impl Socket {
 
     /// How many datagrams are worth being put into one batch.
     pub(crate) fn segments(&self) -> usize {
-        self.segments.load(Ordering::Relaxed)
+        self.io().segments.load(Ordering::Relaxed)
     }
 
     /// As if the system had refused a batch.
     #[cfg(test)]
     pub(crate) fn cut_nothing(&self) {
-        self.segments.store(1, Ordering::Relaxed);
+        self.io().segments.store(1, Ordering::Relaxed);
     }
 
     /// Sends the datagrams that lie next to each other in `batch`, each of `segment` bytes but the last, which may be
@@ -189,7 +235,7 @@ impl Socket {
             }
         }
         if blame == Blame::Cutting {
-            self.segments.store(1, Ordering::Relaxed);
+            self.io().segments.store(1, Ordering::Relaxed);
         }
         self.sent.add(sent as u64);
         Ok(sent)
@@ -197,7 +243,8 @@ impl Socket {
 
     /// Like [`send_batch`](Self::send_batch), as soon as the socket's buffer has room.
     pub(crate) async fn send_batch_wait(&self, path: Path, batch: &[u8], segment: usize) -> io::Result<usize> {
-        self.io.async_io(Interest::WRITABLE, || self.send_batch(path, batch, segment)).await
+        let io = self.io();
+        io.udp.async_io(Interest::WRITABLE, || self.send_batch(path, batch, segment)).await
     }
 
     fn hand_over(&self, path: Path, contents: &[u8], segment_size: Option<usize>) -> io::Result<()> {
@@ -205,17 +252,7 @@ impl Socket {
         if let Some(answer) = self.answers.lock().expect("not poisoned").pop_front() {
             return Err(answer);
         }
-        let destination = self.destination(path.peer);
-        let transmit = Transmit { destination, ecn: None, contents, segment_size, src_ip: path.local };
-        self.state.try_send(UdpSockRef::from(&self.io), &transmit)
-    }
-
-    /// An IPv6 socket reaches IPv4 peers under their mapped addresses (RFC 4291 §2.5.5.2).
-    fn destination(&self, peer: SocketAddr) -> SocketAddr {
-        match peer {
-            SocketAddr::V4(v4) if self.is_ipv6 => SocketAddrV6::new(v4.ip().to_ipv6_mapped(), v4.port(), 0, 0).into(),
-            _ => peer,
-        }
+        self.io().hand_over(path, contents, segment_size)
     }
 
     pub(crate) fn count(&self, sent: &io::Result<()>) {

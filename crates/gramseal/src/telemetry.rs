@@ -42,7 +42,11 @@ impl Telemetry {
     }
 
     pub(crate) fn moved(&self, to: SocketAddr) {
-        self.tell(|| tracing::debug!(%to, "peer seems to have moved"));
+        self.tell(|| tracing::debug!(%to, "peer has moved"));
+    }
+
+    pub(crate) fn elsewhere(&self, from: SocketAddr) {
+        self.tell(|| tracing::debug!(%from, "peer seems to have moved"));
     }
 
     /// The end of a connection, or of its handshake.
@@ -84,6 +88,8 @@ impl Telemetry {
     pub(crate) fn client_answered(&self, _: ClientAnswer) {}
 
     pub(crate) fn moved(&self, _: SocketAddr) {}
+
+    pub(crate) fn elsewhere(&self, _: SocketAddr) {}
 
     pub(crate) fn closed(&self, _: bool, _: &CloseReason) {}
 

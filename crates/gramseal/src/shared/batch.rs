@@ -6,7 +6,7 @@ use gramseal_proto::SealedBatch;
 
 use super::{DATAGRAM, Shared};
 use crate::error::SendError;
-use crate::socket;
+use crate::socket::{self, Path};
 
 impl Shared {
     /// Seals as many of `payloads` as go out with one call to the system, and gives the batch to `then` with no lock
@@ -14,11 +14,12 @@ impl Shared {
     fn seal_batch<P: AsRef<[u8]>, T>(
         &self,
         payloads: &[P],
-        then: impl FnOnce(&mut Vec<u8>, SealedBatch) -> T,
+        then: impl FnOnce(Path, &mut Vec<u8>, SealedBatch) -> T,
     ) -> Result<T, SendError> {
         let payloads = &payloads[..payloads.len().min(self.router.socket.segments())];
         DATAGRAM.with_borrow_mut(|buffer| {
             let mut state = self.lock();
+            let path = state.path;
             let protocol = &mut state.protocol;
             let most = payloads.first().map_or(0, |first| {
                 let record = protocol.sealed_len(first.as_ref().len().min(protocol.max_payload()));
@@ -35,7 +36,7 @@ impl Shared {
             } else {
                 drop(state);
             }
-            Ok(then(buffer, sealed?))
+            Ok(then(path, buffer, sealed?))
         })
     }
 
@@ -44,8 +45,8 @@ impl Shared {
     pub(crate) fn send_many<P: AsRef<[u8]>>(&self, payloads: &[P]) -> Result<usize, SendError> {
         let mut sent = 0;
         while sent < payloads.len() {
-            let outcome = self.seal_batch(&payloads[sent..], |buffer, batch| {
-                let gone = self.router.socket.send_batch(self.path, &buffer[..batch.bytes], batch.segment);
+            let outcome = self.seal_batch(&payloads[sent..], |path, buffer, batch| {
+                let gone = self.router.socket.send_batch(path, &buffer[..batch.bytes], batch.segment);
                 (gone, batch)
             });
             let outcome = outcome.and_then(|(gone, batch)| match gone {
@@ -84,20 +85,20 @@ impl Shared {
     /// Sends as many of `payloads` as fit into one batch.
     async fn send_batch_wait<P: AsRef<[u8]>>(&self, payloads: &[P]) -> Result<usize, SendError> {
         let socket = &self.router.socket;
-        let (batch, gone, left) = self.seal_batch(payloads, |buffer, batch| {
-            let gone = match socket.send_batch(self.path, &buffer[..batch.bytes], batch.segment) {
+        let (path, batch, gone, left) = self.seal_batch(payloads, |path, buffer, batch| {
+            let gone = match socket.send_batch(path, &buffer[..batch.bytes], batch.segment) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
                 gone => gone,
             };
             let is_left = gone.as_ref().is_ok_and(|count| *count < batch.records);
             // Another task may need the thread's buffer meanwhile.
-            (batch, gone, is_left.then(|| mem::take(buffer)))
+            (path, batch, gone, is_left.then(|| mem::take(buffer)))
         })?;
         let mut gone = gone.map_err(|error| self.not_sent(error, batch.segment))?;
         let Some(left) = left else { return Ok(gone) };
         while gone < batch.records {
             let rest = &left[gone * batch.segment..batch.bytes];
-            match socket.send_batch_wait(self.path, rest, batch.segment).await {
+            match socket.send_batch_wait(path, rest, batch.segment).await {
                 Ok(count) => gone += count,
                 Err(_) if gone > 0 => break,
                 Err(error) => return Err(self.not_sent(error, batch.segment)),

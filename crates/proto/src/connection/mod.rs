@@ -146,7 +146,6 @@ pub struct Connection {
     idle: Idle,
     /// Where the peer is, if the caller has said.
     peer: Option<SocketAddr>,
-    /// How far it is.
     /// Once connection ids have changed, or are to.
     new_cids: Option<Box<NewCids>>,
     /// While something goes on about where the peer is.
