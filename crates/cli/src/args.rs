@@ -108,6 +108,11 @@ pub(crate) struct ProtocolArgs {
     #[arg(long, value_name = "BYTES")]
     pub(crate) mtu: Option<usize>,
 
+    /// Search for the largest datagram that passes, up to BYTES of UDP payload, and send such from then on (DTLS 1.3,
+    /// RFC 8899) [default: no more than --mtu]
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) max_mtu: Option<usize>,
+
     /// Allow DHE_RSA suites too, for peers that have nothing better
     #[arg(long)]
     pub(crate) legacy: bool,
@@ -200,6 +205,11 @@ pub(crate) struct ClientArgs {
     /// Update the keys of both sides each time N lines were sent (DTLS 1.3)
     #[arg(long, value_name = "N")]
     pub(crate) key_update: Option<NonZeroU32>,
+
+    /// Go on from another local port once N lines were sent, as behind a NAT that forgets this one; the server has to
+    /// recognise the client by a connection id (server --cid)
+    #[arg(long, value_name = "N")]
+    pub(crate) rebind_after: Option<NonZeroU32>,
 
     /// Send the large share of a post-quantum group with the first hello, which some servers leave unanswered, instead
     /// of waiting until the server asks for it, which some never do

@@ -1,7 +1,7 @@
 //! `gramseal client`: lines in, datagrams out, and back.
 
 use std::io::BufRead;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use crate::ladder::Side;
 use crate::output::{self, Output};
 use crate::report::{Connected, Counts, Event, Payload};
 use crate::resume::SessionFile;
-use crate::sender::Sender;
+use crate::sender::{Sender, any_port};
 use crate::setup::Settings;
 use crate::trace::LiveTrace;
 
@@ -50,7 +50,7 @@ pub(crate) async fn run(args: ClientArgs, output: Output) -> Result<(), Failure>
         output::note(export);
     }
     let saved = sessions.as_ref().map(|sessions| sessions.save()).transpose();
-    let result = match Sender::new(&connection, args.key_update) {
+    let result = match Sender::new(&endpoint, &connection, &args) {
         Ok(sender) => begin(&connection, sender, first.as_deref(), lines, args.wait, output).await,
         Err(failure) => Err(failure),
     };
@@ -145,11 +145,7 @@ pub(crate) async fn connect(
 }
 
 async fn attempt(address: SocketAddr, name: String, config: Arc<ClientConfig>, first: Option<Vec<u8>>) -> Attempt {
-    let any = match address.ip() {
-        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
-    };
-    let endpoint = Endpoint::client(SocketAddr::new(any, 0)).map_err(ConnectError::Io)?;
+    let endpoint = Endpoint::client(any_port(address)).map_err(ConnectError::Io)?;
     let early = endpoint.connect_early(address, name.as_str(), config)?;
     // What is not sent now is sent after the handshake.
     let sent = first.is_some_and(|line| early.send_early(&line).is_ok());

@@ -37,6 +37,8 @@ pub(crate) enum Event<'a> {
         #[serde(flatten)]
         payload: Payload<'a>,
     },
+    /// A peer has another address from now on.
+    Moved { peer: SocketAddr, to: SocketAddr },
     /// A connection ended in good order.
     Closed {
         peer: SocketAddr,

@@ -102,7 +102,7 @@ struct Service {
 impl Service {
     /// From the ClientHello that was let in to the end; reports all there is to report.
     async fn serve(&self, incoming: Incoming) -> Result<(), Failure> {
-        let peer = incoming.peer();
+        let mut peer = incoming.peer();
         let (connection, early_data) = match self.establish(incoming).await {
             Ok(established) => established,
             Err(error) => return Err(self.failed(peer, Failure::from(error))),
@@ -113,7 +113,7 @@ impl Service {
             output::note(export);
         }
         early_data.iter().for_each(|data| self.echo(&connection, peer, data));
-        let ended = self.datagrams(&connection, peer).await;
+        let ended = self.datagrams(&connection, &mut peer).await;
         let counts = Counts::new(&connection.stats());
         match ended {
             Ok(reason) => {
@@ -130,13 +130,31 @@ impl Service {
         }
     }
 
-    async fn datagrams(&self, connection: &Connection, peer: SocketAddr) -> Result<CloseReason, ConnectionError> {
-        while let Some(data) = connection.recv().await? {
-            let text = format!("{peer} {}", printable(&data));
-            self.output.result(&Event::Datagram { peer, early: false, payload: Payload::new(&data) }, text);
-            self.echo(connection, peer, &data);
+    /// Prints what comes, and where the peer goes.
+    async fn datagrams(&self, connection: &Connection, peer: &mut SocketAddr) -> Result<CloseReason, ConnectionError> {
+        let mut may_move = true;
+        loop {
+            tokio::select! {
+                biased;
+                moved = connection.moved_from(*peer), if may_move => match moved {
+                    Ok(to) => {
+                        self.output.status(&Event::Moved { peer: *peer, to }, format_args!("{peer} moved to {to}"));
+                        *peer = to;
+                    }
+                    // Receiving tells why it has ended.
+                    Err(_) => may_move = false,
+                },
+                received = connection.recv() => match received? {
+                    Some(data) => {
+                        let text = format!("{peer} {}", printable(&data));
+                        let payload = Payload::new(&data);
+                        self.output.result(&Event::Datagram { peer: *peer, early: false, payload }, text);
+                        self.echo(connection, *peer, &data);
+                    }
+                    None => return Ok(connection.closed().await),
+                },
+            }
         }
-        Ok(connection.closed().await)
     }
 
     /// Waits for the handshake, and prints the early data that comes before its end.

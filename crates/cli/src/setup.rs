@@ -79,6 +79,7 @@ impl Settings {
         if let Some(mtu) = common.mtu {
             transport.mtu = mtu;
         }
+        transport.max_mtu = common.max_mtu;
         Ok(Self {
             versions: common.dtls.iter().copied().map(ProtocolVersion::from).collect(),
             suites: common.suites.clone(),
