@@ -9,6 +9,7 @@ pub mod cids;
 mod command_line;
 pub mod compiled;
 pub mod gnutls;
+mod nat;
 mod network;
 mod node;
 pub mod openssl;
@@ -25,6 +26,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+pub use nat::Nat;
 pub use network::Weather;
 pub use node::Node;
 pub use process::Process;

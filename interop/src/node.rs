@@ -59,7 +59,8 @@ impl Node {
         let config = Arc::new(config.build().expect("a configuration that works"));
         let name = ServerName::try_from(name.to_owned()).expect("a name");
         let mut node = Self::new(EndpointConfig::client(), None, watch, weather);
-        let connection = Connection::client(Arc::clone(&config), name, Instant::now()).expect("random bytes");
+        let mut connection = Connection::client(Arc::clone(&config), name, Instant::now()).expect("random bytes");
+        connection.set_peer(peer);
         node.client = Some(config);
         assert_eq!(node.endpoint.insert(peer, KEY).replaced, None);
         node.connection = Some(connection);
@@ -280,9 +281,11 @@ impl Node {
             (None, Some(config)) => Connection::import_server(Arc::clone(config), &image_key(), image, now),
             (None, None) => panic!("neither client nor server"),
         };
-        self.connection = Some(imported.expect("an image of this connection").connection);
+        let mut connection = imported.expect("an image of this connection").connection;
         // Another process has another endpoint.
         let peer = self.peer.expect("a connection has a peer");
+        connection.set_peer(peer);
+        self.connection = Some(connection);
         self.endpoint.remove(peer, KEY);
         assert_eq!(self.endpoint.insert(peer, KEY).replaced, None);
         self.drain();
@@ -416,7 +419,8 @@ impl Node {
                     self.network.send(peer, &reply);
                 }
                 let connection = self.connection.as_mut().expect("its key came from here");
-                self.received.extend(connection.handle_datagram(now, datagram).map(|payload| payload.to_vec()));
+                let payloads = connection.handle_datagram_from(now, peer, datagram);
+                self.received.extend(payloads.map(|payload| payload.to_vec()));
             }
             Route::Incoming(incoming) => {
                 let config = self.server.clone().expect("only servers accept");
@@ -438,7 +442,10 @@ impl Node {
     fn drain(&mut self) {
         let (Some(connection), Some(peer)) = (&mut self.connection, self.peer) else { return };
         while connection.poll_transmit(Instant::now(), &mut self.datagram) {
-            self.network.send(peer, &self.datagram);
+            self.network.send(connection.peer().unwrap_or(peer), &self.datagram);
+        }
+        while let Some(to) = connection.poll_transmit_to(&mut self.datagram) {
+            self.network.send(to, &self.datagram);
         }
         self.early_data.extend(std::iter::from_fn(|| connection.poll_early_data()));
         while let Some(event) = connection.poll_event() {
@@ -449,6 +456,12 @@ impl Node {
                 Event::CheckpointDue | Event::MtuChanged(_) => {}
                 Event::CidIssued(cid) => self.endpoint.add_cid(peer, KEY, cid).expect("nobody else has it"),
                 Event::CidRetired(cid) => self.endpoint.remove_cid(peer, KEY, &cid),
+                Event::PeerMoved(to) => {
+                    self.endpoint.move_peer(peer, to, KEY);
+                    self.peer = Some(to);
+                }
+                // Who does not follow has nothing to do with it.
+                Event::PeerElsewhere(_) => {}
                 Event::Closed(reason) => self.closed = Some(reason),
                 other => panic!("a new kind of event: {other:?}"),
             }
