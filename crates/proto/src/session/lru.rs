@@ -163,7 +163,11 @@ mod tests {
         lru.change(&0, |_| ((), 70));
         assert_eq!([0, 1, 2].map(|key| lru.get(&key).copied()), [Some(7), None, Some(2)], "the oldest makes room");
         lru.change(&0, |_| ((), 101));
-        assert_eq!((lru.get(&0), lru.bytes, lru.len()), (None, 20, 1), "too large to be kept, and nothing went for it");
+        assert_eq!(
+            (lru.get(&0).copied(), lru.bytes, lru.len()),
+            (None, 20, 1),
+            "too large to be kept, and nothing went for it"
+        );
     }
 
     #[test]
