@@ -96,6 +96,22 @@ impl Connection {
         from: SocketAddr,
         datagram: &'d mut [u8],
     ) -> Received<'c, 'd> {
+        if self.is_elsewhere(from) {
+            return self.handle_elsewhere(from, now, datagram);
+        }
+        self.handle(None, now, datagram)
+    }
+
+    /// By itself, so that where nobody has moved no address is copied. Nobody moves from where a datagram came from while
+    /// it is read.
+    #[cold]
+    #[inline(never)]
+    fn handle_elsewhere<'c, 'd>(
+        &'c mut self,
+        from: SocketAddr,
+        now: Instant,
+        datagram: &'d mut [u8],
+    ) -> Received<'c, 'd> {
         self.handle(Some(from), now, datagram)
     }
 
