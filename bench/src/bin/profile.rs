@@ -1,6 +1,7 @@
 //! Work for a profiler: `profile seal|open [bytes] [count] [cipher]` or
 //! `profile handshake|preshared|preshared-raw|raw [index] [count]`. With `held [index] [count]` so many
-//! idle pairs of connections are there at the end, for a profiler of memory.
+//! idle pairs of connections are there at the end, for a profiler of memory. `flow ours|many|raw|quinn|plain [turns]`
+//! sends over loopback and tells what that costs.
 
 use std::env;
 use std::process;
@@ -9,6 +10,7 @@ use std::str::FromStr;
 use gramseal_bench::handshakes::{HANDSHAKES, PRESHARED};
 use gramseal_bench::pair::Pair;
 use gramseal_bench::records::{self, CIPHERS};
+use gramseal_bench::sockets;
 
 fn main() {
     let mut arguments = env::args().skip(1);
@@ -44,8 +46,10 @@ fn main() {
             // They are still there when the process ends.
             process::exit(0);
         }
+        "flow" => sockets::watch(&arguments.next().unwrap_or_default(), number(arguments.next(), 20)),
         _ => println!(
-            "profile seal|open [bytes] [count] [cipher], or profile handshake|preshared|preshared-raw|raw|held [index] [count]"
+            "profile seal|open [bytes] [count] [cipher], profile handshake|preshared|preshared-raw|raw|held [index] [count], \
+             or profile flow [kind] [turns]"
         ),
     }
 }

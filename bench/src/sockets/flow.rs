@@ -1,4 +1,4 @@
-//! A sending and a receiving thread that run and pause together.
+//! A sending and a receiving thread that run and pause together, each on a core of its own.
 
 use std::fs;
 use std::ops::Sub;
@@ -8,6 +8,12 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::Duration;
+
+use rustix::thread::{CpuSet, sched_setaffinity};
+
+/// The cores of the threads. Left to the system, both may come to share one.
+const SENDING: usize = 0;
+const RECEIVING: usize = 1;
 
 /// How long what was sent last needs to arrive, at most.
 const DRAIN: Duration = Duration::from_millis(15);
@@ -67,10 +73,10 @@ impl Flow {
     ) -> Self {
         let shared = Arc::new(Shared::default());
         let (ready, begin) = channel();
-        let receiver = spawn(&shared, move |shared| receive(shared, ready));
+        let receiver = spawn(RECEIVING, &shared, move |shared| receive(shared, ready));
         let beginning = begin.recv().expect("the receiver is ready");
         let (ready, connected) = channel();
-        let sender = spawn(&shared, move |shared| send(shared, beginning, ready));
+        let sender = spawn(SENDING, &shared, move |shared| send(shared, beginning, ready));
         connected.recv().expect("the sender is connected");
         Self { shared, clocks: [sender, receiver] }
     }
@@ -91,10 +97,13 @@ impl Flow {
     }
 }
 
-fn spawn(shared: &Arc<Shared>, work: impl FnOnce(Arc<Shared>) + Send + 'static) -> PathBuf {
+fn spawn(core: usize, shared: &Arc<Shared>, work: impl FnOnce(Arc<Shared>) + Send + 'static) -> PathBuf {
     let (tell, told) = channel();
     let shared = Arc::clone(shared);
     thread::spawn(move || {
+        let mut cores = CpuSet::new();
+        cores.set(core);
+        sched_setaffinity(None, &cores).expect("two cores");
         let own = fs::read_link("/proc/thread-self").expect("Linux");
         tell.send(PathBuf::from("/proc").join(own).join("schedstat")).expect("somebody waits for it");
         work(shared);
@@ -111,18 +120,12 @@ fn nanoseconds(schedstat: &PathBuf) -> f64 {
 /// What was done so far, or between two looks.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Progress {
-    sent: f64,
+    /// Datagrams.
+    pub(super) sent: f64,
     pub(super) received: f64,
-    sending: f64,
-    receiving: f64,
-}
-
-impl Progress {
-    /// Nanoseconds for sending one datagram and receiving one. Not all that are sent arrive, so each side is counted by
-    /// itself.
-    pub(super) fn cost(&self) -> f64 {
-        self.sending / self.sent + self.receiving / self.received
-    }
+    /// Nanoseconds of processor time of each thread.
+    pub(super) sending: f64,
+    pub(super) receiving: f64,
 }
 
 impl Sub for Progress {

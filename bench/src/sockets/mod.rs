@@ -140,8 +140,8 @@ impl ManyFlows {
     #[must_use]
     pub fn compare(&self) -> Ratio {
         let ratio = |_| {
-            let [one, many] = [&self.one, &self.many].map(|flow| measure(flow).cost);
-            many / one
+            let [one, many] = [&self.one, &self.many].map(measure);
+            (many.sending + many.receiving) / (one.sending + one.receiving)
         };
         Ratio::of((0..ROUNDS).map(ratio).collect())
     }
@@ -153,12 +153,37 @@ impl Default for ManyFlows {
     }
 }
 
+/// Runs one kind of flow alone for some turns, and prints for each what arrived and what that cost.
+///
+/// # Panics
+/// If there is no such kind.
+pub fn watch(kind: &str, turns: u32) {
+    let flow = match kind {
+        "ours" => ours::flow(1, BATCH),
+        "many" => ours::flow(MANY, BATCH_OF_MANY),
+        "raw" => datagrams::flow(BATCH),
+        "quinn" => quic::flow(),
+        "plain" => plain::flow(),
+        _ => panic!("ours, many, raw, quinn or plain"),
+    };
+    println!("gigabits  arrived  ns to send  to receive");
+    for _ in 0..turns {
+        let turn = measure(&flow);
+        let gigabits = turn.rate * 8e-9 * PAYLOAD as f64;
+        println!("{gigabits:>8.2} {:>8.2} {:>11.0} {:>11.0}", turn.arrived, turn.sending, turn.receiving);
+    }
+}
+
 /// What a turn has shown.
 struct Turn {
     /// Datagrams that arrived each second.
     rate: f64,
-    /// Nanoseconds of processor time that sending one and receiving one takes.
-    cost: f64,
+    /// The part of what was sent.
+    arrived: f64,
+    /// Nanoseconds of processor time that sending one takes, and receiving one. Not all that are sent arrive, so each
+    /// side is counted by itself.
+    sending: f64,
+    receiving: f64,
 }
 
 fn measure(flow: &Flow) -> Turn {
@@ -169,5 +194,10 @@ fn measure(flow: &Flow) -> Turn {
     let (after, taken) = (flow.progress(), since.elapsed());
     flow.pause();
     let progress = after - before;
-    Turn { rate: progress.received / taken.as_secs_f64(), cost: progress.cost() }
+    Turn {
+        rate: progress.received / taken.as_secs_f64(),
+        arrived: progress.received / progress.sent,
+        sending: progress.sending / progress.sent,
+        receiving: progress.receiving / progress.received,
+    }
 }
