@@ -292,6 +292,13 @@ impl Shared {
         Some(bytes)
     }
 
+    /// The path is another one: asks, unless what is sent passes nearly everywhere.
+    fn ask_of_large_datagrams(state: &mut State) {
+        if state.protocol.mtu() > SURE {
+            Self::ask_path_mtu_for(state);
+        }
+    }
+
     /// Asks the system what the path carries, and keeps to it.
     pub(crate) fn ask_path_mtu(&self) -> Option<usize> {
         let mut state = self.lock();
@@ -346,6 +353,10 @@ impl Shared {
         scratch: &mut Vec<u8>,
     ) -> io::Result<()> {
         let mut outcome = Ok(());
+        // If the peer has moved, what is sent from now on goes there.
+        if let Some(peer) = state.protocol.peer().filter(|peer| !state.path.leads_to(*peer)) {
+            state.path = state.path.towards(peer, came);
+        }
         while state.protocol.poll_transmit(now, scratch) {
             match self.router.socket.send(state.path, scratch) {
                 // A handshake then sends its flight in smaller pieces.
@@ -367,9 +378,7 @@ impl Shared {
                     state.connected = true;
                     established = true;
                     self.router.ended.handshake(Outcome::Completed);
-                    if state.protocol.mtu() > SURE {
-                        Self::ask_path_mtu_for(&mut state);
-                    }
+                    Self::ask_of_large_datagrams(&mut state);
                     self.telemetry.connected(state.protocol.stats());
                     self.changed.notify_waiters();
                 }
@@ -382,7 +391,7 @@ impl Shared {
                 proto::Event::CidRetired(cid) => cids.push(CidChange::Retired(cid)),
                 proto::Event::PeerMoved(to) => {
                     self.telemetry.moved(to);
-                    state.path = state.path.towards(to, came);
+                    Self::ask_of_large_datagrams(&mut state);
                     moved = true;
                 }
                 proto::Event::PeerElsewhere(from) => {
@@ -454,6 +463,7 @@ impl Shared {
         let mut state = self.lock();
         state.path.local = None;
         state.protocol.use_another_path();
+        Self::ask_of_large_datagrams(&mut state);
         if state.closed.is_none() {
             let _ = self.settle(state, self.router.clock.now(), &mut Vec::new());
         }

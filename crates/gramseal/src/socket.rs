@@ -38,8 +38,12 @@ pub(crate) struct Path {
 impl Path {
     /// The way to `peer`: back on the one that a datagram from there `came` on, or from where this one leaves.
     pub(crate) fn towards(self, peer: SocketAddr, came: Option<Self>) -> Self {
-        let is_there = |came: &Self| (came.peer.ip(), came.peer.port()) == (peer.ip(), peer.port());
-        came.filter(is_there).unwrap_or(Self { peer, ..self })
+        came.filter(|came| came.leads_to(peer)).unwrap_or(Self { peer, ..self })
+    }
+
+    /// Whether the peer of this path is that one; IPv6 addresses may differ in what names no peer.
+    pub(crate) fn leads_to(&self, peer: SocketAddr) -> bool {
+        (self.peer.ip(), self.peer.port()) == (peer.ip(), peer.port())
     }
 }
 
@@ -372,6 +376,17 @@ mod tests {
         assert_eq!(canonical(mapped), "192.0.2.1:4433".parse().unwrap());
         let real: SocketAddr = "[2001:db8::1]:4433".parse().unwrap();
         assert_eq!(canonical(real), real);
+    }
+
+    #[test]
+    fn answers_leave_from_where_the_datagram_came_to() {
+        let path = |peer: &str, local: &str| Path { peer: peer.parse().unwrap(), local: Some(local.parse().unwrap()) };
+        let (now, came) = (path("192.0.2.1:1", "198.51.100.1"), path("192.0.2.2:2", "198.51.100.2"));
+        assert_eq!(now.towards(came.peer, Some(came)), came);
+        let third = "192.0.2.3:3".parse().unwrap();
+        for came in [Some(came), None] {
+            assert_eq!(now.towards(third, came), Path { peer: third, local: now.local });
+        }
     }
 
     #[test]

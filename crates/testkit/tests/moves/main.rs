@@ -124,6 +124,21 @@ fn say(sim: &mut Sim, pair: Pair, payload: &[u8]) -> Vec<u8> {
     sim.sent_by(pair, Side::Client).last().expect("just sent").bytes.clone()
 }
 
+/// Sends three payloads of the client. The second arrives; then the first, delayed, the second once more and the third,
+/// damaged, come from `address(1)`. Gives the third as it was.
+fn deliver_nothing_new(sim: &mut Sim, pair: Pair) -> Vec<u8> {
+    sim.drop_if(|sent| sent.from == Side::Client);
+    let [first, second, third] = [b"1", b"2", b"3"].map(|payload| say(sim, pair, payload));
+    sim.inject(pair, Side::Server, second.clone());
+    let mut damaged = third.clone();
+    *damaged.last_mut().expect("not empty") ^= 1;
+    for datagram in [first, second, damaged] {
+        sim.inject_from(pair, Side::Server, address(1), datagram);
+    }
+    assert_eq!(sim.received(pair, Side::Server), [b"2", b"1"]);
+    third
+}
+
 /// Lets the client speak every 200 ms until the server believes that it is where it is.
 fn speak_until_followed(sim: &mut Sim, pair: Pair) {
     for _ in 0..300 {

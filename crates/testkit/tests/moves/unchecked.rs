@@ -50,15 +50,7 @@ fn what_is_old_forged_or_sent_on_twice_moves_nobody() {
     for version in VERSIONS {
         let (mut sim, pair) = without_checks(version, MovePolicy::FollowNewest);
         let home = believed(&sim, pair);
-        sim.drop_if(|sent| sent.from == Side::Client);
-        let [first, second, third] = [b"1", b"2", b"3"].map(|payload| say(&mut sim, pair, payload));
-        sim.inject(pair, Side::Server, second.clone());
-        // Delayed, repeated, damaged.
-        sim.inject_from(pair, Side::Server, address(1), first);
-        sim.inject_from(pair, Side::Server, address(1), second);
-        let mut damaged = third.clone();
-        *damaged.last_mut().expect("not empty") ^= 1;
-        sim.inject_from(pair, Side::Server, address(1), damaged);
+        let third = deliver_nothing_new(&mut sim, pair);
         assert_eq!((believed(&sim, pair), moves(&sim, pair)), (home, vec![]), "{version}");
         sim.inject_from(pair, Side::Server, address(2), third);
         assert_eq!((believed(&sim, pair), moves(&sim, pair)), (address(2), vec![address(2)]), "{version}");

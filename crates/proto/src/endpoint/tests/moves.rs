@@ -35,14 +35,14 @@ fn whoever_is_not_there_does_not_move() {
 #[test]
 fn who_moves_to_an_address_that_has_a_connection_takes_nothing_from_it() {
     let mut endpoint = endpoint();
-    for key in [1, 2] {
-        endpoint.add_cid(peer(key), key, cid(&[key as u8])).expect("nobody else has it");
+    for (key, id) in [(1, 1), (2, 2)] {
+        endpoint.add_cid(peer(key), key, cid(&[id])).expect("nobody else has it");
     }
     endpoint.move_peer(peer(1), peer(2), 1);
     assert_eq!((endpoint.connection(peer(1)), endpoint.connection(peer(2))), (None, Some(2)));
     assert_eq!(endpoint.entries(), 2);
-    for key in [1, 2] {
-        assert_routed(&mut endpoint, &[key as u8], peer(5), &Outcome::Connection(key));
+    for (key, id) in [(1, 1), (2, 2)] {
+        assert_routed(&mut endpoint, &[id], peer(5), &Outcome::Connection(key));
     }
     endpoint.add_cid(peer(2), 1, cid(&[7])).expect("it is there");
     // It goes on when the other one ends, and may move on.
