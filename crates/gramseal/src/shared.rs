@@ -352,23 +352,7 @@ impl Shared {
         now: Instant,
         scratch: &mut Vec<u8>,
     ) -> io::Result<()> {
-        let mut outcome = Ok(());
-        // If the peer has moved, what is sent from now on goes there.
-        if let Some(peer) = state.protocol.peer().filter(|peer| !state.path.leads_to(*peer)) {
-            state.path = state.path.towards(peer, came);
-        }
-        while state.protocol.poll_transmit(now, scratch) {
-            match self.router.socket.send(state.path, scratch) {
-                // A handshake then sends its flight in smaller pieces.
-                Err(error) if path_mtu::is_too_large(&error) => Self::refused(&mut state, scratch.len()),
-                Err(error) if error.kind() != io::ErrorKind::WouldBlock && outcome.is_ok() => outcome = Err(error),
-                Ok(()) | Err(_) => {}
-            }
-        }
-        while let Some(peer) = state.protocol.poll_transmit_to(scratch) {
-            // Lost on the way, as far as whoever is there can tell.
-            let _ = self.router.socket.send(state.path.towards(peer, came), scratch);
-        }
+        let outcome = self.transmit(came, &mut state, now, scratch);
         let mut established = false;
         let mut moved = false;
         let mut cids = Vec::new();
@@ -425,6 +409,28 @@ impl Shared {
         }
         if moved {
             self.change_place();
+        }
+        outcome
+    }
+
+    /// Sends what the protocol has to say. Returns the first failure that is more than a full buffer.
+    fn transmit(&self, came: Option<Path>, state: &mut State, now: Instant, scratch: &mut Vec<u8>) -> io::Result<()> {
+        let mut outcome = Ok(());
+        // If the peer has moved, what is sent from now on goes there.
+        if let Some(peer) = state.protocol.peer().filter(|peer| !state.path.leads_to(*peer)) {
+            state.path = state.path.towards(peer, came);
+        }
+        while state.protocol.poll_transmit(now, scratch) {
+            match self.router.socket.send(state.path, scratch) {
+                // A handshake then sends its flight in smaller pieces.
+                Err(error) if path_mtu::is_too_large(&error) => Self::refused(state, scratch.len()),
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock && outcome.is_ok() => outcome = Err(error),
+                Ok(()) | Err(_) => {}
+            }
+        }
+        while let Some(peer) = state.protocol.poll_transmit_to(scratch) {
+            // Lost on the way, as far as whoever is there can tell.
+            let _ = self.router.socket.send(state.path.towards(peer, came), scratch);
         }
         outcome
     }
