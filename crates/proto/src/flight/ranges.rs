@@ -15,6 +15,7 @@ pub(crate) struct Ranges {
     first: Range<u32>,
     /// The others: start to end (exclusive). `None` if there are none, since even an empty map costs something each
     /// time it is looked at and when it goes.
+    #[expect(clippy::box_collection, reason = "each message of a flight has two sets, and nearly none has others")]
     others: Option<Box<BTreeMap<u32, u32>>>,
 }
 
