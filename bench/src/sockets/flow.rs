@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::ops::Sub;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Condvar, Mutex};
@@ -91,7 +91,7 @@ impl Flow {
     }
 
     pub(super) fn progress(&self) -> Progress {
-        let [sending, receiving] = [&self.clocks[0], &self.clocks[1]].map(|clock| nanoseconds(clock));
+        let [sending, receiving] = [&self.clocks[0], &self.clocks[1]].map(|clock| nanoseconds(clock.as_path()));
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed) as f64;
         Progress { sent: count(&self.shared.sent), received: count(&self.shared.received), sending, receiving }
     }
@@ -112,7 +112,7 @@ fn spawn(core: usize, shared: &Arc<Shared>, work: impl FnOnce(Arc<Shared>) + Sen
 }
 
 /// The processor time of a thread.
-fn nanoseconds(schedstat: &PathBuf) -> f64 {
+fn nanoseconds(schedstat: &Path) -> f64 {
     let text = fs::read_to_string(schedstat).expect("the thread goes on for good");
     text.split_whitespace().next().and_then(|first| first.parse().ok()).expect("a number")
 }

@@ -275,11 +275,11 @@ impl Router {
         table.connections.insert(key, Arc::clone(&connection));
         let inserted = table.endpoint.insert(path.peer, key);
         let replaced = inserted.replaced.and_then(|old| table.connections.remove(&old));
-        drop(table);
         if takeover == Takeover::Refused {
             // The system may give what comes from there to any of the sockets.
             self.shards.add_address(self.index, key, path.peer);
         }
+        drop(table);
         if let Some(replaced) = replaced {
             // Its address belongs to somebody else now: no close_notify goes there.
             replaced.abandon(CloseReason::Replaced);
@@ -305,16 +305,18 @@ impl Router {
 
     /// Routes datagrams with these connection ids to a connection, or no longer.
     pub(crate) fn change_cids(&self, connection: &Shared, changes: Vec<CidChange>) -> Result<(), AddCidError> {
+        let mut table = self.lock();
+        // As it is now that nobody can change it.
         let (peer, key) = (connection.place(), connection.key);
         changes.into_iter().try_for_each(|change| match change {
             CidChange::Issued(cid) => {
-                self.lock().endpoint.add_cid(peer, key, cid.clone())?;
+                table.endpoint.add_cid(peer, key, cid.clone())?;
                 self.shards.add_cid(self.index, key, &cid);
                 Ok(())
             }
             CidChange::Retired(cid) => {
+                table.endpoint.remove_cid(peer, key, &cid);
                 self.shards.remove_cid(self.index, key, &cid);
-                self.lock().endpoint.remove_cid(peer, key, &cid);
                 Ok(())
             }
         })

@@ -4,7 +4,7 @@
 //! to another shard than its connection's is found here, and handed over: datagrams of peers whose address has changed,
 //! by a connection id that names its shard, and those of connections that did not begin with a datagram from the peer.
 //!
-//! Lock order: nothing here is held while a table or a connection is locked.
+//! Lock order: the lock of the strays is the last. No two tables are locked at once.
 
 use std::collections::hash_map::RandomState;
 use std::collections::{BTreeMap, HashMap};

@@ -7,7 +7,8 @@
 //!
 //! # Contract
 //!
-//! Give every datagram to [`Endpoint::route`] and do what the [`Route`] says:
+//! Give every datagram to [`Endpoint::route`], or several that came together to [`Endpoint::route_run`], and do what the
+//! [`Route`] says:
 //!
 //! - `Connection(key)`: the datagram is for that connection. If the reply buffer is not empty, send it to
 //!   the peer as well.
