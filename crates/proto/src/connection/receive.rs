@@ -362,15 +362,12 @@ impl Connection {
         let hurry = if handshake.inbound.continues(number.epoch, &fragment) { Hurry::No } else { Hurry::Yes };
         if !handshake.state.is_waiting() {
             if let Some(message) = handshake.inbound.take_whole(number.epoch, &fragment) {
-                handshake.hear();
                 self.stored(number, hurry, now);
                 return self.handle_message(&message, number, now);
             }
         }
         match handshake.inbound.insert(number.epoch, fragment, &mut self.stats.discards) {
             Ok(Inserted::Stored) => {
-                handshake.hear();
-                self.stats.round_trip.measured(handshake.retransmit.answered(now));
                 self.stored(number, hurry, now);
             }
             Ok(Inserted::AlreadyHad) => {
@@ -394,6 +391,10 @@ impl Connection {
 
     /// A part of the peer's next flight came.
     fn stored(&mut self, number: RecordNumber, hurry: Hurry, now: Instant) {
+        if let Some(handshake) = &mut self.handshake {
+            handshake.hear();
+            self.stats.round_trip.measured(handshake.retransmit.answered(now));
+        }
         // RFC 9147 §7.2: only who has all of our flight answers it. What nothing protects may be
         // forged; a server that takes unprotected ACKs takes that risk here, too.
         let unprotected = self.role.common().transport.unprotected_acks && matches!(self.role, Role::Server(_));
