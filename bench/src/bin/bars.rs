@@ -54,8 +54,7 @@ fn main() -> ExitCode {
 }
 
 fn cryptography(wanted: &str) -> bool {
-    let check =
-        |name: &str, bar, measure: &dyn Fn() -> Comparison| !name.contains(wanted) || check(name, bar, measure);
+    let check = |name: &str, bar, measure: &dyn Fn() -> Comparison| !name.contains(wanted) || check(name, bar, measure);
     println!("{:<34} bar {COLUMNS}", "");
     let mut reached = true;
     for cipher in &CIPHERS {
