@@ -6,7 +6,7 @@ use core::fmt;
 use zeroize::Zeroizing;
 
 use super::ConfigError;
-use crate::crypto::HashAlgorithm;
+use crate::crypto::{HashAlgorithm, SecretBytes};
 
 /// The longest name that a pre_shared_key extension of 1.3 has room for, in bytes: beside the lengths of its two
 /// lists, the lengths of an identity and a binder, the age, and the longest binder.
@@ -28,7 +28,7 @@ const IMPORT_LEN: usize = 2 + 2 + 2 + 2;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Psk {
     identity: Vec<u8>,
-    key: Zeroizing<Vec<u8>>,
+    key: SecretBytes,
     hint: Option<Vec<u8>>,
     hash: HashAlgorithm,
     /// What it is imported with, if it is.
@@ -41,7 +41,7 @@ impl Psk {
     /// # Errors
     /// [`ConfigError::BadPsk`] if a length is outside these bounds.
     pub fn new(identity: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Result<Self, ConfigError> {
-        let (identity, key) = (identity.into(), Zeroizing::new(key.into()));
+        let (identity, key) = (identity.into(), SecretBytes::from(key.into()));
         if key.is_empty() || key.len() > usize::from(u16::MAX) || identity.len() > usize::from(u16::MAX) {
             return Err(ConfigError::BadPsk);
         }
@@ -78,7 +78,7 @@ impl Psk {
         hash: HashAlgorithm,
         import: Option<&[u8]>,
     ) -> Self {
-        Self { identity: identity.to_vec(), key, hint: None, hash, import: import.map(<[u8]>::to_vec) }
+        Self { identity: identity.to_vec(), key: key.into(), hint: None, hash, import: import.map(<[u8]>::to_vec) }
     }
 
     /// For a client with several keys: the hint of the servers of 1.2 that this one is for.
@@ -191,7 +191,7 @@ pub trait PskLookup: Send + Sync + fmt::Debug {
 impl PskLookup for Vec<Psk> {
     fn key(&self, identity: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let mut named = self.iter().filter(|psk| psk.identity == identity);
-        named.find(|psk| psk.import.is_none()).map(|psk| psk.key.clone())
+        named.find(|psk| psk.import.is_none()).map(|psk| Zeroizing::new(psk.key.to_vec()))
     }
 
     fn hash(&self, identity: &[u8]) -> HashAlgorithm {
@@ -200,7 +200,7 @@ impl PskLookup for Vec<Psk> {
 
     fn imported_key(&self, identity: &[u8], context: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let mut named = self.iter().filter(|psk| psk.identity == identity);
-        named.find(|psk| psk.import.as_deref() == Some(context)).map(|psk| psk.key.clone())
+        named.find(|psk| psk.import.as_deref() == Some(context)).map(|psk| Zeroizing::new(psk.key.to_vec()))
     }
 
     fn rank(&self, identity: &[u8], context: Option<&[u8]>) -> usize {

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use gramseal_wire::handshake::NewSessionTicket13;
 
 use super::{Connection, Role};
+use crate::crypto::SecretBytes;
 use crate::handshake::{Remember, TicketTerms};
 use crate::session::forget_tickets;
 
@@ -71,10 +72,10 @@ impl Connection {
         match (&self.role, remembered) {
             (Role::Client(config), Remembered::Name(name)) => {
                 let Some(sessions) = &config.sessions else { return };
-                let Some(secret) = agreed.keying.master_secret() else { return };
+                let Some(secret) = agreed.keying.master_secret().map(SecretBytes::from) else { return };
                 // The store may have a newer one, from another association.
                 let taken = sessions.store.take(&name, &sessions.context);
-                if let Some(other) = taken.filter(|session| *session.secret != *secret) {
+                if let Some(other) = taken.filter(|session| session.secret != secret) {
                     sessions.store.put(other);
                 }
             }

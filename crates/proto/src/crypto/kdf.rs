@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use zeroize::Zeroizing;
 
-use super::{Digest, HmacKey, SecretBytes};
+use super::{Digest, HmacKey, SecretArray};
 
 /// A secret of 1.2, expanded for the PRF.
 pub trait PrfKey: Send + Sync {
@@ -31,7 +31,7 @@ pub fn hmac_prf(key: &dyn HmacKey, label: &[u8], seed: &[&[u8]], out: &mut [u8])
     let parts = || core::iter::once(&label).chain(seed);
     let len = parts().map(|part| part.len()).sum::<usize>();
     // A seed may be secret as well, so both places are wiped.
-    let mut short = SecretBytes::new([0; USUAL_LEN]);
+    let mut short = SecretArray::new([0; USUAL_LEN]);
     let mut long = Zeroizing::new(Vec::new());
     let whole = match short.get_mut(..len) {
         Some(whole) => whole,

@@ -34,7 +34,7 @@ pub use kx::{
 };
 pub use provider::{CryptoProvider, SchemeVerifier, SecureRandom};
 pub(crate) use record_keys::{RecordKeys12, RecordKeys13};
-pub(crate) use secret::SecretBytes;
+pub(crate) use secret::{SecretArray, SecretBytes};
 pub(crate) use seeded::{SEED_LEN, sealing_aead, seeded_key};
 pub(crate) use sign::signs13;
 pub use sign::{KeyKind, KeyLoader, KeyRejected, PublicKey, SigningKey};

@@ -19,7 +19,7 @@ use super::schedule13::{Exporter, ResumptionSecret, Secret, Session13, TrafficSe
 use super::{Keying, Negotiated, PostHandshake, Srtp};
 use crate::cid::CidLengths;
 use crate::config::ClientConfig;
-use crate::crypto::{AeadAlgorithm, CryptoProvider, Digest, Hash, RecordKeys12, RecordKeys13, SecretBytes};
+use crate::crypto::{AeadAlgorithm, CryptoProvider, Digest, Hash, RecordKeys12, RecordKeys13, SecretArray};
 use crate::encoding::{flag, optional, read_flag, read_optional};
 use crate::error::{Error, LocalFault};
 use crate::session::PSK_BINDING_LEN;
@@ -150,7 +150,7 @@ impl Keying {
     }
 
     pub(crate) fn read_image12(r: &mut Reader<'_>, hash: &'static dyn Hash) -> Result<Self, DecodeError> {
-        let mut master_secret = Box::new(SecretBytes::new([0; 48]));
+        let mut master_secret = Box::new(SecretArray::new([0; 48]));
         master_secret.copy_from_slice(r.bytes(48)?);
         let randoms = Randoms { client: Random(r.array()?), server: Random(r.array()?) };
         Ok(Self::V12(Session12 { hash, master_secret, randoms }))

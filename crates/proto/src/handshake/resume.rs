@@ -227,7 +227,7 @@ pub(super) fn remembered(
     Session {
         version: negotiated.version,
         cipher_suite: negotiated.cipher_suite,
-        secret,
+        secret: secret.into(),
         context,
         server_name: negotiated.server_name.clone(),
         alpn: negotiated.alpn.clone(),

@@ -9,7 +9,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::{Action, LoggedSecret};
 use crate::config::Common;
-use crate::crypto::{AeadAlgorithm, CryptoProvider, Digest, Hash, NONCE_LEN, PrfKey, RecordKeys12, SecretBytes};
+use crate::crypto::{AeadAlgorithm, CryptoProvider, Digest, Hash, NONCE_LEN, PrfKey, RecordKeys12, SecretArray};
 use crate::error::{Error, LocalFault};
 use crate::session::{PSK_BINDING_LEN, Session};
 use crate::suite::Suite12;
@@ -42,7 +42,7 @@ pub(crate) struct Session12 {
     pub(super) hash: &'static dyn Hash,
     /// In a box, because the session moves from state to state: a move would leave a copy behind that
     /// nobody wipes.
-    pub(super) master_secret: Box<SecretBytes<48>>,
+    pub(super) master_secret: Box<SecretArray<48>>,
     pub(super) randoms: Randoms,
 }
 
@@ -105,7 +105,7 @@ impl KeySchedule12 {
         session_hash: &Digest,
         randoms: Randoms,
     ) -> Self {
-        let mut master_secret = Box::new(SecretBytes::new([0; 48]));
+        let mut master_secret = Box::new(SecretArray::new([0; 48]));
         hash.prf(premaster_secret, b"extended master secret", &[session_hash.as_ref()], &mut master_secret);
         Self::of(Session12 { hash, master_secret, randoms })
     }
@@ -113,7 +113,7 @@ impl KeySchedule12 {
     /// The session of an earlier connection, for a new one with other randoms (RFC 5246 §F.1.4).
     pub(super) fn resumed(hash: &'static dyn Hash, session: &Session, randoms: Randoms) -> Result<Self, Error> {
         let secret = session.secret.first_chunk::<48>().ok_or(LocalFault::Crypto)?;
-        Ok(Self::of(Session12 { hash, master_secret: Box::new(SecretBytes::new(*secret)), randoms }))
+        Ok(Self::of(Session12 { hash, master_secret: Box::new(SecretArray::new(*secret)), randoms }))
     }
 
     fn of(session: Session12) -> Self {
@@ -147,7 +147,7 @@ fn key_block(
     let aead = provider.aead(suite.aead).ok_or(LocalFault::MissingAlgorithm)?;
     let key_len = suite.aead.key_len();
     let iv_len = fixed_iv_len(suite.aead);
-    let mut block = SecretBytes::new([0; 2 * (32 + NONCE_LEN)]);
+    let mut block = SecretArray::new([0; 2 * (32 + NONCE_LEN)]);
     let (used, _) = block.split_at_mut(2 * (key_len + iv_len));
     let Randoms { client, server } = randoms;
     prf.derive(b"key expansion", &[&server.0, &client.0], used);

@@ -9,7 +9,7 @@ use gramseal_wire::{CipherSuite, DecodeError, NamedGroup, ProtocolVersion, Reade
 use pki_types::{CertificateDer, SubjectPublicKeyInfoDer, UnixTime};
 use zeroize::Zeroizing;
 
-use crate::crypto::Hash;
+use crate::crypto::{Hash, SecretBytes};
 use crate::encoding::{optional, read_optional};
 
 /// Bytes in what stands for the settings that a session belongs to.
@@ -42,8 +42,7 @@ const CLOCK_SKEW: u64 = 60;
 pub struct Session {
     pub(crate) version: ProtocolVersion,
     pub(crate) cipher_suite: CipherSuite,
-    /// On the heap, so that a move leaves no copy behind that nobody wipes.
-    pub(crate) secret: Zeroizing<Vec<u8>>,
+    pub(crate) secret: SecretBytes,
     pub(crate) context: [u8; CONTEXT_LEN],
     pub(crate) server_name: Option<String>,
     pub(crate) alpn: Option<Vec<u8>>,
@@ -221,7 +220,7 @@ impl Session {
             group: Some(NamedGroup(r.u16()?)).filter(|group| group.0 != 0),
             peer_signature_scheme: Some(SignatureScheme(r.u16()?)).filter(|scheme| scheme.0 != 0),
             max_fragment_length: Some(r.u16()?).filter(|limit| *limit != 0),
-            secret: Zeroizing::new(r.vec8()?.to_vec()),
+            secret: r.vec8()?.to_vec().into(),
             context: r.array()?,
             server_name: match read_optional(&mut r)? {
                 Some(name) => Some(core::str::from_utf8(name).map_err(|_| BadSession::Malformed)?.into()),
@@ -323,7 +322,7 @@ pub(super) mod tests {
         Session {
             version: ProtocolVersion::DTLS1_2,
             cipher_suite: CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
-            secret: Zeroizing::new(vec![0xAB; 48]),
+            secret: vec![0xAB; 48].into(),
             context: [3; CONTEXT_LEN],
             server_name: Some("server.example".into()),
             alpn: Some(b"coap".to_vec()),
@@ -351,7 +350,7 @@ pub(super) mod tests {
         Session {
             version: ProtocolVersion::DTLS1_3,
             cipher_suite: CipherSuite::TLS_AES_128_GCM_SHA256,
-            secret: Zeroizing::new(vec![0xAB; 32]),
+            secret: vec![0xAB; 32].into(),
             psk_identity: None,
             psk_context: None,
             psk_binding: None,
@@ -403,9 +402,9 @@ pub(super) mod tests {
         let mut other = bytes.to_vec();
         other[0] = FORMAT + 1;
         assert_eq!(Session::from_bytes(&other), Err(BadSession::UnknownFormat));
-        let short = Session { secret: Zeroizing::new(vec![1; 47]), ..session() };
+        let short = Session { secret: vec![1; 47].into(), ..session() };
         assert_eq!(Session::from_bytes(&short.to_bytes()), Err(BadSession::Malformed));
-        let short = Session { secret: Zeroizing::new(vec![1; 47]), ..session13() };
+        let short = Session { secret: vec![1; 47].into(), ..session13() };
         assert_eq!(Session::from_bytes(&short.to_bytes()), Err(BadSession::Malformed));
         let older = Session { version: ProtocolVersion::DTLS1_0, ..session() };
         assert_eq!(Session::from_bytes(&older.to_bytes()), Err(BadSession::Malformed));
