@@ -14,6 +14,7 @@ mod piece;
 mod post;
 mod ranges;
 mod retransmit;
+mod work;
 
 pub(crate) use ack::Acks;
 pub(crate) use inbound::{Inbound, InboundLimits, Inserted};

@@ -8,6 +8,7 @@ use core::ops::Range;
 use gramseal_wire::{Epoch, HandshakeHeader, HandshakeType, MessageSeq};
 
 use super::ranges::Ranges;
+use super::work;
 use crate::message::Message;
 
 // What is charged beside the bytes themselves, in bytes; from the sizes of the structures and
@@ -80,6 +81,7 @@ impl Partial {
         let Self { have, in_order, pieces, bytes, .. } = self;
         for gap in have.missing(range.clone()) {
             let new = (gap.start - range.start) as usize..(gap.end - range.start) as usize;
+            work::copy(new.len());
             bytes.extend_from_slice(body.get(new).unwrap_or_default());
             match pieces.last_mut() {
                 None if gap.start == *in_order => *in_order = gap.end,
@@ -109,6 +111,7 @@ impl Partial {
     }
 
     fn put_in_place(&mut self) {
+        work::copy(self.bytes.len());
         let mut whole = Vec::with_capacity(self.bytes.len());
         let in_place = HandshakeHeader::LEN + self.in_order as usize;
         let (front, mut rest) = self.bytes.split_at(in_place.min(self.bytes.len()));

@@ -4,6 +4,8 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use core::ops::Range;
 
+use super::work;
+
 /// A set of byte positions as sorted ranges that neither overlap nor touch.
 ///
 /// With `n` ranges held, every operation takes O(log n) for each range that it looks at, adds or
@@ -74,6 +76,7 @@ impl Ranges {
         let mut held = self.starting_in(within.start..within.end.max(within.start));
         core::iter::from_fn(move || {
             while at < within.end {
+                work::look();
                 let (from, to) = held.next().unwrap_or((within.end, within.end));
                 let gap = at..from.min(within.end);
                 at = at.max(to);
@@ -102,6 +105,7 @@ impl Ranges {
 
     /// Adds a range that touches none.
     fn put(&mut self, range: Range<u32>) {
+        work::look();
         if self.is_empty() {
             self.first = range;
         } else if range.start < self.first.start {
@@ -119,6 +123,7 @@ impl Ranges {
 
     /// Removes the range that begins at `start`.
     fn take_out(&mut self, start: u32) {
+        work::look();
         if start == self.first.start {
             let next = self.others.as_mut().and_then(|others| others.pop_first());
             self.first = next.map_or(0..0, |(from, to)| from..to);
@@ -137,6 +142,7 @@ impl Ranges {
     }
 
     fn last_starting_up_to(&self, position: u32) -> Option<(u32, u32)> {
+        work::look();
         let others = self.others.as_ref();
         let other = others.and_then(|others| others.range(..=position).next_back()).map(|(from, to)| (*from, *to));
         other.or_else(|| self.first().filter(|first| first.start <= position).map(|first| (first.start, first.end)))

@@ -1,0 +1,127 @@
+//! What reassembly costs, counted in tests: how often a range is looked at, and how many bytes are copied.
+//!
+//! In other builds nothing is counted.
+
+#[cfg(not(test))]
+pub(super) const fn look() {}
+
+#[cfg(not(test))]
+pub(super) const fn copy(_: usize) {}
+
+#[cfg(test)]
+pub(super) use counted::{copy, look};
+
+#[cfg(test)]
+mod counted {
+    use std::cell::Cell;
+
+    std::thread_local! {
+        static LOOKS: Cell<usize> = const { Cell::new(0) };
+        static COPIED: Cell<usize> = const { Cell::new(0) };
+    }
+
+    pub(in crate::flight) fn look() {
+        LOOKS.set(LOOKS.get() + 1);
+    }
+
+    pub(in crate::flight) fn copy(bytes: usize) {
+        COPIED.set(COPIED.get() + bytes);
+    }
+
+    /// Looks and copied bytes of this thread since this was last asked.
+    pub(super) fn take() -> (usize, usize) {
+        (LOOKS.take(), COPIED.take())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::boxed::Box;
+    use alloc::vec::Vec;
+    use core::ops::Range;
+
+    use gramseal_wire::{Epoch, Fragment, HandshakeHeader, HandshakeType, MessageSeq};
+
+    use super::counted::take;
+    use crate::discard::DiscardCounts;
+    use crate::flight::inbound::{Inbound, InboundLimits};
+
+    type Pattern = Box<dyn Iterator<Item = Range<u32>>>;
+
+    /// Hands over fragments of a message of this length until it is whole; what they cost, with the bytes received.
+    fn cost(length: u32, limits: InboundLimits, pattern: Pattern) -> (usize, usize, usize) {
+        let mut inbound = Inbound::new(MessageSeq(0), limits);
+        let mut counts = DiscardCounts::default();
+        let body: Vec<u8> = (0..length).map(|byte| (byte % 251) as u8).collect();
+        let mut received = 0;
+        let _ = take();
+        for range in pattern {
+            let part = &body[range.start as usize..range.end as usize];
+            received += HandshakeHeader::LEN + part.len();
+            let fragment = Fragment {
+                msg_type: HandshakeType::CERTIFICATE,
+                length,
+                message_seq: MessageSeq(0),
+                fragment_offset: range.start,
+                body: part,
+            };
+            // What finds no room costs as well.
+            let _taken_or_not = inbound.insert(Epoch(1), fragment, &mut counts);
+            if let Some(message) = inbound.next() {
+                assert_eq!(message.body(), body);
+            }
+        }
+        let (looks, copied) = take();
+        (looks, copied, received)
+    }
+
+    /// Patterns that make many ranges, join many, or come again and again.
+    fn patterns(length: u32) -> Vec<(&'static str, Pattern)> {
+        let byte = |at: u32| at..at + 1;
+        let middle = length / 2;
+        let windows = move |len: u32, step: usize| (0..length - len).step_by(step).map(move |at| at..at + len);
+        let every_other = move || (0..length).step_by(2).map(byte);
+        let outwards = (0..middle).flat_map(move |at| [byte(middle - 1 - at), byte(middle + at)]);
+        let from_both_ends = (0..middle).flat_map(move |at| [byte(at), byte(length - 1 - at)]);
+        // Bits reversed: each byte halves the widest gap.
+        let bits = length.trailing_zeros();
+        let scattered = (0..length).map(move |at| byte(at.reverse_bits() >> (32 - bits)));
+        alloc::vec![
+            ("in order", Box::new((0..length).map(byte)) as Pattern),
+            ("reversed", Box::new((0..length).rev().map(byte))),
+            ("every other byte, then the rest", Box::new(every_other().chain((1..length).step_by(2).map(byte)))),
+            ("every other byte, then all at once", Box::new(every_other().chain([0..length]))),
+            ("from both ends", Box::new(from_both_ends)),
+            ("from the middle", Box::new(outwards)),
+            ("scattered", Box::new(scattered)),
+            ("overlapping windows", Box::new(windows(64, 1))),
+            ("overlapping windows, reversed", Box::new(windows(64, 1).collect::<Vec<_>>().into_iter().rev())),
+            ("every other byte, under windows", Box::new(every_other().chain(windows(100, 3)))),
+            ("the same byte", Box::new((0..length).map(move |_| byte(middle)))),
+            ("all but a byte, again and again", Box::new((0..100).map(move |_| 1..length))),
+        ]
+    }
+
+    #[test]
+    fn a_byte_costs_no_more_in_the_worst_order_than_in_the_best() {
+        // With as many pieces as the peer may send, and with room for all that there can be.
+        let wide = InboundLimits { max_pieces: 65_536, ..InboundLimits::default() };
+        for limits in [InboundLimits::default(), wide] {
+            for length in [1024, 4096, 16_384] {
+                for (what, pattern) in patterns(length) {
+                    let (looks, copied, received) = cost(length, limits, pattern);
+                    assert!(looks <= 2 * received, "{what}, {length}: {looks} looks for {received} bytes");
+                    assert!(copied <= 2 * received, "{what}, {length}: {copied} bytes copied of {received}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn looks_and_copies_are_counted() {
+        let (looks, copied, received) = cost(4, InboundLimits::default(), Box::new([2..4, 0..2].into_iter()));
+        assert!(looks > 4, "{looks}");
+        // Each byte as it comes, and all of them, with their header, when they are put in order.
+        assert_eq!((copied, received), (4 + HandshakeHeader::LEN + 4, 2 * HandshakeHeader::LEN + 4));
+    }
+}
