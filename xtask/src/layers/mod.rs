@@ -1,11 +1,13 @@
 //! `cargo xtask layers`: the folder tree is the dependency diagram, proven by reading the sources.
 //!
+//! - [`clock`]: no clock and no randomness of its own in `proto`;
 //! - [`imports`]: inside `crates/proto/src`, who may name whom;
 //! - [`manifest`]: which crates may depend on which;
 //! - [`style`]: sizes of files and functions, no `unsafe`, nothing newer than a crate's stated Rust version.
 //!
 //! Every finding is one line, `file:line: what is wrong`. Test code may import whatever it likes.
 
+mod clock;
 mod imports;
 mod manifest;
 mod style;
@@ -28,6 +30,7 @@ struct Source {
 
 pub(crate) fn run(root: &Path) -> Outcome {
     let mut findings = manifest::check(root)?;
+    findings.extend(clock::check_list(root)?);
     let mut files = 0;
     for folder in ["crates", "xtask", "interop", "bench", "fuzz"] {
         if !root.join(folder).is_dir() {
@@ -37,6 +40,7 @@ pub(crate) fn run(root: &Path) -> Outcome {
         files += sources.len();
         for source in &sources {
             findings.extend(style::check(source));
+            findings.extend(clock::check(source));
         }
         findings.extend(imports::check(&sources));
     }
