@@ -6,6 +6,7 @@ use core::fmt;
 
 use gramseal_wire::{NamedGroup, SignatureScheme};
 use pki_types::SignatureVerificationAlgorithm;
+use zeroize::Zeroizing;
 
 use super::{Aead, AeadAlgorithm, CryptoError, FiniteFieldDh, Hash, HashAlgorithm, KeyLoader, KxGroup, PublicKey};
 
@@ -80,6 +81,13 @@ impl CryptoProvider {
     pub fn random_array<const N: usize>(&self) -> Result<[u8; N], CryptoError> {
         let mut bytes = [0; N];
         self.random.fill(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Fresh random bytes that nobody else may know: filled in where they are wiped.
+    pub(crate) fn random_secret<const N: usize>(&self) -> Result<Zeroizing<[u8; N]>, CryptoError> {
+        let mut bytes = Zeroizing::new([0; N]);
+        self.random.fill(&mut *bytes)?;
         Ok(bytes)
     }
 

@@ -68,7 +68,7 @@ impl CookieSecrets {
     /// # Errors
     /// If that source fails or the provider has no SHA-256.
     pub fn random(provider: &CryptoProvider) -> Result<Self, CryptoError> {
-        let secret = Zeroizing::new(provider.random_array::<{ Self::SECRET_LEN }>()?);
+        let secret = provider.random_secret::<{ Self::SECRET_LEN }>()?;
         Self::from_bytes(provider, &secret, None)
     }
 

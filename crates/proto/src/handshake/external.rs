@@ -128,7 +128,7 @@ pub(super) fn find(name: &[u8], hash: HashAlgorithm, config: &ServerConfig) -> R
 /// learns which identities exist (RFC 9846 §F.6).
 pub(super) fn decoy(name: &[u8], hash: HashAlgorithm, config: &ServerConfig) -> Result<Option<ExternalPsk>, Error> {
     let provider = &config.common.provider;
-    let key = Zeroizing::new(provider.random_array::<32>()?.to_vec());
+    let key = Zeroizing::new(provider.random_secret::<32>()?.to_vec());
     let for_import = imported(name).filter(|named| named.target_kdf == kdf(hash));
     let psk = match for_import {
         Some(named) => Psk::looked_up(named.external_identity, key, HashAlgorithm::Sha256, Some(named.context)),

@@ -95,8 +95,7 @@ impl TicketKeys {
         provider: Arc<CryptoProvider>,
         clock: impl Fn() -> UnixTime + Send + Sync + 'static,
     ) -> Result<Self, BadTicketKeys> {
-        let bytes = provider.random_array().map_err(|_| BadTicketKeys::NoRandomness)?;
-        let bytes = Zeroizing::new(bytes);
+        let bytes = provider.random_secret().map_err(|_| BadTicketKeys::NoRandomness)?;
         let secret = TicketSecret::new(&bytes, clock());
         let keys = Self::shared(provider, clock, Self::DEFAULT_PERIOD, &[secret])?;
         Ok(Self { succession: Succession::Random, ..keys })
@@ -173,7 +172,7 @@ impl TicketKeys {
             Succession::Derived => key.next(self.hash, &[]),
             Succession::Random => {
                 // Without randomness nothing can be sealed, and what is derived is still another key.
-                let fresh = Zeroizing::new(self.provider.random_array::<32>().unwrap_or_default());
+                let fresh = self.provider.random_secret::<32>().unwrap_or_default();
                 key.next(self.hash, &fresh[..])
             }
         }

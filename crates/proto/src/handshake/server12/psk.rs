@@ -89,6 +89,6 @@ fn key(context: &Context, identity: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> 
     match config.psks.as_ref().and_then(|psks| look_up(&**psks, identity, None)) {
         Some(key) => Ok(key),
         None if config.tells_unknown_psks => Err(Incompatible::UnknownPskIdentity.into()),
-        None => Ok(Zeroizing::new(config.common.provider.random_array::<32>()?.to_vec())),
+        None => Ok(Zeroizing::new(config.common.provider.random_secret::<32>()?.to_vec())),
     }
 }
