@@ -2,13 +2,12 @@
 //! Finished that fit what they really sent: the connection under test never completes
 //! (RFC 5246 §7.3, RFC 5077 §3.3).
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use gramseal_proto::wire::{AlertDescription, CipherSuite, Codec, ContentType, HandshakeType, NewSessionTicket12};
+use gramseal_proto::wire::{AlertDescription, CipherSuite, ContentType, HandshakeType};
 use gramseal_proto::{CloseReason, Error, Incompatible, PeerFault};
-use gramseal_testkit::null::{self, ToyKind};
-use gramseal_testkit::peer::{Outcome, Peer, Scene, Step};
+use gramseal_testkit::null;
+use gramseal_testkit::peer::{Outcome, Scene, Step};
 use gramseal_testkit::sessions::{Resumption, Stores};
 use gramseal_testkit::sim::Side;
 
@@ -39,52 +38,7 @@ const SETTINGS: [Setting; 6] = [
 impl Setting {
     /// Both sides remember a session, and the peer is about to speak.
     fn scene(self) -> Scene {
-        let stores = Stores::new(Some(self.resumption));
-        match self.under_test {
-            Side::Client => self.client(&stores),
-            Side::Server => self.server(&stores),
-        }
-    }
-
-    fn client(self, stores: &Stores) -> Scene {
-        let config = Arc::new(stores.client(null::client_config(2)).build().expect("a client"));
-        let mut first = Scene::client(Arc::clone(&config), 1);
-        let mut last_flight = first.last_flight(false);
-        if self.resumption == Resumption::Id {
-            first.peer.set_session_id(&[9; 32]);
-        } else {
-            first.peer.set_session_ticket(&[]);
-            last_flight.insert(0, TICKET);
-        }
-        first.play(&first.first_flight(false));
-        first.play(&last_flight);
-        assert_eq!(first.outcome(), Outcome::Connected);
-        let mut scene = Scene::client(config, 3);
-        scene.peer.resume(&first.peer);
-        if self.resumption == Resumption::NewTicket {
-            scene.peer.set_session_ticket(&[]);
-        }
-        scene
-    }
-
-    fn server(self, stores: &Stores) -> Scene {
-        let identity = null::identity(ToyKind::EcdsaP256, null::SERVER_NAME, 0);
-        let config = Arc::new(stores.server(null::server_config(3, identity)).build().expect("a server"));
-        let mut first = Scene::server(Arc::clone(&config), 1);
-        first.peer.set_session_ticket(&[]);
-        first.connect();
-        let mut scene = Scene::server(config, 4);
-        scene.peer.resume(&first.peer);
-        if self.resumption == Resumption::Id {
-            scene.peer.set_session_id(&session_id(&first.peer));
-        } else {
-            scene.peer.set_session_id(b"mine");
-            scene.peer.set_session_ticket(&ticket(&first.peer));
-        }
-        if self.resumption == Resumption::NewTicket {
-            stores.clock.advance(gramseal_proto::session::TicketKeys::DEFAULT_PERIOD - Duration::from_secs(1));
-        }
-        scene
+        Scene::resumed(self.under_test, self.resumption)
     }
 
     /// What the peer says after the ClientHello.
@@ -104,20 +58,6 @@ impl Setting {
         scene.play(steps);
         scene
     }
-}
-
-/// The id in the ServerHello that a scripted client received.
-fn session_id(peer: &Peer) -> Vec<u8> {
-    let hello = peer.received().iter().find(|message| message.msg_type == HandshakeType::SERVER_HELLO);
-    let body = &hello.expect("a ServerHello").body;
-    body[35..35 + usize::from(body[34])].to_vec()
-}
-
-/// The ticket that a scripted client received.
-fn ticket(peer: &Peer) -> Vec<u8> {
-    let message = peer.received().iter().find(|message| message.msg_type == HandshakeType::NEW_SESSION_TICKET);
-    let issued = NewSessionTicket12::from_bytes(&message.expect("a NewSessionTicket").body).expect("it can be read");
-    issued.ticket.to_vec()
 }
 
 /// The connection is not connected, never was, and ends at the latest when its patience does.

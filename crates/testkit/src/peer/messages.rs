@@ -2,16 +2,18 @@
 
 use gramseal_proto::crypto::SigningKey;
 use gramseal_wire::{
-    CipherSuite, ContentType, ExtensionType, HandshakeType, NamedGroup, ProtocolVersion, SignatureScheme, Writer,
+    CertificateType, ContentType, ExtensionType, HandshakeType, ProtocolVersion, SignatureScheme, Writer,
 };
 
 use super::Peer;
 use crate::null::{CLIENT_NAME, NullKey, SERVER_NAME, SeededRandom, ToyKind, certificate};
 use crate::sim::Side;
 
-pub(super) const SUITE: CipherSuite = CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256;
-pub(super) const GROUP: NamedGroup = NamedGroup::X25519;
 const SCHEME: SignatureScheme = SignatureScheme::ECDSA_SECP256R1_SHA256;
+
+/// The extensions that say which forms of credentials a side has, the client's and the server's.
+pub(super) const FORMS: [ExtensionType; 2] =
+    [ExtensionType::CLIENT_CERTIFICATE_TYPE, ExtensionType::SERVER_CERTIFICATE_TYPE];
 
 impl Peer {
     /// The body that a message of this type has at this point. What this side never sends is
@@ -37,6 +39,13 @@ impl Peer {
                 w.u32(3600);
                 w.vec16(|w| w.bytes(b"ticket"));
             }),
+            HandshakeType::CERTIFICATE_STATUS => match &self.shown.status {
+                Some(status) => write(|w| {
+                    w.u8(1);
+                    w.vec24(|w| w.bytes(status));
+                }),
+                None => Vec::new(),
+            },
             _ => Vec::new(),
         }
     }
@@ -47,12 +56,16 @@ impl Peer {
             w.bytes(&self.randoms[0]);
             w.vec8(|w| w.bytes(&self.session.id));
             w.vec8(|w| w.bytes(&self.cookie));
-            w.vec16(|w| w.u16(SUITE.0));
+            w.vec16(|w| w.u16(self.exchange.suite().0));
             w.vec8(|w| w.u8(0));
             w.vec16(|w| {
                 common_extensions(w);
-                extension(w, ExtensionType::SUPPORTED_GROUPS, |w| w.vec16(|w| w.u16(GROUP.0)));
-                extension(w, ExtensionType::SIGNATURE_ALGORITHMS, |w| w.vec16(|w| w.u16(SCHEME.0)));
+                let (group, scheme) = (self.exchange.group(), self.exchange.scheme());
+                extension(w, ExtensionType::SUPPORTED_GROUPS, |w| w.vec16(|w| w.u16(group.0)));
+                extension(w, ExtensionType::SIGNATURE_ALGORITHMS, |w| w.vec16(|w| w.u16(scheme.0)));
+                for form in FORMS.iter().filter(|_| self.shown.raw_keys) {
+                    extension(w, *form, |w| w.vec8(|w| w.u8(CertificateType::RAW_PUBLIC_KEY.0)));
+                }
                 self.session_ticket(w);
             });
         })
@@ -64,10 +77,16 @@ impl Peer {
             w.bytes(&self.randoms[1]);
             let resumes = self.session.resumed.is_some();
             w.vec8(|w| w.bytes(if resumes { &self.session.peer_id } else { &self.session.id }));
-            w.u16(SUITE.0);
+            w.u16(self.exchange.suite().0);
             w.u8(0);
             w.vec16(|w| {
                 common_extensions(w);
+                for form in FORMS.iter().filter(|_| self.shown.raw_keys) {
+                    extension(w, *form, |w| w.u8(CertificateType::RAW_PUBLIC_KEY.0));
+                }
+                if self.shown.status.is_some() {
+                    extension(w, ExtensionType::STATUS_REQUEST, |_| ());
+                }
                 self.session_ticket(w);
             });
         })
@@ -81,26 +100,17 @@ impl Peer {
 
     fn certificate(&self) -> Vec<u8> {
         let name = if self.side == Side::Client { CLIENT_NAME } else { SERVER_NAME };
-        let certificate = certificate(name, &key(), 0);
+        let key = self.exchange.key();
+        if self.shown.raw_keys {
+            let public = key.public_key().expect("toy keys tell their public half");
+            return write(|w| w.vec24(|w| w.bytes(&public)));
+        }
+        let certificate = certificate(name, &key, 0);
         write(|w| w.vec24(|w| w.vec24(|w| w.bytes(&certificate))))
     }
 
-    fn server_key_exchange(&self) -> Vec<u8> {
-        let params = write(|w| {
-            w.u8(3);
-            w.u16(GROUP.0);
-            w.vec8(|w| w.bytes(self.share()));
-        });
-        let signed = signed(&[&self.randoms[0][..], &self.randoms[1], &params].concat());
-        [params, signed].concat()
-    }
-
-    fn client_key_exchange(&self) -> Vec<u8> {
-        write(|w| w.vec8(|w| w.bytes(self.share())))
-    }
-
     fn certificate_verify(&self) -> Vec<u8> {
-        signed(&self.transcript)
+        signed_by(&NullKey::new(ToyKind::EcdsaP256, 1), SCHEME, &self.transcript)
     }
 }
 
@@ -123,18 +133,12 @@ fn extension(w: &mut Writer<'_>, extension_type: ExtensionType, body: impl FnOnc
     w.vec16(body);
 }
 
-fn key() -> NullKey {
-    NullKey::new(ToyKind::EcdsaP256, 1)
-}
-
-fn signed(message: &[u8]) -> Vec<u8> {
-    let signature = key()
-        .sign(SCHEME, message, &SeededRandom::new(0))
-        .now()
-        .expect("a local key answers at once")
-        .expect("a scheme of the key");
+/// The signature by `key` with its scheme.
+pub(super) fn signed_by(key: &NullKey, scheme: SignatureScheme, message: &[u8]) -> Vec<u8> {
+    let signature = key.sign(scheme, message, &SeededRandom::new(0)).now().expect("a local key answers at once");
+    let signature = signature.expect("a scheme of the key");
     write(|w| {
-        w.u16(SCHEME.0);
+        w.u16(scheme.0);
         w.vec16(|w| w.bytes(&signature));
     })
 }

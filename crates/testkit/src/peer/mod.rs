@@ -4,16 +4,18 @@
 //! by, proves nothing.
 //!
 //! It is a small handshake of its own (message bodies, PRF, record protection) and shares only
-//! `gramseal-wire` and the null primitives with the code under test. It knows one suite,
-//! `TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256` with x25519. It never retransmits or times out.
+//! `gramseal-wire` and the null primitives with the code under test. It knows one suite for each [`Exchange`], the one
+//! with ECDHE and ECDSA unless it is told otherwise. It never retransmits or times out.
 //!
 //! [`Peer13`] does the same in DTLS 1.3. [`Scene`] puts one of them before a
 //! [`Connection`](gramseal_proto::Connection).
 
+mod exchange;
 mod hellos;
 mod inbox;
 mod keys;
 mod messages;
+mod resumed;
 mod scene;
 mod v13;
 
@@ -27,15 +29,16 @@ use gramseal_wire::{
 
 use self::inbox::{Inbox, whole};
 use self::keys::Keys;
-use self::messages::{GROUP, HANDSHAKE};
+use self::messages::HANDSHAKE;
 use crate::decode::{Record, fragments, records};
 use crate::null;
 use crate::sim::Side;
 
+pub use self::exchange::{Exchange, PSK_IDENTITY, PSK_KEY};
 pub use self::hellos::{first_hello, met, rebuilt};
 pub use self::inbox::Received;
 pub use self::scene::{Outcome, Scene, Scene13, Scripted};
-pub use self::v13::{Form, Peer13, Seen, TYPES13, Wiretap, ack};
+pub use self::v13::{Form, Offered, Peer13, Seen, TYPES13, Wiretap, ack};
 
 /// One thing a scripted peer does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +76,17 @@ pub struct Peer {
     application_data: Vec<Vec<u8>>,
     early: Vec<(PlaintextHeader, Vec<u8>)>,
     session: Session,
+    exchange: Exchange,
+    shown: Shown,
+}
+
+/// What the peer says of credentials beside those that its exchange has.
+#[derive(Debug, Default)]
+struct Shown {
+    /// Keys take the place of certificates, on both sides.
+    raw_keys: bool,
+    /// What it staples to its certificate, as server.
+    status: Option<Vec<u8>>,
 }
 
 /// What the peer does about sessions: nothing unless it is told to.
@@ -96,7 +110,7 @@ impl Peer {
     #[must_use]
     pub fn new(side: Side, seed: u64) -> Self {
         let provider = null::provider(seed);
-        let group = provider.group(GROUP).expect("the null provider has x25519");
+        let group = provider.group(Exchange::Ecdhe.group()).expect("the null provider has x25519");
         let kx = group.start(&*provider.random).expect("seeded randomness never fails");
         let own_random = provider.random_array().expect("seeded randomness never fails");
         Self {
@@ -117,6 +131,8 @@ impl Peer {
             application_data: Vec::new(),
             early: Vec::new(),
             session: Session::default(),
+            exchange: Exchange::Ecdhe,
+            shown: Shown::default(),
             provider,
         }
     }
@@ -179,6 +195,16 @@ impl Peer {
     /// Sends `session_ticket` with this content in a hello (RFC 5077 §3.2).
     pub fn set_session_ticket(&mut self, ticket: &[u8]) {
         self.session.ticket = Some(ticket.to_vec());
+    }
+
+    /// Shows raw public keys in place of certificates and wants the same of the other side (RFC 7250).
+    pub const fn show_raw_keys(&mut self) {
+        self.shown.raw_keys = true;
+    }
+
+    /// Promises, as server, to staple this status to its certificate (RFC 6066 §8).
+    pub fn staple(&mut self, status: &[u8]) {
+        self.shown.status = Some(status.to_vec());
     }
 
     /// The body that a message of this type would have now; changes nothing.
@@ -292,12 +318,8 @@ impl Peer {
                 self.session.peer_id = id.unwrap_or_default().to_vec();
             }
             HandshakeType::SERVER_HELLO => self.learn_random(1, body),
-            HandshakeType::SERVER_KEY_EXCHANGE if self.side == Side::Client => {
-                self.peer_share = body.get(3..).and_then(|rest| Reader::new(rest).vec8().ok()).map(<[u8]>::to_vec);
-            }
-            HandshakeType::CLIENT_KEY_EXCHANGE if self.side == Side::Server => {
-                self.peer_share = Reader::new(body).vec8().ok().map(<[u8]>::to_vec);
-            }
+            HandshakeType::SERVER_KEY_EXCHANGE if self.side == Side::Client => self.learn_share(body),
+            HandshakeType::CLIENT_KEY_EXCHANGE if self.side == Side::Server => self.learn_share(body),
             _ => {}
         }
         self.transcript.extend_from_slice(message);
@@ -312,16 +334,12 @@ impl Peer {
         }
     }
 
-    fn share(&self) -> &[u8] {
-        &self.share
-    }
-
     fn switch_keys(&mut self) {
         self.epoch = 1;
     }
 
     fn can_compute_keys(&self) -> bool {
-        self.peer_share.is_some() || self.session.resumed.is_some()
+        self.peer_share.is_some() || self.session.resumed.is_some() || self.exchange == Exchange::Psk
     }
 
     /// The keys; where no key exchange took place, those that follow from an empty secret, as
@@ -338,9 +356,8 @@ impl Peer {
             self.keys = Some(Keys::resumed(&self.provider, secret, self.randoms));
             return self.receive_early();
         }
-        let secret = self.peer_share.as_ref().zip(self.kx.take()).and_then(|(share, kx)| kx.complete(share).ok());
-        let premaster = secret.as_ref().map_or(&[][..], AsRef::as_ref);
-        self.keys = Some(Keys::new(&self.provider, premaster, &self.transcript, self.randoms));
+        let premaster = self.premaster();
+        self.keys = Some(Keys::new(&self.provider, &premaster, &self.transcript, self.randoms));
         self.receive_early();
     }
 

@@ -66,6 +66,20 @@ impl Suite {
         self.expand(secret, "derived", &self.digest(b""), DIGEST_LEN)
     }
 
+    /// What binds a hello to a key: `bound` is all that the binder covers (RFC 9846 §4.3.11.2).
+    pub(super) fn binder(&self, key: &[u8], resumes: bool, bound: &[u8]) -> Vec<u8> {
+        let label = if resumes { "res binder" } else { "ext binder" };
+        let secret = self.expand(&self.early_secret(Some(key)), label, &self.digest(b""), DIGEST_LEN);
+        let key = self.expand(&secret, "finished", &[], DIGEST_LEN);
+        self.hmac(&key, &[&self.digest(bound)])
+    }
+
+    /// The key of a ticket of a connection with this handshake.
+    pub(super) fn ticket_key(&self, main: &[u8], handshake: &[u8], nonce: &[u8]) -> Vec<u8> {
+        let secret = self.expand(main, "res master", &self.digest(handshake), DIGEST_LEN);
+        self.expand(&secret, "resumption", nonce, DIGEST_LEN)
+    }
+
     /// The keys of an epoch, from the traffic secrets with these labels.
     pub(super) fn keys(&self, secret: &[u8], labels: [&str; 2], transcript: &[u8]) -> Keys {
         let digest = self.digest(transcript);

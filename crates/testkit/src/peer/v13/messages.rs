@@ -20,12 +20,16 @@ impl Peer13 {
         match msg_type {
             HandshakeType::CLIENT_HELLO => self.client_hello(),
             HandshakeType::SERVER_HELLO => self.server_hello(),
-            HandshakeType::ENCRYPTED_EXTENSIONS => write(|w| w.vec16(|_| ())),
+            HandshakeType::ENCRYPTED_EXTENSIONS => self.encrypted_extensions(),
             HandshakeType::CERTIFICATE_REQUEST => write(|w| {
                 w.vec8(|_| ());
-                w.vec16(|w| extension(w, ExtensionType::SIGNATURE_ALGORITHMS, |w| w.vec16(|w| w.u16(SCHEME.0))));
+                w.vec16(|w| {
+                    extension(w, ExtensionType::SIGNATURE_ALGORITHMS, |w| w.vec16(|w| w.u16(SCHEME.0)));
+                    self.compression_extension(w);
+                });
             }),
             HandshakeType::CERTIFICATE => self.certificate(),
+            HandshakeType::COMPRESSED_CERTIFICATE => self.compressed_certificate(&self.certificate()),
             HandshakeType::CERTIFICATE_VERIFY => self.certificate_verify(&key(), SCHEME),
             HandshakeType::FINISHED => self.verify_data(),
             HandshakeType::NEW_SESSION_TICKET => write(|w| {
@@ -33,9 +37,18 @@ impl Peer13 {
                 w.u32(7);
                 w.vec8(|w| w.bytes(b"nonce"));
                 w.vec16(|w| w.bytes(b"ticket"));
-                w.vec16(|_| ());
+                w.vec16(|w| {
+                    if self.extras.early_data {
+                        extension(w, ExtensionType::EARLY_DATA, |w| w.u32(1000));
+                    }
+                });
             }),
             HandshakeType::KEY_UPDATE => vec![0],
+            HandshakeType::REQUEST_CONNECTION_ID => vec![1],
+            HandshakeType::NEW_CONNECTION_ID => write(|w| {
+                w.vec16(|w| w.vec8(|w| w.bytes(b"id")));
+                w.u8(1);
+            }),
             HandshakeType::HELLO_VERIFY_REQUEST => write(|w| {
                 w.u16(ProtocolVersion::DTLS1_0.0);
                 w.vec8(|w| w.bytes(b"the scripted peer's cookie"));
@@ -45,7 +58,7 @@ impl Peer13 {
     }
 
     fn client_hello(&self) -> Vec<u8> {
-        write(|w| {
+        let hello = write(|w| {
             w.u16(ProtocolVersion::DTLS1_2.0);
             w.bytes(&self.random);
             w.vec8(|_| ());
@@ -67,13 +80,18 @@ impl Peer13 {
                 if let Some(cookie) = &self.cookie {
                     extension(w, ExtensionType::COOKIE, |w| w.vec16(|w| w.bytes(cookie)));
                 }
+                self.extra_offers(w);
+                self.offered_keys(w);
             });
-        })
+        });
+        self.bind(hello)
     }
 
     fn server_hello(&self) -> Vec<u8> {
         hello(self.random, |w| {
-            extension(w, ExtensionType::KEY_SHARE, |w| self.share(w));
+            if !self.extras.key_alone {
+                extension(w, ExtensionType::KEY_SHARE, |w| self.share(w));
+            }
             if let Some((_, selected)) = self.psk {
                 extension(w, ExtensionType::PRE_SHARED_KEY, |w| w.u16(selected));
             }
@@ -87,7 +105,10 @@ impl Peer13 {
 
     fn certificate(&self) -> Vec<u8> {
         let name = if self.side == Side::Client { CLIENT_NAME } else { SERVER_NAME };
-        certificate_message(&certificate(name, &key(), 0))
+        match key().public_key().filter(|_| self.extras.raw_keys) {
+            Some(public) => certificate_message(&public),
+            None => certificate_message(&certificate(name, &key(), 0)),
+        }
     }
 
     /// A CertificateVerify for this moment, by a key of the test's choice.
@@ -160,7 +181,7 @@ fn hello(random: [u8; 32], extensions: impl FnOnce(&mut Writer<'_>)) -> Vec<u8> 
     })
 }
 
-fn extension(w: &mut Writer<'_>, extension_type: ExtensionType, body: impl FnOnce(&mut Writer<'_>)) {
+pub(super) fn extension(w: &mut Writer<'_>, extension_type: ExtensionType, body: impl FnOnce(&mut Writer<'_>)) {
     w.u16(extension_type.0);
     w.vec16(body);
 }

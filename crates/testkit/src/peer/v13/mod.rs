@@ -2,6 +2,7 @@
 //! its own. It knows one suite, TLS_AES_128_GCM_SHA256, with x25519, secp256r1 and, where a test asks for them, the
 //! hybrid groups of the null provider.
 
+mod extras;
 mod keys;
 mod messages;
 mod wiretap;
@@ -16,6 +17,7 @@ use gramseal_wire::{
     RecordHeader, RecordNumber, SequenceNumber, ServerHello, UnifiedHeader,
 };
 
+use self::extras::Extras;
 use self::keys::{Keys, Suite};
 use super::Scripted;
 use super::inbox::{self, Inbox, Received, whole};
@@ -23,6 +25,7 @@ use crate::decode::fragments;
 use crate::null::{self, NullKey};
 use crate::sim::Side;
 
+pub use self::extras::Offered;
 pub use self::keys::Form;
 pub use self::wiretap::Wiretap;
 
@@ -76,6 +79,7 @@ pub struct Peer13 {
     inbox: Inbox,
     received: Vec<Received>,
     seen: Vec<Seen>,
+    extras: Extras,
 }
 
 /// A record of the side under test.
@@ -121,6 +125,7 @@ impl Peer13 {
             inbox: Inbox::default(),
             received: Vec::new(),
             seen: Vec::new(),
+            extras: Extras::default(),
         };
         peer.set_group(NamedGroup::X25519);
         peer
@@ -366,22 +371,26 @@ impl Peer13 {
                     self.transcript = [&[HandshakeType::MESSAGE_HASH.0, 0, 0, 32][..], &digest, &message].concat();
                     return self.learn_request(from, &hello);
                 }
-                let share = hello.and_then(|hello| hello.extensions.find::<KeyShareServerHello<'_>>().ok().flatten());
-                if let Some(share) = share.filter(|_| from != self.side) {
-                    self.peer_share = share.server_share.key_exchange.to_vec();
+                if let Some(hello) = hello.filter(|_| from != self.side) {
+                    self.learn_key(&hello);
+                    if let Ok(Some(share)) = hello.extensions.find::<KeyShareServerHello<'_>>() {
+                        self.peer_share = share.server_share.key_exchange.to_vec();
+                    }
                 }
             }
             _ => {}
         }
         self.transcript.extend_from_slice(&message);
         match msg_type {
+            HandshakeType::CLIENT_HELLO => self.begin_early(),
             HandshakeType::SERVER_HELLO => {
                 self.keys(HANDSHAKE);
                 self.epoch = self.epoch.max(HANDSHAKE);
             }
             HandshakeType::FINISHED => {
-                if from == Side::Server {
-                    self.keys(APPLICATION);
+                match from {
+                    Side::Server => drop(self.keys(APPLICATION)),
+                    Side::Client => _ = self.extras.until_finished.get_or_insert(self.transcript.len()),
                 }
                 if from == self.side {
                     self.epoch = self.epoch.max(APPLICATION);
@@ -420,6 +429,8 @@ impl Peer13 {
                 self.set_group(group);
             }
         }
+        // RFC 9846 §4.2.4: whoever asks takes no early data, and who is asked announces none.
+        self.extras.early_data = false;
         if from != self.side {
             let cookie = request.extensions.find::<Cookie<'_>>().ok().flatten();
             self.cookie = cookie.map(|cookie| cookie.cookie.to_vec());
@@ -431,11 +442,16 @@ impl Peer13 {
         let keys = match self.keys.get(&HANDSHAKE) {
             Some(keys) => keys,
             None => {
-                early = self.handshake_keys(&self.suite.handshake_secret(self.psk(), &[]));
+                early = self.handshake_keys(&self.suite.handshake_secret(self.psk(), self.without_exchange()));
                 &early
             }
         };
         self.suite.verify_data(keys, self.side, &self.transcript)
+    }
+
+    /// What stands in the place of a shared secret: zeros where a pre-shared key does without (RFC 9846 §7.1).
+    const fn without_exchange(&self) -> &'static [u8] {
+        if self.extras.key_alone { &[0; 32] } else { &[] }
     }
 
     fn handshake_keys(&self, secret: &[u8]) -> Keys {
@@ -449,9 +465,11 @@ impl Peer13 {
             let keys = match epoch {
                 HANDSHAKE => {
                     let kx = self.kx.take();
+                    let kx = kx.filter(|_| !self.extras.key_alone);
                     let complete = || kx.and_then(|kx| kx.complete(&self.peer_share).ok());
                     let shared = self.answered.take().or_else(complete);
-                    let secret = self.suite.handshake_secret(self.psk(), shared.as_ref().map_or(&[], AsRef::as_ref));
+                    let shared = shared.as_ref().map_or(self.without_exchange(), AsRef::as_ref);
+                    let secret = self.suite.handshake_secret(self.psk(), shared);
                     let keys = self.handshake_keys(&secret);
                     self.handshake_secret = Some(secret);
                     keys
@@ -461,8 +479,11 @@ impl Peer13 {
                     let main = self.suite.main_secret(self.handshake_secret.as_deref().unwrap_or_default());
                     self.suite.keys(&main, ["c ap traffic", "s ap traffic"], &self.transcript)
                 }
-                // No early data: keys that nobody has.
-                0 | 1 => self.suite.keys(&self.suite.early_secret(None), ["c e traffic"; 2], &self.transcript),
+                // Without a key, keys that nobody has.
+                0 | EARLY => {
+                    let secret = self.suite.early_secret(self.early_key());
+                    self.suite.keys(&secret, ["c e traffic"; 2], &self.transcript)
+                }
                 later => {
                     self.keys(later - 1);
                     self.suite.next(&self.keys[&(later - 1)])
