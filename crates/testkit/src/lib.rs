@@ -11,6 +11,7 @@ pub mod null;
 pub mod peer;
 pub mod pki;
 pub mod rng;
+pub mod secrets;
 pub mod sessions;
 pub mod sim;
 pub mod spy;

@@ -1,15 +1,26 @@
-//! A provider that remembers which nonce every AEAD key has sealed with.
+//! Providers that are watched: one remembers which nonce every AEAD key has sealed with, one counts what strangers
+//! make it do.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use gramseal_proto::crypto::{Aead, AeadAlgorithm, AeadKey, CryptoError, CryptoProvider, MaskKey, NONCE_LEN};
+use gramseal_proto::crypto::{
+    Aead, AeadAlgorithm, AeadKey, CryptoError, CryptoProvider, MASK_SAMPLE_LEN, MaskKey, NONCE_LEN,
+};
 
 /// What was sealed with the providers that [`spied`](Nonces::spied) made.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Nonces(Arc<Mutex<Seen>>);
 
-#[derive(Debug, Default)]
+/// Without the keys.
+impl fmt::Debug for Nonces {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Nonces").field("sealed", &self.sealed()).finish_non_exhaustive()
+    }
+}
+
+#[derive(Default)]
 struct Seen {
     sealed: HashSet<(Vec<u8>, [u8; NONCE_LEN])>,
     repeated: usize,
@@ -19,10 +30,7 @@ impl Nonces {
     /// `provider`, with every AEAD watched. A few bytes stay in memory for good.
     #[must_use]
     pub fn spied(&self, provider: &CryptoProvider) -> Arc<CryptoProvider> {
-        let watch = |aead: &&'static dyn Aead| -> &'static dyn Aead {
-            Box::leak(Box::new(SpyAead { aead: *aead, nonces: self.clone() }))
-        };
-        Arc::new(CryptoProvider { aeads: provider.aeads.iter().map(watch).collect(), ..provider.clone() })
+        watched(provider, |aead| Box::new(SpyAead { aead, nonces: self.clone() }))
     }
 
     /// How many pairs of key and nonce sealed something.
@@ -37,9 +45,21 @@ impl Nonces {
         self.with(|seen| seen.repeated)
     }
 
+    /// Every key that sealed something, with a nonce of it.
+    #[must_use]
+    pub fn keys(&self) -> Vec<(Vec<u8>, [u8; NONCE_LEN])> {
+        self.with(|seen| seen.sealed.iter().cloned().collect())
+    }
+
     fn with<T>(&self, look: impl FnOnce(&mut Seen) -> T) -> T {
         look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// `provider` with something before each AEAD.
+fn watched(provider: &CryptoProvider, watch: impl Fn(&'static dyn Aead) -> Box<dyn Aead>) -> Arc<CryptoProvider> {
+    let aeads = provider.aeads.iter().map(|aead| -> &'static dyn Aead { Box::leak(watch(*aead)) });
+    Arc::new(CryptoProvider { aeads: aeads.collect(), ..provider.clone() })
 }
 
 #[derive(Debug)]
@@ -87,5 +107,87 @@ impl AeadKey for SpyKey {
 
     fn open(&self, nonce: [u8; NONCE_LEN], aad: &[u8], in_out: &mut [u8]) -> Result<usize, CryptoError> {
         self.inner.open(nonce, aad, in_out)
+    }
+}
+
+/// Counts what the providers that [`spied`](Work::spied) made are asked to do.
+#[derive(Debug, Clone, Default)]
+pub struct Work(Arc<Mutex<Done>>);
+
+/// What was asked for so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Done {
+    /// AEAD and mask keys that were expanded.
+    pub keys: usize,
+    /// Bytes, tags included, that were to be opened, whether they did or not.
+    pub opened_bytes: usize,
+    /// Masks of record numbers.
+    pub masks: usize,
+}
+
+impl Work {
+    /// `provider`, with every AEAD counted. A few bytes stay in memory for good.
+    #[must_use]
+    pub fn spied(&self, provider: &CryptoProvider) -> Arc<CryptoProvider> {
+        watched(provider, |inner| Box::new(Counted { inner, work: self.clone() }))
+    }
+
+    /// What was asked for so far.
+    #[must_use]
+    pub fn done(&self) -> Done {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn count(&self, what: impl FnOnce(&mut Done)) {
+        what(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+/// What is counted on its way to the real one.
+#[derive(Debug)]
+struct Counted<T> {
+    inner: T,
+    work: Work,
+}
+
+impl Aead for Counted<&'static dyn Aead> {
+    fn algorithm(&self) -> AeadAlgorithm {
+        self.inner.algorithm()
+    }
+
+    fn key(&self, key: &[u8]) -> Result<Box<dyn AeadKey>, CryptoError> {
+        self.work.count(|done| done.keys += 1);
+        Ok(Box::new(Counted { inner: self.inner.key(key)?, work: self.work.clone() }))
+    }
+
+    fn mask_key(&self, key: &[u8]) -> Result<Box<dyn MaskKey>, CryptoError> {
+        self.work.count(|done| done.keys += 1);
+        Ok(Box::new(Counted { inner: self.inner.mask_key(key)?, work: self.work.clone() }))
+    }
+}
+
+impl AeadKey for Counted<Box<dyn AeadKey>> {
+    fn seal(
+        &self,
+        nonce: [u8; NONCE_LEN],
+        aad: &[u8],
+        plaintext: &[u8],
+        trailer: &[u8],
+        out: &mut [u8],
+    ) -> Result<(), CryptoError> {
+        self.inner.seal(nonce, aad, plaintext, trailer, out)
+    }
+
+    fn open(&self, nonce: [u8; NONCE_LEN], aad: &[u8], in_out: &mut [u8]) -> Result<usize, CryptoError> {
+        self.work.count(|done| done.opened_bytes += in_out.len());
+        self.inner.open(nonce, aad, in_out)
+    }
+}
+
+impl MaskKey for Counted<Box<dyn MaskKey>> {
+    fn mask(&self, sample: &[u8; MASK_SAMPLE_LEN]) -> Result<[u8; 2], CryptoError> {
+        self.work.count(|done| done.masks += 1);
+        self.inner.mask(sample)
     }
 }
