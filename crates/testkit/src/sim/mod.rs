@@ -2,7 +2,7 @@
 //!
 //! Owns virtual time, the order of arrivals and what goes wrong on the way. Everything random
 //! follows from one seed, so a run repeats exactly; a panic while a [`Sim`] lives prints the seed,
-//! and `SIM_SEED=…` makes [`seeds`] return just that one. Never reads a clock or starts a thread.
+//! and `SIM_SEED=…` makes [`seeds`] return just that one. `SIM_SEEDS=3000` makes long tests longer. Never reads a clock or starts a thread.
 //!
 //! ```text
 //! let mut sim = Sim::new(seed).loss(0.2).reorder(0.1).mtu(600);
@@ -34,7 +34,7 @@ use pki_types::ServerName;
 use self::host::{Host, Listener, Outgoing};
 pub use self::log::{Sent, Stuck};
 pub use self::network::{Conditions, Fate, Side};
-pub use self::seeds::{REGRESSIONS, seeds};
+pub use self::seeds::{REGRESSIONS, seed_count, seeds};
 use crate::null::SERVER_NAME;
 use crate::rng::Rng;
 

@@ -17,6 +17,15 @@ pub fn seeds(seeds: impl IntoIterator<Item = u64>) -> impl Iterator<Item = u64> 
     pick(only, seeds)
 }
 
+/// How many seeds a test of many runs takes: `SIM_SEEDS` if that is set, otherwise `usually`.
+///
+/// # Panics
+/// If `SIM_SEEDS` is not a number.
+#[must_use]
+pub fn seed_count(usually: u64) -> u64 {
+    env::var("SIM_SEEDS").map_or(usually, |count| count.parse().expect("SIM_SEEDS is a decimal number"))
+}
+
 fn pick(only: Option<u64>, seeds: impl IntoIterator<Item = u64>) -> impl Iterator<Item = u64> {
     let all = REGRESSIONS.iter().copied().chain(seeds);
     only.into_iter().chain(all.filter(move |_| only.is_none()))

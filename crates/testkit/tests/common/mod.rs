@@ -43,6 +43,8 @@ pub(crate) struct Kind {
     pub(crate) certificate_len: usize,
     /// The largest datagram each side sends.
     pub(crate) mtu: usize,
+    /// Where doubling the wait for an answer stops.
+    pub(crate) max_timeout: Duration,
     /// How a session is resumed, after a full handshake on a good network.
     pub(crate) resumption: Option<Resumption>,
     /// Early data goes with the hello; without cookies it is taken.
@@ -87,6 +89,7 @@ const PLAIN: Kind = Kind {
     slow: false,
     certificate_len: 500,
     mtu: 1200,
+    max_timeout: Duration::from_secs(60),
     resumption: None,
     early_data: false,
     large: Large::None,
@@ -278,7 +281,7 @@ impl Extensions {
 
 impl Kind {
     fn transport(&self, handshake_timeout: Duration) -> Transport {
-        Transport { mtu: self.mtu, handshake_timeout, ..Transport::default() }
+        Transport { mtu: self.mtu, max_timeout: self.max_timeout, handshake_timeout, ..Transport::default() }
     }
 
     fn client(&self, seed: u64, timeout: Duration, stores: &Stores, key_log: Option<Arc<dyn KeyLog>>) -> ClientConfig {
