@@ -1,7 +1,8 @@
-//! `cargo xtask conformance`: `docs/conformance.md` names only files and tests that exist.
+//! `cargo xtask conformance`: `docs/conformance.md` and `docs/attacks.md` name only files and tests that exist.
 //!
-//! The document holds tables with the columns section, rule, where enforced, test and note. Files and tests stand in
-//! backticks; a rule without a test, or without a place, says why in its note.
+//! The documents hold tables, of rules with the columns section, rule, where enforced, test and note, and of attacks
+//! with the columns attack, where stopped, bound and test. Files and tests stand in backticks; a rule without a test, or
+//! without a place, says why in its note. An attack has all four.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -9,70 +10,117 @@ use std::path::Path;
 use crate::shell::Outcome;
 use crate::source::{self, Token};
 
-const DOCUMENT: &str = "docs/conformance.md";
-const COLUMNS: [&str; 5] = ["section", "rule", "where enforced", "test", "note"];
+/// A document, and what its tables look like.
+struct Document {
+    path: &'static str,
+    columns: &'static [&'static str],
+    /// Which columns say what the row is about.
+    subject: &'static [usize],
+    files: usize,
+    tests: usize,
+    /// The column that may excuse a row without files or tests.
+    excuse: Option<usize>,
+}
+
+const RULES: Document = Document {
+    path: "docs/conformance.md",
+    columns: &["section", "rule", "where enforced", "test", "note"],
+    subject: &[0, 1],
+    files: 2,
+    tests: 3,
+    excuse: Some(4),
+};
+
+const ATTACKS: Document = Document {
+    path: "docs/attacks.md",
+    columns: &["attack", "where stopped", "bound", "test"],
+    subject: &[0, 2],
+    files: 1,
+    tests: 3,
+    excuse: None,
+};
 
 pub(crate) fn run(root: &Path) -> Outcome {
-    let (rows, mut findings) = parse(&source::read(&root.join(DOCUMENT))?);
     let tests = tests_in(root)?;
-    for row in &rows {
-        findings.extend(check(row, &|file| root.join(file).is_file(), &tests));
-    }
-    if rows.is_empty() {
-        findings.push(format!("{DOCUMENT}:1: no rule is listed"));
+    let mut findings = Vec::new();
+    for document in [&RULES, &ATTACKS] {
+        let (rows, found) = document.parse(&source::read(&root.join(document.path))?);
+        findings.extend(found);
+        for row in &rows {
+            findings.extend(document.check(row, &|file| root.join(file).is_file(), &tests));
+        }
+        if rows.is_empty() {
+            findings.push(format!("{}:1: nothing is listed", document.path));
+        }
+        let tested = rows.iter().filter(|row| !code_spans(&row.cells[document.tests]).is_empty()).count();
+        println!("{}: {} rows, {tested} with a test", document.path, rows.len());
     }
     for finding in &findings {
         println!("{finding}");
     }
     match findings.len() {
-        0 => {
-            let tested = rows.iter().filter(|row| !row.tests.is_empty()).count();
-            println!("conformance: {} rules, {tested} with a test", rows.len());
-            Ok(())
-        }
-        count => Err(format!("{count} findings in {DOCUMENT}")),
+        0 => Ok(()),
+        count => Err(format!("{count} findings")),
     }
 }
 
-/// One rule of a standard.
+/// One rule of a standard, or one attack.
 #[derive(Debug, PartialEq, Eq)]
 struct Row {
     line: usize,
-    section: String,
-    rule: String,
-    files: Vec<String>,
-    tests: Vec<String>,
-    note: String,
+    cells: Vec<String>,
 }
 
-/// The rows of every table with our columns, and what is wrong with the tables' form.
-fn parse(text: &str) -> (Vec<Row>, Vec<String>) {
-    let (mut rows, mut findings) = (Vec::new(), Vec::new());
-    let mut in_table = false;
-    for (number, line) in text.lines().enumerate().map(|(number, line)| (number + 1, line.trim())) {
-        let Some(cells) = cells(line) else {
-            in_table = false;
-            continue;
-        };
-        if cells.iter().all(|cell| !cell.is_empty() && cell.chars().all(|c| matches!(c, '-' | ':'))) {
-            continue;
-        }
-        if !in_table {
-            in_table = true;
-            if !cells.iter().map(|cell| cell.to_lowercase()).eq(COLUMNS) {
-                findings.push(format!("{DOCUMENT}:{number}: the columns are {}", COLUMNS.join(", ")));
+impl Document {
+    /// The rows of every table with our columns, and what is wrong with the tables' form.
+    fn parse(&self, text: &str) -> (Vec<Row>, Vec<String>) {
+        let (mut rows, mut findings) = (Vec::new(), Vec::new());
+        let mut in_table = false;
+        for (number, line) in text.lines().enumerate().map(|(number, line)| (number + 1, line.trim())) {
+            let Some(cells) = cells(line) else {
+                in_table = false;
+                continue;
+            };
+            if cells.iter().all(|cell| !cell.is_empty() && cell.chars().all(|c| matches!(c, '-' | ':'))) {
+                continue;
             }
-            continue;
-        }
-        match <[String; 5]>::try_from(cells) {
-            Ok([section, rule, files, tests, note]) => {
-                let (files, tests) = (code_spans(&files), code_spans(&tests));
-                rows.push(Row { line: number, section, rule, files, tests, note });
+            if !in_table {
+                in_table = true;
+                if !cells.iter().map(|cell| cell.to_lowercase()).eq(self.columns.iter().copied()) {
+                    findings.push(format!("{}:{number}: the columns are {}", self.path, self.columns.join(", ")));
+                }
+                continue;
             }
-            Err(cells) => findings.push(format!("{DOCUMENT}:{number}: {} cells in place of 5", cells.len())),
+            if cells.len() == self.columns.len() {
+                rows.push(Row { line: number, cells });
+            } else {
+                let count = cells.len();
+                findings.push(format!("{}:{number}: {count} cells in place of {}", self.path, self.columns.len()));
+            }
         }
+        (rows, findings)
     }
-    (rows, findings)
+
+    fn check(&self, row: &Row, file_exists: &dyn Fn(&str) -> bool, tests: &BTreeSet<String>) -> Vec<String> {
+        let mut findings = Vec::new();
+        let mut find = |what: String| findings.push(format!("{}:{}: {what}", self.path, row.line));
+        if self.subject.iter().any(|column| row.cells[*column].is_empty()) {
+            let wanted: Vec<&str> = self.subject.iter().map(|column| self.columns[*column]).collect();
+            find(format!("a row says {}", wanted.join(" and ")));
+        }
+        let (named_files, named_tests) = (code_spans(&row.cells[self.files]), code_spans(&row.cells[self.tests]));
+        for file in named_files.iter().filter(|file| !file_exists(file)) {
+            find(format!("there is no file `{file}`"));
+        }
+        for test in named_tests.iter().filter(|test| !tests.contains(*test)) {
+            find(format!("there is no test `{test}`"));
+        }
+        let excused = self.excuse.is_some_and(|column| !row.cells[column].is_empty());
+        if !excused && (named_files.is_empty() || named_tests.is_empty()) {
+            find("a row without a file or without a test says why, where it may".to_owned());
+        }
+        findings
+    }
 }
 
 /// The cells of a table's line; `\|` is a bar inside a cell.
@@ -95,24 +143,6 @@ fn cells(line: &str) -> Option<Vec<String>> {
 /// What stands between backticks.
 fn code_spans(cell: &str) -> Vec<String> {
     cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
-}
-
-fn check(row: &Row, file_exists: &dyn Fn(&str) -> bool, tests: &BTreeSet<String>) -> Vec<String> {
-    let mut findings = Vec::new();
-    let mut find = |what: String| findings.push(format!("{DOCUMENT}:{}: {what}", row.line));
-    if row.section.is_empty() || row.rule.is_empty() {
-        find("a row names a section and a rule".to_owned());
-    }
-    for file in row.files.iter().filter(|file| !file_exists(file)) {
-        find(format!("there is no file `{file}`"));
-    }
-    for test in row.tests.iter().filter(|test| !tests.contains(*test)) {
-        find(format!("there is no test `{test}`"));
-    }
-    if row.note.is_empty() && (row.files.is_empty() || row.tests.is_empty()) {
-        find("a rule without a file or without a test says why in its note".to_owned());
-    }
-    findings
 }
 
 /// The names of all test functions: those with an attribute that ends in `test`.
@@ -163,13 +193,17 @@ mod tests {
 
     const HEADER: &str = "| Section | Rule | Where enforced | Test | Note |\n| --- | --- | --- | --- | --- |\n";
 
-    fn findings(row: &str) -> Vec<String> {
-        let (rows, mut findings) = parse(&format!("{HEADER}{row}\n"));
+    fn findings_in(document: &Document, text: &str) -> Vec<String> {
+        let (rows, mut findings) = document.parse(text);
         let tests = BTreeSet::from(["a_test".to_owned(), "another".to_owned()]);
         for row in &rows {
-            findings.extend(check(row, &|file| file == "crates/a.rs", &tests));
+            findings.extend(document.check(row, &|file| file == "crates/a.rs", &tests));
         }
         findings
+    }
+
+    fn findings(row: &str) -> Vec<String> {
+        findings_in(&RULES, &format!("{HEADER}{row}\n"))
     }
 
     #[test]
@@ -202,15 +236,33 @@ mod tests {
 
     #[test]
     fn other_columns_fail() {
-        let (rows, findings) = parse("| Section | Rule |\n| --- | --- |\n");
+        let (rows, findings) = RULES.parse("| Section | Rule |\n| --- | --- |\n");
         assert_eq!((rows.len(), findings.len()), (0, 1));
     }
 
     #[test]
+    fn an_attack_has_a_place_a_bound_and_a_test() {
+        let header = "| Attack | Where stopped | Bound | Test |\n| --- | --- | --- | --- |\n";
+        let findings = |row: &str| findings_in(&ATTACKS, &format!("{header}{row}\n"));
+        assert_eq!(findings("| a | `crates/a.rs` | 0 bytes | `a_test` |"), [""; 0]);
+        for row in [
+            "| a | `crates/a.rs` | | `a_test` |",
+            "| a | `crates/a.rs` | 0 bytes | |",
+            "| a | | 0 bytes | `a_test` |",
+            "| a | `crates/b.rs` | 0 bytes | `a_test` |",
+            "| a | `crates/a.rs` | 0 bytes | `gone` |",
+            "| a | `crates/a.rs` | `a_test` |",
+        ] {
+            assert_eq!(findings(row).len(), 1, "{row}");
+        }
+    }
+
+    #[test]
     fn each_table_has_its_header() {
-        let (rows, findings) = parse(&format!("{HEADER}| 1 | a | | | n |\n\ntext\n\n{HEADER}| 2 | b | | | n |\n"));
+        let text = format!("{HEADER}| 1 | a | | | n |\n\ntext\n\n{HEADER}| 2 | b | | | n |\n");
+        let (rows, findings) = RULES.parse(&text);
         assert_eq!(findings, [""; 0]);
-        assert_eq!(rows.iter().map(|row| row.section.as_str()).collect::<Vec<_>>(), ["1", "2"]);
+        assert_eq!(rows.iter().map(|row| row.cells[0].as_str()).collect::<Vec<_>>(), ["1", "2"]);
     }
 
     #[test]

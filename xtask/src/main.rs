@@ -20,7 +20,7 @@ usage: cargo xtask <command>
   ci           everything that has to hold: format, clippy, rustdoc, test, conformance, layers, licences
   test         all tests: unit, integration, documentation and interop tests, BoringSSL's protocol suite
   bogo         that suite alone; `bogo bless` writes down what passes
-  conformance  docs/conformance.md names only files and tests that exist
+  conformance  docs/conformance.md and docs/attacks.md name only files and tests that exist
   layers       who may import whom, sizes of files and functions, no `unsafe`
 ";
 

@@ -62,14 +62,15 @@ pub(super) fn check(source: &Source) -> Vec<String> {
         return Vec::new();
     }
     let words: Vec<&Token> = source.shipped.iter().filter(|token| token.word().is_some()).collect();
-    let is_exception = |token: &&&Token| {
-        matches!(token.word(), Some("disallowed_methods" | "disallowed_types" | "style" | "all"))
-    };
+    let is_exception =
+        |token: &&&Token| matches!(token.word(), Some("disallowed_methods" | "disallowed_types" | "style" | "all"));
     let in_lint = |pair: &[&Token]| pair[0].word() == Some("clippy") && is_exception(&&pair[1]);
     let found: Vec<usize> = words.windows(2).filter(|pair| in_lint(pair)).map(|pair| pair[1].line).collect();
     let allowed = EXCEPTIONS.iter().find(|(path, _)| *path == source.path).map_or(0, |(_, count)| *count);
     let extra = found.iter().skip(allowed);
-    extra.map(|line| format!("{}:{line}: no clock, randomness or I/O in `proto`, and no exception", source.path)).collect()
+    extra
+        .map(|line| format!("{}:{line}: no clock, randomness or I/O in `proto`, and no exception", source.path))
+        .collect()
 }
 
 #[cfg(test)]
@@ -78,7 +79,8 @@ mod tests {
 
     fn list() -> String {
         let table = |name: &str, paths: &[&str]| {
-            let rows: String = paths.iter().map(|path| format!("    {{ path = \"{path}\", reason = \"r\" }},\n")).collect();
+            let rows: String =
+                paths.iter().map(|path| format!("    {{ path = \"{path}\", reason = \"r\" }},\n")).collect();
             format!("{name} = [\n{rows}]\n")
         };
         table("disallowed-methods", &METHODS) + &table("disallowed-types", &TYPES)
