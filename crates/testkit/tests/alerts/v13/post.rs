@@ -207,3 +207,29 @@ fn new_keys_are_not_used_for_an_ack_that_says_nothing_of_them() {
         assert_eq!(scene.connection().stats().key_updates_sent, 1, "{side:?}");
     }
 }
+
+#[test] // RFC 9846 §4.7.3
+fn a_peer_that_was_asked_for_new_keys_is_not_asked_again_before_it_has_answered() {
+    for side in Side::BOTH {
+        let mut scene = connected(side);
+        let mut asked = Vec::new();
+        for round in 0..3 {
+            scene.connection().update_keys(KeyUpdateRequest::Requested).expect("nothing is on its way");
+            // It makes the keys that are about to be used.
+            let _verify_data = scene.peer.finished_afterwards(3 + round);
+            let data = scene.peer.record(DATA, b"wakes it up");
+            scene.deliver([data]);
+            let seen = scene.peer.take_seen();
+            let update = seen.iter().find(|seen| seen.content_type == HANDSHAKE).expect("a KeyUpdate");
+            asked.push(*update.content.last().expect("a body"));
+            let own = (update.number.epoch.0, update.number.sequence_number.0);
+            let ack = scene.peer.ack([own]);
+            scene.deliver([ack]);
+            if round == 1 {
+                scene.say_of(T::KEY_UPDATE, &[0]);
+                scene.peer.set_epoch(4);
+            }
+        }
+        assert_eq!(asked, [1, 0, 1], "{side:?}");
+    }
+}
