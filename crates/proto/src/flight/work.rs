@@ -52,7 +52,7 @@ mod tests {
     fn cost(length: u32, limits: InboundLimits, pattern: Pattern) -> (usize, usize, usize) {
         let mut inbound = Inbound::new(MessageSeq(0), limits);
         let mut counts = DiscardCounts::default();
-        let body: Vec<u8> = (0..length).map(|byte| (byte % 251) as u8).collect();
+        let body: Vec<u8> = (0..length).map(|byte| u8::try_from(byte % 251).expect("below 256")).collect();
         let mut received = 0;
         let _ = take();
         for range in pattern {
