@@ -57,11 +57,19 @@ pub(super) struct ServerSide {
     config: Arc<ServerConfig>,
 }
 
+/// How long cookies live at least, unless the caller says something else.
+const SHORTEST_LIFETIME: Duration = Duration::from_secs(60);
+
+/// How often their secret is renewed. The one before it is still accepted, so that cookies may live as long.
+const ROTATION: Duration = Duration::from_secs(600);
+
 impl EndpointConfig {
     /// For an endpoint that accepts handshakes, and may begin some as well.
     ///
     /// Cookies are required, live for 60 seconds and are made with a random secret that is renewed
-    /// every 10 minutes. [`Limits`] tells how much is taken on.
+    /// every 10 minutes. They live longer, up to 10 minutes, where a handshake
+    /// [may take longer](crate::config::Transport::handshake_timeout): a client of 1.3 that shows a cookie which is too old
+    /// gets no other one. [`Limits`] tells how much is taken on.
     ///
     /// `config` tells which version a hello is asked for a cookie in, and for 1.3, which asks for all
     /// that is missing at once, the suites and groups to choose from.
@@ -72,9 +80,9 @@ impl EndpointConfig {
         let server = ServerSide {
             policy: CookiePolicy::default(),
             secrets: CookieSecrets::random(config.provider())?,
-            lifetime: Duration::from_secs(60),
+            lifetime: config.common.transport.handshake_timeout.clamp(SHORTEST_LIFETIME, ROTATION),
             clock_at_start: Duration::ZERO,
-            rotation: Some(Duration::from_secs(600)),
+            rotation: Some(ROTATION),
             config,
         };
         Ok(Self { server: Some(server), ..Self::client() })

@@ -103,6 +103,25 @@ fn the_lifetime_can_be_chosen() {
     offered(&mut endpoint, seconds(104), peer(1), &second);
 }
 
+#[test] // RFC 9147 §5.1: a client of 1.3 is not asked twice
+fn a_cookie_lives_as_long_as_a_handshake_may_take() {
+    for (timeout, lifetime) in [(10, 60), (60, 60), (200, 200), (3600, 600)] {
+        let mut config = ServerConfig::of_choices(
+            provider(),
+            &[ProtocolVersion::DTLS1_2],
+            &[CipherSuite::TLS_AES_128_GCM_SHA256],
+            &[NamedGroup::X25519],
+        );
+        config.common.transport.handshake_timeout = Duration::from_secs(timeout);
+        let config = EndpointConfig::server(Arc::new(config)).expect("the toy provider never fails");
+        let mut endpoint = Endpoint::new(config);
+        let second = proved(&mut endpoint, seconds(1000), peer(1), &hello(7));
+        let late = seconds(1000 + lifetime + lifetime / 4 + 1);
+        assert_eq!(outcome(&mut endpoint, late, peer(1), &second), Outcome::Reply, "{timeout}");
+        offered(&mut endpoint, seconds(1000 + lifetime), peer(1), &second);
+    }
+}
+
 #[test]
 fn a_damaged_cookie_is_as_good_as_none() {
     let mut endpoint = server();
