@@ -266,7 +266,7 @@ fn no_secret_is_in_what_an_endpoint_prints() {
         let route = endpoint.route(now, peer, &datagram, &mut reply);
         secrets.assert_hidden(&route);
         seen.push(match route {
-            Route::Incoming(incoming) => format!("{:?}", incoming),
+            Route::Incoming(incoming) => format!("{incoming:?}"),
             other => format!("{other:?}"),
         });
         secrets.assert_hidden(&endpoint);

@@ -468,7 +468,7 @@ impl Peer13 {
                     let kx = kx.filter(|_| !self.extras.key_alone);
                     let complete = || kx.and_then(|kx| kx.complete(&self.peer_share).ok());
                     let shared = self.answered.take().or_else(complete);
-                    let shared = shared.as_ref().map_or(self.without_exchange(), AsRef::as_ref);
+                    let shared = shared.as_ref().map_or_else(|| self.without_exchange(), AsRef::as_ref);
                     let secret = self.suite.handshake_secret(self.psk(), shared);
                     let keys = self.handshake_keys(&secret);
                     self.handshake_secret = Some(secret);
