@@ -13,7 +13,7 @@ pub(super) use counted::{copy, look};
 
 #[cfg(test)]
 mod counted {
-    use std::cell::Cell;
+    use core::cell::Cell;
 
     std::thread_local! {
         static LOOKS: Cell<usize> = const { Cell::new(0) };
@@ -90,7 +90,7 @@ mod tests {
             ("in order", Box::new((0..length).map(byte)) as Pattern),
             ("reversed", Box::new((0..length).rev().map(byte))),
             ("every other byte, then the rest", Box::new(every_other().chain((1..length).step_by(2).map(byte)))),
-            ("every other byte, then all at once", Box::new(every_other().chain([0..length]))),
+            ("every other byte, then all at once", Box::new(every_other().chain(core::iter::once(0..length)))),
             ("from both ends", Box::new(from_both_ends)),
             ("from the middle", Box::new(outwards)),
             ("scattered", Box::new(scattered)),
