@@ -65,6 +65,8 @@ pub(crate) fn ensure(needed: &[Needed]) -> Outcome {
     update.args(["update", "-qq"]);
     install.args(["install", "-y", "-qq", "--no-install-recommends"]).args(&missing);
     for command in [&mut update, &mut install] {
+        // Another program may be installing something just now, as automatic updates do.
+        command.args(["-o", "DPkg::Lock::Timeout=120"]);
         shell::run(command.env("DEBIAN_FRONTEND", "noninteractive"))
             .map_err(|error| format!("missing Debian packages ({list}): {error}"))?;
     }
