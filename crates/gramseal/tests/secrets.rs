@@ -45,10 +45,11 @@ async fn no_secret_is_in_what_endpoints_and_connections_print() {
         }
         secrets.assert_hidden(&config);
 
-        // One that is accepted later, and one that fails.
+        // One that is accepted later, and one that fails. Of the first client's address there is a connection.
+        let other = Endpoint::client(LOOPBACK).unwrap();
         let connecting = tokio::spawn({
-            let (client, config) = (client.clone(), Arc::clone(&config));
-            async move { client.connect(addr, "other.test", config).await }
+            let config = Arc::clone(&config);
+            async move { other.connect(addr, "other.test", config).await }
         });
         let incoming = server.accept().await.unwrap();
         secrets.assert_hidden(&incoming);
