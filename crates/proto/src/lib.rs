@@ -32,6 +32,9 @@ mod encoding;
 pub mod endpoint;
 mod error;
 mod flight;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod handshake;
 mod keylog;
 mod message;

@@ -19,13 +19,15 @@ const FOUNDATION: [&str; 11] =
 ///
 /// `record`, `flight` and `handshake` must never stand in each other's list: each can then be read, tested and
 /// replaced alone. `session` stands below `config`: it knows no rule.
-const LAYERS: [(&str, &[&str]); 7] = [
+const LAYERS: [(&str, &[&str]); 8] = [
     ("config", &["session"]),
     ("record", &[]),
     ("flight", &[]),
     ("handshake", &["config", "session"]),
     ("session", &[]),
     ("connection", &["config", "flight", "handshake", "record", "session"]),
+    // Only in tests and fuzzers.
+    ("fuzzing", &["flight", "record"]),
     ("endpoint", &["config", "connection", "flight", "handshake", "record", "session"]),
 ];
 

@@ -29,6 +29,8 @@ pub(crate) use epoch::{ReadEpoch, SealError, WriteEpoch};
 pub(crate) use image::RecordImage;
 pub(crate) use layer::RecordLayer;
 pub(crate) use open::{Opened, Record, split_record};
+#[cfg(any(test, fuzzing))]
+pub(crate) use replay::ReplayWindow;
 
 /// The most bytes of content that a record carries (RFC 6347 §4.1).
 const MAX_CONTENT_LEN: usize = 1 << 14;

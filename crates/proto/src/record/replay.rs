@@ -46,7 +46,7 @@ impl ReplayWindow {
     }
 
     /// Writes it out.
-    pub(super) fn write_image(&self, w: &mut Writer<'_>) {
+    pub(crate) fn write_image(&self, w: &mut Writer<'_>) {
         w.u64(self.right);
         let words = match &self.received {
             Received::Word(word) => core::slice::from_ref(word),
@@ -56,7 +56,7 @@ impl ReplayWindow {
     }
 
     /// Reads what [`Self::write_image`] wrote.
-    pub(super) fn read_image(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    pub(crate) fn read_image(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let right = r.u64()?;
         let (mut bytes, mut words) = (Reader::new(r.vec8()?), Vec::new());
         while !bytes.is_empty() {
