@@ -9,6 +9,7 @@ pub mod conformance;
 pub mod decode;
 pub mod null;
 pub mod peer;
+#[cfg(feature = "pki")]
 pub mod pki;
 pub mod rng;
 pub mod secrets;
