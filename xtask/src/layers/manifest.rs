@@ -8,7 +8,7 @@ use crate::source;
 const PROTO_NEEDS: [&str; 4] = ["gramseal-wire", "pki-types", "subtle", "zeroize"];
 
 /// A crate's folder and the crates of this workspace that it may use. Tests may use more.
-const CRATES: [(&str, &[&str]); 9] = [
+const CRATES: [(&str, &[&str]); 10] = [
     ("wire", &[]),
     ("proto", &["gramseal-wire"]),
     ("aws-lc", &["gramseal-wire", "gramseal-proto"]),
@@ -16,6 +16,7 @@ const CRATES: [(&str, &[&str]); 9] = [
     ("webpki", &["gramseal-wire", "gramseal-proto"]),
     ("compress", &["gramseal-wire", "gramseal-proto"]),
     ("testkit", &["gramseal-wire", "gramseal-proto", "gramseal-aws-lc", "gramseal-rustcrypto", "gramseal-webpki"]),
+    ("fuzz-targets", &["gramseal-wire", "gramseal-proto", "gramseal-testkit", "gramseal-webpki", "gramseal-compress"]),
     (
         "gramseal",
         &[

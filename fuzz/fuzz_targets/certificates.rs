@@ -1,0 +1,4 @@
+//! See `gramseal_fuzz_targets::certificates`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| gramseal_fuzz_targets::certificates::run(data));

@@ -1,0 +1,4 @@
+//! See `gramseal_fuzz_targets::sealed`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| gramseal_fuzz_targets::sealed::run(data));
