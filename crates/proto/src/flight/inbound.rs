@@ -419,6 +419,39 @@ mod tests {
         assert_eq!(inbound.next(), Some(message(PLAIN, 0, b"abCDef")));
     }
 
+    #[test] // RFC 9147 §7.1
+    fn a_fragment_continues_what_has_begun_in_its_epoch_alone() {
+        let mut inbound = inbound();
+        insert(&mut inbound, SEALED, fragment(0, 6, 0, b"abc")).expect("stored");
+        let continues =
+            |inbound: &Inbound, epoch, seq, offset| inbound.continues(epoch, &fragment(seq, 6, offset, b"d"));
+        assert!(continues(&inbound, SEALED, 0, 3) && continues(&inbound, SEALED, 0, 1));
+        assert!(!continues(&inbound, SEALED, 0, 4), "a gap");
+        assert!(!continues(&inbound, PLAIN, 0, 3), "nothing of it came without protection");
+        assert!(!continues(&inbound, SEALED, 1, 0), "another message is due");
+    }
+
+    #[test]
+    fn another_message_can_become_due() {
+        let mut inbound = inbound();
+        assert!(!inbound.is_too_far_ahead(MessageSeq(6)) && inbound.is_too_far_ahead(MessageSeq(7)));
+        inbound.start_at(MessageSeq(5));
+        assert!(!inbound.is_too_far_ahead(MessageSeq(7)) && !inbound.is_too_far_ahead(MessageSeq(4)));
+        insert(&mut inbound, PLAIN, fragment(5, 1, 0, b"x")).expect("stored");
+        assert_eq!(inbound.next(), Some(message(PLAIN, 5, b"x")));
+    }
+
+    #[test]
+    fn what_keys_cut_off_is_counted_and_nothing_else() {
+        let mut inbound = inbound();
+        let mut counts = DiscardCounts::default();
+        insert(&mut inbound, PLAIN, fragment(0, 2, 0, b"a")).expect("stored");
+        insert(&mut inbound, SEALED, fragment(1, 2, 0, b"b")).expect("stored");
+        insert(&mut inbound, SEALED, fragment(2, 2, 0, b"c")).expect("stored");
+        inbound.expect_epoch(SEALED, &mut counts);
+        assert_eq!(counts.get(Discard::UnexpectedContent), 1);
+    }
+
     #[test]
     fn a_fragment_without_bytes_leaves_no_trace() {
         let mut inbound = inbound();

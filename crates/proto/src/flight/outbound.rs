@@ -529,6 +529,20 @@ mod tests {
         assert_eq!(send_again(&mut flight, 4).len(), 4);
     }
 
+    #[test] // RFC 9147 §5.8.3
+    fn with_each_part_that_was_held_back_go_the_unprotected_messages() {
+        let mut flight = Outbound::new();
+        flight.push_message(message(0, 1, 8));
+        flight.push_message(message(2, 2, 24));
+        for (number, epoch) in [(0, 0), (1, 2)] {
+            let (piece, _) = next_piece(&mut flight, HandshakeHeader::LEN + 8).expect("pending");
+            flight.sent(&piece, RecordNumber::new(Epoch(epoch), SequenceNumber(number)));
+        }
+        assert!(flight.is_full(2) && !flight.is_full(3));
+        flight.time_out(2);
+        assert_eq!(pieces(&mut flight, HandshakeHeader::LEN + 8), [(1, 0, 8), (2, 8, 8), (2, 16, 8)]);
+    }
+
     #[test]
     fn an_ack_of_an_earlier_flight_says_nothing_of_this_one() {
         let (mut flight, numbers) = sent_in_records();

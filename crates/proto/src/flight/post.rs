@@ -367,6 +367,19 @@ mod tests {
         assert!(!sender.acknowledge(4, &[3], at(60)).turned);
     }
 
+    #[test]
+    fn what_is_kept_is_told_in_order_with_what_may_go_behind_it() {
+        let mut sender = Sender::new();
+        let kinds = [(5, Behind::Others), (6, Behind::Nothing), (7, Behind::Others), (8, Behind::Nothing)];
+        for (seq, behind) in kinds {
+            sender.flights.push(message(seq, 10), behind);
+        }
+        let told = |sender: &Sender| sender.flights.messages().map(|(m, b)| (m.message_seq().0, b)).collect::<Vec<_>>();
+        assert_eq!(told(&sender), kinds, "before anything is sent");
+        assert_eq!(sender.send(at(0)).len(), 2);
+        assert_eq!(told(&sender), kinds, "two are on their way");
+    }
+
     #[test] // RFC 9147 §4.2.1
     fn a_message_is_repeated_in_its_first_epoch() {
         let mut sender = Sender::new();
