@@ -124,7 +124,11 @@ impl Peer {
     /// From whatever state, what is repeated and acknowledged completes the flight.
     fn finish(&mut self, outbound: &mut Outbound) {
         outbound.rewind();
+        // A fragment has its header and one byte at least.
         for _ in 0..2000 {
+            if !outbound.has_pending() {
+                break;
+            }
             let number = RecordNumber::new(outbound.pending_epoch().unwrap_or_default(), SequenceNumber(self.next));
             self.pieces = 0;
             self.receive(outbound, 700);
