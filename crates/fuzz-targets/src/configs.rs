@@ -22,7 +22,7 @@ pub struct Choice {
     pub client_auth: bool,
     /// A pre-shared key in place of certificates.
     pub psk: bool,
-    /// Both sides remember sessions, and take early data.
+    /// Both sides remember sessions, and take early data in 1.3.
     pub sessions: bool,
     /// Certificates are compressed.
     pub compressed: bool,
@@ -54,6 +54,12 @@ impl Choice {
     fn transport(self) -> Transport {
         let mtu = if self.fragmented { 300 } else { Transport::default().mtu };
         Transport { mtu, ..Transport::default() }
+    }
+
+    /// Early data goes with sessions of 1.3.
+    #[must_use]
+    pub fn has_early_data(self) -> bool {
+        self.sessions && self.versions.contains(&ProtocolVersion::DTLS1_3)
     }
 
     const fn certificate_len(self) -> usize {
@@ -121,7 +127,10 @@ pub fn client(choice: Choice, sessions: &Sessions, key_log: Option<Arc<dyn KeyLo
         builder = builder.with_identity(identity).with_post_handshake_auth();
     }
     if choice.sessions {
-        builder = builder.with_session_store(sessions.client.clone()).with_early_data();
+        builder = builder.with_session_store(sessions.client.clone());
+    }
+    if choice.has_early_data() {
+        builder = builder.with_early_data();
     }
     if choice.compressed {
         builder = builder.with_certificate_compression([gramseal_compress::zlib()]);
@@ -153,6 +162,8 @@ pub fn server(choice: Choice, sessions: &Sessions) -> Arc<ServerConfig> {
     }
     if choice.sessions {
         builder = builder.with_ticket_sealer(sessions.tickets.clone());
+    }
+    if choice.has_early_data() {
         builder = builder.with_early_data(1000, sessions.replays.clone());
     }
     if choice.compressed {

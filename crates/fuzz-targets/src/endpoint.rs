@@ -25,7 +25,7 @@ pub fn run(data: &[u8]) {
     let choice = Choice::of(input.byte());
     let policy = match input.byte() % 4 {
         0 => CookiePolicy::Off,
-        1 if choice.sessions => CookiePolicy::ExceptEarlyData,
+        1 if choice.has_early_data() => CookiePolicy::ExceptEarlyData,
         _ => CookiePolicy::Required,
     };
     let mut site = Site::new(configs::server(choice, &Sessions::new()), policy);
