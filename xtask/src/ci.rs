@@ -11,6 +11,10 @@ const CARGO_DENY: &str = "0.20.2";
 /// Workspaces beside the main one, so that heavy peers never burden a user's build.
 const OTHER_WORKSPACES: [&str; 2] = ["interop/Cargo.toml", "bench/Cargo.toml"];
 
+/// The fuzzers: lines that can only be built as fuzzers, so that clippy leaves them out. What they call is in the main
+/// workspace.
+const FUZZERS: &str = "fuzz/Cargo.toml";
+
 pub(crate) fn run(root: &Path) -> Outcome {
     let mut steps = Steps::new();
     steps.step("lock files", || lock_files(root))?;
@@ -44,7 +48,7 @@ pub(crate) fn run(root: &Path) -> Outcome {
 /// `Cargo.lock` fits its manifests: what was tested is then what anybody builds.
 fn lock_files(root: &Path) -> Outcome {
     shell::run(shell::cargo(root).args(["update", "--workspace", "--locked"]))?;
-    for manifest in OTHER_WORKSPACES {
+    for manifest in OTHER_WORKSPACES.into_iter().chain([FUZZERS]) {
         if root.join(manifest).is_file() {
             shell::run(shell::cargo(root).args(["update", "--workspace", "--locked", "--manifest-path", manifest]))?;
         }
@@ -54,7 +58,7 @@ fn lock_files(root: &Path) -> Outcome {
 
 fn format(root: &Path) -> Outcome {
     shell::run(shell::cargo(root).args(["fmt", "--all", "--check"]))?;
-    for manifest in OTHER_WORKSPACES {
+    for manifest in OTHER_WORKSPACES.into_iter().chain([FUZZERS]) {
         if root.join(manifest).is_file() {
             shell::run(shell::cargo(root).args(["fmt", "--all", "--check", "--manifest-path", manifest]))?;
         }

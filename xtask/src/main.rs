@@ -5,6 +5,7 @@
 mod bogo;
 mod ci;
 mod conformance;
+mod fuzz;
 mod layers;
 mod packages;
 mod shell;
@@ -18,7 +19,8 @@ const USAGE: &str = "\
 usage: cargo xtask <command>
 
   ci           everything that has to hold: format, clippy, rustdoc, test, conformance, layers, licences
-  test         all tests: unit, integration, documentation and interop tests, BoringSSL's protocol suite
+  test         all tests: unit, integration, documentation and interop tests, BoringSSL's protocol suite, fuzzers
+  fuzz         every fuzzer for 20 seconds; `fuzz TARGET --seconds N` for one, or for longer
   bogo         that suite alone; `bogo bless` writes down what passes
   conformance  docs/conformance.md and docs/attacks.md name only files and tests that exist
   layers       who may import whom, sizes of files and functions, no `unsafe`
@@ -32,6 +34,13 @@ fn main() -> ExitCode {
         "bogo" => bogo::run(&root, bogo::Mode::Check),
         "bogo bless" => bogo::run(&root, bogo::Mode::Bless),
         "ci" => ci::run(&root),
+        fuzzing if fuzzing == "fuzz" || fuzzing.starts_with("fuzz ") => match fuzz::Wish::parse(&words[1..]) {
+            Some(wish) => fuzz::run(&root, &wish),
+            None => {
+                eprint!("{USAGE}");
+                return ExitCode::from(2);
+            }
+        },
         "test" => test::run(&root),
         "conformance" => conformance::run(&root),
         "layers" => layers::run(&root),

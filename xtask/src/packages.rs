@@ -36,6 +36,9 @@ pub(crate) const INTEROP: &[Needed] = &[
     Needed { file: "/usr/lib/llvm-14/lib/libclang.so.1", package: "libclang-dev" },
 ];
 
+/// What libFuzzer is built with.
+pub(crate) const FUZZ: &[Needed] = &[Needed { file: "c++", package: "g++" }];
+
 /// What BoringSSL's suite is built with: a Python that can install Go, and what the suite imports.
 pub(crate) const BOGO: &[Needed] = &[
     Needed { file: "openssl", package: "openssl" },

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::bogo;
+use crate::fuzz::{self, Wish};
 use crate::packages;
 use crate::shell::{self, Outcome, Steps};
 
@@ -23,6 +24,7 @@ pub(crate) fn add(root: &Path, steps: &mut Steps) -> Outcome {
         steps.step("interop tests", || interop(root))?;
         steps.step("BoringSSL's protocol suite", || bogo::run(root, bogo::Mode::Check))?;
     }
+    steps.step("fuzzers", || fuzz::run(root, &Wish::default()))?;
     Ok(())
 }
 
