@@ -180,6 +180,19 @@ mod tests {
     }
 
     #[test]
+    fn whatever_a_datagram_begins_with_is_an_id_or_none() {
+        let cids = RoutableCids::new(2, &KEY, &SERVER[..3]).expect("short");
+        for first in 0..=u8::MAX {
+            for len in 0..40 {
+                let mut datagram = vec![first.wrapping_mul(31); len];
+                datagram.iter_mut().take(1).for_each(|byte| *byte = first);
+                let found = cids.server_of(&datagram).map(|server| server.len());
+                assert_eq!(found, (len >= 17 && first >> 5 == 2).then_some(3), "{first:#x}, {len} bytes");
+            }
+        }
+    }
+
+    #[test]
     fn what_fits_into_no_id_is_refused() {
         assert_eq!(RoutableCids::new(7, &KEY, &SERVER).map(drop), Err(RoutableCidsError::BadConfiguration(7)));
         for server in [&[][..], &[0; 9]] {
