@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use gramseal_proto::CloseReason;
 use gramseal_proto::wire::{AlertDescription, ContentType, HandshakeHeader, HandshakeType};
+use gramseal_proto::{CloseReason, Discard};
 use gramseal_testkit::null::{self};
 use gramseal_testkit::peer::{Outcome, Peer, Scene, Step};
 use gramseal_testkit::rng::Rng;
@@ -248,6 +248,26 @@ fn renegotiation_is_refused_with_a_warning_and_the_connection_goes_on() {
             assert_eq!((answers[0].level.0, answers[0].description), (1, AlertDescription::NO_RENEGOTIATION));
             assert_data_passes(&mut scene);
         }
+    }
+}
+
+#[test] // RFC 5246 §7.2.2
+fn only_the_beginning_of_a_request_to_renegotiate_is_answered() {
+    for scene in scenes() {
+        let mut scene = connected(scene);
+        let asks = match scene.peer.side() {
+            Side::Client => HandshakeType::CLIENT_HELLO,
+            Side::Server => HandshakeType::HELLO_REQUEST,
+        };
+        let fragments = Peer::fragment(&scene.peer.message_of(asks, &[1; 90]), 30);
+        for (fragment, answers) in fragments.iter().zip([1, 0, 0]) {
+            let alerts = scene.peer.alerts().len();
+            let record = scene.peer.record(HANDSHAKE, fragment);
+            scene.deliver([record]);
+            assert_eq!(scene.peer.alerts().len() - alerts, answers);
+        }
+        assert_eq!(scene.connection().stats().discards.get(Discard::FragmentOld), 2);
+        assert_data_passes(&mut scene);
     }
 }
 

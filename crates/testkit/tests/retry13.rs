@@ -186,6 +186,26 @@ fn a_cookie_as_1_2_has_it_is_not_followed_by_1_3() {
     assert_eq!((scene.outcome(), hellos(&mut scene).len()), (Outcome::Waiting, 0));
 }
 
+#[test] // RFC 9147 §5.1
+fn a_cookie_that_the_server_did_not_send_is_dropped_for_the_one_that_it_asks_to_see() {
+    let mut scene = client();
+    let body = [&[0xFE, 0xFD, 20][..], &[8; 20]].concat();
+    let forged = scene.peer.message_of(HandshakeType::HELLO_VERIFY_REQUEST, &body);
+    again(&mut scene, &forged);
+    let [first, shown] = <[_; 2]>::try_from(hellos(&mut scene)).expect("two hellos");
+    assert_eq!(ClientHello::from_bytes(&shown).expect("a hello").cookie, [8; 20]);
+    // The server has the hello without it, and numbers its answer after that.
+    scene.peer.set_next_message(0);
+    deliver(&mut scene, COOKIE);
+    assert_eq!(scene.outcome(), Outcome::Waiting);
+    let second = hellos(&mut scene).remove(0);
+    let (first, second) =
+        (ClientHello::from_bytes(&first).expect("a hello"), ClientHello::from_bytes(&second).expect("one"));
+    assert!(second.cookie.is_empty() && second.random == first.random);
+    let cookie = second.extensions.find::<Cookie<'_>>().expect("readable").expect("it was asked for");
+    assert_eq!(Some(cookie.cookie), COOKIE.cookie);
+}
+
 /// A server that has asked for a share of P-256, and the bodies of its client's two hellos.
 fn asked() -> (Scene, Vec<u8>, Vec<u8>) {
     let mut client = client();

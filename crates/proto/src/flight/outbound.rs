@@ -314,7 +314,7 @@ mod tests {
     };
     use proptest::prelude::*;
 
-    use super::{Acknowledged, Outbound, Resend};
+    use super::{Acknowledged, MAX_SENT, Outbound, Resend};
     use crate::discard::DiscardCounts;
     use crate::flight::piece::{Piece, Pieces};
     use crate::flight::{Inbound, InboundLimits};
@@ -527,6 +527,22 @@ mod tests {
         assert_eq!(flight.acknowledge(others.into_iter()), Acknowledged::Nothing);
         flight.rewind();
         assert_eq!(send_again(&mut flight, 4).len(), 4);
+    }
+
+    #[test]
+    fn of_more_pieces_than_anybody_sends_the_latest_are_remembered() {
+        let mut flight = Outbound::new();
+        flight.push_message(message(2, 1, MAX_SENT + 1));
+        let mut numbers = Vec::new();
+        while let Some((piece, _)) = next_piece(&mut flight, HandshakeHeader::LEN + 1) {
+            numbers.push(RecordNumber::new(Epoch(2), SequenceNumber(numbers.len() as u64)));
+            flight.sent(&piece, numbers[numbers.len() - 1]);
+        }
+        assert_eq!(numbers.len(), MAX_SENT + 1);
+        assert_eq!(flight.acknowledge(numbers[..1].iter().copied()), Acknowledged::Nothing);
+        assert_eq!(flight.acknowledge(numbers[1..].iter().copied()), Acknowledged::Part);
+        flight.rewind();
+        assert_eq!(pieces(&mut flight, 100), [(1, 0, 1)], "nobody knows that it arrived");
     }
 
     #[test] // RFC 9147 §5.8.3
