@@ -223,7 +223,7 @@ impl ServerTunnel {
         let forward = &plan.args.forward;
         let addresses = resolve(forward).await?;
         let address = addresses.first().ok_or_else(|| Failure::connection(format!("{forward} has no address")))?;
-        socket::connected(*address, port).await.map_err(|error| Failure::connection(format!("{address}: {error}")))
+        socket::connected(*address, port).map_err(|error| Failure::connection(format!("{address}: {error}")))
     }
 
     async fn converse(&self, connection: &Connection, target: &UdpSocket, mut stop: Stop) -> (Option<Saved>, String) {
