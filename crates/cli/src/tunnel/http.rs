@@ -22,8 +22,10 @@ use super::counts;
 use crate::failure::Failure;
 
 /// Connections at a time; more wait in the system's queue.
-const CONNECTIONS: usize = 16;
-/// How long one of them may take.
+const CONNECTIONS: usize = 64;
+/// How long one of them may take to say what it wants: silence keeps nobody's place for longer.
+const HEAD: Duration = Duration::from_secs(2);
+/// How long it may take as a whole.
 const TIME: Duration = Duration::from_secs(10);
 
 /// How often single values are put together.
@@ -77,7 +79,7 @@ impl Exporter {
                     let exporter = Arc::clone(&self);
                     tokio::spawn(async move {
                         // Whoever is too slow asks again.
-                        let _ = timeout(TIME, exporter.serve(stream)).await;
+                        let _ = timeout(TIME, exporter.serve(stream, HEAD)).await;
                         drop(place);
                     });
                 }
@@ -87,13 +89,14 @@ impl Exporter {
         }
     }
 
-    async fn serve(self: Arc<Self>, stream: TcpStream) -> Result<(), hyper::Error> {
+    async fn serve(self: Arc<Self>, stream: TcpStream, head: Duration) -> Result<(), hyper::Error> {
         let answer = service_fn(|request| {
             let answer = self.answer(&request);
             async move { Ok::<_, Infallible>(answer) }
         });
         let mut http = http1::Builder::new();
-        http.timer(TokioTimer::new()).keep_alive(false).serve_connection(TokioIo::new(stream), answer).await
+        http.timer(TokioTimer::new()).header_read_timeout(head).keep_alive(false);
+        http.serve_connection(TokioIo::new(stream), answer).await
     }
 
     fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
@@ -112,5 +115,34 @@ impl Exporter {
         let text = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
         response.headers_mut().insert(CONTENT_TYPE, text);
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    /// What somebody gets who says `words` and no more; fails if the connection stays.
+    async fn after(words: &str) -> String {
+        let recorder = PrometheusBuilder::new().build_recorder().handle();
+        let exporter = Arc::new(Exporter { recorder, draining: AtomicBool::new(false) });
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let mut client = TcpStream::connect(listener.local_addr().expect("an address")).await.expect("it listens");
+        let (stream, _) = listener.accept().await.expect("a connection");
+        client.write_all(words.as_bytes()).await.expect("it is there");
+        let served = timeout(Duration::from_secs(60), exporter.serve(stream, Duration::from_millis(50))).await;
+        let _ = served.expect("the connection ends by itself");
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await.expect("an end");
+        answer
+    }
+
+    #[tokio::test]
+    async fn silence_keeps_no_place() {
+        assert!(!after("").await.contains("200 OK"));
+        assert!(!after("GET /health HTTP/1.1\r\nHost:").await.contains("200 OK"));
+        assert!(after("GET /health HTTP/1.1\r\nHost: a\r\n\r\n").await.contains("200 OK"));
     }
 }
