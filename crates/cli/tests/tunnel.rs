@@ -125,6 +125,19 @@ fn no_more_senders_than_there_may_be() {
 }
 
 #[test]
+fn who_is_idle_makes_room_for_others() {
+    let (mut server, address) = server(&format!("{KEY} --max-senders 1"));
+    let (_first, entry) = client(&address, KEY);
+    Local::new(&entry).ask("first");
+    let (_second, entry) = client(&address, KEY);
+    // Asks until it is let in.
+    Local::new(&entry).ask("second");
+    assert_eq!(server.wait_for("connection ended")["why"], "another took its place");
+    assert_eq!([server.metric("displaced_total", ""), server.metric("connections", "")], [1, 1]);
+    assert!(server.metric("dropped_total", "too_many_senders") >= 1, "not at once");
+}
+
+#[test]
 fn little_is_kept_while_a_handshake_runs() {
     // Nobody answers there.
     let silent = UdpSocket::bind("127.0.0.1:0").expect("a port");

@@ -83,6 +83,7 @@ pub(super) struct Counts {
     pub(super) imported: Counter,
     pub(super) exported: Counter,
     pub(super) reconnects: Counter,
+    pub(super) displaced: Counter,
     /// The smallest limit that a payload was reported to exceed.
     reported_limit: AtomicUsize,
 }
@@ -112,6 +113,7 @@ impl Counts {
             imported: counter!("gramseal_tunnel_imported_total", &label()),
             exported: counter!("gramseal_tunnel_exported_total", &label()),
             reconnects: counter!("gramseal_tunnel_reconnects_total", &label()),
+            displaced: counter!("gramseal_tunnel_displaced_total", &label()),
             reported_limit: AtomicUsize::new(usize::MAX),
         }
     }
@@ -232,5 +234,6 @@ pub(super) fn describe() {
     describe_counter!("gramseal_tunnel_imported_total", "Connections that went on from a state file");
     describe_counter!("gramseal_tunnel_exported_total", "Connections that were put into a state file");
     describe_counter!("gramseal_tunnel_reconnects_total", "Connections that took the place of one nobody answered on");
+    describe_counter!("gramseal_tunnel_displaced_total", "Idle connections that made room for others");
     describe_counter!("gramseal_tunnel_reloads_total", "Times the configuration was read anew, by outcome");
 }

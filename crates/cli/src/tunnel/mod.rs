@@ -4,7 +4,8 @@
 //! plan.rs      what a tunnel is to do, from options (args/tunnel.rs) or a file (config.rs)
 //! running.rs   the tunnels of the process: started, given other plans (SIGHUP), ended (SIGTERM)
 //! client.rs    one end: a local socket; sender.rs: a connection for each sender; pending.rs: what waits for it
-//! server.rs    the other end: a task and a local socket for each connection; state.rs: those that outlive the process
+//! server.rs    the other end: a task and a local socket for each connection; state.rs: those that outlive the process;
+//!              places.rs: how many there may be
 //! counts.rs    what is counted; http.rs: where that is told; logging.rs, notify.rs: to whom else
 //! ```
 
@@ -15,6 +16,7 @@ mod http;
 mod logging;
 mod notify;
 mod pending;
+mod places;
 mod plan;
 mod running;
 mod sender;

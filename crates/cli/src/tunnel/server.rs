@@ -5,7 +5,6 @@
 
 use std::cell::RefCell;
 use std::io;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::counts::{Counts, Dropped, Ended, Held, Way};
+use super::places::{Place, Places, Taken};
 use super::plan::ServerPlan;
 use super::socket;
 use super::state::{Saved, State};
@@ -40,22 +40,16 @@ pub(super) struct ServerTunnel {
     endpoint: Endpoint,
     plan: Mutex<Arc<ServerPlan>>,
     counts: Counts,
-    /// Connections whose handshake is done.
-    connections: AtomicUsize,
+    /// Of connections whose handshake is done.
+    places: Arc<Places>,
     /// Where connections go that outlive this process.
     images: State,
 }
 
-/// A place among the connections that there may be.
-struct Place {
-    tunnel: Arc<ServerTunnel>,
+/// A connection that is being served.
+struct Served {
+    place: Place,
     _counted: [Held; 2],
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.tunnel.connections.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 impl ServerTunnel {
@@ -69,9 +63,9 @@ impl ServerTunnel {
         let fingerprint = plan.own.as_ref().map(|own| own.fingerprint.to_string());
         let forward = plan.args.forward.to_string();
         tracing::info!(tunnel = %name, %address, forward, fingerprint, "tunnel server listens");
-        let (counts, connections) = (Counts::new(&name), AtomicUsize::new(0));
+        let (counts, places) = (Counts::new(&name), Arc::default());
         let images = State::new().map_err(Failure::connection)?;
-        Ok(Self { name, endpoint, plan: Mutex::new(Arc::new(plan)), counts, connections, images })
+        Ok(Self { name, endpoint, plan: Mutex::new(Arc::new(plan)), counts, places, images })
     }
 
     pub(super) fn plan(&self) -> Arc<ServerPlan> {
@@ -133,9 +127,9 @@ impl ServerTunnel {
                 Ok(connection) => {
                     imported += 1;
                     self.counts.imported.increment(1);
-                    let (tunnel, stop, place) = (Arc::clone(self), stop.clone(), self.place());
-                    let port = Some(saved.local_port);
-                    links.spawn(async move { tunnel.relay(connection, port, place, stop).await });
+                    let served = self.served(self.places.add(Instant::now()));
+                    let (tunnel, stop, port) = (Arc::clone(self), stop.clone(), Some(saved.local_port));
+                    links.spawn(async move { tunnel.relay(connection, port, served, stop).await });
                 }
                 Err(error) => {
                     refused += 1;
@@ -148,7 +142,7 @@ impl ServerTunnel {
 
     /// Begins a handshake, if there is room.
     fn admit(self: &Arc<Self>, incoming: Incoming, links: &mut JoinSet<Option<Saved>>, stop: &Stop) {
-        if self.is_full() {
+        if !self.places.have_room(self.plan().args.flow.max_senders, Instant::now()) {
             // The client repeats its hello, and may find room then.
             self.counts.drop(Dropped::TooManySenders);
             return incoming.ignore();
@@ -157,13 +151,19 @@ impl ServerTunnel {
         links.spawn(async move { tunnel.serve(incoming, stop).await });
     }
 
-    fn is_full(&self) -> bool {
-        self.connections.load(Ordering::Relaxed) >= self.plan().args.flow.max_senders
+    fn served(&self, place: Place) -> Served {
+        Served { place, _counted: [self.counts.sender(), self.counts.connection()] }
     }
 
-    fn place(self: &Arc<Self>) -> Place {
-        self.connections.fetch_add(1, Ordering::Relaxed);
-        Place { tunnel: Arc::clone(self), _counted: [self.counts.sender(), self.counts.connection()] }
+    /// A place for one more, if need be that of another.
+    fn place(&self) -> Option<Place> {
+        Some(match self.places.take(self.plan().args.flow.max_senders, Instant::now())? {
+            Taken::Free(place) => place,
+            Taken::Displaced(place) => {
+                self.counts.displaced.increment(1);
+                place
+            }
+        })
     }
 
     async fn serve(self: Arc<Self>, incoming: Incoming, mut stop: Stop) -> Option<Saved> {
@@ -187,18 +187,18 @@ impl ServerTunnel {
             tunnel = %self.name, %peer, version = %negotiated.version, suite = %negotiated.cipher_suite,
             resumed = negotiated.resumed, "connected"
         );
-        if self.is_full() {
+        let Some(place) = self.place() else {
             // More handshakes ran than there was room for.
             self.counts.drop(Dropped::TooManySenders);
             connection.close().await;
             return None;
-        }
-        let place = self.place();
-        self.relay(connection, None, place, stop).await
+        };
+        let served = self.served(place);
+        self.relay(connection, None, served, stop).await
     }
 
     /// Carries datagrams both ways until either side, time or `stop` ends it; its image, if it outlives the process.
-    async fn relay(&self, connection: Connection, port: Option<u16>, _place: Place, stop: Stop) -> Option<Saved> {
+    async fn relay(&self, connection: Connection, port: Option<u16>, served: Served, stop: Stop) -> Option<Saved> {
         let peer = connection.peer_addr();
         let target = match self.target(port).await {
             Ok(target) => target,
@@ -208,7 +208,7 @@ impl ServerTunnel {
                 return None;
             }
         };
-        let (saved, why) = self.converse(&connection, &target, stop).await;
+        let (saved, why) = self.converse(&connection, &target, &served.place, stop).await;
         if saved.is_none() {
             connection.close().await;
         }
@@ -226,15 +226,20 @@ impl ServerTunnel {
         socket::connected(*address, port).map_err(|error| Failure::connection(format!("{address}: {error}")))
     }
 
-    async fn converse(&self, connection: &Connection, target: &UdpSocket, mut stop: Stop) -> (Option<Saved>, String) {
-        let mut active = Instant::now();
+    async fn converse(
+        &self,
+        connection: &Connection,
+        target: &UdpSocket,
+        place: &Place,
+        mut stop: Stop,
+    ) -> (Option<Saved>, String) {
         let mut deadline = None;
         loop {
             let idle = self.plan().args.flow.idle;
             tokio::select! {
                 received = connection.recv() => match received {
                     Ok(Some(payload)) => {
-                        active = Instant::now();
+                        place.touch(Instant::now());
                         self.pass_on(&payload, target).await;
                     }
                     Ok(None) => return (None, connection.closed().await.to_string()),
@@ -242,11 +247,12 @@ impl ServerTunnel {
                 },
                 ready = target.readable() => match ready.map(|()| self.take_answers(connection, target)) {
                     Ok(Ok(0)) | Err(_) => {}
-                    Ok(Ok(_)) => active = Instant::now(),
+                    Ok(Ok(_)) => place.touch(Instant::now()),
                     // Its keys are used up, unless it is closed already: receiving tells.
                     Ok(Err(Ended)) => connection.close().await,
                 },
-                () = sleep_until(active + idle) => return (None, "idle".to_owned()),
+                () = sleep_until(place.active() + idle) => return (None, "idle".to_owned()),
+                () = place.lost() => return (None, "another took its place".to_owned()),
                 until = stop.wanted(), if deadline.is_none() => deadline = Some(until),
                 () = sleep(EXPORT_AGAIN), if deadline.is_some() => {}
             }
