@@ -15,6 +15,20 @@ fn identity_options(folder: &Folder, name: &str, identity: &TestIdentity) -> Str
 }
 
 #[test]
+fn faults_in_keys_do_not_show_them() {
+    for wrong in [
+        "server --psk meter:00ffeeddx",
+        "client localhost:9 --psk meter:00ffeedd0",
+        "client localhost:9 --psk 00ffeedd",
+    ] {
+        let output = run(wrong);
+        assert_eq!(output.status.code(), Some(2), "{wrong}: {}", stderr(&output));
+        let said = stderr(&output);
+        assert!(said.contains("--psk") && !said.contains("00ffeedd"), "{wrong}: {said}");
+    }
+}
+
+#[test]
 fn clients_refuse_revoked_servers() {
     let (folder, pki) = (Folder::new(), TestPki::new());
     let identity = pki.server("localhost");

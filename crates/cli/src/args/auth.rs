@@ -1,9 +1,12 @@
 //! Who a side is, and whom it believes: what all commands that make or take connections have in common.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::Args;
+use clap::builder::TypedValueParser;
+use clap::error::{ContextKind, ContextValue};
+use clap::{Arg, Args, Command};
 use gramseal::proto::config::Psk;
 use gramseal::webpki::{Fingerprint, ParseFingerprintError};
 
@@ -35,7 +38,7 @@ pub(crate) struct ServerAuthArgs {
 
     /// Key that clients may use instead of certificates, and the identity it goes by; repeat it for several. Without
     /// --cert and --self-signed only such clients are served
-    #[arg(long = "psk", value_name = "IDENTITY:HEXKEY", value_parser = parse_psk)]
+    #[arg(long = "psk", value_name = "IDENTITY:HEXKEY", value_parser = Secret(parse_psk))]
     pub(crate) psks: Vec<Psk>,
 
     /// More such keys, from FILE: IDENTITY:HEXKEY on each line; empty lines and those that begin with # say nothing.
@@ -90,7 +93,7 @@ pub(crate) struct ClientAuthArgs {
     pub(crate) ocsp: bool,
 
     /// Key to use instead of certificates, and the identity it goes by; the server has to know it too
-    #[arg(long, value_name = "IDENTITY:HEXKEY", value_parser = parse_psk, conflicts_with = "TrustArgs")]
+    #[arg(long, value_name = "IDENTITY:HEXKEY", value_parser = Secret(parse_psk), conflicts_with = "TrustArgs")]
     pub(crate) psk: Option<Psk>,
 
     /// The same with the key in FILE: one line IDENTITY:HEXKEY, beside empty lines and those that begin with #. Unlike
@@ -148,6 +151,21 @@ impl FromStr for RawPublicKey {
             Err(ParseFingerprintError::UnknownAlgorithm) => Ok(Self::File(text.into())),
             Err(error) => Err(error),
         }
+    }
+}
+
+/// Parses values that faults must not show: what is wrong with a key may be one digit of it.
+#[derive(Debug, Clone)]
+struct Secret<P>(P);
+
+impl<P: TypedValueParser> TypedValueParser for Secret<P> {
+    type Value = P::Value;
+
+    fn parse_ref(&self, cmd: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<P::Value, clap::Error> {
+        self.0.parse_ref(cmd, arg, value).map_err(|mut error| {
+            error.insert(ContextKind::InvalidValue, ContextValue::String("(not shown)".to_owned()));
+            error
+        })
     }
 }
 
