@@ -4,6 +4,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
+use crate::output::hex;
+
 /// Whether only its owner has access. What others own in this way, nobody else can have opened, except
 /// root.
 #[cfg(unix)]
@@ -19,10 +21,13 @@ pub(crate) fn is_private(_file: &File) -> io::Result<bool> {
     Ok(true)
 }
 
-/// Puts `bytes` into `file` in one step, readable by its owner alone whatever was there before.
+/// Puts `bytes` into `file` in one step that a loss of power does not undo, readable by its owner alone
+/// whatever was there before.
 pub(crate) fn replace(file: &Path, bytes: &[u8]) -> io::Result<()> {
+    // What an earlier process has left behind, or somebody else laid there, has another name.
+    let random: [u8; 8] = gramseal::provider().random_array().map_err(io::Error::other)?;
     let mut name = file.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}", std::process::id()));
+    name.push(format!(".{}", hex(&random)));
     let fresh = file.with_file_name(name);
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -36,19 +41,46 @@ pub(crate) fn replace(file: &Path, bytes: &[u8]) -> io::Result<()> {
         // What is wrong is told; that there is nothing to clean up is no further fault.
         let _ = fs::remove_file(&fresh);
     }
-    written
+    written?;
+    sync_folder(file)
 }
 
 /// Removes `file` so that it stays removed: also after a loss of power.
 pub(crate) fn remove(file: &Path) -> io::Result<()> {
     fs::remove_file(file)?;
-    // A folder can be opened and synchronised on Unix alone; elsewhere this is the best there is.
-    #[cfg(unix)]
-    File::open(folder(file))?.sync_all()?;
+    sync_folder(file)
+}
+
+/// Lets the names in the folder of `file` outlive a loss of power.
+#[cfg(unix)]
+fn sync_folder(file: &Path) -> io::Result<()> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    File::open(folder)?.sync_all()
+}
+
+/// A folder can be opened and synchronised on Unix alone; elsewhere nothing is the best there is.
+#[cfg(not(unix))]
+fn sync_folder(_file: &Path) -> io::Result<()> {
     Ok(())
 }
 
-#[cfg(unix)]
-fn folder(file: &Path) -> &Path {
-    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leftovers_are_in_nobodys_way() {
+        let folder = std::env::temp_dir().join(format!("gramseal-private-{}", std::process::id()));
+        fs::create_dir_all(&folder).expect("it can be made");
+        let file = folder.join("state");
+        // What a process of the same number left behind that died while it wrote.
+        fs::write(folder.join(format!("state.{}", std::process::id())), "half").expect("it can be written");
+        replace(&file, b"one").expect("it can be written");
+        replace(&file, b"two").expect("it can be written again");
+        let content = fs::read(&file).expect("it is there");
+        let private = is_private(&File::open(&file).expect("it is there")).expect("it has a mode");
+        let names = fs::read_dir(&folder).expect("it is there").count();
+        fs::remove_dir_all(&folder).expect("it is ours");
+        assert_eq!((content.as_slice(), private, names), (&b"two"[..], true, 2));
+    }
 }
