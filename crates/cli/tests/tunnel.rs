@@ -206,6 +206,15 @@ fn a_server_that_is_merely_silent_keeps_its_connection() {
 }
 
 #[test]
+fn clients_that_others_can_reach_are_warned_of() {
+    let warning = "others than this machine's programs";
+    let line = |listen: &str| format!("client --listen {listen} --connect localhost:9 {KEY}");
+    // Metrics are served after tunnels are bound, so that it was said by then.
+    assert_eq!(Tunnel::start(&line("127.0.0.1:0")).said(warning), 0);
+    Tunnel::start(&line("0.0.0.0:0")).wait_for(warning);
+}
+
+#[test]
 fn a_server_that_ends_says_so() {
     let (mut server, address) = server(KEY);
     let (mut client, entry) = client(&address, KEY);

@@ -44,6 +44,12 @@ impl ClientTunnel {
         let name = plan.args.listen.clone();
         let address = socket.local_addr().map_err(Failure::connection)?;
         tracing::info!(tunnel = %name, %address, connect = %plan.args.connect, "tunnel client listens");
+        if !address.ip().to_canonical().is_loopback() {
+            tracing::warn!(
+                tunnel = %name, %address,
+                "others than this machine's programs can send into the tunnel, also with forged addresses"
+            );
+        }
         Ok(Self {
             counts: Counts::new(&name),
             name,
