@@ -179,6 +179,42 @@ fn connections_outlive_a_server_with_state() {
 }
 
 #[test]
+fn a_state_file_is_used_once_whoever_puts_it_back() {
+    for named in [false, true] {
+        let folder = Folder::new();
+        let (state, target) = (folder.path("state"), echo());
+        let key = folder.path(if named { "named.key" } else { "state.key" });
+        let option = if named { format!("--state-key {key}") } else { String::new() };
+        let line = |listen: &str| format!("server --listen {listen} --forward {target} {KEY} --state {state} {option}");
+        let mut first = Tunnel::start(&line("127.0.0.1:0"));
+        let address = first.address();
+        let (_client, entry) = client(&address, &format!("{KEY} --reconnect-after 0.6"));
+        let local = Local::new(&entry);
+        local.ask("first");
+        assert!(first.terminate().success());
+        let (old_state, old_key) = (std::fs::read(&state).expect("a file"), std::fs::read(&key).expect("a file"));
+        let mut second = Tunnel::start(&line(&address));
+        assert_eq!(second.metric("imported_total", ""), 1);
+        assert_eq!(std::fs::read(&key).expect("a file") == old_key, named, "a named key is not ours to replace");
+        local.ask("second");
+        if named {
+            continue;
+        }
+        // The new key is good for what comes after it.
+        assert!(second.terminate().success());
+        let mut third = Tunnel::start(&line(&address));
+        assert_eq!(third.metric("imported_total", ""), 1);
+        third.kill();
+        std::fs::write(&state, &old_state).expect("it is ours");
+        let mut fourth = Tunnel::start(&line(&address));
+        fourth.wait_for("the state file is refused");
+        assert_eq!(fourth.metric("imported_total", ""), 0);
+        assert_eq!(std::fs::read(folder.path("state.refused")).expect("it is put aside"), old_state);
+        local.ask("served anew");
+    }
+}
+
+#[test]
 fn a_state_file_that_is_no_good_is_put_aside_and_service_goes_on() {
     let folder = Folder::new();
     let (state, target) = (folder.path("state"), echo());

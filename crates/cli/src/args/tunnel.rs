@@ -128,7 +128,8 @@ pub(crate) struct TunnelServerArgs {
     pub(crate) state: Option<PathBuf>,
 
     /// Key that --state FILE is sealed with: 64 hexadecimal digits, made if there is no such file. Whoever reads both
-    /// can read the traffic [default: the name of --state with .key behind it]
+    /// can read the traffic. A key in FILE stays; that in the default file is replaced each time connections go on, so
+    /// that an old copy of the state is refused [default: the name of --state with .key behind it]
     #[arg(long, value_name = "FILE", requires = "state")]
     pub(crate) state_key: Option<PathBuf>,
 

@@ -33,6 +33,7 @@ pub(super) struct ClientPlan {
     pub(super) config: Arc<ClientConfig>,
 }
 
+#[derive(Clone)]
 pub(super) struct ServerPlan {
     pub(super) args: TunnelServerArgs,
     pub(super) address: SocketAddr,
@@ -40,7 +41,7 @@ pub(super) struct ServerPlan {
     /// `None` where keys alone authenticate the server.
     pub(super) own: Option<Own>,
     /// Of `--state-key`; `None` without `--state`, or as long as there is no such file.
-    pub(super) state_key: Option<StateKey>,
+    pub(super) state_key: Option<Arc<StateKey>>,
 }
 
 impl Plan {
@@ -103,7 +104,7 @@ impl ServerPlan {
         let config = settings.server(identity, psks, auth::client_auth(&args.auth)?)?;
         check_flow(&args.flow)?;
         let state_key = match state_key_file(&args) {
-            Some(file) => StateKey::read(&file)?,
+            Some(file) => StateKey::read(&file)?.map(Arc::new),
             None => None,
         };
         Ok(Self { args, address, config, own, state_key })
@@ -112,9 +113,17 @@ impl ServerPlan {
     /// The key of the state file; makes one if there is none.
     pub(super) fn make_state_key(&mut self) -> Result<(), Failure> {
         if let Some(file) = state_key_file(&self.args).filter(|_| self.state_key.is_none()) {
-            self.state_key = Some(StateKey::create(&file)?);
+            self.state_key = Some(Arc::new(StateKey::create(&file)?));
         }
         Ok(())
+    }
+
+    /// The same with a fresh key in its file, so that nothing opens any more what was sealed before. `None` where the
+    /// options name the file: its content is somebody else's affair.
+    pub(super) fn with_fresh_state_key(&self) -> Result<Option<Self>, Failure> {
+        let own = state_key_file(&self.args).filter(|_| self.args.state_key.is_none());
+        let fresh = own.map(|file| StateKey::create(&file)).transpose()?;
+        Ok(fresh.map(|key| Self { state_key: Some(Arc::new(key)), ..self.clone() }))
     }
 }
 

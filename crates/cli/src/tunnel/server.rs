@@ -82,7 +82,10 @@ impl ServerTunnel {
     pub(super) fn take_state(&self) -> Result<Option<State>, Failure> {
         let plan = self.plan();
         let (Some(file), Some(key)) = (&plan.args.state, &plan.state_key) else { return Ok(None) };
-        match State::take(file, key) {
+        // Before the first connection goes on: an old copy of the file must not let it go on once more.
+        let renew =
+            || plan.with_fresh_state_key().map(|renewed| renewed.into_iter().for_each(|plan| self.replan(plan)));
+        match State::take(file, key, renew) {
             Err(error @ Failure::Connection { .. }) => {
                 tracing::error!(tunnel = %self.name, %error, "no connection goes on: the state file is refused");
                 Ok(None)

@@ -3,7 +3,8 @@
 //! The file is sealed as a whole (AES-256-GCM) with a key of its own, and each connection in it is an image that the
 //! library seals besides, with a key that is in the file alone. It is written when the server ends, in one step and
 //! for its owner's eyes, and removed *before* the first connection in it goes on: a connection that went on twice
-//! would use numbers, and so nonces, twice.
+//! would use numbers, and so nonces, twice. The key, unless its file is named by `--state-key`, is replaced before that as
+//! well, so that an old copy of the file is worth nothing.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -111,12 +112,16 @@ impl State {
         private::replace(file, &bytes).map_err(|error| Failure::connection(error).at(file))
     }
 
-    /// Opens `file`, if there is one, and removes it. One that cannot be opened is put aside, as `FILE.refused`: what is
+    /// Opens `file`, if there is one, does what `renew` does about the key, and removes it. One that cannot be opened is put aside, as `FILE.refused`: what is
     /// wrong with it may be the key.
     ///
     /// # Errors
     /// `Connection` if the file is no good, `Usage` if it cannot be read, removed or renamed at all.
-    pub(super) fn take(file: &Path, key: &StateKey) -> Result<Option<Self>, Failure> {
+    pub(super) fn take(
+        file: &Path,
+        key: &StateKey,
+        renew: impl FnOnce() -> Result<(), Failure>,
+    ) -> Result<Option<Self>, Failure> {
         let bytes = match fs::read(file) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -124,6 +129,7 @@ impl State {
         };
         match Self::open(bytes, key) {
             Ok(state) => {
+                renew()?;
                 private::remove(file).map_err(|error| Failure::usage(error).at(file))?;
                 Ok(Some(state))
             }
