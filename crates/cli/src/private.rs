@@ -6,13 +6,19 @@ use std::path::Path;
 
 use crate::output::hex;
 
-/// Whether only its owner has access. What others own in this way, nobody else can have opened, except
-/// root.
+/// Whether nobody has access but this process's user, and root, who has it everywhere.
 #[cfg(unix)]
 pub(crate) fn is_private(file: &File) -> io::Result<bool> {
-    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::fs::MetadataExt;
 
-    Ok(file.metadata()?.permissions().mode() & 0o077 == 0)
+    let file = file.metadata()?;
+    Ok(is_private_of(rustix::process::geteuid().as_raw(), file.uid(), file.mode()))
+}
+
+/// A file of somebody else's says what that one wants, whatever its mode.
+#[cfg(unix)]
+fn is_private_of(user: u32, owner: u32, mode: u32) -> bool {
+    mode & 0o077 == 0 && (owner == user || owner == 0)
 }
 
 /// Other systems give files the permissions of their folder.
@@ -67,6 +73,13 @@ fn sync_folder(_file: &Path) -> io::Result<()> {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_belongs_to_others_is_not_private() {
+        assert!(is_private_of(1000, 1000, 0o100_600) && is_private_of(1000, 0, 0o100_400));
+        assert!(!is_private_of(1000, 1001, 0o100_600));
+        assert!(!is_private_of(1000, 1000, 0o100_640) && !is_private_of(1000, 1000, 0o100_604));
+    }
 
     #[test]
     fn leftovers_are_in_nobodys_way() {

@@ -73,5 +73,9 @@ fn read(mut file: File) -> Result<Session, Failure> {
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).map_err(Failure::usage)?;
     let session = Session::from_bytes(&bytes).map_err(Failure::usage)?;
-    if private { Ok(session) } else { Err(Failure::usage("the session is open to others than its owner (chmod 600)")) }
+    if private {
+        Ok(session)
+    } else {
+        Err(Failure::usage("the session is open to others, or somebody else's (chown, chmod 600)"))
+    }
 }

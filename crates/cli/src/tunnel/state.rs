@@ -14,6 +14,7 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use gramseal::ImageKey;
 use gramseal::proto::crypto::CryptoError;
 use serde::{Deserialize, Serialize};
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::failure::Failure;
 use crate::output::hex;
@@ -37,19 +38,20 @@ impl StateKey {
             Err(error) => return Err(Failure::usage(error).at(file)),
         };
         if !private::is_private(&opened).map_err(|error| Failure::usage(error).at(file))? {
-            return Err(Failure::usage("the key is open to others than its owner (chmod 600)").at(file));
+            return Err(Failure::usage("the key is open to others, or somebody else's (chown, chmod 600)").at(file));
         }
-        let mut text = String::new();
+        let mut text = Zeroizing::new(String::new());
         opened.read_to_string(&mut text).map_err(|error| Failure::usage(error).at(file))?;
         let secret = unhex(text.trim());
-        let secret = secret.ok_or_else(|| Failure::usage("a key has 64 hexadecimal digits").at(file))?;
+        let secret = Zeroizing::new(secret.ok_or_else(|| Failure::usage("a key has 64 hexadecimal digits").at(file))?);
         Self::new(&secret).map(Some)
     }
 
     /// Makes a key and writes it into `file`.
     pub(super) fn create(file: &Path) -> Result<Self, Failure> {
-        let secret: [u8; Self::LEN] = gramseal::provider().random_array().map_err(Failure::connection)?;
-        let text = format!("{}\n", hex(&secret));
+        let secret = Zeroizing::new(gramseal::provider().random_array().map_err(Failure::connection)?);
+        let mut text = Zeroizing::new(hex(&*secret));
+        text.push('\n');
         private::replace(file, text.as_bytes()).map_err(|error| Failure::usage(error).at(file))?;
         Self::new(&secret)
     }
@@ -87,7 +89,7 @@ pub(super) struct Saved {
 
 /// Connections on their way into a file, or out of it.
 pub(super) struct State {
-    secret: [u8; ImageKey::LEN],
+    secret: Zeroizing<[u8; ImageKey::LEN]>,
     pub(super) key: ImageKey,
     pub(super) connections: Vec<Saved>,
 }
@@ -95,18 +97,22 @@ pub(super) struct State {
 impl State {
     /// Without connections yet.
     pub(super) fn new() -> Result<Self, CryptoError> {
-        let secret = gramseal::provider().random_array()?;
-        Self::with(secret, Vec::new())
+        Self::with(Zeroizing::new(gramseal::provider().random_array()?), Vec::new())
     }
 
-    fn with(secret: [u8; ImageKey::LEN], connections: Vec<Saved>) -> Result<Self, CryptoError> {
+    fn with(secret: Zeroizing<[u8; ImageKey::LEN]>, connections: Vec<Saved>) -> Result<Self, CryptoError> {
         Ok(Self { secret, key: ImageKey::new(gramseal::provider(), &secret)?, connections })
     }
 
     /// Seals `connections`, whose images its key made, and puts them into `file` in one step.
     pub(super) fn write(&self, connections: Vec<Saved>, file: &Path, key: &StateKey) -> Result<(), Failure> {
-        let contents = Contents { image_key: self.secret, connections };
-        let mut sealed = serde_json::to_vec(&contents).map_err(Failure::connection)?;
+        let mut contents = Contents { image_key: *self.secret, connections };
+        // Room for all of it (bytes are numbers of up to three digits and a comma): growing would leave copies.
+        let room = 256 + contents.connections.iter().map(|saved| 64 + 4 * saved.image.len()).sum::<usize>();
+        let mut sealed = Vec::with_capacity(room);
+        let written = serde_json::to_writer(&mut sealed, &contents);
+        contents.image_key.zeroize();
+        written.map_err(Failure::connection)?;
         let nonce = key.0.seal_in_place_append_tag(Aad::from(MAGIC), &mut sealed).map_err(Failure::connection)?;
         let bytes = [MAGIC, nonce.as_ref(), &sealed].concat();
         private::replace(file, &bytes).map_err(|error| Failure::connection(error).at(file))
@@ -145,10 +151,13 @@ impl State {
     fn open(bytes: Vec<u8>, key: &StateKey) -> Result<Self, &'static str> {
         let sealed = bytes.strip_prefix(MAGIC).ok_or("is no state file of this version")?;
         let (nonce, sealed) = sealed.split_first_chunk::<NONCE_LEN>().ok_or("is cut off")?;
-        let mut sealed = sealed.to_vec();
+        let mut sealed = Zeroizing::new(sealed.to_vec());
         let foreign = "is damaged, or sealed with another key";
         let opened = key.0.open_in_place(Nonce::from(nonce), Aad::from(MAGIC), &mut sealed).map_err(|_| foreign)?;
-        let contents: Contents = serde_json::from_slice(opened).map_err(|_| "does not say what a state file says")?;
-        Self::with(contents.image_key, contents.connections).map_err(|_| "cannot be opened with this cryptography")
+        let mut contents: Contents =
+            serde_json::from_slice(opened).map_err(|_| "does not say what a state file says")?;
+        let secret = Zeroizing::new(contents.image_key);
+        contents.image_key.zeroize();
+        Self::with(secret, contents.connections).map_err(|_| "cannot be opened with this cryptography")
     }
 }
