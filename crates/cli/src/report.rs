@@ -56,6 +56,8 @@ pub(crate) enum Event<'a> {
     Item(&'a crate::cert::Item),
     /// A configuration file is right (`check`).
     Checked { tunnels: usize },
+    /// Something in it is right, but may not be meant (`check`).
+    Warning { file: &'a Path, line: Option<usize>, reason: &'a str },
     /// Something in it is wrong (`check`).
     Fault { file: &'a Path, line: Option<usize>, reason: &'a str },
 }

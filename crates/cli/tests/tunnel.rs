@@ -262,6 +262,14 @@ fn the_target_may_come_later() {
 }
 
 #[test]
+fn a_server_that_lets_everybody_in_says_so() {
+    for (options, warned) in [("--self-signed a.test", 1), (&format!("--self-signed a.test {KEY}"), 1), (KEY, 0)] {
+        let (mut server, _) = server(options);
+        assert_eq!(server.said("everybody reaches the target"), warned, "{options}");
+    }
+}
+
+#[test]
 fn wrong_use_is_told_before_anything_begins() {
     for (line, said) in [
         ("server --forward localhost:9", "--psk-file"),

@@ -46,6 +46,41 @@ fn right_files_are_right() {
 }
 
 #[test]
+fn servers_that_let_everybody_in_are_told() {
+    const WITHOUT: &str = "[[server]]\nlisten = \"127.0.0.1:0\"\nforward = \"localhost:9\"\n";
+    let folder = Folder::new();
+    let pki = TestPki::new();
+    folder.file("ca.pem", &pki.root_pem());
+    folder.file("key.pem", &pki.server("a.test").key_pem);
+    folder.file("psks", "a:00ff\n");
+    let own = "self-signed = \"a.test\"";
+    let fingerprint = format!("fingerprint = \"sha256:{}\"", "0a".repeat(32));
+    let raw_public_key = format!("raw-public-key = \"sha256:{}\"", "0a".repeat(32));
+    for (options, warned) in [
+        (&[own][..], true),
+        (&["key = \"key.pem\""], true),
+        (&[own, "client-ca = \"ca.pem\""], true),
+        (&[own, "psk-file = \"psks\""], true),
+        (&[own, "client-ca = \"ca.pem\"", "require-client-cert = true"], false),
+        (&[own, &fingerprint], false),
+        (&[own, &raw_public_key], false),
+        (&[own, &raw_public_key, "client-ca = \"ca.pem\""], false),
+        (&["psk-file = \"psks\""], false),
+    ] {
+        let file = folder.file("tunnels.toml", &format!("{CLIENT}{WITHOUT}{}\n", options.join("\n")));
+        let output = run(&format!("check {file} --json"));
+        assert_eq!(output.status.code(), Some(0), "{options:?}: {}", stdout(&output));
+        let lines = json_lines(stdout(&output));
+        let warnings: Vec<_> = lines.iter().filter(|line| line["event"] == "warning").collect();
+        assert_eq!(warnings.len(), usize::from(warned), "{options:?}: {warnings:?}");
+        let right = |line: &&serde_json::Value| line["line"] == 5 && line["reason"].to_string().contains("everybody");
+        assert!(warnings.iter().all(right), "{warnings:?}");
+        let output = run(&format!("check {file}"));
+        assert_eq!(stderr(&output).contains("everybody"), warned, "{options:?}: {}", stderr(&output));
+    }
+}
+
+#[test]
 fn faults_have_the_line_of_their_key() {
     let folder = Folder::new();
     folder.file("junk", "no certificate");

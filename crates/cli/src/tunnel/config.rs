@@ -22,6 +22,8 @@ use crate::failure::Failure;
 pub(super) struct Config {
     pub(super) service: ServiceArgs,
     pub(super) plans: Vec<Plan>,
+    /// What is right, but may not be meant.
+    pub(super) warnings: Vec<Fault>,
 }
 
 /// Finds the plan that a server runs by now, if there is one with these options' address.
@@ -98,9 +100,13 @@ struct Planned {
 
 impl Reader<'_> {
     fn fault(&mut self, span: &Range<usize>, reason: impl fmt::Display) {
+        self.faults.push(self.at(span, reason));
+    }
+
+    fn at(&self, span: &Range<usize>, reason: impl fmt::Display) -> Fault {
         let before = self.text.as_bytes().get(..span.start).unwrap_or_default();
         let line = Some(1 + before.iter().filter(|byte| **byte == b'\n').count());
-        self.faults.push(Fault { file: self.file.to_owned(), line, reason: reason.to_string() });
+        Fault { file: self.file.to_owned(), line, reason: reason.to_string() }
     }
 
     fn config(&mut self, before: Before<'_>) -> Option<Config> {
@@ -135,7 +141,9 @@ impl Reader<'_> {
         if plans.is_empty() && self.faults.is_empty() {
             self.fault(&(0..0), "there is no tunnel: neither [[client]] nor [[server]]");
         }
-        Some(Config { service: service?.0, plans: plans.into_iter().map(|planned| planned.plan).collect() })
+        let warning = |planned: &Planned| planned.plan.warning().map(|warning| self.at(&planned.span, warning));
+        let warnings = plans.iter().filter_map(warning).collect();
+        Some(Config { service: service?.0, plans: plans.into_iter().map(|planned| planned.plan).collect(), warnings })
     }
 
     /// The tables of `[[client]]` or `[[server]]`.

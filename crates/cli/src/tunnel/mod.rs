@@ -67,11 +67,11 @@ impl Source {
         match self {
             Self::Client(args, service) => {
                 let plans = vec![Plan::Client(ClientPlan::new((**args).clone())?)];
-                Ok(Config { service: service.clone(), plans })
+                Ok(Config { service: service.clone(), plans, warnings: Vec::new() })
             }
             Self::Server(args, service) => {
                 let plan = ServerPlan::new((**args).clone(), before(args).as_deref())?;
-                Ok(Config { service: service.clone(), plans: vec![Plan::Server(plan)] })
+                Ok(Config { service: service.clone(), plans: vec![Plan::Server(plan)], warnings: Vec::new() })
             }
             Self::File(file, service) => {
                 let lines = |faults: Vec<Fault>| {
@@ -88,7 +88,7 @@ impl Source {
 /// Runs until a signal ends it.
 pub(crate) async fn run(args: TunnelArgs) -> Result<(), Failure> {
     let source = Source::of(args)?;
-    let Config { mut service, plans } = source.read(&|_| None)?;
+    let Config { mut service, plans, .. } = source.read(&|_| None)?;
     logging::start(&service)?;
     // From now on no signal ends the process by itself.
     let mut signals = Signals::new()?;
@@ -153,6 +153,10 @@ pub(crate) fn check(args: &CheckArgs) -> Result<(), Failure> {
     let output = Output::new(args.json, false);
     match config::read(&args.file, &|_| None) {
         Ok(config) => {
+            for warning in &config.warnings {
+                let line = Event::Warning { file: &warning.file, line: warning.line, reason: &warning.reason };
+                output.status(&line, format_args!("warning: {warning}"));
+            }
             let tunnels = config.plans.len();
             output.result(&Event::Checked { tunnels }, format_args!("{}: {tunnels} tunnels", args.file.display()));
             Ok(())

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use gramseal::proto::config::{ClientConfig, ServerConfig};
+use gramseal::proto::config::{ClientAuth, ClientConfig, ServerConfig};
 use gramseal::sessions;
 
 use super::socket;
@@ -17,6 +17,10 @@ use crate::auth;
 use crate::failure::Failure;
 use crate::identity::Own;
 use crate::setup::Settings;
+
+/// What [`ServerPlan::is_open`] means for who runs the server.
+pub(super) const OPEN: &str = "everybody reaches the target; known clients alone do with client-ca and \
+    require-client-cert, with fingerprint or raw-public-key, or with shared keys and no certificate of the server";
 
 /// Bytes in the connection ids of a tunnel that is not told otherwise.
 const CID_LEN: u8 = 8;
@@ -40,6 +44,8 @@ pub(super) struct ServerPlan {
     pub(super) config: Arc<ServerConfig>,
     /// `None` where keys alone authenticate the server.
     pub(super) own: Option<Own>,
+    /// Whether clients get in that do not say who they are.
+    pub(super) is_open: bool,
     /// Of `--state-key`; `None` without `--state`, or as long as there is no such file.
     pub(super) state_key: Option<Arc<StateKey>>,
 }
@@ -49,6 +55,14 @@ impl Plan {
         match self {
             Self::Client(plan) => plan.address,
             Self::Server(plan) => plan.address,
+        }
+    }
+
+    /// What whoever runs it should know.
+    pub(super) fn warning(&self) -> Option<&'static str> {
+        match self {
+            Self::Server(plan) if plan.is_open => Some(OPEN),
+            Self::Client(_) | Self::Server(_) => None,
         }
     }
 
@@ -101,13 +115,16 @@ impl ServerPlan {
             return Err(Failure::usage("a tunnel server needs --cert and --key, --psk-file or --self-signed"));
         }
         let identity = own.as_ref().map(|own| own.identity.clone());
-        let config = settings.server(identity, psks, auth::client_auth(&args.auth)?)?;
+        let client_auth = auth::client_auth(&args.auth)?;
+        // Without a certificate of the server, clients need a key.
+        let is_open = own.is_some() && !matches!(client_auth, ClientAuth::Required(_));
+        let config = settings.server(identity, psks, client_auth)?;
         check_flow(&args.flow)?;
         let state_key = match state_key_file(&args) {
             Some(file) => StateKey::read(&file)?.map(Arc::new),
             None => None,
         };
-        Ok(Self { args, address, config, own, state_key })
+        Ok(Self { args, address, config, own, is_open, state_key })
     }
 
     /// The key of the state file; makes one if there is none.

@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::counts::{Counts, Dropped, Ended, Held, Way};
 use super::places::{Place, Places, Taken};
-use super::plan::ServerPlan;
+use super::plan::{OPEN, ServerPlan};
 use super::socket;
 use super::state::{Saved, State};
 use super::stop::Stop;
@@ -65,7 +65,10 @@ impl ServerTunnel {
         tracing::info!(tunnel = %name, %address, forward, fingerprint, "tunnel server listens");
         let (counts, places) = (Counts::new(&name), Arc::default());
         let images = State::new().map_err(Failure::connection)?;
-        Ok(Self { name, endpoint, plan: Mutex::new(Arc::new(plan)), counts, places, images })
+        let plan = Mutex::new(Arc::new(plan));
+        let tunnel = Self { name, endpoint, plan, counts, places, images };
+        tunnel.warn();
+        Ok(tunnel)
     }
 
     pub(super) fn plan(&self) -> Arc<ServerPlan> {
@@ -75,6 +78,14 @@ impl ServerTunnel {
     /// Does as `plan` says from now on; connections go on.
     pub(super) fn replan(&self, plan: ServerPlan) {
         *self.plan.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(plan);
+        self.warn();
+    }
+
+    /// That nobody is kept out is told, in case it is not meant.
+    fn warn(&self) {
+        if self.plan().is_open {
+            tracing::warn!(tunnel = %self.name, "{OPEN}");
+        }
     }
 
     /// The connections of the process before this one, if there are any. A file that is no good is told and put
