@@ -215,6 +215,31 @@ fn a_state_file_is_used_once_whoever_puts_it_back() {
 }
 
 #[test]
+fn a_start_that_fails_keeps_the_state_file() {
+    let folder = Folder::new();
+    let (state, target) = (folder.path("state"), echo());
+    let line = |listen: &str| format!("server --listen {listen} --forward {target} {KEY} --state {state}");
+    let mut first = Tunnel::start(&line("127.0.0.1:0"));
+    let address = first.address();
+    let (_client, entry) = client(&address, KEY);
+    let local = Local::new(&entry);
+    let port = local.ask("first");
+    assert!(first.terminate().success());
+    let saved = std::fs::read(&state).expect("there is a file");
+
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let metrics = taken.local_addr().expect("an address");
+    let output = run(&format!("tunnel {} --metrics {metrics}", line(&address)));
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(stderr(&output).contains("--metrics"), "{}", stderr(&output));
+    assert_eq!(std::fs::read(&state).expect("it is still there"), saved);
+
+    let second = Tunnel::start(&line(&address));
+    assert_eq!(local.ask("second"), port);
+    assert_eq!(second.metric("imported_total", ""), 1);
+}
+
+#[test]
 fn a_state_file_that_is_no_good_is_put_aside_and_service_goes_on() {
     let folder = Folder::new();
     let (state, target) = (folder.path("state"), echo());

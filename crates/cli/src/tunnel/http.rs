@@ -52,15 +52,19 @@ impl Exporter {
         self.draining.store(true, Ordering::Relaxed);
     }
 
-    /// Answers requests at `address`, on tasks in the background.
-    pub(super) async fn listen(self: &Arc<Self>, address: SocketAddr) -> Result<(), Failure> {
+    /// Takes `address`; who asks there waits until [`Exporter::serve`].
+    pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
         let listener = TcpListener::bind(address).await;
-        let listener = listener.map_err(|error| Failure::connection(format!("--metrics {address}: {error}")))?;
-        let address = listener.local_addr().map_err(Failure::connection)?;
-        tracing::info!(%address, "metrics are served");
+        listener.map_err(|error| Failure::connection(format!("--metrics {address}: {error}")))
+    }
+
+    /// Answers requests on tasks in the background.
+    pub(super) fn serve(self: &Arc<Self>, listener: TcpListener) {
+        if let Ok(address) = listener.local_addr() {
+            tracing::info!(%address, "metrics are served");
+        }
         tokio::spawn(Arc::clone(self).accept(listener));
         tokio::spawn(Arc::clone(self).keep_up());
-        Ok(())
     }
 
     /// Distributions keep single values until somebody asks; nobody has to.
@@ -79,7 +83,7 @@ impl Exporter {
                     let exporter = Arc::clone(&self);
                     tokio::spawn(async move {
                         // Whoever is too slow asks again.
-                        let _ = timeout(TIME, exporter.serve(stream, HEAD)).await;
+                        let _ = timeout(TIME, exporter.answer_all(stream, HEAD)).await;
                         drop(place);
                     });
                 }
@@ -89,7 +93,7 @@ impl Exporter {
         }
     }
 
-    async fn serve(self: Arc<Self>, stream: TcpStream, head: Duration) -> Result<(), hyper::Error> {
+    async fn answer_all(self: Arc<Self>, stream: TcpStream, head: Duration) -> Result<(), hyper::Error> {
         let answer = service_fn(|request| {
             let answer = self.answer(&request);
             async move { Ok::<_, Infallible>(answer) }
@@ -132,7 +136,7 @@ mod tests {
         let mut client = TcpStream::connect(listener.local_addr().expect("an address")).await.expect("it listens");
         let (stream, _) = listener.accept().await.expect("a connection");
         client.write_all(words.as_bytes()).await.expect("it is there");
-        let served = timeout(Duration::from_secs(60), exporter.serve(stream, Duration::from_millis(50))).await;
+        let served = timeout(Duration::from_secs(60), exporter.answer_all(stream, Duration::from_millis(50))).await;
         let _ = served.expect("the connection ends by itself");
         let mut answer = String::new();
         client.read_to_string(&mut answer).await.expect("an end");

@@ -93,10 +93,15 @@ pub(crate) async fn run(args: TunnelArgs) -> Result<(), Failure> {
     // From now on no signal ends the process by itself.
     let mut signals = Signals::new()?;
     let exporter = service.metrics.map(|_| Exporter::install()).transpose()?;
+    // All that can fail comes before the tunnels, which use up state files.
+    let listener = match service.metrics {
+        Some(address) => Some(Exporter::bind(address).await?),
+        None => None,
+    };
     let mut running = Running::default();
     running.apply(plans, drain(&service))?;
-    if let (Some(exporter), Some(address)) = (&exporter, service.metrics) {
-        exporter.listen(address).await?;
+    if let (Some(exporter), Some(listener)) = (&exporter, listener) {
+        exporter.serve(listener);
     }
     notify::ready();
     let reloads = Reloads::new();
