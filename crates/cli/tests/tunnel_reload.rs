@@ -234,6 +234,19 @@ fn a_start_that_fails_keeps_the_state_file() {
     assert!(stderr(&output).contains("--metrics"), "{}", stderr(&output));
     assert_eq!(std::fs::read(&state).expect("it is still there"), saved);
 
+    // Another server whose state file is there and cannot be read.
+    std::fs::create_dir(folder.path("other")).expect("it can be made");
+    folder.file("psks", "tunnel:000102030405060708090a0b0c0d0e0f");
+    let server = |listen: &str, state: &str| {
+        format!("[[server]]\nlisten = \"{listen}\"\nforward = \"{target}\"\npsk-file = \"psks\"\nstate = \"{state}\"\n")
+    };
+    let file = folder.file("tunnels.toml", &(server(&address, "state") + &server("127.0.0.1:0", "other")));
+    let output = run(&format!("tunnel --config {file}"));
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    assert!(stderr(&output).contains(&folder.path("other")), "{}", stderr(&output));
+    assert_eq!(std::fs::read(&state).expect("it is still there"), saved);
+    assert!(!std::fs::exists(folder.path("other.key")).expect("it can be looked for"), "nothing is made either");
+
     let second = Tunnel::start(&line(&address));
     assert_eq!(local.ask("second"), port);
     assert_eq!(second.metric("imported_total", ""), 1);

@@ -4,7 +4,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use gramseal::proto::config::{ClientAuth, ClientConfig, ServerConfig};
@@ -37,7 +37,6 @@ pub(super) struct ClientPlan {
     pub(super) config: Arc<ClientConfig>,
 }
 
-#[derive(Clone)]
 pub(super) struct ServerPlan {
     pub(super) args: TunnelServerArgs,
     pub(super) address: SocketAddr,
@@ -47,7 +46,7 @@ pub(super) struct ServerPlan {
     /// Whether clients get in that do not say who they are.
     pub(super) is_open: bool,
     /// Of `--state-key`; `None` without `--state`, or as long as there is no such file.
-    pub(super) state_key: Option<Arc<StateKey>>,
+    state_key: Mutex<Option<Arc<StateKey>>>,
 }
 
 impl Plan {
@@ -63,6 +62,14 @@ impl Plan {
         match self {
             Self::Server(plan) if plan.is_open => Some(OPEN),
             Self::Client(_) | Self::Server(_) => None,
+        }
+    }
+
+    /// The key of its state file, if it has one; makes one if there is none.
+    pub(super) fn make_state_key(&self) -> Result<(), Failure> {
+        match self {
+            Self::Client(_) => Ok(()),
+            Self::Server(plan) => plan.make_state_key(),
         }
     }
 
@@ -124,23 +131,35 @@ impl ServerPlan {
             Some(file) => StateKey::read(&file)?.map(Arc::new),
             None => None,
         };
+        let state_key = Mutex::new(state_key);
         Ok(Self { args, address, config, own, is_open, state_key })
     }
 
     /// The key of the state file; makes one if there is none.
-    pub(super) fn make_state_key(&mut self) -> Result<(), Failure> {
-        if let Some(file) = state_key_file(&self.args).filter(|_| self.state_key.is_none()) {
-            self.state_key = Some(Arc::new(StateKey::create(&file)?));
+    pub(super) fn make_state_key(&self) -> Result<(), Failure> {
+        let mut key = self.lock_state_key();
+        if let Some(file) = state_key_file(&self.args).filter(|_| key.is_none()) {
+            *key = Some(Arc::new(StateKey::create(&file)?));
         }
         Ok(())
     }
 
-    /// The same with a fresh key in its file, so that nothing opens any more what was sealed before. `None` where the
-    /// options name the file: its content is somebody else's affair.
-    pub(super) fn with_fresh_state_key(&self) -> Result<Option<Self>, Failure> {
-        let own = state_key_file(&self.args).filter(|_| self.args.state_key.is_none());
-        let fresh = own.map(|file| StateKey::create(&file)).transpose()?;
-        Ok(fresh.map(|key| Self { state_key: Some(Arc::new(key)), ..self.clone() }))
+    /// Puts a fresh key into its file, so that nothing opens any more what was sealed before. Not where the options name
+    /// the file: its content is somebody else's affair.
+    pub(super) fn renew_state_key(&self) -> Result<(), Failure> {
+        if let Some(file) = state_key_file(&self.args).filter(|_| self.args.state_key.is_none()) {
+            *self.lock_state_key() = Some(Arc::new(StateKey::create(&file)?));
+        }
+        Ok(())
+    }
+
+    /// `None` without `--state`, or before there is one.
+    pub(super) fn state_key(&self) -> Option<Arc<StateKey>> {
+        self.lock_state_key().clone()
+    }
+
+    fn lock_state_key(&self) -> MutexGuard<'_, Option<Arc<StateKey>>> {
+        self.state_key.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -9,6 +9,7 @@ use tokio::time::{Instant, timeout_at};
 use super::client::ClientTunnel;
 use super::plan::{Plan, ServerPlan};
 use super::server::ServerTunnel;
+use super::state::Found;
 use super::stop::{self, Stopper};
 use crate::args::TunnelServerArgs;
 use crate::failure::Failure;
@@ -40,6 +41,20 @@ impl End {
         }
     }
 
+    fn find_state(&self) -> Result<Option<Found>, Failure> {
+        match self {
+            Self::Client(_) => Ok(None),
+            Self::Server(tunnel) => tunnel.find_state(),
+        }
+    }
+
+    fn make_state_key(&self) -> Result<(), Failure> {
+        match self {
+            Self::Client(_) => Ok(()),
+            Self::Server(tunnel) => tunnel.plan().make_state_key(),
+        }
+    }
+
     fn replan(&self, plan: Plan) {
         match (self, plan) {
             (Self::Client(tunnel), Plan::Client(plan)) => tunnel.replan(plan),
@@ -61,14 +76,11 @@ impl End {
 
 impl Running {
     /// Starts the tunnels of `plans` that do not run, gives plans to those that do, and ends the others, for which it
-    /// takes at most as long as `drain` says. On failure nothing changes.
+    /// takes at most as long as `drain` says. On failure nothing changes, but that keys for state files may be there.
     pub(super) fn apply(&mut self, plans: Vec<Plan>, drain: Duration) -> Result<(), Failure> {
         let mut left: Vec<usize> = (0..self.tunnels.len()).collect();
         let (mut changed, mut begun) = (Vec::new(), Vec::new());
-        for mut plan in plans {
-            if let Plan::Server(plan) = &mut plan {
-                plan.make_state_key()?;
-            }
+        for plan in plans {
             match left.iter().position(|at| self.tunnels[*at].end.is_meant(&plan)) {
                 Some(found) => {
                     let at = left.remove(found);
@@ -78,25 +90,29 @@ impl Running {
                 None => begun.push(bind(plan)?),
             }
         }
-        // Nothing fails from here on, but state files, which are taken last.
-        let mut states = Vec::new();
-        for end in &begun {
-            states.push(match end {
-                End::Client(_) => None,
-                End::Server(tunnel) => tunnel.take_state()?,
-            });
+        // All files are read before the first is removed.
+        let found = begun.iter().map(End::find_state).collect::<Result<Vec<_>, _>>()?;
+        for (_, plan) in &changed {
+            plan.make_state_key()?;
         }
+        for end in &begun {
+            end.make_state_key()?;
+        }
+        // Nothing fails from here on: what is wrong with a state file, its server tells.
         for (at, plan) in changed {
             self.tunnels[at].end.replan(plan);
         }
         for at in left.into_iter().rev() {
             self.tunnels.remove(at).stopper.stop(Instant::now() + drain);
         }
-        for (end, state) in begun.into_iter().zip(states) {
+        for (end, found) in begun.into_iter().zip(found) {
             let (stopper, stop) = stop::channel();
             match &end {
                 End::Client(tunnel) => self.tasks.spawn(Arc::clone(tunnel).run(stop)),
-                End::Server(tunnel) => self.tasks.spawn(Arc::clone(tunnel).run(state, stop)),
+                End::Server(tunnel) => {
+                    let state = found.and_then(|found| tunnel.take_state(found));
+                    self.tasks.spawn(Arc::clone(tunnel).run(state, stop))
+                }
             };
             self.tunnels.push(Tunnel { end, stopper });
         }

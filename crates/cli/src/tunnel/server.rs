@@ -17,7 +17,7 @@ use super::counts::{Counts, Dropped, Ended, Held, Way};
 use super::places::{Place, Places, Taken};
 use super::plan::{OPEN, ServerPlan};
 use super::socket;
-use super::state::{Saved, State};
+use super::state::{Found, Saved, State};
 use super::stop::Stop;
 use crate::client::resolve;
 use crate::failure::Failure;
@@ -88,21 +88,21 @@ impl ServerTunnel {
         }
     }
 
-    /// The connections of the process before this one, if there are any. A file that is no good is told and put
-    /// aside; new clients are served all the same.
-    pub(super) fn take_state(&self) -> Result<Option<State>, Failure> {
+    /// What the process before this one left, if it left something, and it stays there.
+    pub(super) fn find_state(&self) -> Result<Option<Found>, Failure> {
         let plan = self.plan();
-        let (Some(file), Some(key)) = (&plan.args.state, &plan.state_key) else { return Ok(None) };
+        let Some(file) = &plan.args.state else { return Ok(None) };
+        Found::read(file, plan.state_key().as_deref())
+    }
+
+    /// The connections in `found`, whose file is removed. One that is no good is told and put aside; new clients are
+    /// served all the same.
+    pub(super) fn take_state(&self, found: Found) -> Option<State> {
+        let refused = |error: &Failure| {
+            tracing::error!(tunnel = %self.name, %error, "no connection goes on: the state file is refused");
+        };
         // Before the first connection goes on: an old copy of the file must not let it go on once more.
-        let renew =
-            || plan.with_fresh_state_key().map(|renewed| renewed.into_iter().for_each(|plan| self.replan(plan)));
-        match State::take(file, key, renew) {
-            Err(error @ Failure::Connection { .. }) => {
-                tracing::error!(tunnel = %self.name, %error, "no connection goes on: the state file is refused");
-                Ok(None)
-            }
-            state => state,
-        }
+        found.take(|| self.plan().renew_state_key()).inspect_err(refused).ok()
     }
 
     /// Serves until `stop`; what was not closed by then is in the state file, or closed now.
@@ -334,7 +334,7 @@ impl ServerTunnel {
 
     fn save(&self, connections: Vec<Saved>) -> Result<(), Failure> {
         let plan = self.plan();
-        let (Some(file), Some(key)) = (&plan.args.state, &plan.state_key) else { return Ok(()) };
+        let (Some(file), Some(key)) = (&plan.args.state, plan.state_key()) else { return Ok(()) };
         if connections.is_empty() {
             return Ok(());
         }

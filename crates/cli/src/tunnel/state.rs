@@ -8,7 +8,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use gramseal::ImageKey;
@@ -118,46 +118,64 @@ impl State {
         private::replace(file, &bytes).map_err(|error| Failure::connection(error).at(file))
     }
 
-    /// Opens `file`, if there is one, does what `renew` does about the key, and removes it. One that cannot be opened is put aside, as `FILE.refused`: what is
-    /// wrong with it may be the key.
-    ///
-    /// # Errors
-    /// `Connection` if the file is no good, `Usage` if it cannot be read, removed or renamed at all.
-    pub(super) fn take(
-        file: &Path,
-        key: &StateKey,
-        renew: impl FnOnce() -> Result<(), Failure>,
-    ) -> Result<Option<Self>, Failure> {
-        let bytes = match fs::read(file) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(Failure::usage(error).at(file)),
-        };
-        match Self::open(bytes, key) {
-            Ok(state) => {
-                renew()?;
-                private::remove(file).map_err(|error| Failure::usage(error).at(file))?;
-                Ok(Some(state))
-            }
-            Err(reason) => {
-                let mut aside = file.as_os_str().to_owned();
-                aside.push(".refused");
-                fs::rename(file, &aside).map_err(|error| Failure::usage(error).at(file))?;
-                Err(Failure::connection(format!("{reason}; it is now {}", Path::new(&aside).display())).at(file))
-            }
-        }
-    }
-
-    fn open(bytes: Vec<u8>, key: &StateKey) -> Result<Self, &'static str> {
+    /// Without a key, nothing can be opened.
+    fn open(bytes: &[u8], key: Option<&StateKey>) -> Result<Self, &'static str> {
         let sealed = bytes.strip_prefix(MAGIC).ok_or("is no state file of this version")?;
         let (nonce, sealed) = sealed.split_first_chunk::<NONCE_LEN>().ok_or("is cut off")?;
         let mut sealed = Zeroizing::new(sealed.to_vec());
         let foreign = "is damaged, or sealed with another key";
+        let key = key.ok_or(foreign)?;
         let opened = key.0.open_in_place(Nonce::from(nonce), Aad::from(MAGIC), &mut sealed).map_err(|_| foreign)?;
         let mut contents: Contents =
             serde_json::from_slice(opened).map_err(|_| "does not say what a state file says")?;
         let secret = Zeroizing::new(contents.image_key);
         contents.image_key.zeroize();
         Self::with(secret, contents.connections).map_err(|_| "cannot be opened with this cryptography")
+    }
+}
+
+/// A state file that was read, and is still there.
+pub(super) struct Found {
+    file: PathBuf,
+    /// Or why it is no good.
+    opened: Result<State, &'static str>,
+}
+
+impl Found {
+    /// Reads and opens `file`, if there is one, and changes nothing.
+    ///
+    /// # Errors
+    /// If the file cannot be read. One that is read and is no good, [`Self::take`] tells.
+    pub(super) fn read(file: &Path, key: Option<&StateKey>) -> Result<Option<Self>, Failure> {
+        match fs::read(file) {
+            Ok(bytes) => Ok(Some(Self { file: file.to_owned(), opened: State::open(&bytes, key) })),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Failure::usage(error).at(file)),
+        }
+    }
+
+    /// Does what `renew` does about the key, and removes the file, for its connections to go on. One that cannot be
+    /// opened is put aside, as `FILE.refused`: what is wrong with it may be the key.
+    ///
+    /// # Errors
+    /// If it is no good, or cannot be removed: then no connection in it may go on, since another process could read it
+    /// again.
+    pub(super) fn take(self, renew: impl FnOnce() -> Result<(), Failure>) -> Result<State, Failure> {
+        let Self { file, opened } = self;
+        let taken = match opened {
+            Ok(state) => {
+                renew()?;
+                private::remove(&file).map(|()| state).map_err(|error| format!("cannot be removed: {error}"))
+            }
+            Err(reason) => {
+                let mut aside = file.as_os_str().to_owned();
+                aside.push(".refused");
+                Err(match fs::rename(&file, &aside) {
+                    Ok(()) => format!("{reason}; it is now {}", Path::new(&aside).display()),
+                    Err(error) => format!("{reason}, and cannot be put aside: {error}"),
+                })
+            }
+        };
+        taken.map_err(|reason| Failure::connection(reason).at(&file))
     }
 }
