@@ -149,6 +149,45 @@ fn tunnels_of_a_configuration_file_come_and_go() {
 }
 
 #[test]
+fn what_changes_with_a_restart_alone_is_told() {
+    let folder = Folder::new();
+    let target = echo();
+    let free = || std::net::UdpSocket::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
+    let (one, two) = (free(), free());
+    let server = |listen: std::net::SocketAddr, more: &str| {
+        format!("[[server]]\nlisten = \"{listen}\"\nforward = \"{target}\"\npsk-file = \"psks\"\n{more}\n")
+    };
+    folder.file("psks", "tunnel:000102030405060708090a0b0c0d0e0f");
+    let file = folder.file("tunnels.toml", &server(one, ""));
+    let mut tunnels = Tunnel::start(&format!("--config {file}"));
+    tunnels.wait_for("tunnel server listens");
+
+    // Another way to speak DTLS: the file is refused as a whole, the new tunnel in it too.
+    for option in ["dtls = \"1.2\"", "mtu = 1000", "cid = 4", "legacy = true"] {
+        folder.file("tunnels.toml", &(server(one, option) + &server(two, "")));
+        tunnels.signal("HUP");
+        let said = tunnels.wait_for("not reloaded");
+        assert!(said["error"].as_str().expect("a reason").contains("restart"), "{option}: {said}");
+    }
+    drop(std::net::UdpSocket::bind(two).expect("nobody listens there"));
+    assert_eq!(tunnels.metric("reloads_total", "outcome=\"failed\""), 4);
+
+    // Other things are told, as often as they are wanted, and the rest is done.
+    for _ in 0..2 {
+        folder.file("tunnels.toml", &("log = \"debug\"\n".to_owned() + &server(one, "socket-buffer = 100000")));
+        tunnels.signal("HUP");
+        tunnels.wait_for("socket-buffer changes with a restart only");
+        tunnels.wait_for("log and log-format change with a restart only");
+        tunnels.wait_for("reloaded");
+    }
+    folder.file("tunnels.toml", &server(one, ""));
+    tunnels.signal("HUP");
+    tunnels.wait_for("reloaded");
+    assert_eq!(tunnels.said("with a restart only"), 0, "all is as it was");
+    assert_eq!(tunnels.metric("reloads_total", "outcome=\"done\""), 3);
+}
+
+#[test]
 fn connections_outlive_a_server_with_state() {
     for version in VERSIONS {
         let folder = Folder::new();

@@ -65,7 +65,8 @@ impl ClientTunnel {
     }
 
     /// Does as `plan` says from now on; connections go on.
-    pub(super) fn replan(&self, plan: ClientPlan) {
+    pub(super) fn replan(&self, mut plan: ClientPlan) {
+        socket::keep_buffer(&self.name, self.plan().args.flow.socket_buffer, &mut plan.args.flow.socket_buffer);
         *self.plan.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(plan);
     }
 

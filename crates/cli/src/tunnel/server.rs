@@ -76,7 +76,8 @@ impl ServerTunnel {
     }
 
     /// Does as `plan` says from now on; connections go on.
-    pub(super) fn replan(&self, plan: ServerPlan) {
+    pub(super) fn replan(&self, mut plan: ServerPlan) {
+        socket::keep_buffer(&self.name, self.plan().args.flow.socket_buffer, &mut plan.args.flow.socket_buffer);
         *self.plan.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(plan);
         self.warn();
     }

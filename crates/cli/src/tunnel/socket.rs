@@ -52,6 +52,14 @@ fn set_buffers(socket: &Socket, address: SocketAddr, bytes: usize) {
     }
 }
 
+/// The socket of a tunnel that runs stays as it is: `wanted` becomes what it `has`, and who wants another size is told.
+pub(super) fn keep_buffer(tunnel: &str, has: Option<usize>, wanted: &mut Option<usize>) {
+    if *wanted != has {
+        tracing::warn!(tunnel, "socket-buffer changes with a restart only");
+        *wanted = has;
+    }
+}
+
 /// A socket that talks to `target` alone, from `port` if that is free.
 ///
 /// It is bound where the target is reached from (loopback, for a target on loopback) and nowhere else, and what came from
