@@ -38,7 +38,7 @@ pub(super) struct Exporter {
 }
 
 impl Exporter {
-    /// Installs the recorder of the process: for the tunnels, and for all other parts that count with `metrics`.
+    /// Installs the recorder of the process.
     pub(super) fn install() -> Result<Arc<Self>, Failure> {
         let recorder = PrometheusBuilder::new().build_recorder();
         let handle = recorder.handle();
