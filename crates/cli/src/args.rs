@@ -385,7 +385,7 @@ mod tests {
     #[test]
     fn identities_may_contain_colons() {
         assert_eq!(parse_psk("a:b:01ff"), Ok(Psk::new("a:b", [1, 255]).expect("good lengths")));
-        for wrong in ["a", "a:", "a:0", "a:xx", "a:0\u{e9}"] {
+        for wrong in ["a", "a:", "a:0", "a:xx", "a:+f", "a:0\u{e9}"] {
             assert!(parse_psk(wrong).is_err(), "{wrong}");
         }
     }

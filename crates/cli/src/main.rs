@@ -6,6 +6,7 @@ mod cert;
 mod client;
 mod demo;
 mod failure;
+mod hex;
 mod identity;
 mod ladder;
 mod names;

@@ -10,6 +10,8 @@ use std::io::{IsTerminal, Write};
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
+use crate::hex;
+
 /// Who sent it: the client.
 pub(crate) const CLIENT: Style = AnsiColor::Cyan.on_default();
 /// Who sent it: the server.
@@ -85,7 +87,7 @@ pub(crate) fn payload(bytes: &[u8]) {
 
 /// `bytes` as text without control characters, or in hex where they are no text.
 pub(crate) fn printable(bytes: &[u8]) -> String {
-    let Ok(text) = std::str::from_utf8(bytes) else { return format!("0x{}", hex(bytes)) };
+    let Ok(text) = std::str::from_utf8(bytes) else { return format!("0x{}", hex::encode(bytes)) };
     text.chars().fold(String::with_capacity(text.len()), |mut printable, character| {
         // Marks of direction can make a line read otherwise than it is (Unicode UAX #9 §2).
         let directional = matches!(character,
@@ -97,11 +99,6 @@ pub(crate) fn printable(bytes: &[u8]) -> String {
         }
         printable
     })
-}
-
-/// Lower-case hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -12,8 +12,9 @@ use serde::Serialize;
 
 use crate::args::Export;
 use crate::failure::Failure;
+use crate::hex;
 use crate::ladder::Rung;
-use crate::output::{hex, printable};
+use crate::output::printable;
 use crate::trace::TraceLine;
 
 /// One line.
@@ -72,7 +73,7 @@ pub(crate) enum Payload<'a> {
 
 impl<'a> Payload<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        std::str::from_utf8(bytes).map_or_else(|_| Self::Hex(hex(bytes)), Self::Utf8)
+        std::str::from_utf8(bytes).map_or_else(|_| Self::Hex(hex::encode(bytes)), Self::Utf8)
     }
 }
 
@@ -203,7 +204,7 @@ impl Exported {
         connection
             .export_keying_material(export.label.as_bytes(), None, &mut out)
             .map_err(|error| Failure::usage(format!("--export: {error}")))?;
-        Ok(Self { label: export.label.clone(), hex: hex(&out) })
+        Ok(Self { label: export.label.clone(), hex: hex::encode(&out) })
     }
 }
 

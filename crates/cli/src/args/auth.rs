@@ -10,6 +10,8 @@ use clap::{Arg, Args, Command};
 use gramseal::proto::config::Psk;
 use gramseal::webpki::{Fingerprint, ParseFingerprintError};
 
+use crate::hex;
+
 /// Our own certificate or raw public key, from files.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Certificate")]
@@ -171,9 +173,7 @@ impl<P: TypedValueParser> TypedValueParser for Secret<P> {
 
 /// A key of `--psk`: splits at the last colon, since identities may hold some.
 pub(crate) fn parse_psk(text: &str) -> Result<Psk, String> {
-    let (identity, hex) = text.rsplit_once(':').ok_or("IDENTITY:HEXKEY is wanted")?;
-    let digit = |at: usize| hex.get(at..at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok());
-    let key: Option<Vec<u8>> = (0..hex.len()).step_by(2).map(digit).collect();
-    let key = key.ok_or("the key is not hexadecimal")?;
+    let (identity, key) = text.rsplit_once(':').ok_or("IDENTITY:HEXKEY is wanted")?;
+    let key = hex::decode(key).ok_or("the key is not hexadecimal")?;
     Psk::new(identity, key).map_err(|error| error.to_string())
 }

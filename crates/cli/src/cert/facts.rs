@@ -18,7 +18,8 @@ use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectAltName};
 use x509_cert::spki::SubjectPublicKeyInfoRef;
 
-use crate::output::{hex, printable};
+use crate::hex;
+use crate::output::printable;
 
 const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
@@ -169,8 +170,8 @@ fn standing(begin: Duration, end: Duration) -> &'static str {
 /// Without the zero that keeps a large number positive.
 fn serial(bytes: &[u8]) -> String {
     match bytes {
-        [0, rest @ ..] if !rest.is_empty() => hex(rest),
-        bytes => hex(bytes),
+        [0, rest @ ..] if !rest.is_empty() => hex::encode(rest),
+        bytes => hex::encode(bytes),
     }
 }
 
@@ -191,7 +192,7 @@ fn name_text(name: &GeneralName) -> String {
 fn address_text(bytes: &[u8]) -> String {
     let address = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
     let address = address.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from));
-    address.map_or_else(|_| format!("0x{}", hex(bytes)), |address| address.to_string())
+    address.map_or_else(|_| format!("0x{}", hex::encode(bytes)), |address| address.to_string())
 }
 
 /// The name that its standard gives it, without the prefix of its family; else its numbers.

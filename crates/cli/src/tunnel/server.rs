@@ -340,7 +340,7 @@ impl ServerTunnel {
             return Ok(());
         }
         let saved = connections.len();
-        self.images.write(connections, file, key)?;
+        self.images.write(connections, file, &key)?;
         tracing::info!(tunnel = %self.name, saved, file = %file.display(), "connections are in the state file");
         Ok(())
     }

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::failure::Failure;
-use crate::output::hex;
+use crate::hex;
 use crate::private;
 
 /// What such a file begins with: its name and the version of its format.
@@ -42,15 +42,15 @@ impl StateKey {
         }
         let mut text = Zeroizing::new(String::new());
         opened.read_to_string(&mut text).map_err(|error| Failure::usage(error).at(file))?;
-        let secret = unhex(text.trim());
-        let secret = Zeroizing::new(secret.ok_or_else(|| Failure::usage("a key has 64 hexadecimal digits").at(file))?);
-        Self::new(&secret).map(Some)
+        let secret = hex::decode(text.trim()).map(Zeroizing::new);
+        let secret = secret.as_deref().and_then(|secret| <&[u8; Self::LEN]>::try_from(secret.as_slice()).ok());
+        Self::new(secret.ok_or_else(|| Failure::usage("a key has 64 hexadecimal digits").at(file))?).map(Some)
     }
 
     /// Makes a key and writes it into `file`.
     pub(super) fn create(file: &Path) -> Result<Self, Failure> {
         let secret = Zeroizing::new(gramseal::provider().random_array().map_err(Failure::connection)?);
-        let mut text = Zeroizing::new(hex(&*secret));
+        let mut text = Zeroizing::new(hex::encode(&*secret));
         text.push('\n');
         private::replace(file, text.as_bytes()).map_err(|error| Failure::usage(error).at(file))?;
         Self::new(&secret)
@@ -59,17 +59,6 @@ impl StateKey {
     fn new(secret: &[u8; Self::LEN]) -> Result<Self, Failure> {
         RandomizedNonceKey::new(&AES_256_GCM, secret).map(Self).map_err(Failure::connection)
     }
-}
-
-fn unhex(text: &str) -> Option<[u8; StateKey::LEN]> {
-    let mut bytes = [0; StateKey::LEN];
-    if text.len() != 2 * bytes.len() || !text.is_ascii() {
-        return None;
-    }
-    for (at, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).ok()?;
-    }
-    Some(bytes)
 }
 
 /// What a file says, once it is opened.
