@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use clap::builder::TypedValueParser;
 use clap::error::{ContextKind, ContextValue};
-use clap::{Arg, Args, Command};
+use clap::{Arg, Args, Command, ValueHint};
 use gramseal::proto::config::Psk;
 use gramseal::webpki::{Fingerprint, ParseFingerprintError};
 
@@ -68,7 +68,7 @@ pub(crate) struct ServerAuthArgs {
 
     /// Refuse all clients but those that show the raw public key (RFC 7250) in FILE (PEM) or with this SHA-256
     /// fingerprint; repeat it for several. With --client-ca or --fingerprint those are served too
-    #[arg(long = "raw-public-key", value_name = "FILE|sha256:HEX")]
+    #[arg(long = "raw-public-key", value_name = "FILE|sha256:HEX", value_hint = ValueHint::FilePath)]
     pub(crate) raw_public_keys: Vec<RawPublicKey>,
 
     #[command(flatten)]
@@ -128,7 +128,7 @@ pub(crate) struct TrustArgs {
 
     /// Trust exactly the server that shows the raw public key (RFC 7250) in FILE (PEM) or with this SHA-256
     /// fingerprint, whatever its name; repeat it for several
-    #[arg(long = "raw-public-key", value_name = "FILE|sha256:HEX")]
+    #[arg(long = "raw-public-key", value_name = "FILE|sha256:HEX", value_hint = ValueHint::FilePath)]
     pub(crate) raw_public_keys: Vec<RawPublicKey>,
 
     /// Trust any certificate: anybody on the path can pose as the server

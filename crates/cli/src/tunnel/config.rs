@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Arg, Args, Command, FromArgMatches};
+use clap::{Arg, Args, Command, FromArgMatches, ValueHint};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -221,8 +221,7 @@ impl Reader<'_> {
 
     /// The name of a file is meant from the folder of the configuration file.
     fn relative(&self, arg: &Arg, text: &str) -> String {
-        let is_file = arg.get_value_names().is_some_and(|names| names.iter().any(|name| name.starts_with("FILE")));
-        if !is_file || text.starts_with("sha256:") {
+        if !is_file(arg) || text.starts_with("sha256:") {
             return text.to_owned();
         }
         let folder = self.file.parent().unwrap_or_else(|| Path::new(""));
@@ -293,6 +292,11 @@ impl Reader<'_> {
     }
 }
 
+/// Whether a file is meant. The parser gives the hint to all paths; what may also be something else declares it.
+fn is_file(arg: &Arg) -> bool {
+    matches!(arg.get_value_hint(), ValueHint::AnyPath | ValueHint::FilePath)
+}
+
 /// From `--cert <FILE>` to `cert`.
 fn key_of(arg: &str) -> String {
     arg.trim_start_matches('-').split([' ', '=', '[']).next().unwrap_or_default().to_owned()
@@ -304,4 +308,28 @@ fn entries<'t>(table: &'t DeTable<'t>) -> Vec<Entry<'t>> {
         Entry { key: name, span: key.span(), value: value.get_ref() }
     };
     table.iter().map(entry).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::TunnelClientArgs;
+
+    #[test]
+    fn options_that_take_files_are_known() {
+        let commands = [TunnelClientArgs::augment_args, TunnelServerArgs::augment_args, ServiceArgs::augment_args];
+        let mut files = Vec::new();
+        for augment in commands {
+            let mut command = augment(Command::new("table"));
+            command.build();
+            for arg in command.get_arguments() {
+                let says_so = arg.get_value_names().is_some_and(|names| names.iter().any(|name| name.contains("FILE")));
+                assert_eq!(is_file(arg), says_so, "{arg}");
+                files.extend(arg.get_long().filter(|_| is_file(arg)).map(str::to_owned));
+            }
+        }
+        for key in ["ca", "cert", "client-ca", "crl", "key", "keylog", "psk-file", "raw-public-key", "state"] {
+            assert!(files.iter().any(|file| file == key), "{key}: {files:?}");
+        }
+    }
 }
