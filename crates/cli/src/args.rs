@@ -41,7 +41,7 @@ pub(crate) enum Command {
     /// Accept associations, print the datagrams received
     ///
     /// Prints one line per connection and one per datagram on standard output, status lines on standard error.
-    /// Without --cert and --self-signed it makes a certificate for "localhost".
+    /// Without any of --cert, --key, --self-signed, --psk and --psk-file it makes a certificate for "localhost".
     Server(ServerArgs),
     /// Connect, send each line of standard input as one datagram
     ///
