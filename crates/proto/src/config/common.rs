@@ -455,9 +455,11 @@ macro_rules! common_setters {
         /// its records come from, and [moves](crate::Event::PeerMoved) it if it is. Default: yes. What was agreed on is in
         /// [`Negotiated::return_routability_check`]($crate::Negotiated::return_routability_check).
         ///
-        /// No is for applications that have a way of their own to check addresses:
-        /// [`MovePolicy::Stay`]($crate::config::MovePolicy::Stay). [`Transport::path_check`]($crate::config::Transport)
-        /// says how it is done.
+        /// [`Transport::path_check`]($crate::config::Transport) says how it is done.
+        ///
+        /// No is for applications of `gramseal_proto` alone that have a way of their own to check addresses, and name them
+        /// with [`set_peer`]($crate::Connection::set_peer); [`Transport::move_policy`]($crate::config::Transport) says
+        /// what happens without checks.
         pub fn with_return_routability_check(mut self, enabled: bool) -> Self {
             self.common.rrc = enabled;
             self

@@ -23,9 +23,10 @@ pub enum PathCheck {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[expect(clippy::exhaustive_enums, reason = "whether to believe it is a yes or no")]
 pub enum MovePolicy {
-    /// Nothing but [`Event::PeerElsewhere`](crate::Event::PeerElsewhere): what is sent to the peer goes where it was until
-    /// [`set_peer`](crate::Connection::set_peer) names another place. RFC 9146 §6 forbids more to who cannot tell whether
-    /// the peer receives anything there.
+    /// Nothing: what is sent to the peer goes where it was. RFC 9146 §6 forbids more to who cannot tell whether the peer
+    /// receives anything there. With `gramseal_proto` alone [`Event::PeerElsewhere`](crate::Event::PeerElsewhere) tells of
+    /// it, and [`set_peer`](crate::Connection::set_peer) may name another place. `gramseal` writes it to the log, and the
+    /// peer stays where it was.
     #[default]
     Stay,
     /// The peer is there from now on. It is for peers that do not know RFC 9853, behind NATs, and for applications that
