@@ -91,11 +91,13 @@
 //! | OCSP | to staple a response: [`Identity::with_ocsp_source`]; to check one: [`webpki::ChainVerifierBuilder::with_ocsp`] |
 //! | compressed certificates (1.3) | `with_certificate_compression` on the configuration, with `compress::all()` of feature `certificate-compression` or a [`CertificateCompression`] of one's own |
 //! | connection ids, for peers whose address changes | `with_connection_ids` on the configuration, which takes [`ConnectionIds`]; [`RoutableCids`] for load balancers, or a [`CidGenerator`] of one's own; new ones with [`Connection::issue_cids`] and [`Connection::request_cids`] |
+//! | peers that move | [`Connection::peer_addr`] and [`Connection::moved_from`]; [`Endpoint::rebind`] for a client that goes on from another socket; [`Transport::path_check`] says how moves are checked, [`MovePolicy`] what happens without checks |
 //! | SRTP keys | `with_srtp` on the configuration, then [`Connection::srtp_keys`] |
 //! | resumption | [`sessions`]; example `resumption`; [`ClientConfigBuilder::with_reverification`] |
 //! | early data (0-RTT) | [`EarlyConnection`]; `with_early_data` on both configurations, [`CookiePolicy::ExceptEarlyData`]; example `early_data` |
 //! | key exchange groups by choice, post-quantum ones alone or at once | `with_groups`, which takes [`NamedGroup`]s; [`ClientConfigBuilder::with_large_share_at_once`] |
 //! | much data | [`Connection::send_many`], [`Connection::recv_many`]; [`EndpointBuilder::with_shards`] for servers |
+//! | numbers, logs and spans | [`Endpoint::stats`], [`Connection::stats`]; features `metrics` and `tracing` |
 //! | threads instead of `async` | module `blocking` of feature `blocking` |
 //! | larger datagrams, and what the path carries | [`Transport::mtu`] and `max_mtu`; [`Connection::max_payload`], [`Connection::ask_path_mtu`] |
 //! | connections that go on in another process | [`Connection::export`] and [`Endpoint::import`]; after a crash, [`Connection::checkpoint`]; example `moving` |
