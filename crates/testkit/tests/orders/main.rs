@@ -1,7 +1,9 @@
-//! The state machines by exhaustion: for each kind of handshake and either role, every sequence of messages in which a
-//! peer with the keys can leave one out, repeat it, swap two or put one in. What is accepted stands in `accepted.md`;
-//! everything else ends in an error or never completes, and nothing panics (RFC 5246 §7.3, RFC 9846 §4 and §A,
-//! RFC 6347 §4.2.2, RFC 9147 §5.2).
+//! The state machines, searched within a bound: for each kind of handshake and either role, a peer with the keys says
+//! every message at each place of a legal order, and every one behind that if the connection still waits; then a legal
+//! order goes on. So it leaves one out, repeats it, swaps two or puts one in, once. What goes wrong at two places that are
+//! apart, or more than twice in a row, is not searched. What is accepted stands in `accepted12.md`, `accepted13.md` and
+//! `accepted_later.md`; everything else of that ends in an error or never completes, and nothing panics (RFC 5246 §7.3,
+//! RFC 9846 §4 and §A, RFC 6347 §4.2.2, RFC 9147 §5.2).
 //!
 //! The messages are numbered as they are said: what the network may do to them is not in question here.
 //! `BLESS_ORDERS=1` writes the table anew.
