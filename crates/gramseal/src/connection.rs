@@ -192,8 +192,9 @@ impl Connection {
     /// [`max_mtu`](crate::Transport::max_mtu) has found. Returns what it says, in bytes of UDP payload; `None` on systems
     /// other than Linux and Android, which do not tell.
     ///
-    /// That happens by itself when a handshake waits in vain for an answer, when it is done if datagrams are larger than
-    /// 1232 bytes, and when the system refuses a datagram. Who sends large datagrams in DTLS 1.2 may ask now and then.
+    /// That happens by itself when a handshake waits in vain for an answer, and when the system refuses a datagram; if
+    /// datagrams are larger than 1232 bytes, also when the handshake is done, when the peer has moved, and after
+    /// [`Endpoint::rebind`](crate::Endpoint::rebind). Who sends large datagrams in DTLS 1.2 may ask now and then.
     pub fn ask_path_mtu(&self) -> Option<usize> {
         self.shared().ask_path_mtu()
     }
@@ -364,12 +365,12 @@ impl Connection {
 
     /// The image of `checkpoint` is stored, and no earlier one is: what it reserves may be used from now on.
     pub fn checkpoint_stored(&self, checkpoint: &Checkpoint) {
-        self.shared().mind_checkpoints(|protocol| protocol.checkpoint_stored(checkpoint));
+        self.shared().act(|protocol| protocol.checkpoint_stored(checkpoint));
     }
 
     /// Every image of this connection is destroyed: it goes on as if there never had been any.
     pub fn end_checkpoints(&self) {
-        self.shared().mind_checkpoints(proto::Connection::end_checkpoints);
+        self.shared().act(proto::Connection::end_checkpoints);
     }
 
     /// Waits until the next checkpoint is due: when three quarters of what the last one reserved are used up, and when

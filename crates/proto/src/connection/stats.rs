@@ -11,7 +11,8 @@ use crate::discard::DiscardCounts;
 pub struct Stats {
     /// Datagrams given to the connection.
     pub datagrams_received: u64,
-    /// Datagrams that the protocol itself sent: handshake and alerts.
+    /// Datagrams that the protocol itself sent: of handshakes, with ACKs, with alerts, and with challenges and
+    /// answers of return routability checks.
     pub datagrams_sent: u64,
     /// Records of application data that were opened.
     pub records_opened: u64,
@@ -73,7 +74,8 @@ pub struct PathCheckCounts {
     /// Those that ended because the peer answered where it was: somebody else sends its records on, or it has come back
     /// (RFC 9853 §8.1.2).
     pub refuted: u32,
-    /// Those to which nobody answered in time, or not from where the peer seemed to be.
+    /// Those to which nobody answered in time or not from where the peer seemed to be, and those to which path_drop came
+    /// from there.
     pub failed: u32,
     /// Moves that were believed without a check: [`MovePolicy::FollowNewest`](crate::config::MovePolicy::FollowNewest).
     pub unchecked_moves: u32,
