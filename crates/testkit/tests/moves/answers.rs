@@ -104,7 +104,7 @@ fn the_right_answer_from_the_new_address_moves_the_peer() {
 }
 
 #[test] // RFC 9853 §5.2
-fn an_answer_from_the_old_address_ends_the_enhanced_check() {
+fn an_answer_to_the_first_challenge_ends_the_enhanced_check_wherever_it_comes_from() {
     for from in [None, Some(address(1)), Some(address(2))] {
         let mut scene = Scene::new(PathCheck::Enhanced);
         let (to, cookie) = scene.challenge();
