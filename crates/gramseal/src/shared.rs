@@ -133,7 +133,7 @@ impl Shared {
             }
             received.release();
             self.telemetry.discarded(before, protocol.stats());
-            // Failures to send count as loss on the way: the protocol repeats what matters.
+            // What could not be sent is lost, as in `go_on`.
             let _ = self.settle_after(Some(path), guard, now, scratch);
             if handshaking {
                 // Early data may have come.
@@ -166,7 +166,7 @@ impl Shared {
         let mut state = self.lock();
         state.deferred = None;
         state.protocol.handle_deferred(now, settled);
-        let _ = self.settle(state, now, &mut Vec::new());
+        self.go_on(state);
     }
 
     /// Runs what the handshake waits for on a task of its own, and goes on with the outcome.
@@ -188,19 +188,14 @@ impl Shared {
 
     /// Begins to update our keys.
     pub(crate) fn update_keys(&self, peer: KeyUpdateRequest) -> Result<(), UpdateKeysError> {
-        let mut state = self.lock();
-        state.protocol.update_keys(peer)?;
-        // Failures to send count as loss on the way: the protocol repeats what matters.
-        let _ = self.settle(state, self.router.clock.now(), &mut Vec::new());
-        Ok(())
+        self.act(|protocol| protocol.update_keys(peer))
     }
 
     /// Lets the protocol do something, and carries out what follows.
     pub(crate) fn act<T>(&self, what: impl FnOnce(&mut proto::Connection) -> T) -> T {
         let mut state = self.lock();
         let done = what(&mut state.protocol);
-        // Failures to send count as loss on the way: the protocol repeats what matters.
-        let _ = self.settle(state, self.router.clock.now(), &mut Vec::new());
+        self.go_on(state);
         done
     }
 
@@ -209,8 +204,7 @@ impl Shared {
         let mut state = self.lock();
         state.protocol.authenticate_client()?;
         state.client_answer = None;
-        // Failures to send count as loss on the way: the protocol repeats what matters.
-        let _ = self.settle(state, self.router.clock.now(), &mut Vec::new());
+        self.go_on(state);
         Ok(())
     }
 
@@ -250,7 +244,7 @@ impl Shared {
         let now = self.router.clock.now();
         let attached = attach(state.path);
         let image = state.protocol.export(key, &attached, now)?;
-        let _ = self.settle(state, now, &mut Vec::new());
+        self.go_on(state);
         Ok(image)
     }
 
@@ -259,15 +253,6 @@ impl Shared {
         let mut state = self.lock();
         let attached = attach(state.path);
         state.protocol.checkpoint(key, &attached, records, now)
-    }
-
-    /// Changes something about checkpoints, and sends what has waited for it.
-    pub(crate) fn mind_checkpoints(&self, change: impl FnOnce(&mut proto::Connection)) {
-        let mut state = self.lock();
-        change(&mut state.protocol);
-        if state.closed.is_none() {
-            let _ = self.settle(state, self.router.clock.now(), &mut Vec::new());
-        }
     }
 
     /// Whether a checkpoint is due, or why none will ever be; `None` as long as there is nothing to do.
@@ -303,9 +288,7 @@ impl Shared {
     pub(crate) fn ask_path_mtu(&self) -> Option<usize> {
         let mut state = self.lock();
         let bytes = Self::ask_path_mtu_for(&mut state);
-        if state.closed.is_none() {
-            let _ = self.settle(state, self.router.clock.now(), &mut Vec::new());
-        }
+        self.go_on(state);
         bytes
     }
 
@@ -324,7 +307,7 @@ impl Shared {
         let mut state = self.lock();
         if state.closed.is_none() {
             state.protocol.close();
-            let _ = self.settle(state, self.router.clock.now(), &mut Vec::new());
+            self.go_on(state);
         }
     }
 
@@ -337,7 +320,21 @@ impl Shared {
         }
     }
 
-    /// Carries out what the protocol has decided: datagrams, events, the timer.
+    /// Carries out what the protocol has decided because of the application. Failures to send count as loss on the way:
+    /// the protocol repeats what matters.
+    fn go_on(&self, state: MutexGuard<'_, State>) {
+        let _ = self.settle(state, self.router.clock.now(), &mut Vec::new());
+    }
+
+    /// The same after something was sealed, if that needs it: a connection that `rested` is to rest again some time, a
+    /// KeyUpdate may wait, or somebody for the time of a checkpoint.
+    fn go_on_after_sealing(&self, rested: bool, state: MutexGuard<'_, State>) {
+        if rested || state.protocol.is_nearly_exhausted() || state.protocol.checkpoint_due() {
+            self.go_on(state);
+        }
+    }
+
+    /// Carries out what the protocol has decided: datagrams, events, the timer. What has ended stays as it is.
     ///
     /// Returns the first failure to send that is more than a full buffer.
     fn settle(&self, state: MutexGuard<'_, State>, now: Instant, scratch: &mut Vec<u8>) -> io::Result<()> {
@@ -352,6 +349,10 @@ impl Shared {
         now: Instant,
         scratch: &mut Vec<u8>,
     ) -> io::Result<()> {
+        if state.closed.is_some() {
+            // It may have ended with less than the protocol would tell: nobody is to hear of another end.
+            return Ok(());
+        }
         let outcome = self.transmit(came, &mut state, now, scratch);
         let mut established = false;
         let mut moved = false;
@@ -393,13 +394,10 @@ impl Shared {
         if let Some(deferred) = state.protocol.poll_deferred() {
             state.deferred = Some(self.run(deferred));
         }
-        // A second `Closed` never comes, and what is closed has nothing to wait for.
-        if state.closed.is_none() {
-            let State { protocol, quiet, .. } = &mut *state;
-            let look = quiet.look(now, protocol);
-            let deadline = protocol.poll_timeout().map(|(deadline, _)| deadline);
-            self.arm(&mut state, deadline.into_iter().chain(look).min());
-        }
+        let State { protocol, quiet, .. } = &mut *state;
+        let look = quiet.look(now, protocol);
+        let deadline = protocol.poll_timeout().map(|(deadline, _)| deadline);
+        self.arm(&mut state, deadline.into_iter().chain(look).min());
         drop(state);
         if !cids.is_empty() {
             self.change_cids(cids);
@@ -470,9 +468,7 @@ impl Shared {
         state.path.local = None;
         state.protocol.use_another_path();
         Self::ask_of_large_datagrams(&mut state);
-        if state.closed.is_none() {
-            let _ = self.settle(state, self.router.clock.now(), &mut Vec::new());
-        }
+        self.go_on(state);
     }
 
     /// Where the peer is, if that is not `known`, or that it will not be anywhere.
@@ -542,12 +538,7 @@ impl Shared {
             }
             let rested = protocol.is_resting();
             let sealed = protocol.seal(data, buffer);
-            if rested || protocol.is_nearly_exhausted() || protocol.checkpoint_due() {
-                // It is to rest again some time, a KeyUpdate may wait, or somebody for the time of a checkpoint.
-                let _ = self.settle(state, self.router.clock.now(), &mut Vec::new());
-            } else {
-                drop(state);
-            }
+            self.go_on_after_sealing(rested, state);
             let len = sealed?;
             Ok(then(path, &buffer[..len]))
         })

@@ -223,6 +223,9 @@ async fn a_client_that_restarts_on_its_address_replaces_itself() {
             assert_eq!(before.peer_addr(), server_side.peer_addr());
             assert_eq!(before.recv().await, Err(ConnectionError::Replaced));
             assert_eq!(before.closed().await, CloseReason::Replaced);
+            // Whatever it is asked for, it has ended once.
+            assert!(!before.use_next_cid());
+            assert_eq!(before.closed().await, CloseReason::Replaced);
             drop(before);
             client_side.send(b"anew").unwrap();
             assert_eq!(server_side.recv().await.unwrap().unwrap(), "anew");

@@ -30,12 +30,7 @@ impl Shared {
             }
             let rested = protocol.is_resting();
             let sealed = protocol.seal_batch(payloads, &mut buffer[..most]);
-            if rested || protocol.is_nearly_exhausted() || protocol.checkpoint_due() {
-                // As after one record.
-                let _ = self.settle(state, self.router.clock.now(), &mut Vec::new());
-            } else {
-                drop(state);
-            }
+            self.go_on_after_sealing(rested, state);
             Ok(then(path, buffer, sealed?))
         })
     }
