@@ -1,7 +1,7 @@
 //! What all parts of one shard of an endpoint share: the socket, the table of connections, the timers.
 //!
-//! Lock order: a connection's state, then the timers. The table's lock is never held together with
-//! a connection's.
+//! Lock order: a connection's state, then the timers or the socket; the table, then the place of a connection or the
+//! strays of the shards. State and table are never held together, nor two tables, nor two states.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
