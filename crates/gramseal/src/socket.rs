@@ -71,6 +71,9 @@ pub(crate) struct Socket {
     /// What the system is to answer instead of sending, for tests.
     #[cfg(test)]
     pub(crate) answers: std::sync::Mutex<std::collections::VecDeque<io::Error>>,
+    /// How many batches the system has cut, for tests.
+    #[cfg(test)]
+    pub(crate) batches: Counter,
     pub(crate) received: Counter,
     pub(crate) sent: Counter,
     pub(crate) blocked: Counter,
@@ -122,6 +125,8 @@ impl Socket {
             offload,
             #[cfg(test)]
             answers: std::sync::Mutex::default(),
+            #[cfg(test)]
+            batches: Counter::default(),
             received: Counter::default(),
             sent: Counter::default(),
             blocked: Counter::default(),
@@ -211,6 +216,8 @@ impl Socket {
         if count > 1 && self.segments() >= count {
             match self.hand_over(path, batch, Some(segment)) {
                 Ok(()) => {
+                    #[cfg(test)]
+                    self.batches.add(1);
                     self.sent.add(count as u64);
                     return Ok(count);
                 }
