@@ -1,7 +1,17 @@
 //! The same without `async`: for programs that have threads and no runtime.
 //!
-//! An [`Endpoint`] brings a runtime of one thread, which receives and keeps time; all calls block the thread that they are
-//! made on, where there is something to wait for. They must not be made inside of another runtime.
+//! An [`Endpoint`] brings a runtime, with a thread for each [shard](EndpointBuilder::with_shards), so one by default, which
+//! receives and keeps time; all calls block the thread that they are made on, where there is something to wait for.
+//!
+//! What is not here: early data before a handshake is done (`connect_early`, `accept_early`), connections from another
+//! process (`import`, `import_client`), `rotate_cookie_secret` and `shard_stats`.
+//!
+//! # Panics
+//!
+//! Calls that wait must not be made inside of another runtime, in `async` functions and what they call, nor must the last
+//! handle of an [`Endpoint`] and its connections be dropped there: tokio panics then.
+//!
+//! # Example
 //!
 //! ```no_run
 //! use std::sync::Arc;
@@ -27,16 +37,18 @@
 //! ```
 
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use gramseal_proto::ClientAnswer;
 use gramseal_proto::config::{ClientConfig, ServerConfig};
+use gramseal_proto::wire::AlertDescription;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::error::{CloseReason, ConnectError, ConnectionError, SendError};
+use crate::error::{AuthenticateError, CloseReason, ConnectError, ConnectionError, SendError};
 use crate::name::ToServerName;
 use crate::queue::Payloads;
 use crate::{EndpointBuilder, EndpointStats};
@@ -101,6 +113,15 @@ impl Endpoint {
         Ok(Connection { inner, runtime: Arc::clone(&self.runtime) })
     }
 
+    /// See [`rebind`](crate::Endpoint::rebind).
+    ///
+    /// # Errors
+    /// If the socket cannot be used, or the endpoint has several; nothing has changed then.
+    pub fn rebind(&self, socket: UdpSocket) -> io::Result<()> {
+        let _inside = self.runtime.enter();
+        self.inner.rebind(socket)
+    }
+
     /// See [`local_addr`](crate::Endpoint::local_addr).
     ///
     /// # Errors
@@ -146,13 +167,33 @@ impl Incoming {
         Ok(Connection { inner, runtime })
     }
 
+    /// The same with a configuration of its own, see [`accept_with`](crate::Incoming::accept_with).
+    ///
+    /// # Errors
+    /// See [`ConnectError`].
+    pub fn accept_with(self, config: Arc<ServerConfig>) -> Result<Connection, ConnectError> {
+        let Self { inner, runtime } = self;
+        let inner = runtime.block_on(inner.accept_with(config))?;
+        Ok(Connection { inner, runtime })
+    }
+
     /// See [`refuse`](crate::Incoming::refuse).
     pub fn refuse(self) {
         self.inner.refuse();
     }
+
+    /// See [`refuse_with`](crate::Incoming::refuse_with).
+    pub fn refuse_with(self, alert: AlertDescription) {
+        self.inner.refuse_with(alert);
+    }
+
+    /// See [`ignore`](crate::Incoming::ignore).
+    pub fn ignore(self) {
+        self.inner.ignore();
+    }
 }
 
-/// Like [`gramseal::Connection`](crate::Connection), all of whose methods that wait for nothing are here as well.
+/// Like [`gramseal::Connection`](crate::Connection): what waits there blocks here, and what does not wait is the same.
 #[derive(Debug, Clone)]
 pub struct Connection {
     inner: crate::Connection,
@@ -206,6 +247,36 @@ impl Connection {
     /// If the association ended otherwise than in good order, see [`ConnectionError`].
     pub fn recv_many(&self, payloads: &mut Payloads) -> Result<Option<usize>, ConnectionError> {
         self.runtime.block_on(self.inner.recv_many(payloads))
+    }
+
+    /// See [`recv_early`](crate::Connection::recv_early).
+    #[must_use]
+    pub fn recv_early(&self) -> Option<Bytes> {
+        self.runtime.block_on(self.inner.recv_early())
+    }
+
+    /// See [`authenticate_client`](crate::Connection::authenticate_client).
+    ///
+    /// # Errors
+    /// See [`AuthenticateError`].
+    pub fn authenticate_client(&self) -> Result<ClientAnswer, AuthenticateError> {
+        self.runtime.block_on(self.inner.authenticate_client())
+    }
+
+    /// See [`moved_from`](crate::Connection::moved_from).
+    ///
+    /// # Errors
+    /// Why the connection has ended.
+    pub fn moved_from(&self, known: SocketAddr) -> Result<SocketAddr, CloseReason> {
+        self.runtime.block_on(self.inner.moved_from(known))
+    }
+
+    /// See [`checkpoint_due`](crate::Connection::checkpoint_due).
+    ///
+    /// # Errors
+    /// Why the connection has ended.
+    pub fn checkpoint_due(&self) -> Result<(), CloseReason> {
+        self.runtime.block_on(self.inner.checkpoint_due())
     }
 
     /// See [`close`](crate::Connection::close).

@@ -5,6 +5,7 @@
 
 mod common;
 
+use std::net::UdpSocket;
 use std::thread;
 use std::time::Duration;
 
@@ -45,4 +46,8 @@ fn threads_talk_without_a_runtime() {
     conn.close();
     assert_eq!(conn.closed(), CloseReason::Local);
     assert_eq!(serving.join().unwrap(), 1);
+    let socket = UdpSocket::bind(LOOPBACK).unwrap();
+    let another = socket.local_addr().unwrap();
+    endpoint.rebind(socket).unwrap();
+    assert_eq!(endpoint.local_addr().unwrap(), another);
 }
