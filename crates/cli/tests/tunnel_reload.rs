@@ -233,7 +233,7 @@ fn a_state_file_is_used_once_whoever_puts_it_back() {
         assert!(first.terminate().success());
         let (old_state, old_key) = (std::fs::read(&state).expect("a file"), std::fs::read(&key).expect("a file"));
         let mut second = Tunnel::start(&line(&address));
-        assert_eq!(second.metric("imported_total", ""), 1);
+        second.wait_for_metric("imported_total", "", 1);
         assert_eq!(std::fs::read(&key).expect("a file") == old_key, named, "a named key is not ours to replace");
         local.ask("second");
         if named {
@@ -242,7 +242,7 @@ fn a_state_file_is_used_once_whoever_puts_it_back() {
         // The new key is good for what comes after it.
         assert!(second.terminate().success());
         let mut third = Tunnel::start(&line(&address));
-        assert_eq!(third.metric("imported_total", ""), 1);
+        third.wait_for_metric("imported_total", "", 1);
         third.kill();
         std::fs::write(&state, &old_state).expect("it is ours");
         let mut fourth = Tunnel::start(&line(&address));

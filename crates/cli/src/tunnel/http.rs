@@ -124,7 +124,7 @@ impl Exporter {
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use std::io::{Read, Write};
 
     use super::*;
 
@@ -133,13 +133,14 @@ mod tests {
         let recorder = PrometheusBuilder::new().build_recorder().handle();
         let exporter = Arc::new(Exporter { recorder, draining: AtomicBool::new(false) });
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let mut client = TcpStream::connect(listener.local_addr().expect("an address")).await.expect("it listens");
+        let address = listener.local_addr().expect("an address");
+        let mut client = std::net::TcpStream::connect(address).expect("it listens");
         let (stream, _) = listener.accept().await.expect("a connection");
-        client.write_all(words.as_bytes()).await.expect("it is there");
+        client.write_all(words.as_bytes()).expect("it is there");
         let served = timeout(Duration::from_secs(60), exporter.answer_all(stream, Duration::from_millis(50))).await;
         let _ = served.expect("the connection ends by itself");
         let mut answer = String::new();
-        client.read_to_string(&mut answer).await.expect("an end");
+        client.read_to_string(&mut answer).expect("an end");
         answer
     }
 

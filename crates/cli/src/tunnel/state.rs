@@ -49,7 +49,8 @@ impl StateKey {
 
     /// Makes a key and writes it into `file`.
     pub(super) fn create(file: &Path) -> Result<Self, Failure> {
-        let secret = Zeroizing::new(gramseal::provider().random_array().map_err(Failure::connection)?);
+        let secret: [u8; Self::LEN] = gramseal::provider().random_array().map_err(Failure::connection)?;
+        let secret = Zeroizing::new(secret);
         let mut text = Zeroizing::new(hex::encode(&*secret));
         text.push('\n');
         private::replace(file, text.as_bytes()).map_err(|error| Failure::usage(error).at(file))?;
@@ -90,7 +91,8 @@ impl State {
     }
 
     fn with(secret: Zeroizing<[u8; ImageKey::LEN]>, connections: Vec<Saved>) -> Result<Self, CryptoError> {
-        Ok(Self { secret, key: ImageKey::new(gramseal::provider(), &secret)?, connections })
+        let key = ImageKey::new(gramseal::provider(), &secret)?;
+        Ok(Self { secret, key, connections })
     }
 
     /// Seals `connections`, whose images its key made, and puts them into `file` in one step.
@@ -98,7 +100,7 @@ impl State {
         let mut contents = Contents { image_key: *self.secret, connections };
         // Room for all of it (bytes are numbers of up to three digits and a comma): growing would leave copies.
         let room = 256 + contents.connections.iter().map(|saved| 64 + 4 * saved.image.len()).sum::<usize>();
-        let mut sealed = Vec::with_capacity(room);
+        let mut sealed: Vec<u8> = Vec::with_capacity(room);
         let written = serde_json::to_writer(&mut sealed, &contents);
         contents.image_key.zeroize();
         written.map_err(Failure::connection)?;
