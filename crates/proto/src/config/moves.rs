@@ -8,7 +8,9 @@
 #[expect(clippy::exhaustive_enums, reason = "the standard has two")]
 pub enum PathCheck {
     /// The peer is asked where it was first (RFC 9853 §5.2). If it answers there it stays there: somebody sent its record
-    /// on from elsewhere, and would have got between the two. The price: behind a NAT that has forgotten it, a peer is
+    /// on from elsewhere, and would have got between the two. That does not stop somebody who drops records, or whose copies
+    /// are faster in both directions: the peer answers to where the challenge seems to come from, and the answer may be
+    /// kept there. The price: behind a NAT that has forgotten it, a peer is
     /// believed only after three round trips, or [`Transport::path_check_timeout`](super::Transport::path_check_timeout) if
     /// they are not known.
     #[default]
