@@ -239,6 +239,35 @@ fn a_challenge_is_not_answered_where_none_was_agreed_on() {
     }
 }
 
+#[test] // RFC 9853 §2, §5.4: who forges an address has little sent there, whichever id is in it
+fn answers_elsewhere_are_at_most_three_times_as_long_as_what_came_from_there() {
+    for id_len in [8, 60, 255] {
+        let of_server = ConnectionIds::Both(Arc::new(gramseal_proto::RandomCids::new(id_len)));
+        let choices = [(ConnectionIds::random(), true), (of_server, true)];
+        let (mut sim, pair, tap) = connect(ProtocolVersion::DTLS1_3, choices);
+        let now = sim.now();
+        let newest = record(&sim, pair, &tap, Side::Client, 200, &[3]);
+        sim.inject(pair, Side::Client, newest);
+        let many = (150..182).flat_map(|number| record(&sim, pair, &tap, Side::Client, number, &CHALLENGE));
+        let datagram: Vec<u8> = many.collect();
+        let one = record(&sim, pair, &tap, Side::Client, 190, &CHALLENGE);
+        sim.act(pair, Side::Client, |connection| {
+            let before = connection.stats().discards.get(Discard::PathChallengesFull);
+            take(connection, now, address(1), datagram);
+            let sent = elsewhere(connection);
+            let answers = if id_len < 255 { 2 } else { 0 };
+            assert_eq!(sent.len(), answers, "{id_len}: two of each datagram, if they are short enough");
+            let discarded = connection.stats().discards.get(Discard::PathChallengesFull) - before;
+            assert_eq!(discarded as usize, 32 - answers, "{id_len}");
+            // The next datagram allows others.
+            let bytes = one.len();
+            take(connection, now, address(1), one);
+            let sent: usize = elsewhere(connection).iter().map(|(_, datagram)| datagram.len()).sum();
+            assert!(sent <= 3 * bytes && (sent > 0) == (id_len < 255), "{id_len}: {sent} for {bytes}");
+        });
+    }
+}
+
 #[test] // RFC 9853 §5.4
 fn challenges_that_nobody_fetches_the_answers_of_do_not_pile_up() {
     let (mut sim, pair, tap) = both();

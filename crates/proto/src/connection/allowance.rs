@@ -5,8 +5,13 @@
 pub(super) struct Allowance(usize);
 
 impl Allowance {
+    /// After so many bytes from there.
+    pub(super) fn of(bytes: usize) -> Self {
+        Self(bytes.saturating_mul(3))
+    }
+
     pub(super) fn received(&mut self, bytes: usize) {
-        self.0 = self.0.saturating_add(bytes.saturating_mul(3));
+        self.0 = self.0.saturating_add(Self::of(bytes).0);
     }
 
     /// Whether so many bytes may go out; then they are spent.
@@ -16,7 +21,7 @@ impl Allowance {
         left.is_some()
     }
 
-    /// So many bytes went out, allowed or not.
+    /// So many bytes went out that something else allowed.
     pub(super) fn went(&mut self, bytes: usize) {
         self.0 = self.0.saturating_sub(bytes);
     }

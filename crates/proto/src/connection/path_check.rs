@@ -100,7 +100,7 @@ impl Connection {
         }
     }
 
-    /// So many bytes go there, whatever is allowed: an answer to a challenge that came from there.
+    /// So many bytes go there: an answer to a challenge that came from there, which has allowed it.
     pub(super) fn count_to(&mut self, to: SocketAddr, bytes: usize) {
         if let Some(check) = self.checking().filter(|check| check.to == to) {
             check.allowance.went(bytes);
@@ -116,8 +116,7 @@ impl Connection {
             PathCheck::Enhanced => Stage::Before,
             PathCheck::Basic => Stage::After,
         };
-        let mut allowance = Allowance::default();
-        allowance.received(bytes);
+        let allowance = Allowance::of(bytes);
         let (sent, interval) = (Vec::new(), Duration::ZERO);
         let check = Checking { to, stage, due: false, left: 0, next: now, interval, asked: now, sent, allowance };
         self.paths.get_or_insert_default().check = Some(check);

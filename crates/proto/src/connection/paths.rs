@@ -16,6 +16,7 @@ use core::net::SocketAddr;
 use gramseal_wire::return_routability::{ReturnRoutabilityCheck, RrcCookie};
 use gramseal_wire::{Codec, ContentType, Epoch, RecordNumber};
 
+use super::allowance::Allowance;
 use super::path_check::Checking;
 use super::{Connection, Phase, address};
 use crate::discard::Discard;
@@ -24,6 +25,9 @@ use crate::time::Instant;
 /// How many challenges may wait to be answered: a datagram of the usual size does not bring more, and answers go out
 /// after each.
 const MAX_WAITING: usize = 32;
+/// How many challenges of one datagram are answered elsewhere: who asks more often asks in other datagrams
+/// (RFC 9853 §5.3).
+const MAX_ELSEWHERE: u8 = 2;
 
 /// Bytes of a message that is known here: its type, and a cookie.
 pub(super) const RRC_LEN: usize = 9;
@@ -34,6 +38,8 @@ pub(super) const RRC_LEN: usize = 9;
 pub(super) struct Paths {
     /// What is still to be sent, the oldest first: each cookie, and where it came from if that is not where the peer is.
     answers: Vec<(RrcCookie, Option<SocketAddr>)>,
+    /// How many of them the datagram that is read has brought from elsewhere.
+    from_elsewhere: u8,
     pub(super) check: Option<Checking>,
 }
 
@@ -42,8 +48,9 @@ impl Connection {
     /// [peer's](Self::peer), and returns that address; `None` if there is none. Call it until then.
     ///
     /// Only who gives datagrams to [`handle_datagram_from`](Self::handle_datagram_from) has to. A path_challenge that
-    /// came from elsewhere is answered there (RFC 9853 §5.4), at once and with one datagram; and where the peer seems to
-    /// have moved it is asked whether it is there, with no more than three times the bytes that came from there.
+    /// came from elsewhere is answered there (RFC 9853 §5.4), at once and with one datagram, unless that would be more
+    /// than three times as long as the record; and where the peer seems to have moved it is asked whether it is there. All
+    /// together no more than three times the bytes that came from there go there.
     pub fn poll_transmit_to(&mut self, datagram: &mut Vec<u8>) -> Option<SocketAddr> {
         datagram.clear();
         while let Some((cookie, to)) = self.next_path_answer(Option::is_some) {
@@ -98,11 +105,18 @@ impl Connection {
         }
     }
 
-    /// A record of return routability checks came, from `elsewhere` if that is not where the peer is.
+    /// What is read next is another datagram from elsewhere.
+    pub(super) fn another_from_elsewhere(&mut self) {
+        if let Some(paths) = &mut self.paths {
+            paths.from_elsewhere = 0;
+        }
+    }
+
+    /// A record of return routability checks of so many `bytes` came, from `elsewhere` if that is not where the peer is.
     pub(super) fn path_record(
         &mut self,
         number: RecordNumber,
-        content: &[u8],
+        (content, bytes): (&[u8], usize),
         elsewhere: Option<SocketAddr>,
         now: Instant,
     ) {
@@ -112,7 +126,7 @@ impl Connection {
             return self.discard(Discard::UnexpectedContent);
         }
         match ReturnRoutabilityCheck::from_bytes(content) {
-            Ok(ReturnRoutabilityCheck::PathChallenge(cookie)) => self.challenged(cookie, elsewhere),
+            Ok(ReturnRoutabilityCheck::PathChallenge(cookie)) => self.challenged(cookie, elsewhere, bytes),
             Ok(ReturnRoutabilityCheck::PathResponse(cookie)) => self.path_response(cookie, elsewhere, now),
             Ok(ReturnRoutabilityCheck::PathDrop(cookie)) => self.path_drop(cookie, elsewhere, now),
             // RFC 9853 §4: something newer.
@@ -121,12 +135,19 @@ impl Connection {
         }
     }
 
-    fn challenged(&mut self, cookie: RrcCookie, elsewhere: Option<SocketAddr>) {
-        let waiting = &mut self.paths.get_or_insert_default().answers;
-        if waiting.len() < MAX_WAITING {
-            waiting.push((cookie, elsewhere));
+    /// A challenge came in a record of so many `bytes`.
+    fn challenged(&mut self, cookie: RrcCookie, elsewhere: Option<SocketAddr>, bytes: usize) {
+        // Who is elsewhere may not have asked: our record may be much longer than the peer's, by an id that the peer chose.
+        let needed = self.records.sealed_len(self.records.write_epoch(), RRC_LEN);
+        let is_answered = elsewhere.is_none() || Allowance::of(bytes).spend(needed);
+        let paths = self.paths.get_or_insert_default();
+        let has_room = elsewhere.is_none() || paths.from_elsewhere < MAX_ELSEWHERE;
+        if is_answered && has_room && paths.answers.len() < MAX_WAITING {
+            paths.from_elsewhere += u8::from(elsewhere.is_some());
+            paths.answers.push((cookie, elsewhere));
         } else {
             self.discard(Discard::PathChallengesFull);
+            self.forget_paths_if_empty();
         }
     }
 }

@@ -112,6 +112,7 @@ impl Connection {
         now: Instant,
         datagram: &'d mut [u8],
     ) -> Received<'c, 'd> {
+        self.another_from_elsewhere();
         self.handle(Some(from), now, datagram)
     }
 
@@ -178,7 +179,7 @@ impl Connection {
             ContentType::ACK => self.ack_record(opened.number, opened.content, now),
             ContentType::CHANGE_CIPHER_SPEC => self.change_cipher_spec_record(opened.number, opened.content),
             ContentType::RETURN_ROUTABILITY_CHECK => {
-                self.path_record(opened.number, opened.content, elsewhere, now);
+                self.path_record(opened.number, (opened.content, bytes), elsewhere, now);
             }
             _ => self.discard(Discard::UnknownContentType),
         }
