@@ -457,7 +457,7 @@ impl Node {
                 Event::CidIssued(cid) => self.endpoint.add_cid(peer, KEY, cid).expect("nobody else has it"),
                 Event::CidRetired(cid) => self.endpoint.remove_cid(peer, KEY, &cid),
                 Event::PeerMoved(to) => {
-                    self.endpoint.move_peer(peer, to, KEY);
+                    assert!(self.endpoint.move_peer(peer, to, KEY), "nobody else is there");
                     self.peer = Some(to);
                 }
                 // Who does not follow has nothing to do with it.

@@ -326,8 +326,10 @@ impl Router {
     pub(crate) fn move_peer(&self, connection: &Shared, to: SocketAddr) {
         let mut table = self.lock();
         if table.connections.contains_key(&connection.key) {
-            let from = connection.replace_place(to);
-            table.endpoint.move_peer(from, to, connection.key);
+            let from = connection.place();
+            if table.endpoint.move_peer(from, to, connection.key) {
+                connection.set_place(to);
+            }
         }
     }
 

@@ -452,9 +452,9 @@ impl Shared {
         *self.place.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The same, to change it; gives where it was.
-    pub(crate) fn replace_place(&self, to: SocketAddr) -> SocketAddr {
-        std::mem::replace(&mut *self.place.lock().unwrap_or_else(PoisonError::into_inner), to)
+    /// The same, to change it.
+    pub(crate) fn set_place(&self, to: SocketAddr) {
+        *self.place.lock().unwrap_or_else(PoisonError::into_inner) = to;
     }
 
     /// Where what it sends goes, and from where.

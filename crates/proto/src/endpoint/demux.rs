@@ -7,8 +7,9 @@
 //! the first when its handshake is done. Until then both live: who showed a cookie is at the address, but only who
 //! has gone through a handshake is the client whose connection may end.
 //!
-//! A peer with a connection id may move. At an address that nobody has, its connection is found by that, too, so that
-//! its client can begin anew there; where another connection is, that one stays what the address leads to.
+//! A peer with a connection id may move. At an address that nobody has, its connection is found by that, too; where
+//! another connection is, that one stays what the address leads to. Whoever begins anew at an address may be somebody
+//! else than the client that moved there: a connection ends so only where it began, or if nothing else leads to it.
 //!
 //! The maps are ordered trees: their keys are chosen by whoever sends datagrams, and a tree's worst
 //! case is its usual case, whereas a hash table needs a seed that stays secret. And only order finds the id that some
@@ -31,6 +32,8 @@ use crate::{Cid, Instant};
 
 /// Datagrams with early data that may wait with one ClientHello.
 pub(super) const MAX_EARLY_DATAGRAMS: usize = 16;
+/// Connections of one address that are found by their ids alone: they are looked through one by one.
+pub(super) const MAX_GUESTS: usize = 16;
 
 /// What a ClientHello is to its address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +60,8 @@ pub(super) struct Demux<K> {
     routes: BTreeMap<SocketAddr, Routed<K>>,
     /// The connections of clients that begin anew, until they are established.
     successors: BTreeMap<SocketAddr, Routed<K>>,
-    /// Connections whose peers moved to an address that has another one: they are found by their ids alone.
+    /// Connections whose peers moved to an address that has another one, or where another one began since: they are found
+    /// by their ids alone. At most [`MAX_GUESTS`] at each address.
     guests: BTreeMap<SocketAddr, Vec<Routed<K>>>,
     guest_count: usize,
     /// No id in it begins with another.
@@ -110,6 +114,8 @@ enum Stage {
     Begun,
     /// Established. The same holds.
     Firm,
+    /// Established, and its peer has moved. None takes its place, as long as its ids lead to it.
+    Moved,
 }
 
 #[derive(Debug)]
@@ -143,7 +149,7 @@ impl<K: Copy + Eq> Demux<K> {
     pub(super) fn known(&self, peer: SocketAddr) -> Option<Known<K>> {
         let peer = address(peer);
         let current = self.routes.get(&peer)?;
-        let is_established = current.stage == Stage::Firm;
+        let is_established = matches!(current.stage, Stage::Firm | Stage::Moved);
         let successor = self.successors.get(&peer).map(|routed| routed.key);
         Some(Known { current: current.key, is_established, successor })
     }
@@ -297,33 +303,49 @@ impl<K: Copy + Eq> Demux<K> {
         if self.successors.get(&peer).is_some_and(|successor| successor.key == key) {
             let successor = self.successors.remove(&peer)?;
             self.ended(peer, &successor);
-            let before = self.routes.insert(peer, Routed { stage: Stage::Firm, ..successor });
-            return before.map(|before| self.gone(peer, &before));
+            let before = self.routes.insert(peer, Routed { stage: Stage::Firm, ..successor })?;
+            if before.stage == Stage::Moved && !before.cids.is_empty() && self.has_room_for_guest(peer) {
+                self.add_guest(peer, before);
+                return None;
+            }
+            return Some(self.gone(peer, &before));
         }
         let current = self.routes.get_mut(&peer).filter(|current| current.key == key)?;
-        if core::mem::replace(&mut current.stage, Stage::Firm) == Stage::HalfOpen {
+        // Its peer may have moved before this was told.
+        if current.stage != Stage::Moved && core::mem::replace(&mut current.stage, Stage::Firm) == Stage::HalfOpen {
             self.load.end(Prefix::of(peer));
         }
         None
     }
 
-    /// The peer of the connection `key` is at another address from now on.
-    pub(super) fn move_peer(&mut self, from: SocketAddr, to: SocketAddr, key: K) {
+    /// The peer of the connection `key` is at another address from now on. Whether it is to be found there: if not, it stays
+    /// in its place, and its ids lead to it.
+    pub(super) fn move_peer(&mut self, from: SocketAddr, to: SocketAddr, key: K) -> bool {
         let (from, to) = (address(from), address(to));
         if from == to {
-            return;
+            return true;
         }
-        let Some(moved) = self.take(from, key) else { return };
+        let has_room = !self.routes.contains_key(&to) || self.has_room_for_guest(to);
+        let Some(moved) = self.routed_mut(from, key) else { return false };
         // Only who is connected moves.
-        self.ended(from, &moved);
-        let moved = Routed { stage: Stage::Firm, ..moved };
+        if core::mem::replace(&mut moved.stage, Stage::Moved) == Stage::HalfOpen {
+            self.load.end(Prefix::of(from));
+        }
+        let Some(moved) = has_room.then(|| self.take(from, key)).flatten() else { return false };
         match self.routes.entry(to) {
             Entry::Vacant(vacant) => drop(vacant.insert(moved)),
-            Entry::Occupied(_) => {
-                self.guests.entry(to).or_default().push(moved);
-                self.guest_count += 1;
-            }
+            Entry::Occupied(_) => self.add_guest(to, moved),
         }
+        true
+    }
+
+    fn has_room_for_guest(&self, peer: SocketAddr) -> bool {
+        self.guests.get(&peer).is_none_or(|guests| guests.len() < MAX_GUESTS)
+    }
+
+    fn add_guest(&mut self, peer: SocketAddr, guest: Routed<K>) {
+        self.guests.entry(peer).or_default().push(guest);
+        self.guest_count += 1;
     }
 
     /// Forgets the connection `key` of this address; its successor takes its place.

@@ -307,9 +307,15 @@ impl<K: Copy + Eq> Endpoint<K> {
 
     /// Notes that the peer of the connection `key` is at `to` from now on, and no longer at `from`: with each
     /// [`Event::PeerMoved`](crate::Event::PeerMoved). A handshake from `from` then has nothing to do with it. If there is
-    /// another connection at `to`, that one goes on, and datagrams from there that have no connection id are for it.
-    pub fn move_peer(&mut self, from: SocketAddr, to: SocketAddr, key: K) {
-        self.demux.move_peer(from, to, key);
+    /// another connection at `to`, that one goes on, and datagrams from there that have no connection id are for it. A
+    /// connection that has moved does not end when a client begins anew where it is, as long as its ids lead to it and no
+    /// more than 16 are found at that address by ids alone.
+    ///
+    /// Gives whether the place of the connection is `to` now. It stays `from`, for every later call, if so many are at `to`
+    /// already or there is no such connection; its ids lead to it all the same.
+    #[must_use = "the connection may have its place where it was"]
+    pub fn move_peer(&mut self, from: SocketAddr, to: SocketAddr, key: K) -> bool {
+        self.demux.move_peer(from, to, key)
     }
 
     /// The connection at `peer`, to which datagrams from there go that have no connection id.

@@ -97,8 +97,9 @@ impl Listener {
             Event::CidIssued(cid) => self.endpoint.add_cid(peer, pair, cid.clone()).expect("nobody else has it"),
             Event::CidRetired(cid) => self.endpoint.remove_cid(peer, pair, cid),
             Event::PeerMoved(to) => {
-                self.endpoint.move_peer(peer, *to, pair);
-                self.places.insert(pair, *to);
+                if self.endpoint.move_peer(peer, *to, pair) {
+                    self.places.insert(pair, *to);
+                }
             }
             _ => {}
         }
