@@ -118,7 +118,8 @@ pub struct Transport {
     pub path_check: PathCheck,
     /// How long such a check waits for answers where nothing is known of the round trip (RFC 9853 §5.5: T), at least 30
     /// ms: from where the peer seems to be always, or longer if it was far away before. From where it was, three round
-    /// trips are enough if they could be measured, or 100 ms. In each of these times the peer is asked three times.
+    /// trips are enough if they could be measured, or 100 ms. Four times as long is the most for either. In each of these
+    /// times the peer is asked three times.
     /// Default 1 s. More is for networks with longer round trips.
     pub path_check_timeout: Duration,
     /// What a record from elsewhere does where no check was agreed on. Default: [`MovePolicy::Stay`].

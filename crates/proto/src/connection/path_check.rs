@@ -132,7 +132,9 @@ impl Connection {
             Stage::Before => measured.unwrap_or(timeout),
             Stage::After => timeout.max(measured.unwrap_or_default()),
         };
-        let interval = t.max(LEAST_T) / CHALLENGES.into();
+        // Whoever delays an answer is not to make later checks last as long as it likes.
+        let t = t.min(4 * timeout).max(LEAST_T);
+        let interval = t / CHALLENGES.into();
         let Some(check) = self.checking() else { return };
         (check.stage, check.interval) = (stage, interval);
         check.ask(CHALLENGES - 1, now);
@@ -167,19 +169,21 @@ impl Connection {
         let Some(Challenge { stage, at, .. }) = self.path_answered(cookie, elsewhere) else {
             return self.discard(Discard::UnaskedPathAnswer);
         };
-        let round_trip = RoundTrip::of(now.saturating_since(at));
+        let taken = now.saturating_since(at);
         match (stage, self.checking().map(|check| check.to)) {
             (Stage::After, Some(to)) => {
                 count(&mut self.stats.paths().succeeded, 1);
                 self.peer_moved(to);
+                self.stats.round_trip = RoundTrip::of(taken);
             }
             // RFC 9853 §5.2: it is still where it was, and wants to be.
             _ => {
                 count(&mut self.stats.paths().refuted, 1);
                 self.end_path_check();
+                // Of the same path as before: only less says something.
+                self.stats.round_trip.measured(Some(taken));
             }
         }
-        self.stats.round_trip = round_trip;
     }
 
     /// path_drop came, from `elsewhere` if that is not where the peer is.

@@ -184,3 +184,16 @@ fn an_answer_after_t_is_too_late() {
     // It is a newest record from elsewhere all the same.
     scene.assert_checks([2, 0, 0, 1]);
 }
+
+#[test] // RFC 9853 §5.5: whoever delays answers does not make checks longer
+fn a_late_answer_from_the_old_address_makes_no_round_trip_longer() {
+    let mut scene = Scene::new(PathCheck::Enhanced);
+    let (_, cookie) = scene.challenge();
+    let round_trip = |scene: &Scene| connection(&scene.sim, scene.pair, Side::Server).stats().round_trip();
+    let before = round_trip(&scene);
+    assert_eq!(before, Some(Duration::from_millis(20)));
+    scene.sim.run_for(T_BEFORE + T / 2);
+    scene.answer(scene.home, RESPONSE, cookie);
+    scene.assert_checks([1, 0, 1, 0]);
+    assert_eq!(round_trip(&scene), before);
+}
