@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
-use crate::output::hex;
+use crate::hex;
 
 /// Whether nobody has access but this process's user, and root, who has it everywhere.
 #[cfg(unix)]
@@ -33,7 +33,7 @@ pub(crate) fn replace(file: &Path, bytes: &[u8]) -> io::Result<()> {
     // What an earlier process has left behind, or somebody else laid there, has another name.
     let random: [u8; 8] = gramseal::provider().random_array().map_err(io::Error::other)?;
     let mut name = file.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}", hex(&random)));
+    name.push(format!(".{}", hex::encode(&random)));
     let fresh = file.with_file_name(name);
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);

@@ -40,7 +40,7 @@ pub fn replay_window(data: &[u8]) {
 }
 
 fn step(input: &mut Input<'_>, from: u64) -> u64 {
-    let (kind, by) = (input.byte(), i64::from(input.word().cast_signed()));
+    let (kind, by) = (input.byte(), i64::from(i16::from_ne_bytes(input.word().to_ne_bytes())));
     let by = match kind % 8 {
         0..=4 => by % 80,
         5 => by % 1200,

@@ -1,7 +1,7 @@
 //! Replays what the repository has for these targets.
 
+use std::fs;
 use std::path::Path;
-use std::{format, fs};
 
 type Target = fn(&[u8]);
 
@@ -17,7 +17,7 @@ fn seeds_and_findings_pass() {
             let path = file.expect("a folder that can be read").path();
             let bytes = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
             // Shown if it fails.
-            std::println!("{}", format!("{}", path.display()));
+            std::println!("{}", path.display());
             target(&bytes);
             count += 1;
         }

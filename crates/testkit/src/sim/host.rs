@@ -97,9 +97,8 @@ impl Listener {
             Event::CidIssued(cid) => self.endpoint.add_cid(peer, pair, cid.clone()).expect("nobody else has it"),
             Event::CidRetired(cid) => self.endpoint.remove_cid(peer, pair, cid),
             Event::PeerMoved(to) => {
-                if self.endpoint.move_peer(peer, *to, pair) {
-                    self.places.insert(pair, *to);
-                }
+                let place = if self.endpoint.move_peer(peer, *to, pair) { *to } else { peer };
+                self.places.insert(pair, place);
             }
             _ => {}
         }
