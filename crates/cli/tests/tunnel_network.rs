@@ -118,7 +118,7 @@ fn fifty_clients(far: &Far, version: &str) {
     assert_eq!([counted(&second, "connections"), counted(&second, "handshakes_total")], [clients, 0], "{version}");
     assert_eq!([counted(&client, "handshakes_total"), counted(&client, "reconnects_total")], [clients, 0]);
     assert_eq!(client.said("connection ended"), 0, "{version}");
-    assert!(client.metric("datagrams_total", "way=\"sealed\"") >= asked.load(Ordering::Relaxed));
+    client.wait_for_metric("datagrams_total", "way=\"sealed\"", asked.load(Ordering::Relaxed));
     assert!(far.lost() > 0, "the network loses datagrams");
 }
 

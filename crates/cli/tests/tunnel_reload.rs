@@ -54,6 +54,7 @@ fn a_new_certificate_is_for_new_connections() {
         Local::new(&entry).send(b"who wants the old one");
         refused.wait_for("no connection");
         assert_eq!((local.ask("and still there"), old.metric("handshakes_total", "")), (port, 1));
+        server.wait_for_metric("reloads_total", "outcome=\"done\"", 1);
         assert_eq!(server.metric("reloads_total", "outcome=\"done\""), 1);
     }
 }
@@ -69,6 +70,7 @@ fn a_reload_that_fails_changes_nothing_and_says_why() {
     server.signal("HUP");
     let said = server.wait_for("not reloaded");
     assert!(said["error"].as_str().expect("a reason").contains("cert.pem"), "{said}");
+    server.wait_for_metric("reloads_total", "outcome=\"failed\"", 1);
     assert_eq!(server.metric("reloads_total", "outcome=\"failed\""), 1);
     let (_client, entry) = client(&server.address(), &trust);
     Local::new(&entry).ask("served as before");
@@ -170,6 +172,7 @@ fn what_changes_with_a_restart_alone_is_told() {
         assert!(said["error"].as_str().expect("a reason").contains("restart"), "{option}: {said}");
     }
     drop(std::net::UdpSocket::bind(two).expect("nobody listens there"));
+    tunnels.wait_for_metric("reloads_total", "outcome=\"failed\"", 4);
     assert_eq!(tunnels.metric("reloads_total", "outcome=\"failed\""), 4);
 
     // Other things are told, as often as they are wanted, and the rest is done.
@@ -184,6 +187,7 @@ fn what_changes_with_a_restart_alone_is_told() {
     tunnels.signal("HUP");
     tunnels.wait_for("reloaded");
     assert_eq!(tunnels.said("with a restart only"), 0, "all is as it was");
+    tunnels.wait_for_metric("reloads_total", "outcome=\"done\"", 3);
     assert_eq!(tunnels.metric("reloads_total", "outcome=\"done\""), 3);
 }
 
@@ -212,6 +216,7 @@ fn connections_outlive_a_server_with_state() {
         for local in &locals {
             local.ask("second");
         }
+        second.wait_for_metric("imported_total", "", 3);
         assert_eq!([second.metric("imported_total", ""), second.metric("handshakes_total", "")], [3, 0]);
         assert_eq!([client.metric("handshakes_total", ""), client.metric("reconnects_total", "")], [3, 0]);
     }
@@ -288,6 +293,7 @@ fn a_start_that_fails_keeps_the_state_file() {
 
     let second = Tunnel::start(&line(&address));
     assert_eq!(local.ask("second"), port);
+    second.wait_for_metric("imported_total", "", 1);
     assert_eq!(second.metric("imported_total", ""), 1);
 }
 
