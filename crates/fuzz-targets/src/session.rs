@@ -297,3 +297,31 @@ impl Session {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Host, Session};
+    use crate::configs::Choice;
+
+    /// Otherwise the target would find nothing.
+    #[test]
+    fn two_that_nobody_disturbs_connect_whatever_the_settings() {
+        for byte in 0..=u8::MAX {
+            let mut session = Session::new(Choice::of(byte));
+            session.settle();
+            let connected = |host: &Host| host.connection.is_connected();
+            assert!(session.hosts.iter().all(connected), "{byte:#x}: {:?}", session.hosts);
+            assert_eq!(session.hosts.each_ref().map(|host| host.received.len()), [1, 1], "{byte:#x}");
+        }
+    }
+
+    #[test]
+    #[should_panic = "nobody sent this"]
+    fn what_nobody_sent_is_noticed() {
+        let mut session = Session::new(Choice::of(0));
+        session.settle();
+        let forged = session.hosts[0].received[0].clone();
+        session.hosts[0].received.push(forged);
+        session.collect();
+    }
+}
