@@ -207,6 +207,16 @@ mod tests {
         assert!(!timer.expire(at(1_000_000)));
     }
 
+    #[test]
+    fn whoever_was_kept_waiting_gets_the_whole_wait() {
+        let mut timer = timer();
+        timer.resume(at(10));
+        assert_eq!(timer.deadline(), None, "it was not its turn");
+        timer.arm(at(0));
+        timer.resume(at(300));
+        assert_eq!(timer.deadline(), Some(at(700)));
+    }
+
     #[test] // RFC 6347 §4.2.4.1
     fn doubles_up_to_sixty_seconds() {
         let mut timer = timer();
