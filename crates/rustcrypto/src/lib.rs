@@ -43,6 +43,8 @@ mod routable_cids;
 mod safe_prime;
 mod sign;
 mod verify;
+#[cfg(test)]
+mod wiping;
 
 use alloc::sync::Arc;
 use alloc::vec;

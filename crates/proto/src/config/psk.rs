@@ -287,4 +287,9 @@ mod tests {
         assert!(!format!("{:?}", psk("me")).contains("171"));
         assert_eq!(Psk::new("me", []), Err(ConfigError::BadPsk));
     }
+
+    #[test]
+    fn the_key_is_wiped_when_dropped() {
+        crate::crypto::assert_wiped(|psk: &Psk| &psk.key);
+    }
 }

@@ -120,4 +120,10 @@ mod tests {
         let shown = format!("{keys:?}").to_lowercase();
         assert!(shown.contains("aead_aes_128_gcm") && !shown.contains("171") && !shown.contains("abab"), "{shown}");
     }
+
+    #[test]
+    fn keys_and_salts_are_wiped_when_dropped() {
+        crate::crypto::assert_wiped(|key: &SrtpMasterKey| &key.key);
+        crate::crypto::assert_wiped(|key: &SrtpMasterKey| &key.salt);
+    }
 }

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use core::fmt;
 
 use subtle::ConstantTimeEq;
-use zeroize::Zeroize;
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::kdf::HmacPrf;
 use super::{PrfKey, hmac_hkdf_expand, hmac_prf};
@@ -59,6 +59,13 @@ impl Digest {
     pub fn ct_eq(&self, other: &[u8]) -> bool {
         self.as_ref().ct_eq(other).into()
     }
+
+    fn wipe(&mut self) {
+        // The rest is zero already, and wiping goes byte by byte.
+        if let Some(used) = self.bytes.get_mut(..self.len) {
+            used.zeroize();
+        }
+    }
 }
 
 impl AsRef<[u8]> for Digest {
@@ -70,12 +77,11 @@ impl AsRef<[u8]> for Digest {
 
 impl Drop for Digest {
     fn drop(&mut self) {
-        // The rest is zero already, and wiping goes byte by byte.
-        if let Some(used) = self.bytes.get_mut(..self.len) {
-            used.zeroize();
-        }
+        self.wipe();
     }
 }
+
+impl ZeroizeOnDrop for Digest {}
 
 impl fmt::Debug for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -155,5 +161,14 @@ mod tests {
         assert_eq!(format!("{digest:?}"), "Digest(32 bytes)");
         assert!(digest.ct_eq(&[0xAB; 32]));
         assert!(!digest.ct_eq(&[0xAB; 31]));
+    }
+
+    #[test]
+    fn nothing_is_left_of_a_digest() {
+        for len in [20, 48, 64, 65] {
+            let mut digest = Digest::new(&[0xAB; 65][..len]);
+            digest.wipe();
+            assert_eq!(digest.bytes, [0; Digest::MAX_LEN]);
+        }
     }
 }

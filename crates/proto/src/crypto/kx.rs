@@ -167,3 +167,14 @@ pub trait FiniteFieldDh: Send + Sync + fmt::Debug {
     /// The parameters of an RFC 7919 group, for a server to send; `None` if `group` is not one.
     fn params(&self, group: NamedGroup) -> Option<FiniteFieldParams<'static>>;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::SharedSecret;
+    use crate::crypto::assert_wiped;
+
+    #[test]
+    fn the_shared_secret_is_wiped_when_dropped() {
+        assert_wiped(|secret: &SharedSecret| &secret.0);
+    }
+}

@@ -34,6 +34,8 @@ pub use kx::{
 };
 pub use provider::{CryptoProvider, SchemeVerifier, SecureRandom};
 pub(crate) use record_keys::{RecordKeys12, RecordKeys13};
+#[cfg(test)]
+pub(crate) use secret::assert_wiped;
 pub(crate) use secret::{SecretArray, SecretBytes};
 pub(crate) use seeded::{SEED_LEN, sealing_aead, seeded_key};
 pub(crate) use sign::signs13;

@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use core::fmt;
 
-use zeroize::Zeroize;
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::{AeadAlgorithm, AeadKey, CryptoError, MASK_SAMPLE_LEN, MaskKey, NONCE_LEN};
 
@@ -16,11 +16,20 @@ pub(crate) struct RecordKeys12 {
     pub(crate) iv: [u8; NONCE_LEN],
 }
 
-impl Drop for RecordKeys12 {
-    fn drop(&mut self) {
+impl RecordKeys12 {
+    /// What is not in a box of the provider's, which wipes its own.
+    fn wipe(&mut self) {
         self.iv.as_mut_slice().zeroize();
     }
 }
+
+impl Drop for RecordKeys12 {
+    fn drop(&mut self) {
+        self.wipe();
+    }
+}
+
+impl ZeroizeOnDrop for RecordKeys12 {}
 
 impl fmt::Debug for RecordKeys12 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -41,6 +50,10 @@ impl RecordKeys13 {
     pub(crate) fn put_to_rest(&mut self) {
         self.key = Box::new(AtRest);
         self.mask = Box::new(AtRest);
+    }
+
+    fn wipe(&mut self) {
+        self.iv.as_mut_slice().zeroize();
     }
 }
 
@@ -65,12 +78,32 @@ impl MaskKey for AtRest {
 
 impl Drop for RecordKeys13 {
     fn drop(&mut self) {
-        self.iv.as_mut_slice().zeroize();
+        self.wipe();
     }
 }
+
+impl ZeroizeOnDrop for RecordKeys13 {}
 
 impl fmt::Debug for RecordKeys13 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RecordKeys13").field("algorithm", &self.algorithm).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::boxed::Box;
+
+    use super::{AeadAlgorithm, AtRest, NONCE_LEN, RecordKeys12, RecordKeys13};
+
+    #[test]
+    fn nothing_is_left_of_what_nonces_are_made_of() {
+        let (algorithm, iv) = (AeadAlgorithm::Aes128Gcm, [0xAB; NONCE_LEN]);
+        let mut keys = RecordKeys12 { algorithm, key: Box::new(AtRest), iv };
+        keys.wipe();
+        assert_eq!(keys.iv, [0; NONCE_LEN]);
+        let mut keys = RecordKeys13 { algorithm, key: Box::new(AtRest), iv, mask: Box::new(AtRest) };
+        keys.wipe();
+        assert_eq!(keys.iv, [0; NONCE_LEN]);
     }
 }

@@ -5,7 +5,7 @@ use core::fmt;
 use core::ops::{Deref, DerefMut};
 
 use subtle::ConstantTimeEq;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// A secret on the heap, so that a move leaves no copy behind that nobody wipes.
 #[derive(Clone)]
@@ -46,12 +46,18 @@ impl fmt::Debug for SecretBytes {
     }
 }
 
+impl ZeroizeOnDrop for SecretBytes {}
+
 /// Secret bytes, wiped when dropped. `Zeroizing` does the same, but wipes an array byte by byte and a slice in words.
 pub(crate) struct SecretArray<const N: usize>([u8; N]);
 
 impl<const N: usize> SecretArray<N> {
     pub(crate) const fn new(bytes: [u8; N]) -> Self {
         Self(bytes)
+    }
+
+    fn wipe(&mut self) {
+        self.0.as_mut_slice().zeroize();
     }
 }
 
@@ -71,16 +77,26 @@ impl<const N: usize> DerefMut for SecretArray<N> {
 
 impl<const N: usize> Drop for SecretArray<N> {
     fn drop(&mut self) {
-        self.0.as_mut_slice().zeroize();
+        self.wipe();
     }
 }
+
+impl<const N: usize> ZeroizeOnDrop for SecretArray<N> {}
+
+/// Compiles if what a type keeps in a field is wiped when dropped.
+#[cfg(test)]
+pub(crate) fn assert_wiped<T, F: ZeroizeOnDrop + ?Sized>(_: fn(&T) -> &F) {}
 
 #[cfg(test)]
 mod tests {
     use alloc::format;
     use alloc::vec;
 
-    use super::SecretBytes;
+    use zeroize::ZeroizeOnDrop;
+
+    use super::{SecretArray, SecretBytes, assert_wiped};
+    use crate::crypto::{Digest, RecordKeys12, RecordKeys13};
+    use crate::session::Session;
 
     #[test]
     fn secrets_are_compared_whole_and_not_shown() {
@@ -91,5 +107,23 @@ mod tests {
         assert_ne!(secret, SecretBytes::from(other));
         assert_ne!(secret, SecretBytes::from(vec![0xAB; 15]));
         assert_eq!(format!("{secret:?}"), "SecretBytes(16 bytes)");
+    }
+
+    #[test]
+    fn secrets_are_wiped_when_dropped() {
+        fn wiped<T: ZeroizeOnDrop>() {
+            assert!(core::mem::needs_drop::<T>());
+        }
+        wiped::<SecretBytes>();
+        wiped::<SecretArray<48>>();
+        wiped::<Digest>();
+        wiped::<RecordKeys12>();
+        wiped::<RecordKeys13>();
+        assert_wiped(|secret: &SecretBytes| &secret.0);
+        assert_wiped(|session: &Session| &session.secret);
+
+        let mut secret = SecretArray::new([0xAB; 48]);
+        secret.wipe();
+        assert_eq!(*secret, [0; 48]);
     }
 }

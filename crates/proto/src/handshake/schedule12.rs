@@ -327,4 +327,9 @@ mod tests {
         session.export(b"EXPORTER-test", Some((&[], 0)), &mut empty);
         assert_ne!(without, empty);
     }
+
+    #[test]
+    fn the_master_secret_is_wiped_when_dropped() {
+        crate::crypto::assert_wiped(|session: &Session12| &*session.master_secret);
+    }
 }

@@ -554,4 +554,10 @@ mod tests {
             [Origin::Resumption, Origin::External, Origin::Imported].map(|origin| early.binder(origin, &hello));
         assert!(!a.ct_eq(b.as_ref()) && !a.ct_eq(c.as_ref()) && !b.ct_eq(c.as_ref()));
     }
+
+    #[test]
+    fn each_stage_is_wiped_when_dropped() {
+        crate::crypto::assert_wiped(|secret: &Secret| &*secret.bytes);
+        crate::crypto::assert_wiped(|line: &LoggedSecret| &line.secret);
+    }
 }

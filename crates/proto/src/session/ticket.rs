@@ -314,3 +314,15 @@ impl PeriodKey {
         Self::new(hash, self.hmac.sign(&[NEXT_LABEL, fresh]).as_ref())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{OpenedTicket, TicketSecret};
+    use crate::crypto::assert_wiped;
+
+    #[test]
+    fn the_secret_of_ticket_keys_is_wiped_when_dropped() {
+        assert_wiped(|secret: &TicketSecret| &secret.bytes);
+        assert_wiped(|ticket: &OpenedTicket| &ticket.session);
+    }
+}
