@@ -1,10 +1,11 @@
 //! `cargo xtask conformance`: `docs/conformance.md` and `docs/attacks.md` name only files and tests that exist.
 //!
 //! The documents hold tables, of rules with the columns section, rule, where enforced, test and note, and of attacks
-//! with the columns attack, where stopped, bound and test. Files and tests stand in backticks; a rule without a test, or
-//! without a place, says why in its note. An attack has all four.
+//! with the columns attack, where stopped, bound and test. Files and tests stand in backticks, a test with the file or the
+//! folder that it is in where its name alone would mean several: `psk13::a_test`. A rule without a test, or without a
+//! place, says why in its note. An attack has all four.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::shell::Outcome;
@@ -41,7 +42,7 @@ const ATTACKS: Document = Document {
 };
 
 pub(crate) fn run(root: &Path) -> Outcome {
-    let tests = tests_in(root)?;
+    let tests = Tests::of(root)?;
     let mut findings = Vec::new();
     for document in [&RULES, &ATTACKS] {
         let (rows, found) = document.parse(&source::read(&root.join(document.path))?);
@@ -101,7 +102,7 @@ impl Document {
         (rows, findings)
     }
 
-    fn check(&self, row: &Row, file_exists: &dyn Fn(&str) -> bool, tests: &BTreeSet<String>) -> Vec<String> {
+    fn check(&self, row: &Row, file_exists: &dyn Fn(&str) -> bool, tests: &Tests) -> Vec<String> {
         let mut findings = Vec::new();
         let mut find = |what: String| findings.push(format!("{}:{}: {what}", self.path, row.line));
         if self.subject.iter().any(|column| row.cells[*column].is_empty()) {
@@ -112,8 +113,12 @@ impl Document {
         for file in named_files.iter().filter(|file| !file_exists(file)) {
             find(format!("there is no file `{file}`"));
         }
-        for test in named_tests.iter().filter(|test| !tests.contains(*test)) {
-            find(format!("there is no test `{test}`"));
+        for test in &named_tests {
+            match tests.places(test).as_slice() {
+                [] => find(format!("there is no test `{test}`, or it is ignored")),
+                [_] => {}
+                places => find(format!("`{test}` is in {}: say which as `file::test`", places.join(", "))),
+            }
         }
         let excused = self.excuse.is_some_and(|column| !row.cells[column].is_empty());
         if !excused && (named_files.is_empty() || named_tests.is_empty()) {
@@ -145,42 +150,71 @@ fn code_spans(cell: &str) -> Vec<String> {
     cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
-/// The names of all test functions: those with an attribute that ends in `test`.
-fn tests_in(root: &Path) -> Result<BTreeSet<String>, String> {
-    let mut names = BTreeSet::new();
-    for folder in ["crates", "xtask", "interop"] {
-        if root.join(folder).is_dir() {
-            for path in source::rust_files(&root.join(folder))? {
-                names.extend(test_names(&source::tokens(&source::read(&path)?)));
+/// The names of tests, each with the files that have one of that name.
+#[derive(Default)]
+struct Tests(BTreeMap<String, Vec<String>>);
+
+impl Tests {
+    /// Those of every file: functions with an attribute that ends in `test`.
+    fn of(root: &Path) -> Result<Self, String> {
+        let mut tests = Self::default();
+        for folder in ["crates", "xtask", "interop"] {
+            if root.join(folder).is_dir() {
+                for path in source::rust_files(&root.join(folder))? {
+                    let file = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().replace('\\', "/");
+                    tests.add(&file, &source::read(&path)?);
+                }
             }
         }
+        Ok(tests)
     }
-    Ok(names)
+
+    fn add(&mut self, file: &str, text: &str) {
+        for name in test_names(&source::tokens(text)) {
+            self.0.entry(name).or_default().push(file.to_owned());
+        }
+    }
+
+    /// The files with a test that is meant by `named`: its name, behind some of the folders that it is in and its file.
+    fn places(&self, named: &str) -> Vec<&str> {
+        let (within, name) = named.rsplit_once("::").map_or(("", named), |(within, name)| (within, name));
+        let within: Vec<&str> = within.split("::").filter(|part| !part.is_empty()).collect();
+        let files = self.0.get(name).into_iter().flatten().map(String::as_str);
+        files.filter(|file| within.is_empty() || is_within(file, &within)).collect()
+    }
 }
 
+/// Whether parts of a path stand in it together.
+fn is_within(file: &str, parts: &[&str]) -> bool {
+    let path: Vec<&str> = file.trim_end_matches(".rs").split('/').collect();
+    path.windows(parts.len()).any(|window| window == parts)
+}
+
+/// The tests that run; one that is ignored proves nothing.
 fn test_names(tokens: &[Token]) -> Vec<String> {
     let mut names = Vec::new();
-    let mut is_test = false;
+    let (mut is_test, mut is_ignored) = (false, false);
     let mut at = 0;
     while at < tokens.len() {
         if let Some(end) = source::attribute(tokens, at) {
             // `#[test]`, `#[tokio::test]`, `#[tokio::test(flavor = "…")]`, but not `#[cfg(test)]`.
             let path = tokens[at + 2..end].iter().take_while(|token| token.word().is_some() || token.is(':'));
             is_test |= path.last().is_some_and(|token| token.word() == Some("test"));
+            is_ignored |= tokens[at..end].iter().any(|token| token.word() == Some("ignore"));
             at = end;
             continue;
         }
         match tokens[at].word() {
             Some("fn") => {
-                if let Some(name) = tokens.get(at + 1).and_then(Token::word).filter(|_| is_test) {
+                if let Some(name) = tokens.get(at + 1).and_then(Token::word).filter(|_| is_test && !is_ignored) {
                     names.push(name.to_owned());
                 }
-                is_test = false;
+                (is_test, is_ignored) = (false, false);
             }
             // What may stand between an attribute and `fn`; anything else is another item.
             Some("pub" | "async" | "const" | "crate") => {}
             _ if tokens[at].is('(') || tokens[at].is(')') => {}
-            _ => is_test = false,
+            _ => (is_test, is_ignored) = (false, false),
         }
         at += 1;
     }
@@ -195,7 +229,11 @@ mod tests {
 
     fn findings_in(document: &Document, text: &str) -> Vec<String> {
         let (rows, mut findings) = document.parse(text);
-        let tests = BTreeSet::from(["a_test".to_owned(), "another".to_owned()]);
+        let mut tests = Tests::default();
+        for file in ["crates/b/tests/one.rs", "crates/b/tests/many/main.rs"] {
+            tests.add(file, "#[test] fn twice() {}");
+        }
+        tests.add("crates/b/src/c.rs", "#[test] fn a_test() {} #[test] fn another() {}");
         for row in &rows {
             findings.extend(document.check(row, &|file| file == "crates/a.rs", &tests));
         }
@@ -221,8 +259,28 @@ mod tests {
         );
         assert_eq!(
             findings("| 4.1 | a | `crates/a.rs` | `a_test` `gone` | |"),
-            ["docs/conformance.md:3: there is no test `gone`"]
+            ["docs/conformance.md:3: there is no test `gone`, or it is ignored"]
         );
+    }
+
+    #[test]
+    fn a_name_that_several_tests_have_fails() {
+        assert_eq!(
+            findings("| 4.1 | a | `crates/a.rs` | `twice` | |"),
+            ["docs/conformance.md:3: `twice` is in crates/b/tests/one.rs, crates/b/tests/many/main.rs: \
+              say which as `file::test`"]
+        );
+        for (named, count) in [
+            ("one::twice", 0),
+            ("many::twice", 0),
+            ("tests::many::main::twice", 0),
+            ("c::a_test", 0),
+            ("b::twice", 1),
+            ("c::twice", 1),
+            ("b::many::twice", 1),
+        ] {
+            assert_eq!(findings(&format!("| 4.1 | a | `crates/a.rs` | `{named}` | |")).len(), count, "{named}");
+        }
     }
 
     #[test]
@@ -268,7 +326,8 @@ mod tests {
     #[test]
     fn only_test_functions_count() {
         let text = "#[test] fn a() {} fn b() {} #[cfg(test)] fn c() {} // #[test] fn d() {}
-            #[tokio::test(flavor = \"x\")] #[ignore] pub(crate) async fn e() {}
+            #[tokio::test(flavor = \"x\")] pub(crate) async fn e() {}
+            #[test] #[ignore = \"x\"] fn k() {} #[cfg_attr(l, ignore)] #[tokio::test] async fn m() {}
             proptest! { #[test] fn f(x in 0..3) {} } const G: &str = \"#[test] fn h() {}\";
             #[test] struct I; fn j() {}";
         assert_eq!(test_names(&source::tokens(text)), ["a", "e", "f"]);
