@@ -3,6 +3,7 @@
 //! - [`clock`]: no clock and no randomness of its own in `proto`;
 //! - [`imports`]: inside `crates/proto/src`, who may name whom;
 //! - [`manifest`]: which crates may depend on which;
+//! - [`secrets`]: nothing is derived that would show or compare secrets;
 //! - [`style`]: sizes of files and functions, no `unsafe`, nothing newer than a crate's stated Rust version.
 //!
 //! Every finding is one line, `file:line: what is wrong`. Test code may import whatever it likes.
@@ -10,6 +11,7 @@
 mod clock;
 mod imports;
 mod manifest;
+mod secrets;
 mod style;
 
 use std::collections::BTreeSet;
@@ -41,6 +43,7 @@ pub(crate) fn run(root: &Path) -> Outcome {
         for source in &sources {
             findings.extend(style::check(source));
             findings.extend(clock::check(source));
+            findings.extend(secrets::check(source));
         }
         findings.extend(imports::check(&sources));
     }
