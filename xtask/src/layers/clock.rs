@@ -9,7 +9,7 @@ use crate::source::{self, Token};
 
 const FILE: &str = "crates/proto/clippy.toml";
 
-const METHODS: [&str; 8] = [
+const METHODS: [&str; 21] = [
     "std::time::Instant::now",
     "std::time::Instant::elapsed",
     "std::time::SystemTime::now",
@@ -18,19 +18,39 @@ const METHODS: [&str; 8] = [
     "std::thread::spawn",
     "std::env::var",
     "std::env::var_os",
+    "std::env::vars",
+    "std::env::vars_os",
+    "std::env::args",
+    "std::env::args_os",
+    "std::thread::scope",
+    "std::fs::read",
+    "std::fs::read_to_string",
+    "std::fs::read_dir",
+    "std::fs::write",
+    "std::io::stdin",
+    "std::io::stdout",
+    "std::io::stderr",
+    "rustls_pki_types::UnixTime::now",
 ];
 
-const TYPES: [&str; 6] = [
+const TYPES: [&str; 10] = [
     "std::net::UdpSocket",
     "std::net::TcpStream",
+    "std::net::TcpListener",
     "std::fs::File",
+    "std::fs::OpenOptions",
+    "std::process::Command",
+    "std::thread::Builder",
     "std::collections::HashMap",
     "std::collections::HashSet",
     "std::hash::RandomState",
 ];
 
+/// What `proto` may use of `std` beside the list: locks, and whatever the exceptions need.
+const OF_STD: [&str; 1] = ["sync"];
+
 /// Files of `proto` that may allow what the list refuses, and how often: one offers the system's clock to callers.
-const EXCEPTIONS: [(&str, usize); 1] = [("crates/proto/src/time.rs", 1)];
+const EXCEPTIONS: [(&str, usize); 1] = [("crates/proto/src/time.rs", 2)];
 
 /// Whether the list is whole.
 pub(super) fn check_list(root: &Path) -> Result<Vec<String>, String> {
@@ -61,16 +81,49 @@ pub(super) fn check(source: &Source) -> Vec<String> {
     if !source.path.starts_with("crates/proto/src/") {
         return Vec::new();
     }
-    let words: Vec<&Token> = source.shipped.iter().filter(|token| token.word().is_some()).collect();
-    let is_exception =
-        |token: &&&Token| matches!(token.word(), Some("disallowed_methods" | "disallowed_types" | "style" | "all"));
-    let in_lint = |pair: &[&Token]| pair[0].word() == Some("clippy") && is_exception(&&pair[1]);
-    let found: Vec<usize> = words.windows(2).filter(|pair| in_lint(pair)).map(|pair| pair[1].line).collect();
+    let mut found = allowed_lints(&source.shipped);
+    found.extend(uses_of_std(&source.shipped));
+    found.sort_unstable();
     let allowed = EXCEPTIONS.iter().find(|(path, _)| *path == source.path).map_or(0, |(_, count)| *count);
     let extra = found.iter().skip(allowed);
     extra
         .map(|line| format!("{}:{line}: no clock, randomness or I/O in `proto`, and no exception", source.path))
         .collect()
+}
+
+/// Where an attribute turns off a lint of the list, or a group that it is in.
+fn allowed_lints(tokens: &[Token]) -> Vec<usize> {
+    let mut lines = Vec::new();
+    for (at, token) in tokens.iter().enumerate() {
+        let is_level = matches!(token.word(), Some("allow" | "expect" | "warn"));
+        if !is_level || !tokens.get(at + 1).is_some_and(|next| next.is('(')) {
+            continue;
+        }
+        let words: Vec<&Token> = tokens[at + 1..source::behind_bracket(tokens, at + 1)]
+            .iter()
+            .filter(|token| token.word().is_some())
+            .collect();
+        let names = |pair: &[&Token]| {
+            pair[0].word() == Some("clippy")
+                && matches!(pair[1].word(), Some("disallowed_methods" | "disallowed_types" | "style" | "all"))
+        };
+        let in_lint = words.windows(2).filter(|pair| names(pair)).map(|pair| pair[1].line);
+        lines.extend(in_lint);
+        lines.extend(words.iter().filter(|token| token.word() == Some("warnings")).map(|token| token.line));
+    }
+    lines
+}
+
+/// Where `std` is named for something else than locks, or under another name.
+fn uses_of_std(tokens: &[Token]) -> Vec<usize> {
+    let named = tokens.iter().enumerate().filter(|(_, token)| token.word() == Some("std"));
+    let other = named.filter(|(at, _)| {
+        let behind = |offset| tokens.get(at + offset);
+        let is_declared = behind(1).is_some_and(|next| next.is(';'));
+        let part = behind(1).filter(|next| next.is(':')).and_then(|_| behind(3)).and_then(Token::word);
+        !is_declared && !part.is_some_and(|part| OF_STD.contains(&part))
+    });
+    other.map(|(_, token)| token.line).collect()
 }
 
 #[cfg(test)]
@@ -110,10 +163,37 @@ mod tests {
         let findings = |path: &str, text: &str| check(&Source::of(path, text)).len();
         let text = "#[expect(clippy::disallowed_methods, reason = \"r\")] fn f() {}";
         assert_eq!(findings("crates/proto/src/a.rs", text), 1);
-        assert_eq!(findings("crates/proto/src/time.rs", text), 0);
-        assert_eq!(findings("crates/proto/src/time.rs", &text.repeat(2)), 1);
+        assert_eq!(findings("crates/proto/src/time.rs", &text.repeat(2)), 0);
+        assert_eq!(findings("crates/proto/src/time.rs", &text.repeat(3)), 1);
         assert_eq!(findings("crates/gramseal/src/a.rs", text), 0);
-        assert_eq!(findings("crates/proto/src/a.rs", "#![allow(clippy::all)]"), 1);
+        for around in [
+            "#![allow(clippy::all)]",
+            "#![allow(warnings)]",
+            "#![allow(dead_code, warnings)]",
+            "#![cfg_attr(feature = \"a\", expect(warnings, reason = \"r\"))]",
+            "#![allow(clippy::too_many_lines, clippy::style)]",
+        ] {
+            assert_eq!(findings("crates/proto/src/a.rs", around), 1, "{around}");
+        }
         assert_eq!(findings("crates/proto/src/a.rs", "#[allow(clippy::too_many_lines)] fn f() {}"), 0);
+        assert_eq!(findings("crates/proto/src/a.rs", "fn f(warnings: u8) { g(warnings.all) }"), 0);
+    }
+
+    #[test]
+    fn of_std_there_are_locks_alone() {
+        let findings = |text: &str| check(&Source::of("crates/proto/src/a.rs", text)).len();
+        for fine in ["extern crate std;", "use std::sync::Mutex;", "#[cfg(feature = \"std\")] mod a;"] {
+            assert_eq!(findings(fine), 0, "{fine}");
+        }
+        for other in [
+            "use std::fs;",
+            "use std::{sync::Mutex, io};",
+            "extern crate std as other;",
+            "use std as other;",
+            "fn f() { std::env::vars(); }",
+        ] {
+            assert_eq!(findings(other), 1, "{other}");
+        }
+        assert_eq!(findings("#[cfg(test)] mod tests { use std::fs; }"), 0);
     }
 }
