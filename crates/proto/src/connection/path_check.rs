@@ -22,6 +22,7 @@ use core::time::Duration;
 
 use gramseal_wire::return_routability::{ReturnRoutabilityCheck, RrcCookie};
 use gramseal_wire::{Codec, ContentType};
+use subtle::ConstantTimeEq;
 
 use super::allowance::Allowance;
 use super::paths::RRC_LEN;
@@ -210,7 +211,8 @@ impl Connection {
     fn path_answered(&mut self, cookie: RrcCookie, elsewhere: Option<SocketAddr>) -> Option<Challenge> {
         let check = self.checking()?;
         let is_there = elsewhere.map(address) == Some(check.to);
-        let answers = |sent: &Challenge| sent.cookie == cookie && (is_there || sent.stage == Stage::Before);
+        let same = |sent: &Challenge| bool::from(sent.cookie.0.as_slice().ct_eq(&cookie.0));
+        let answers = |sent: &Challenge| same(sent) && (is_there || sent.stage == Stage::Before);
         let at = check.sent.iter().position(answers)?;
         Some(check.sent.swap_remove(at))
     }
