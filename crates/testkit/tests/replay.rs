@@ -5,15 +5,18 @@
 
 mod common;
 
+use std::env;
+use std::net::SocketAddr;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
 use common::KINDS;
 use gramseal_proto::Instant;
-use gramseal_proto::config::{ClientAuth, ClientConfig, Identity, ServerConfig, Transport};
+use gramseal_proto::config::{ClientAuth, ClientConfig, ConnectionIds, Identity, ServerConfig, Transport};
 use gramseal_proto::wire::handshake::KeyUpdateRequest;
 use gramseal_proto::wire::{NamedGroup, ProtocolVersion};
-use gramseal_testkit::null::{SERVER_NAME, SeededRandom};
+use gramseal_testkit::null::{self, SERVER_NAME, SeededRandom, ToyKind};
 use gramseal_testkit::pki::{self, TestIdentity, TestPki};
 use gramseal_testkit::sim::{Fate, Pair, Side, Sim};
 use gramseal_webpki::ChainVerifier;
@@ -49,6 +52,11 @@ fn life(connect: impl Fn() -> (Sim, Pair), check: impl Fn(&Sim, Pair)) -> Run {
         }
         sim.run_for(Duration::from_millis(300));
     }
+    end(sim, pair)
+}
+
+/// Closes what has gone on for long enough.
+fn end(mut sim: Sim, pair: Pair) -> Run {
     sim.run_for(Duration::from_secs(30));
     sim.close(pair, Side::Client);
     sim.run_for(Duration::from_secs(300));
@@ -139,4 +147,65 @@ fn runs_with_real_cryptography_repeat_bit_for_bit() {
             life(connect, |_, _| ())
         });
     }
+}
+
+/// A client that moves in the storm, and a server that asks where it is.
+fn travels(version: ProtocolVersion, seed: u64) -> Run {
+    let client = null::client_config(2).with_versions(&[version]).with_connection_ids(ConnectionIds::Peers);
+    let server = null::server_config(3, null::identity(ToyKind::EcdsaP256, SERVER_NAME, 0));
+    let server = server.with_versions(&[version]).with_connection_ids(ConnectionIds::random());
+    let mut sim = storm(seed);
+    let pair = sim.connect(client.build().expect("a client"), server.build().expect("a server"));
+    sim.run_until(|sim| sim.connected(pair), PATIENCE).expect("both sides connect");
+    for place in 1..=4 {
+        sim.move_client(pair, SocketAddr::from(([198, 51, 100, place], 4000)));
+        for _ in 0..10 {
+            for side in Side::BOTH {
+                sim.send(pair, side, &[place; 100]).expect("connected");
+            }
+            sim.run_for(Duration::from_millis(300));
+        }
+    }
+    let server = sim.connection(pair, Side::Server).expect("it goes on");
+    assert_ne!(server.stats().path_checks().succeeded, 0, "{version}: somewhere it was found");
+    end(sim, pair)
+}
+
+/// Set for the process that only tells what its runs come to.
+const TELL: &str = "GRAMSEAL_TEST_TELL_RUNS";
+
+/// A line for each run: what it was, and a digest of all that can be seen of it.
+fn digests() -> String {
+    let line = |what: &str, run: &Run| {
+        let digest = gramseal_rustcrypto::SHA256.digest(&[format!("{run:?}").as_bytes()]);
+        let digits: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("run: {what}: {digits}\n")
+    };
+    let mut lines = String::new();
+    for kind in KINDS {
+        let run = life(|| kind.connect(storm(5), 5, PATIENCE), |sim, pair| kind.check(sim, pair));
+        lines += &line(kind.name, &run);
+    }
+    for version in [ProtocolVersion::DTLS1_2, ProtocolVersion::DTLS1_3] {
+        for seed in 5..8 {
+            lines += &line(&format!("{version}, moving, {seed}"), &travels(version, seed));
+        }
+    }
+    lines
+}
+
+/// What is drawn once in each process, such as the keys of a `HashMap`, is the same in two runs of one process.
+#[test]
+fn a_run_is_the_same_in_another_process() {
+    const NAME: &str = "a_run_is_the_same_in_another_process";
+    let ours = digests();
+    if env::var_os(TELL).is_some() {
+        print!("{ours}");
+        return;
+    }
+    let mut other = Command::new(env::current_exe().expect("a test has a program"));
+    let output = other.args(["--exact", NAME, "--nocapture"]).env(TELL, "1").output().expect("it starts");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let theirs: Vec<&str> = text.lines().filter_map(|line| line.find("run: ").map(|at| &line[at..])).collect();
+    assert_eq!(theirs, ours.lines().collect::<Vec<_>>(), "{}", String::from_utf8_lossy(&output.stderr));
 }
