@@ -4,17 +4,57 @@
 
 mod common;
 
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 
 use common::{LOOPBACK, NAME, bind, client_builder, pair, server_builder, soon};
-use gramseal::{Endpoint, ServerConfig, identity_from_pem, provider};
+use gramseal::{CookiePolicy, Endpoint, KeyLogFile, ServerConfig, identity_from_pem, provider, sessions};
 use gramseal_testkit::pki::TestPki;
-use gramseal_testkit::secrets::Secrets;
+use gramseal_testkit::secrets::{Secrets, types_that_could_print_bytes};
+
+/// What the tests below print of this crate, each its part.
+const OF_CONNECTIONS: [&str; 9] = [
+    "ConnectError",
+    "Connection",
+    "ConnectionStats",
+    "Endpoint",
+    "EndpointBuilder",
+    "EndpointStats",
+    "Handshake",
+    "Incoming",
+    "SendError",
+];
+const OF_BEGINNINGS: [&str; 2] = ["EarlyConnection", "KeyLogFile"];
+
+/// What none of them prints, and why.
+const EXCEPTED: [(&str, &str); 1] = [("Payloads", "it holds what the application asked for")];
+
+#[test]
+fn every_type_that_could_print_a_key_is_looked_at() {
+    let known: BTreeSet<String> = OF_CONNECTIONS
+        .into_iter()
+        .chain(OF_BEGINNINGS)
+        .chain(EXCEPTED.map(|(name, _)| name))
+        .map(str::to_owned)
+        .collect();
+    let found = types_that_could_print_bytes(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    assert!(found.len() > 5, "{found:?}");
+    let unknown: Vec<_> = found.difference(&known).collect();
+    assert!(unknown.is_empty(), "neither looked at nor excepted: {unknown:?}");
+}
+
+#[track_caller]
+fn assert_looked_at(types: &[&str], secrets: &Secrets) {
+    let looked_at = secrets.types_of("gramseal");
+    let missing: Vec<_> = types.iter().filter(|name| !looked_at.contains(**name)).collect();
+    assert!(missing.is_empty(), "never looked at: {missing:?}");
+}
 
 /// Both forms of `Debug`, and `Display` of an error.
 #[track_caller]
 fn assert_error_hides(secrets: &Secrets, error: &(dyn std::error::Error + 'static)) {
-    secrets.assert_hidden(&error);
+    secrets.assert_hidden(error);
     secrets.assert_hidden_in(&error.to_string());
 }
 
@@ -53,16 +93,60 @@ async fn no_secret_is_in_what_endpoints_and_connections_print() {
         });
         let incoming = server.accept().await.unwrap();
         secrets.assert_hidden(&incoming);
-        let accepted = incoming.await;
-        let refused = connecting.await.unwrap();
-        assert_error_hides(&secrets, &refused.expect_err("another name"));
+        let handshake = incoming.into_future();
+        secrets.assert_hidden(&handshake);
+        let accepted = handshake.await;
+        let refused = connecting.await.unwrap().expect_err("another name");
+        secrets.assert_hidden(&refused);
+        assert_error_hides(&secrets, &refused);
         if let Err(error) = accepted {
             assert_error_hides(&secrets, &error);
         }
         ours.close().await;
         secrets.assert_hidden(&ours);
         secrets.assert_hidden_in(&format!("{:?}", theirs.recv().await));
-        assert_error_hides(&secrets, &ours.send(b"late").expect_err("it is closed"));
+        let late = ours.send(b"late").expect_err("it is closed");
+        secrets.assert_hidden(&late);
+        assert_error_hides(&secrets, &late);
+        assert_looked_at(&OF_CONNECTIONS, &secrets);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn no_secret_is_in_what_a_beginning_prints() {
+    soon(async {
+        let (pki, secrets) = (TestPki::new(), Arc::new(Secrets::default()));
+        let server_config = server_builder(&pki).with_ticket_sealer(sessions::ticket_keys().unwrap());
+        let server_config = server_config.with_early_data(1000, sessions::anti_replay()).with_key_log(secrets.clone());
+        let builder = Endpoint::builder().with_server(Arc::new(server_config.build().unwrap()));
+        let (server, addr) = bind(builder.with_cookie_policy(CookiePolicy::ExceptEarlyData));
+        let client_config = client_builder(&pki).with_session_store(sessions::client_cache()).with_early_data();
+        let config = Arc::new(client_config.with_key_log(secrets.clone()).build().unwrap());
+        let client = Endpoint::client(LOOPBACK).unwrap();
+        for resumed in [false, true] {
+            let early = client.connect_early(addr, NAME, Arc::clone(&config)).unwrap();
+            secrets.assert_hidden(&early);
+            assert_eq!(early.send_early(b"early").is_ok(), resumed);
+            let theirs = server.accept().await.unwrap().accept_early().unwrap();
+            secrets.assert_hidden(&theirs);
+            let (ours, theirs) = tokio::join!(early.established(), theirs.established());
+            let (ours, theirs) = (ours.unwrap(), theirs.unwrap());
+            secrets.assert_hidden(&[&ours, &theirs]);
+            // The tickets come first.
+            theirs.send(b"hello").unwrap();
+            assert_eq!(ours.recv().await.unwrap().unwrap(), "hello");
+            ours.close().await;
+        }
+        assert!(secrets.len() > 8, "{}", secrets.len());
+
+        let folder = std::env::temp_dir().join(format!("gramseal-secrets-{}", std::process::id()));
+        let file = KeyLogFile::open(&folder).unwrap();
+        gramseal::KeyLog::log(&*file, "LABEL", &[7; 32], b"a secret of the file");
+        secrets.add("what was written", b"a secret of the file");
+        secrets.assert_hidden(&file);
+        std::fs::remove_file(folder).unwrap();
+        assert_looked_at(&OF_BEGINNINGS, &secrets);
     })
     .await;
 }

@@ -1,10 +1,14 @@
 //! A search for secrets in text, in every way in which Rust prints bytes.
 
-use std::collections::HashMap;
+mod sources;
+
+use std::any::type_name;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Debug;
 use std::sync::Mutex;
 
 use gramseal_proto::KeyLog;
+pub use sources::types_that_could_print_bytes;
 
 /// So many bytes of a secret in a row are found.
 const WINDOW: usize = 6;
@@ -20,6 +24,8 @@ struct Known {
     secrets: Vec<(String, Vec<u8>)>,
     /// What is looked for, and of which secret it is.
     windows: HashMap<Window, usize>,
+    /// The types of what was looked at, with the paths that the compiler gives them.
+    types: BTreeSet<&'static str>,
 }
 
 impl Debug for Secrets {
@@ -82,10 +88,27 @@ impl Secrets {
     /// # Panics
     /// If a secret is in there.
     #[track_caller]
-    pub fn assert_hidden(&self, value: &dyn Debug) {
-        for text in [format!("{value:?}"), format!("{value:#?}")] {
-            self.assert_hidden_in(&text);
+    pub fn assert_hidden<T: Debug + ?Sized>(&self, value: &T) {
+        let text = format!("{value:?}");
+        self.assert_hidden_in(&text);
+        self.assert_hidden_in(&format!("{value:#?}"));
+        // Of that there was nothing to see.
+        if text != "None" {
+            self.0.lock().expect("not poisoned").types.insert(type_name::<T>());
         }
+    }
+
+    /// The names of a crate's types that were looked at by themselves, not as parts of others.
+    ///
+    /// # Panics
+    /// If another thread panicked.
+    #[must_use]
+    pub fn types_of(&self, name_of_crate: &str) -> BTreeSet<String> {
+        let known = self.0.lock().expect("not poisoned");
+        let paths =
+            known.types.iter().flat_map(|name| name.split(|c: char| c != ':' && c != '_' && !c.is_alphanumeric()));
+        let ours = paths.filter(|path| path.split("::").next() == Some(name_of_crate));
+        ours.filter_map(|path| path.rsplit("::").next()).map(str::to_owned).collect()
     }
 
     /// The same of any text.
@@ -217,6 +240,16 @@ mod tests {
         ] {
             assert_eq!(secrets.find(&text).as_deref(), Some("it"), "{text}");
         }
+    }
+
+    #[test]
+    fn what_was_looked_at_is_known() {
+        let secrets = Secrets::default();
+        secrets.assert_hidden(&None::<Secrets>);
+        assert!(secrets.types_of("gramseal_testkit").is_empty());
+        secrets.assert_hidden(&Some(&std::sync::Arc::new(Secrets::default())));
+        assert_eq!(secrets.types_of("gramseal_testkit").into_iter().collect::<Vec<_>>(), ["Secrets"]);
+        assert!(secrets.types_of("gramseal").is_empty());
     }
 
     #[test]
