@@ -521,6 +521,28 @@ mod tests {
         assert_eq!(kept(&layer), ([false, true, false], [false; 4]));
     }
 
+    #[test] // RFC 9147 §6.1
+    fn only_records_of_epoch_1_are_early_data_before_a_hello() {
+        let before =
+            |layer: &RecordLayer, mut record: Vec<u8>| layer.comes_before_hello(&whole(&mut record).expect("a record"));
+        let mut layer = RecordLayer::new(SequenceNumber(0), 64);
+        assert_eq!([0, 1, 2, 3].map(|epoch| before(&layer, unified(Epoch(epoch), 32))), [false, true, false, false]);
+        let (mut writer, _) = pair();
+        assert!(!before(&layer, seal(&mut writer, EPOCH_1, b"x")), "not with the header of 1.2");
+        layer.set_version(ProtocolVersion::DTLS1_3);
+        assert!(!before(&layer, unified(Epoch(1), 32)), "the hello has come");
+    }
+
+    #[test] // RFC 9853 §4
+    fn checks_of_return_routability_are_always_protected() {
+        let (mut writer, mut reader) = pair();
+        for (epoch, expected) in [(Epoch(0), Err(Discard::UnknownContentType)), (EPOCH_1, Ok(()))] {
+            let mut record = vec![0; 1 + writer.overhead(epoch)];
+            writer.seal(epoch, ContentType::RETURN_ROUTABILITY_CHECK, b"x", &mut record).expect("seals");
+            assert_eq!(open(&mut reader, &record).map(drop), expected);
+        }
+    }
+
     #[test] // RFC 9147 §4.5.1, §4.2.2
     fn a_record_of_1_3_is_accepted_once() {
         let mut writer = RecordLayer::new(SequenceNumber(0), 64);
