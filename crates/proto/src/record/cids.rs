@@ -184,8 +184,11 @@ mod tests {
     use alloc::vec;
     use alloc::vec::Vec;
 
-    use gramseal_wire::{ContentType, Epoch, ProtocolVersion, RecordNumber, SequenceNumber};
+    use gramseal_wire::{
+        ContentType, DecodeError, Epoch, ProtocolVersion, Reader, RecordNumber, SequenceNumber, Writer,
+    };
 
+    use super::Cids;
     use crate::cid::{Cid, CidLengths};
     use crate::crypto::AeadAlgorithm;
     use crate::discard::Discard;
@@ -431,5 +434,80 @@ mod tests {
         layer.agree_on_cids(cid(&[1; 7]), cid(&[2; 200]));
         assert_eq!(layer.cid_lengths(), Some(CidLengths { own: 7, peer: 200 }));
         assert_eq!((layer.own_cids(), layer.peer_cid()), (&[cid(&[1; 7])][..], &[2; 200][..]));
+    }
+
+    #[test] // RFC 9147 §9
+    fn ids_for_later_are_used_in_their_order_and_known_ones_are_not_kept_twice() {
+        let mut layer = RecordLayer::new(SequenceNumber(0), 64);
+        layer.add_spare_cid(cid(&[1]));
+        assert!(!layer.use_next_cid(), "there is nothing to add one to");
+        layer.agree_on_cids(Cid::EMPTY, cid(&[1]));
+        for (known, kept) in [(1, 0), (2, 1), (3, 2), (2, 2), (1, 2)] {
+            layer.add_spare_cid(cid(&[known]));
+            assert_eq!(layer.spare_cids(), kept, "{known}");
+        }
+        for next in [2, 3] {
+            assert!(layer.use_next_cid());
+            assert_eq!(layer.peer_cid(), [next]);
+        }
+        assert!(!layer.use_next_cid());
+        assert_eq!(layer.peer_cid(), [3]);
+        layer.add_spare_cid(cid(&[4]));
+        layer.replace_peer_cid(cid(&[5]));
+        assert_eq!((layer.peer_cid(), layer.spare_cids()), (&[5][..], 0));
+    }
+
+    #[test] // RFC 9147 §9
+    fn the_oldest_ids_of_ours_go_first_and_one_stays() {
+        let mut layer = RecordLayer::new(SequenceNumber(0), 64);
+        layer.accept_cid(cid(&[1]));
+        assert!(layer.own_cids().is_empty() && layer.retire_cids(1).is_empty());
+        layer.agree_on_cids(cid(&[1]), Cid::EMPTY);
+        (2..=4).for_each(|next| layer.accept_cid(cid(&[next])));
+        assert_eq!(layer.retire_cids(0), []);
+        assert_eq!(layer.retire_cids(2), [cid(&[1]), cid(&[2])]);
+        assert_eq!(layer.retire_cids(9), [cid(&[3])]);
+        assert_eq!(layer.own_cids(), [cid(&[4])]);
+    }
+
+    fn image(cids: &Cids) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut w = Writer::new(&mut bytes);
+        cids.write_image(&mut w);
+        w.finish().expect("short lists");
+        bytes
+    }
+
+    #[test]
+    fn an_image_says_all_and_has_the_length_it_is_said_to_have() {
+        let list = |lengths: &[u8]| lengths.iter().map(|len| cid(&vec![*len; usize::from(*len)])).collect::<Vec<_>>();
+        for (ours, peers, spares, expected) in [
+            (&[][..], &[][..], &[][..], false),
+            (&[3, 4], &[7], &[9, 200], true),
+            (&[255], &[], &[], true),
+            (&[5], &[], &[], false),
+            (&[], &[1], &[2], false),
+        ] {
+            let peers = peers.first().map_or(Cid::EMPTY, |len| cid(&vec![*len; usize::from(*len)]));
+            let cids = Cids { ours: list(ours), peers, spares: list(spares), expected };
+            let bytes = image(&cids);
+            assert_eq!(bytes.len(), cids.image_len());
+            let mut r = Reader::new(&bytes);
+            let again = Cids::read_image(&mut r).expect("it was written");
+            assert!(r.is_empty());
+            assert_eq!(image(&again), bytes);
+        }
+    }
+
+    #[test]
+    fn an_image_with_an_id_that_every_record_begins_with_is_refused() {
+        let sound = Cids { ours: vec![cid(OURS)], peers: Cid::EMPTY, spares: vec![cid(&[1])], expected: true };
+        assert!(Cids::read_image(&mut Reader::new(&image(&sound))).is_ok());
+        let none_is_expected = Cids { ours: Vec::new(), expected: true, spares: Vec::new(), ..sound };
+        let own_is_empty = Cids { ours: vec![cid(OURS), Cid::EMPTY], spares: Vec::new(), ..none_is_expected };
+        for unsound in [image(&own_is_empty), image(&Cids { ours: Vec::new(), ..own_is_empty })] {
+            let read = Cids::read_image(&mut Reader::new(&unsound));
+            assert_eq!(read.err(), Some(DecodeError::IllegalValue));
+        }
     }
 }

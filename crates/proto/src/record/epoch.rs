@@ -443,13 +443,13 @@ fn write_named_header<'r>(named: Named<'_>, record: &'r mut [u8]) -> Result<&'r 
 
 #[cfg(test)]
 mod tests {
-    use gramseal_wire::{ContentType, Epoch, ProtocolVersion, RecordNumber, SequenceNumber};
+    use gramseal_wire::{ContentType, Epoch, ProtocolVersion, Reader, RecordNumber, SequenceNumber, UnifiedHeader};
 
-    use super::{Covered, ReadEpoch, SealError, WriteEpoch};
+    use super::{Covered, NUMBERS_END, ReadEpoch, SealError, WriteEpoch};
     use crate::crypto::AeadAlgorithm;
     use crate::discard::Discard;
     use crate::record::limits::blocks;
-    use crate::record::test_keys::test_keys;
+    use crate::record::test_keys::{test_keys, test_keys13};
 
     const DATA: ContentType = ContentType::APPLICATION_DATA;
     const VERSION: ProtocolVersion = ProtocolVersion::DTLS1_2;
@@ -507,5 +507,46 @@ mod tests {
     fn a_first_number_beyond_48_bits_seals_nothing() {
         let mut writer = WriteEpoch::plaintext(SequenceNumber(1 << 48));
         assert_eq!(writer.seal(DATA, VERSION, &[], b"", 0, &mut [0; 64]), Err(SealError::Exhausted));
+    }
+
+    #[test] // RFC 9147 §4.5.3
+    fn a_key_of_1_3_counts_its_forgeries_too() {
+        let keys = || test_keys13(AeadAlgorithm::Aes128Gcm, 1);
+        let mut record = [0; 64];
+        let mut writer = WriteEpoch::dtls13(Epoch::APPLICATION, keys());
+        let len = writer.seal(DATA, VERSION, &[], b"x", 0, &mut record).expect("seals");
+        let mut reader = ReadEpoch::dtls13(Epoch::APPLICATION, keys(), 64).with_forgery_limit(2);
+        let mut open = |change: u8| {
+            let mut record = record[..len].to_vec();
+            *record.last_mut().expect("a record") ^= change;
+            let header = UnifiedHeader::read(&mut Reader::new(&record), 0).expect("a header");
+            reader.open13(header, &mut record).map(|opened| opened.content.to_vec())
+        };
+        assert_eq!(open(1).err(), Some(Discard::BadTag));
+        assert_eq!(open(0), Ok(b"x".to_vec()));
+        assert_eq!(open(0).err(), Some(Discard::Replayed));
+        assert_eq!(open(1).err(), Some(Discard::BadTag));
+        assert_eq!(open(0).err(), Some(Discard::KeyWornOut));
+    }
+
+    #[test] // RFC 6347 §4.1
+    fn the_next_number_is_the_one_that_the_next_record_gets() {
+        let mut out = [0; 64];
+        let mut writer = WriteEpoch { next: NUMBERS_END - 1, ..writer() };
+        assert_eq!(writer.next_number(), Some(RecordNumber::new(Epoch(1), SequenceNumber::MAX)));
+        assert!(writer.seal(DATA, VERSION, &[], b"x", 0, &mut out).is_ok());
+        assert_eq!(writer.next_number(), None);
+    }
+
+    #[test] // RFC 9146 §4, RFC 9147 §4
+    fn records_of_1_3_and_those_with_an_id_can_be_padded() {
+        let newer = WriteEpoch::dtls13(Epoch::APPLICATION, test_keys13(AeadAlgorithm::Aes128Gcm, 1));
+        let plain = WriteEpoch::plaintext(SequenceNumber(0));
+        for (epoch, cid, can) in
+            [(&newer, &[][..], true), (&newer, &[1], true), (&writer(), &[], false), (&writer(), &[1], true)]
+        {
+            assert_eq!(epoch.can_pad(cid), can, "{:?} {cid:?}", epoch.epoch());
+        }
+        assert!(!plain.can_pad(&[]) && !plain.can_pad(&[1]));
     }
 }

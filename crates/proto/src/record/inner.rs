@@ -43,3 +43,30 @@ pub(super) fn trailer(content_type: ContentType, len: usize, short: &mut Short) 
     *first = content_type.0;
     short.get(..len)
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use gramseal_wire::ContentType;
+
+    use super::{Short, trailer};
+
+    #[test] // RFC 9846 §5.4, RFC 9147 §4.2.3
+    fn what_may_be_padded_has_long_trailers_and_all_else_what_a_mask_needs() {
+        for (content_type, longest) in [
+            (ContentType::APPLICATION_DATA, (1 << 14) + 1),
+            (ContentType::HANDSHAKE, (1 << 14) + 1),
+            (ContentType::ALERT, 8),
+            (ContentType::ACK, 8),
+        ] {
+            let mut short = Short::default();
+            let trailer = |len, short: &mut Short| trailer(content_type, len, short).map(<[u8]>::to_vec);
+            let whole = trailer(longest, &mut short).expect("as long as that");
+            assert_eq!(whole[0], content_type.0);
+            assert!(whole[1..].iter().all(|byte| *byte == 0));
+            assert_eq!(trailer(1, &mut short), Some(vec![content_type.0]));
+            assert_eq!(trailer(longest + 1, &mut short), None);
+        }
+    }
+}

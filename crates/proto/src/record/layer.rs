@@ -310,12 +310,15 @@ impl<T: InEpoch> Epochs<T> {
 
 #[cfg(test)]
 mod tests {
-    use gramseal_wire::{Epoch, SequenceNumber};
+    use gramseal_wire::{ContentType, Epoch, ProtocolVersion, SequenceNumber};
 
     use super::RecordLayer;
     use crate::crypto::AeadAlgorithm;
-    use crate::record::test_keys::test_keys;
-    use crate::record::{ReadEpoch, WriteEpoch};
+    use crate::discard::Discard;
+    use crate::record::test_keys::{test_keys, test_keys13};
+    use crate::record::{ReadEpoch, SealError, WriteEpoch, split_record};
+
+    const DATA: ContentType = ContentType::APPLICATION_DATA;
 
     #[test]
     fn three_epochs_a_side_are_kept_at_most() {
@@ -341,6 +344,63 @@ mod tests {
     fn an_epoch_is_never_installed_twice() {
         let mut layer = RecordLayer::new(SequenceNumber(0), 64);
         layer.install_write(WriteEpoch::plaintext(SequenceNumber(0)));
+    }
+
+    #[test]
+    fn what_rests_seals_and_opens_nothing_and_goes_on_where_it_was() {
+        let keys = || test_keys13(AeadAlgorithm::Aes128Gcm, 1);
+        let mut layer = RecordLayer::new(SequenceNumber(0), 64);
+        layer.set_version(ProtocolVersion::DTLS1_3);
+        layer.install_write(WriteEpoch::dtls13(Epoch::APPLICATION, keys()));
+        layer.install_read(ReadEpoch::dtls13(Epoch::APPLICATION, keys(), 64));
+        let seal = |layer: &mut RecordLayer| {
+            let mut out = [0; 64];
+            layer.seal(Epoch::APPLICATION, DATA, b"x", &mut out).map(|len| out[..len].to_vec())
+        };
+        let open = |layer: &mut RecordLayer, record: &[u8]| {
+            let mut record = record.to_vec();
+            let record = split_record(&mut record.as_mut_slice(), None).ok().flatten().expect("a record");
+            layer.open(record).map(|opened| opened.content.to_vec())
+        };
+        let [first, second] = [0; 2].map(|_| seal(&mut layer).expect("seals"));
+        assert_eq!(open(&mut layer, &first), Ok(b"x".to_vec()));
+        layer.rest();
+        assert_eq!(seal(&mut layer), Err(SealError::Crypto));
+        assert!(open(&mut layer, &second).is_err());
+        layer.wake(keys(), keys());
+        assert_eq!(open(&mut layer, &second), Ok(b"x".to_vec()));
+        assert_eq!(open(&mut layer, &first), Err(Discard::Replayed));
+        let third = seal(&mut layer).expect("seals");
+        assert!(third != first && third != second, "its number is new");
+        assert_eq!(open(&mut layer, &third), Ok(b"x".to_vec()));
+    }
+
+    #[test] // rfc9147bis §7
+    fn alerts_and_acks_go_out_in_the_newest_epoch_but_that_of_early_data() {
+        let keys = || test_keys13(AeadAlgorithm::Aes128Gcm, 1);
+        let mut layer = RecordLayer::new(SequenceNumber(0), 64);
+        for (epoch, speaking) in [
+            (Epoch::EARLY_DATA, Epoch::UNPROTECTED),
+            (Epoch::HANDSHAKE, Epoch::HANDSHAKE),
+            (Epoch::APPLICATION, Epoch::APPLICATION),
+        ] {
+            layer.install_write(WriteEpoch::dtls13(epoch, keys()));
+            assert_eq!(layer.speaking_epoch(), speaking);
+        }
+        let mut older = RecordLayer::new(SequenceNumber(0), 64);
+        older.install_write(WriteEpoch::dtls12(Epoch(1), test_keys(AeadAlgorithm::Aes128Gcm, 1)));
+        assert_eq!(older.speaking_epoch(), Epoch(1));
+    }
+
+    #[test] // RFC 9147 §4.5.3
+    fn half_of_the_forgeries_that_a_key_may_meet_are_a_warning() {
+        let mut layer = RecordLayer::new(SequenceNumber(0), 64);
+        let epoch = ReadEpoch::dtls13(Epoch::APPLICATION, test_keys13(AeadAlgorithm::Aes128Gcm, 1), 64);
+        layer.install_read(epoch.with_forgery_limit(4));
+        for (forgeries, near, reached) in [(0, false, false), (1, false, false), (2, true, false), (4, true, true)] {
+            layer.read.newest_mut().failed_opens = forgeries;
+            assert_eq!((layer.nears_forgery_limit(), layer.forgery_limit_reached()), (near, reached), "{forgeries}");
+        }
     }
 
     #[test]

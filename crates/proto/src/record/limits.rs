@@ -95,4 +95,14 @@ mod tests {
         assert_eq!(failed(AeadAlgorithm::Aes128Ccm), 11_863_283);
         assert_eq!(failed(AeadAlgorithm::Aes128Ccm8), 1 << 20);
     }
+
+    #[test] // RFC 9846 §5.5: what is counted are blocks of 16 bytes
+    fn a_record_is_charged_with_its_blocks_and_the_tag() {
+        for (len, expected) in [(0, 2), (1, 2), (15, 2), (16, 3), (1 << 14, 1026)] {
+            assert_eq!(blocks(len), expected, "{len}");
+        }
+        for ccm in [AeadAlgorithm::Aes128Ccm, AeadAlgorithm::Aes256Ccm8] {
+            assert_eq!(UsageLimits::dtls12(ccm).sealed_blocks, 8_388_608 * 1026);
+        }
+    }
 }

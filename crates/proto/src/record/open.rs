@@ -277,14 +277,14 @@ mod tests {
     use alloc::vec;
     use alloc::vec::Vec;
 
-    use gramseal_wire::{ContentType, Epoch, ProtocolVersion, RecordNumber, SequenceNumber};
+    use gramseal_wire::{ContentType, Epoch, ProtocolVersion, RecordNumber, SequenceNumber, UnifiedHeader};
     use proptest::prelude::*;
 
     use super::{Opened, Record, split_record};
     use crate::crypto::AeadAlgorithm;
     use crate::discard::Discard;
     use crate::record::test_keys::{test_keys, test_keys13};
-    use crate::record::{ReadEpoch, RecordLayer, WriteEpoch};
+    use crate::record::{ContentLimits, ReadEpoch, RecordLayer, WriteEpoch};
 
     const EPOCH_1: Epoch = Epoch(1);
     const DATA: ContentType = ContentType::APPLICATION_DATA;
@@ -461,6 +461,85 @@ mod tests {
             long[11..13].copy_from_slice(&u16::try_from(len).expect("16 bits").to_be_bytes());
             long.resize(13 + len, 0);
             assert_eq!(open(&mut reader, &long), Err(Discard::Oversized));
+        }
+    }
+
+    /// A record of 1.3 with a header of 5 bytes and so many behind it, which nothing sealed.
+    fn unified(epoch: Epoch, len: usize) -> Vec<u8> {
+        let mut record = vec![7; 5 + len];
+        record[0] = 0b0010_1100 | UnifiedHeader::epoch_bits_of(epoch);
+        record[3..5].copy_from_slice(&u16::try_from(len).expect("16 bits").to_be_bytes());
+        record
+    }
+
+    #[test] // RFC 9846 §5.2
+    fn what_is_longer_than_a_record_may_be_is_not_decrypted() {
+        let mut reader = RecordLayer::new(SequenceNumber(0), 64);
+        reader.install_read(ReadEpoch::dtls13(Epoch(3), test_keys13(AeadAlgorithm::Aes128Gcm, 1), 64));
+        assert_eq!(open(&mut reader, &unified(Epoch(3), (1 << 14) + 256)), Err(Discard::BadTag));
+        assert_eq!(open(&mut reader, &unified(Epoch(3), (1 << 14) + 257)), Err(Discard::Oversized));
+    }
+
+    #[test] // RFC 8449 §4
+    fn records_of_1_3_keep_to_the_limit_too() {
+        let keys = || test_keys13(AeadAlgorithm::Aes128Gcm, 1);
+        let limits = |protected| ContentLimits { unprotected: 1 << 14, protected };
+        let mut writer = RecordLayer::new(SequenceNumber(0), 64);
+        let mut reader = RecordLayer::new(SequenceNumber(0), 64);
+        reader.limit_content(limits(64), limits(1 << 14));
+        for epoch in [Epoch::EARLY_DATA, Epoch::APPLICATION] {
+            writer.install_write(WriteEpoch::dtls13(epoch, keys()));
+            reader.install_read(ReadEpoch::dtls13(epoch, keys(), 64));
+        }
+        let mut lengths = |epoch| {
+            [64, 65].map(|len| open(&mut reader, &seal(&mut writer, epoch, &vec![1; len])).map(|content| content.len()))
+        };
+        assert_eq!(lengths(Epoch::APPLICATION), [Ok(64), Err(Discard::Oversized)]);
+        assert_eq!(lengths(Epoch::EARLY_DATA), [Ok(64), Ok(65)], "its client has not heard of the limit");
+    }
+
+    #[test] // RFC 6347 §4.1, RFC 9147 §6.1
+    fn only_records_of_epochs_that_are_still_to_come_are_worth_keeping() {
+        let older = |epoch: u8| [22, 0xfe, 0xfd, 0, epoch, 0, 0, 0, 0, 0, 0, 0, 0].to_vec();
+        let newer = |epoch: u64| unified(Epoch(epoch), 32);
+        let ahead =
+            |layer: &RecordLayer, record: Vec<u8>| layer.comes_ahead(&whole(&mut record.clone()).expect("a record"));
+        let mut layer = RecordLayer::new(SequenceNumber(0), 64);
+        let kept = |layer: &RecordLayer| {
+            let older = [0, 1, 2].map(|epoch| ahead(layer, older(epoch)));
+            (older, [0, 1, 2, 3].map(|epoch| ahead(layer, newer(epoch))))
+        };
+        assert_eq!(kept(&layer), ([false, true, false], [false, false, true, true]), "any version may come");
+        layer.set_version(ProtocolVersion::DTLS1_3);
+        assert_eq!(kept(&layer), ([false; 3], [false, false, true, true]));
+        layer.install_read(ReadEpoch::dtls13(Epoch(2), test_keys13(AeadAlgorithm::Aes128Gcm, 1), 64));
+        assert_eq!(kept(&layer), ([false; 3], [false, false, false, true]));
+        let (_, older_layer) = pair();
+        assert_eq!(kept(&older_layer), ([false; 3], [false; 4]));
+        let mut layer = RecordLayer::new(SequenceNumber(0), 64);
+        layer.set_version(ProtocolVersion::DTLS1_2);
+        assert_eq!(kept(&layer), ([false, true, false], [false; 4]));
+    }
+
+    #[test] // RFC 9147 §6.1
+    fn only_records_of_epoch_1_are_early_data_before_a_hello() {
+        let before =
+            |layer: &RecordLayer, mut record: Vec<u8>| layer.comes_before_hello(&whole(&mut record).expect("a record"));
+        let mut layer = RecordLayer::new(SequenceNumber(0), 64);
+        assert_eq!([0, 1, 2, 3].map(|epoch| before(&layer, unified(Epoch(epoch), 32))), [false, true, false, false]);
+        let (mut writer, _) = pair();
+        assert!(!before(&layer, seal(&mut writer, EPOCH_1, b"x")), "not with the header of 1.2");
+        layer.set_version(ProtocolVersion::DTLS1_3);
+        assert!(!before(&layer, unified(Epoch(1), 32)), "the hello has come");
+    }
+
+    #[test] // RFC 9853 §4
+    fn checks_of_return_routability_are_always_protected() {
+        let (mut writer, mut reader) = pair();
+        for (epoch, expected) in [(Epoch(0), Err(Discard::UnknownContentType)), (EPOCH_1, Ok(()))] {
+            let mut record = vec![0; 1 + writer.overhead(epoch)];
+            writer.seal(epoch, ContentType::RETURN_ROUTABILITY_CHECK, b"x", &mut record).expect("seals");
+            assert_eq!(open(&mut reader, &record).map(drop), expected);
         }
     }
 

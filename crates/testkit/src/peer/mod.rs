@@ -306,7 +306,7 @@ impl Peer {
         match msg_type {
             // RFC 6347 §4.2.1: neither it nor the hello before it are part of the transcript.
             HandshakeType::HELLO_VERIFY_REQUEST => {
-                if let Some(cookie) = body.get(3..) {
+                if let Some(cookie) = body.get(2..).and_then(|rest| Reader::new(rest).vec8().ok()) {
                     self.cookie = cookie.to_vec();
                 }
                 self.transcript.clear();
