@@ -13,6 +13,7 @@ use tokio::net::UdpSocket;
 use tokio::task::JoinSet;
 use tokio::time::timeout_at;
 
+use super::burst::Burst;
 use super::counts::{Counts, Dropped};
 use super::plan::ClientPlan;
 use super::sender::{Sender, Taken};
@@ -21,9 +22,6 @@ use super::stop::Stop;
 use crate::client::{self, Established};
 use crate::failure::Failure;
 use crate::output::Output;
-
-/// No datagram is longer.
-const BUFFER_LEN: usize = 65_536;
 
 /// A client end that runs.
 pub(super) struct ClientTunnel {
@@ -73,14 +71,15 @@ impl ClientTunnel {
     /// Serves until `stop`; connections are closed in good order then.
     pub(super) async fn run(self: Arc<Self>, mut stop: Stop) -> Result<(), Failure> {
         let mut tasks = JoinSet::new();
-        let mut buffer = vec![0; BUFFER_LEN];
+        let mut burst = Burst::new();
         let deadline = loop {
             tokio::select! {
-                received = self.socket.recv_from(&mut buffer) => match received {
-                    Ok((len, from)) => self.take(from, &buffer[..len], &mut tasks, &stop),
+                ready = self.socket.readable() => {
+                    ready.map_err(Failure::connection)?;
                     // A local program that is gone, says ICMP; that is no fault of this socket.
-                    Err(_) => self.counts.drop(Dropped::LocalProgram),
-                },
+                    self.counts.drop_many(Dropped::LocalProgram, burst.fill(&self.socket));
+                    burst.by_sender(|from, payloads| self.take(from, payloads, &mut tasks, &stop));
+                }
                 Some(_) = tasks.join_next(), if !tasks.is_empty() => {}
                 deadline = stop.wanted() => break deadline,
             }
@@ -92,17 +91,17 @@ impl ClientTunnel {
     }
 
     /// A local program has sent something.
-    fn take(self: &Arc<Self>, from: SocketAddr, payload: &[u8], tasks: &mut JoinSet<()>, stop: &Stop) {
+    fn take(self: &Arc<Self>, from: SocketAddr, payloads: &[&[u8]], tasks: &mut JoinSet<()>, stop: &Stop) {
         let known = self.senders().get(&from).cloned();
         if let Some(sender) = known
-            && sender.take(self, payload) == Taken::Yes
+            && sender.take(self, payloads) == Taken::Yes
         {
             return;
         }
         let max_senders = self.plan().args.flow.max_senders;
         let mut senders = self.senders();
         if senders.len() >= max_senders {
-            self.counts.drop(Dropped::TooManySenders);
+            self.counts.drop_many(Dropped::TooManySenders, payloads.len());
             if !self.told_full.swap(true, Ordering::Relaxed) {
                 tracing::warn!(tunnel = %self.name, max_senders, "there are too many senders: others get nothing");
             }
@@ -111,7 +110,7 @@ impl ClientTunnel {
         let sender = Arc::new(Sender::new(from));
         senders.insert(from, Arc::clone(&sender));
         drop(senders);
-        sender.take(self, payload);
+        sender.take(self, payloads);
         let (tunnel, stop) = (Arc::clone(self), stop.clone());
         tasks.spawn(async move {
             sender.serve(&tunnel, stop).await;

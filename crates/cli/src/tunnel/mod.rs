@@ -6,9 +6,11 @@
 //! client.rs    one end: a local socket; sender.rs: a connection for each sender; pending.rs: what waits for it
 //! server.rs    the other end: a task and a local socket for each connection; state.rs: those that outlive the process;
 //!              places.rs: how many there may be
+//! burst.rs     datagrams that came together and go on together, at either end
 //! counts.rs    what is counted; http.rs: where that is told; logging.rs, notify.rs: to whom else
 //! ```
 
+mod burst;
 mod client;
 mod config;
 mod counts;

@@ -15,10 +15,11 @@ use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use gramseal::{Connection, KeyUpdateRequest, ProtocolVersion};
+use gramseal::{Connection, KeyUpdateRequest, Payloads, ProtocolVersion};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::burst;
 use super::client::ClientTunnel;
 use super::counts::{Dropped, Ended, Held, Way};
 use super::pending::Pending;
@@ -101,27 +102,22 @@ impl Sender {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends `payload`, or keeps it until that is possible, within bounds.
-    pub(super) fn take(&self, tunnel: &ClientTunnel, payload: &[u8]) -> Taken {
+    /// Sends `payloads`, or keeps them until that is possible, within bounds.
+    pub(super) fn take(&self, tunnel: &ClientTunnel, payloads: &[&[u8]]) -> Taken {
         let mut state = self.lock();
         match &mut *state {
             State::Gone => return Taken::Gone,
-            State::Pausing => tunnel.counts.drop(Dropped::NotConnected),
-            State::Waiting(pending) => {
-                if !pending.push(payload) {
-                    tunnel.counts.drop(Dropped::HandshakeRuns);
-                }
-            }
-            State::Open(open) => match tunnel.counts.send(&tunnel.name, &open.connection, payload) {
+            State::Pausing => tunnel.counts.drop_many(Dropped::NotConnected, payloads.len()),
+            State::Waiting(pending) => keep(tunnel, pending, payloads),
+            State::Open(open) => match tunnel.counts.send(&tunnel.name, &open.connection, payloads) {
                 Ok(()) => {
                     if open.sent(Instant::now(), tunnel.plan().patience()) {
                         self.news.notify_one();
                     }
                 }
-                Err(Ended) => {
+                Err(Ended { done }) => {
                     let mut pending = Pending::default();
-                    // The first one always fits: nothing is longer than a datagram.
-                    let _ = pending.push(payload);
+                    keep(tunnel, &mut pending, &payloads[done..]);
                     *state = State::Waiting(pending);
                     self.news.notify_one();
                 }
@@ -162,17 +158,16 @@ impl Sender {
     /// Takes datagrams out of connections, and changes to new ones where that is needed.
     async fn converse(&self, tunnel: &ClientTunnel, mut established: Established, stop: &mut Stop) -> End {
         let mut doubt = Doubt::None;
+        let mut payloads = Payloads::new();
         let mut counted = self.open(tunnel, &established);
         let (end, why) = loop {
             let idle = tunnel.plan().args.flow.idle;
             tokio::select! {
-                received = established.connection.recv() => match received {
-                    Ok(Some(payload)) => {
+                received = established.connection.recv_many(&mut payloads) => match received {
+                    Ok(Some(_)) => {
                         self.answered();
-                        match tunnel.socket.send_to(&payload, self.address).await {
-                            Ok(_) => tunnel.counts.moved(Way::Opened, payload.len()),
-                            Err(_) => tunnel.counts.drop(Dropped::LocalProgram),
-                        }
+                        self.pass_on(tunnel, &payloads).await;
+                        burst::keep_little(&mut payloads);
                     }
                     Ok(None) => break (End::Closed, established.connection.closed().await.to_string()),
                     Err(error) => break (End::Closed, error.to_string()),
@@ -189,9 +184,8 @@ impl Sender {
                     None => doubt = self.judge(tunnel, &established.connection, &doubt),
                     Some(Ok(other)) => {
                         tunnel.counts.reconnects.increment(1);
-                        tunnel.counts.ended(&established.connection);
                         // The server may not be the one that has the old one; if it is, it hears that it is closed.
-                        established.endpoint.close().await;
+                        self.part(tunnel, &established, &mut payloads).await;
                         established = other;
                         counted = self.open(tunnel, &established);
                         doubt = Doubt::None;
@@ -210,12 +204,30 @@ impl Sender {
                 _ = stop.wanted() => break (End::Stop, "the tunnel ends".to_owned()),
             }
         };
-        established.connection.close().await;
-        established.endpoint.close().await;
-        tunnel.counts.ended(&established.connection);
+        self.part(tunnel, &established, &mut payloads).await;
         drop(counted);
         tracing::info!(tunnel = %tunnel.name, sender = %self.address, why, "connection ended");
         end
+    }
+
+    /// What the server sent goes to the local program.
+    async fn pass_on(&self, tunnel: &ClientTunnel, payloads: &Payloads) {
+        for payload in payloads {
+            match tunnel.socket.send_to(payload, self.address).await {
+                Ok(_) => tunnel.counts.moved(Way::Opened, payload.len()),
+                Err(_) => tunnel.counts.drop(Dropped::LocalProgram),
+            }
+        }
+    }
+
+    /// Closes a connection. What came over it before goes on; it will not come again.
+    async fn part(&self, tunnel: &ClientTunnel, established: &Established, payloads: &mut Payloads) {
+        established.connection.close().await;
+        while let Ok(Some(_)) = established.connection.recv_many(payloads).await {
+            self.pass_on(tunnel, payloads).await;
+        }
+        established.endpoint.close().await;
+        tunnel.counts.ended(&established.connection);
     }
 
     /// Sends what has waited, and from now on everything, over this connection.
@@ -229,10 +241,12 @@ impl Sender {
         let mut state = self.lock();
         let mut open = Open { connection: connection.clone(), active: Instant::now(), silence: Silence::None };
         if let State::Waiting(pending) = &mut *state {
-            for payload in std::mem::take(pending) {
-                if tunnel.counts.send(&tunnel.name, connection, &payload).is_ok() {
-                    open.sent(Instant::now(), None);
-                }
+            let waited = pending.payloads();
+            if let Err(Ended { done }) = tunnel.counts.send(&tunnel.name, connection, waited) {
+                tunnel.counts.drop_many(Dropped::NotConnected, waited.len() - done);
+            }
+            if !waited.is_empty() {
+                open.sent(Instant::now(), None);
             }
         }
         *state = State::Open(open);
@@ -242,7 +256,7 @@ impl Sender {
     /// A handshake has failed: what waited for it is lost.
     fn pause(&self, tunnel: &ClientTunnel) {
         if let State::Waiting(pending) = std::mem::replace(&mut *self.lock(), State::Pausing) {
-            tunnel.counts.drop_many(Dropped::NotConnected, u64::try_from(pending.len()).unwrap_or(u64::MAX));
+            tunnel.counts.drop_many(Dropped::NotConnected, pending.payloads().len());
         }
     }
 
@@ -296,6 +310,12 @@ impl Sender {
         tracing::info!(tunnel = %tunnel.name, sender = %self.address, "the server is silent: connecting anew");
         Doubt::Replacing(Box::pin(tunnel.connect()))
     }
+}
+
+/// Appends what there is room for, and counts the rest.
+fn keep(tunnel: &ClientTunnel, pending: &mut Pending, payloads: &[&[u8]]) {
+    let kept = payloads.iter().filter(|payload| pending.push(payload)).count();
+    tunnel.counts.drop_many(Dropped::HandshakeRuns, payloads.len() - kept);
 }
 
 impl Open {
