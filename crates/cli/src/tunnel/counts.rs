@@ -67,7 +67,7 @@ pub(super) struct Ended {
 }
 
 /// Payloads one way.
-struct Traffic {
+struct Moved {
     datagrams: Counter,
     bytes: Counter,
 }
@@ -80,8 +80,8 @@ pub(super) struct Counts {
     resumed: Counter,
     failed: Counter,
     timed_out: Counter,
-    sealed: Traffic,
-    opened: Traffic,
+    sealed: Moved,
+    opened: Moved,
     dropped: [Counter; Dropped::ALL.len()],
     pub(super) imported: Counter,
     pub(super) exported: Counter,
@@ -96,7 +96,7 @@ impl Counts {
     pub(super) fn new(tunnel: &str) -> Self {
         let label = || [("tunnel", tunnel.to_owned())];
         let handshakes = |outcome: &'static str| counter!("gramseal_tunnel_handshakes_total", "tunnel" => tunnel.to_owned(), "outcome" => outcome);
-        let traffic = |way: &'static str| Traffic {
+        let traffic = |way: &'static str| Moved {
             datagrams: counter!("gramseal_tunnel_datagrams_total", "tunnel" => tunnel.to_owned(), "way" => way),
             bytes: counter!("gramseal_tunnel_bytes_total", "tunnel" => tunnel.to_owned(), "way" => way),
         };

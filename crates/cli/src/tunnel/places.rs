@@ -29,7 +29,7 @@ pub(super) struct Place {
 }
 
 /// What became of a newcomer.
-pub(super) enum Taken {
+pub(super) enum Granted {
     /// There was room.
     Free(Place),
     /// Somebody else lost this place.
@@ -43,14 +43,14 @@ impl Places {
     }
 
     /// A place, if there are fewer than `most` or somebody loses one.
-    pub(super) fn take(self: &Arc<Self>, most: usize, now: Instant) -> Option<Taken> {
+    pub(super) fn take(self: &Arc<Self>, most: usize, now: Instant) -> Option<Granted> {
         let mut slots = self.slots();
         if slots.len() < most {
-            return Some(Taken::Free(self.push(&mut slots, now)));
+            return Some(Granted::Free(self.push(&mut slots, now)));
         }
         let (at, _) = longest_idle(&slots).filter(|(_, active)| *active + KEPT <= now)?;
         slots.swap_remove(at).lost.notify_one();
-        Some(Taken::Displaced(self.push(&mut slots, now)))
+        Some(Granted::Displaced(self.push(&mut slots, now)))
     }
 
     /// Whether [`take`](Self::take) would find a place.
@@ -116,20 +116,20 @@ mod tests {
     async fn the_longest_idle_makes_room() {
         let (places, start) = (Arc::new(Places::default()), Instant::now());
         let take = |seconds| places.take(2, after(start, seconds));
-        let Some(Taken::Free(first)) = take(0) else { panic!("there is room") };
-        let Some(Taken::Free(second)) = take(1) else { panic!("there is room") };
+        let Some(Granted::Free(first)) = take(0) else { panic!("there is room") };
+        let Some(Granted::Free(second)) = take(1) else { panic!("there is room") };
         first.touch(after(start, 5));
         assert!(take(10).is_none(), "both were active within ten seconds");
         assert!(!places.have_room(2, after(start, 10)) && places.have_room(2, after(start, 11)));
-        let Some(Taken::Displaced(third)) = take(11) else { panic!("the second makes room") };
+        let Some(Granted::Displaced(third)) = take(11) else { panic!("the second makes room") };
         // Returns, because it was told.
         second.lost().await;
         assert!(take(12).is_none());
         drop(second);
         assert!(take(13).is_none(), "its place was given away already");
         drop(third);
-        assert!(matches!(take(13), Some(Taken::Free(_))));
-        assert!(matches!(take(13), Some(Taken::Free(_))), "who leaves gives the place back");
+        assert!(matches!(take(13), Some(Granted::Free(_))));
+        assert!(matches!(take(13), Some(Granted::Free(_))), "who leaves gives the place back");
     }
 
     #[test]

@@ -32,12 +32,12 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 pub(super) struct Sender {
     pub(super) address: SocketAddr,
-    state: Mutex<State>,
+    phase: Mutex<Phase>,
     /// For the sender's task: its connection ended while something was to be sent, or is silent.
     news: Notify,
 }
 
-enum State {
+enum Phase {
     /// A handshake runs, or is about to.
     Waiting(Pending),
     Open(Open),
@@ -75,7 +75,7 @@ pub(super) enum Taken {
 
 /// Why a conversation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
+enum Ending {
     Closed,
     Idle,
     Stop,
@@ -95,21 +95,21 @@ enum Doubt<'t> {
 
 impl Sender {
     pub(super) fn new(address: SocketAddr) -> Self {
-        Self { address, state: Mutex::new(State::Waiting(Pending::default())), news: Notify::new() }
+        Self { address, phase: Mutex::new(Phase::Waiting(Pending::default())), news: Notify::new() }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Phase> {
+        self.phase.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sends `payloads`, or keeps them until that is possible, within bounds.
     pub(super) fn take(&self, tunnel: &ClientTunnel, payloads: &[&[u8]]) -> Taken {
-        let mut state = self.lock();
-        match &mut *state {
-            State::Gone => return Taken::Gone,
-            State::Pausing => tunnel.counts.drop_many(Dropped::NotConnected, payloads.len()),
-            State::Waiting(pending) => keep(tunnel, pending, payloads),
-            State::Open(open) => match tunnel.counts.send(&tunnel.name, &open.connection, payloads) {
+        let mut phase = self.lock();
+        match &mut *phase {
+            Phase::Gone => return Taken::Gone,
+            Phase::Pausing => tunnel.counts.drop_many(Dropped::NotConnected, payloads.len()),
+            Phase::Waiting(pending) => keep(tunnel, pending, payloads),
+            Phase::Open(open) => match tunnel.counts.send(&tunnel.name, &open.connection, payloads) {
                 Ok(()) => {
                     if open.sent(Instant::now(), tunnel.plan().patience()) {
                         self.news.notify_one();
@@ -118,7 +118,7 @@ impl Sender {
                 Err(Ended { done }) => {
                     let mut pending = Pending::default();
                     keep(tunnel, &mut pending, &payloads[done..]);
-                    *state = State::Waiting(pending);
+                    *phase = Phase::Waiting(pending);
                     self.news.notify_one();
                 }
             },
@@ -137,7 +137,7 @@ impl Sender {
             match connected {
                 Ok(established) => {
                     let end = self.converse(tunnel, established, &mut stop).await;
-                    if end == End::Stop || self.leave() {
+                    if end == Ending::Stop || self.leave() {
                         break;
                     }
                 }
@@ -152,11 +152,11 @@ impl Sender {
                 }
             }
         }
-        *self.lock() = State::Gone;
+        *self.lock() = Phase::Gone;
     }
 
     /// Takes datagrams out of connections, and changes to new ones where that is needed.
-    async fn converse(&self, tunnel: &ClientTunnel, mut established: Established, stop: &mut Stop) -> End {
+    async fn converse(&self, tunnel: &ClientTunnel, mut established: Established, stop: &mut Stop) -> Ending {
         let mut doubt = Doubt::None;
         let mut payloads = Payloads::new();
         let mut counted = self.open(tunnel, &established);
@@ -169,12 +169,12 @@ impl Sender {
                         self.pass_on(tunnel, &payloads).await;
                         burst::keep_little(&mut payloads);
                     }
-                    Ok(None) => break (End::Closed, established.connection.closed().await.to_string()),
-                    Err(error) => break (End::Closed, error.to_string()),
+                    Ok(None) => break (Ending::Closed, established.connection.closed().await.to_string()),
+                    Err(error) => break (Ending::Closed, error.to_string()),
                 },
                 () = self.news.notified() => {
                     if !self.is_open() {
-                        break (End::Closed, "nothing can be sent any more".to_owned());
+                        break (Ending::Closed, "nothing can be sent any more".to_owned());
                     }
                     if let (Doubt::None, Some(patience)) = (&doubt, tunnel.plan().patience()) {
                         doubt = ask(&established.connection, patience);
@@ -198,10 +198,10 @@ impl Sender {
                 },
                 () = sleep_until(self.active() + idle) => {
                     if self.active() + idle <= Instant::now() {
-                        break (End::Idle, "idle".to_owned());
+                        break (Ending::Idle, "idle".to_owned());
                     }
                 }
-                _ = stop.wanted() => break (End::Stop, "the tunnel ends".to_owned()),
+                _ = stop.wanted() => break (Ending::Stop, "the tunnel ends".to_owned()),
             }
         };
         self.part(tunnel, &established, &mut payloads).await;
@@ -238,9 +238,9 @@ impl Sender {
             tunnel = %tunnel.name, sender = %self.address, peer = %connection.peer_addr(),
             version = %negotiated.version, suite = %negotiated.cipher_suite, resumed = negotiated.resumed, "connected"
         );
-        let mut state = self.lock();
+        let mut phase = self.lock();
         let mut open = Open { connection: connection.clone(), active: Instant::now(), silence: Silence::None };
-        if let State::Waiting(pending) = &mut *state {
+        if let Phase::Waiting(pending) = &mut *phase {
             let waited = pending.payloads();
             if let Err(Ended { done }) = tunnel.counts.send(&tunnel.name, connection, waited) {
                 tunnel.counts.drop_many(Dropped::NotConnected, waited.len() - done);
@@ -249,50 +249,50 @@ impl Sender {
                 open.sent(Instant::now(), None);
             }
         }
-        *state = State::Open(open);
+        *phase = Phase::Open(open);
         tunnel.counts.connection()
     }
 
     /// A handshake has failed: what waited for it is lost.
     fn pause(&self, tunnel: &ClientTunnel) {
-        if let State::Waiting(pending) = std::mem::replace(&mut *self.lock(), State::Pausing) {
+        if let Phase::Waiting(pending) = std::mem::replace(&mut *self.lock(), Phase::Pausing) {
             tunnel.counts.drop_many(Dropped::NotConnected, pending.payloads().len());
         }
     }
 
     /// Whether nothing waits to be sent, so that the sender is gone.
     fn leave(&self) -> bool {
-        let mut state = self.lock();
-        let done = match &*state {
-            State::Waiting(pending) => pending.is_empty(),
-            State::Open(_) | State::Pausing | State::Gone => true,
+        let mut phase = self.lock();
+        let done = match &*phase {
+            Phase::Waiting(pending) => pending.is_empty(),
+            Phase::Open(_) | Phase::Pausing | Phase::Gone => true,
         };
         if done {
-            *state = State::Gone;
+            *phase = Phase::Gone;
         }
         done
     }
 
     fn is_open(&self) -> bool {
-        matches!(*self.lock(), State::Open(_))
+        matches!(*self.lock(), Phase::Open(_))
     }
 
     /// The server is there.
     fn answered(&self) {
-        if let State::Open(open) = &mut *self.lock() {
+        if let Phase::Open(open) = &mut *self.lock() {
             (open.active, open.silence) = (Instant::now(), Silence::None);
         }
     }
 
     fn is_silent(&self) -> bool {
-        matches!(&*self.lock(), State::Open(Open { silence: Silence::Since(_) | Silence::Asked, .. }))
+        matches!(&*self.lock(), Phase::Open(Open { silence: Silence::Since(_) | Silence::Asked, .. }))
     }
 
     /// When something went either way; now, if there is no connection.
     fn active(&self) -> Instant {
         match &*self.lock() {
-            State::Open(open) => open.active,
-            State::Waiting(_) | State::Pausing | State::Gone => Instant::now(),
+            Phase::Open(open) => open.active,
+            Phase::Waiting(_) | Phase::Pausing | Phase::Gone => Instant::now(),
         }
     }
 

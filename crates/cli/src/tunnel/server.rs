@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::burst::{self, Burst};
 use super::counts::{Counts, Dropped, Ended, Held, Way};
-use super::places::{Place, Places, Taken};
+use super::places::{Granted, Place, Places};
 use super::plan::{OPEN, ServerPlan};
 use super::socket;
 use super::state::{Found, Saved, State};
@@ -169,8 +169,8 @@ impl ServerTunnel {
     /// A place for one more, if need be that of another.
     fn place(&self) -> Option<Place> {
         Some(match self.places.take(self.plan().args.flow.max_senders, Instant::now())? {
-            Taken::Free(place) => place,
-            Taken::Displaced(place) => {
+            Granted::Free(place) => place,
+            Granted::Displaced(place) => {
                 self.counts.displaced.increment(1);
                 place
             }
