@@ -23,6 +23,8 @@ pub(super) enum Dropped {
     TooLarge,
     /// There are as many senders as there may be.
     TooManySenders,
+    /// There are as many senders of its network as there may be.
+    TooManyOfNetwork,
     /// Too much came while the handshake ran.
     HandshakeRuns,
     /// There was no connection, as after a handshake that failed.
@@ -36,9 +38,10 @@ pub(super) enum Dropped {
 }
 
 impl Dropped {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::TooLarge,
         Self::TooManySenders,
+        Self::TooManyOfNetwork,
         Self::HandshakeRuns,
         Self::NotConnected,
         Self::System,
@@ -50,6 +53,7 @@ impl Dropped {
         match self {
             Self::TooLarge => "too_large",
             Self::TooManySenders => "too_many_senders",
+            Self::TooManyOfNetwork => "too_many_of_network",
             Self::HandshakeRuns => "handshake_runs",
             Self::NotConnected => "not_connected",
             Self::System => "system",

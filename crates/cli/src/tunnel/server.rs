@@ -4,9 +4,11 @@
 //! address for each client and answers find back.
 
 use std::cell::RefCell;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use gramseal::proto::endpoint::Prefix;
 use gramseal::{Connection, Endpoint, Incoming, NotMovable, Payloads};
 use tokio::net::UdpSocket;
 use tokio::task::JoinSet;
@@ -14,7 +16,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::burst::{self, Burst};
 use super::counts::{Counts, Dropped, Ended, Held, Way};
-use super::places::{Granted, Place, Places};
+use super::places::{Bounds, Granted, Place, Places};
 use super::plan::{OPEN, ServerPlan};
 use super::socket;
 use super::state::{Found, Saved, State};
@@ -138,7 +140,8 @@ impl ServerTunnel {
                 Ok(connection) => {
                     imported += 1;
                     self.counts.imported.increment(1);
-                    let served = self.served(self.places.add(Instant::now()));
+                    let network = Prefix::of(connection.peer_addr());
+                    let served = self.served(self.places.add(network, Instant::now()));
                     let (tunnel, stop, port) = (Arc::clone(self), stop.clone(), Some(saved.local_port));
                     links.spawn(async move { tunnel.relay(connection, port, served, stop).await });
                 }
@@ -153,9 +156,10 @@ impl ServerTunnel {
 
     /// Begins a handshake, if there is room.
     fn admit(self: &Arc<Self>, incoming: Incoming, links: &mut JoinSet<Option<Saved>>, stop: &Stop) {
-        if !self.places.have_room(self.plan().args.flow.max_senders, Instant::now()) {
+        let peer = incoming.peer();
+        if let Err(reason) = self.places.have_room(self.bounds(peer), Prefix::of(peer), Instant::now()) {
             // The client repeats its hello, and may find room then.
-            self.counts.drop(Dropped::TooManySenders);
+            self.counts.drop(reason);
             return incoming.ignore();
         }
         let (tunnel, stop) = (Arc::clone(self), stop.clone());
@@ -166,9 +170,13 @@ impl ServerTunnel {
         Served { place, _counted: [self.counts.sender(), self.counts.connection()] }
     }
 
-    /// A place for one more, if need be that of another.
-    fn place(&self) -> Option<Place> {
-        Some(match self.places.take(self.plan().args.flow.max_senders, Instant::now())? {
+    fn bounds(&self, peer: SocketAddr) -> Bounds {
+        Bounds::new(&self.plan().args.flow, peer)
+    }
+
+    /// A place for one more from `peer`, if need be that of another.
+    fn place(&self, peer: SocketAddr) -> Result<Place, Dropped> {
+        Ok(match self.places.take(self.bounds(peer), Prefix::of(peer), Instant::now())? {
             Granted::Free(place) => place,
             Granted::Displaced(place) => {
                 self.counts.displaced.increment(1);
@@ -198,11 +206,14 @@ impl ServerTunnel {
             tunnel = %self.name, %peer, version = %negotiated.version, suite = %negotiated.cipher_suite,
             resumed = negotiated.resumed, "connected"
         );
-        let Some(place) = self.place() else {
-            // More handshakes ran than there was room for.
-            self.counts.drop(Dropped::TooManySenders);
-            self.counts.turn_away(&connection, Dropped::TooManySenders).await;
-            return None;
+        let place = match self.place(peer) {
+            Ok(place) => place,
+            Err(reason) => {
+                // More handshakes ran than there was room for.
+                self.counts.drop(reason);
+                self.counts.turn_away(&connection, reason).await;
+                return None;
+            }
         };
         let served = self.served(place);
         self.relay(connection, None, served, stop).await
