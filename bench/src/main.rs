@@ -1,5 +1,5 @@
-//! Prints what records and handshakes cost beside the bare cryptography, or with `server` only what handshakes cost
-//! servers. See README.md.
+//! Prints what records and handshakes cost beside the bare cryptography; with `server` only what handshakes cost servers,
+//! with `tunnel` only what `gramseal tunnel` carries. See README.md.
 
 use std::env;
 
@@ -7,10 +7,13 @@ use gramseal_bench::handshakes::{HANDSHAKES, PRESHARED};
 use gramseal_bench::paired::COLUMNS;
 use gramseal_bench::records::{self, CIPHERS, SIZES};
 use gramseal_bench::server_side::SERVER_SIDES;
+use gramseal_bench::sockets::{CarriedByTunnel, TunnelFlow};
 
 fn main() {
-    if env::args().nth(1).is_some_and(|what| what == "server") {
-        return servers();
+    match env::args().nth(1).as_deref() {
+        Some("server") => return servers(),
+        Some("tunnel") => return tunnel(),
+        _ => {}
     }
     println!("{:>26}   seal {COLUMNS}   open {COLUMNS}", "bytes");
     for cipher in &CIPHERS {
@@ -35,4 +38,13 @@ fn servers() {
     for server in &SERVER_SIDES {
         println!("{:<26}        {}", server.name, server.compare());
     }
+}
+
+/// A flow through a tunnel, beside others over loopback. More is better.
+fn tunnel() {
+    let CarriedByTunnel { udp, ours, gigabits, .. } = TunnelFlow::new().compare();
+    println!("{:<34}  min ratio   max", "");
+    println!("{:<33} {udp}", "tunnel, beside plain UDP");
+    println!("{:<33} {ours}", "tunnel, beside send_many");
+    println!("gigabits a second: tunnel {:.2}, UDP {:.2}, send_many {:.2}", gigabits[0], gigabits[1], gigabits[2]);
 }

@@ -6,6 +6,7 @@ mod flow;
 mod ours;
 mod plain;
 mod quic;
+mod tunnel;
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -93,29 +94,94 @@ impl OneFlow {
     /// Lets them take turns.
     #[must_use]
     pub fn compare(&self) -> Carried {
-        let flows = [&self.ours, &self.raw, &self.quic, &self.plain];
-        let mut rounds: Vec<[f64; 4]> = Vec::new();
-        for round in 0..ROUNDS {
-            let mut rates = [0.0; 4];
-            // Nobody is always behind the same neighbour.
-            for turn in 0..flows.len() {
-                let which = (turn * (1 + 2 * (round % 2)) + round) % flows.len();
-                rates[which] = measure(flows[which]).rate;
-            }
-            rounds.push(rates);
-        }
-        let beside = |other: usize| Ratio::of(rounds.iter().map(|rates| rates[0] / rates[other]).collect());
-        let gigabits = std::array::from_fn(|which| {
-            let bits = 8e-9 * PAYLOAD as f64;
-            Ratio::of(rounds.iter().map(|rates| rates[which] * bits).collect()).median
-        });
-        Carried { raw: beside(1), quic: beside(2), plain: beside(3), gigabits }
+        let rounds = Rounds::of([&self.ours, &self.raw, &self.quic, &self.plain]);
+        let [raw, quic, plain] = [1, 2, 3].map(|other| rounds.beside(other));
+        Carried { raw, quic, plain, gigabits: rounds.gigabits() }
     }
 }
 
 impl Default for OneFlow {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// A flow through both ends of `gramseal tunnel`, and others to set it beside, of which one sends at a time.
+#[derive(Debug)]
+pub struct TunnelFlow {
+    tunnel: Flow,
+    udp: Flow,
+    ours: Flow,
+    _ends: tunnel::Ends,
+}
+
+/// What a tunnel carries beside others.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct CarriedByTunnel {
+    /// Beside the same two programs without a tunnel between them.
+    pub udp: Ratio,
+    /// Beside `send_many` and `recv_many` of one process.
+    pub ours: Ratio,
+    /// What each carries in gigabits of payload a second, in the order `tunnel, udp, ours`: the medians.
+    pub gigabits: [f64; 3],
+}
+
+impl TunnelFlow {
+    /// Builds the program, starts it twice, and connects all.
+    ///
+    /// # Panics
+    /// If that fails.
+    #[must_use]
+    pub fn new() -> Self {
+        let (tunnel, ends) = tunnel::through_a_tunnel();
+        Self { tunnel, udp: tunnel::direct(), ours: ours::flow(1, BATCH), _ends: ends }
+    }
+
+    /// Lets them take turns.
+    #[must_use]
+    pub fn compare(&self) -> CarriedByTunnel {
+        let rounds = Rounds::of([&self.tunnel, &self.udp, &self.ours]);
+        let [udp, ours] = [1, 2].map(|other| rounds.beside(other));
+        CarriedByTunnel { udp, ours, gigabits: rounds.gigabits() }
+    }
+}
+
+impl Default for TunnelFlow {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// How many datagrams of each flow arrived each second, round by round.
+struct Rounds<const N: usize>(Vec<[f64; N]>);
+
+impl<const N: usize> Rounds<N> {
+    /// Lets `flows` take turns.
+    fn of(flows: [&Flow; N]) -> Self {
+        let mut rounds = Vec::new();
+        for round in 0..ROUNDS {
+            let mut rates = [0.0; N];
+            // Nobody is always behind the same neighbour: every other round goes backwards.
+            let step = if round % 2 == 0 { 1 } else { N - 1 };
+            for turn in 0..N {
+                let which = (turn * step + round) % N;
+                rates[which] = measure(flows[which]).rate;
+            }
+            rounds.push(rates);
+        }
+        Self(rounds)
+    }
+
+    /// The first flow beside another.
+    fn beside(&self, other: usize) -> Ratio {
+        Ratio::of(self.0.iter().map(|rates| rates[0] / rates[other]).collect())
+    }
+
+    /// The medians of what each carried, in gigabits of payload a second.
+    fn gigabits(&self) -> [f64; N] {
+        let bits = 8e-9 * PAYLOAD as f64;
+        std::array::from_fn(|which| Ratio::of(self.0.iter().map(|rates| rates[which] * bits).collect()).median)
     }
 }
 

@@ -18,9 +18,9 @@ use crate::auth;
 use crate::failure::Failure;
 use crate::ladder::Side;
 use crate::output::{self, Output};
-use crate::report::{Connected, Counts, Event, Payload};
+use crate::report::{Connected, Counted, Event, Payload};
 use crate::resume::SessionFile;
-use crate::sender::{Sender, any_port};
+use crate::sender::{LineSender, any_port};
 use crate::setup::Settings;
 use crate::trace::LiveTrace;
 
@@ -50,14 +50,14 @@ pub(crate) async fn run(args: ClientArgs, output: Output) -> Result<(), Failure>
         output::note(export);
     }
     let saved = sessions.as_ref().map(|sessions| sessions.save()).transpose();
-    let result = match Sender::new(&endpoint, &connection, &args) {
+    let result = match LineSender::new(&endpoint, &connection, &args) {
         Ok(sender) => begin(&connection, sender, first.as_deref(), lines, args.wait, output).await,
         Err(failure) => Err(failure),
     };
     endpoint.close().await;
 
     let peer = connection.peer_addr();
-    let counts = Counts::new(&connection.stats());
+    let counts = Counted::new(&connection.stats());
     output.detail(format_args!("{peer} {counts}"));
     // In 1.3 tickets come after the handshake. And RFC 5246 §7.2.2: the session of a connection that failed
     // is gone by now.
@@ -170,7 +170,7 @@ fn is_unreachable(error: &ConnectError) -> bool {
 /// As [`talk`], after the line that was to be early data if the server did not take it.
 async fn begin(
     connection: &Connection,
-    mut sender: Sender<'_>,
+    mut sender: LineSender<'_>,
     first: Option<&[u8]>,
     lines: mpsc::Receiver<Vec<u8>>,
     wait: Duration,
@@ -187,7 +187,7 @@ async fn begin(
 /// the end of input or until the peer closes; which of them.
 async fn talk(
     connection: &Connection,
-    mut sender: Sender<'_>,
+    mut sender: LineSender<'_>,
     lines: mpsc::Receiver<Vec<u8>>,
     wait: Duration,
     output: Output,

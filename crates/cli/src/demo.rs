@@ -17,11 +17,11 @@ use tokio::time::{sleep, timeout};
 
 use crate::args::DemoArgs;
 use crate::failure::Failure;
-use crate::identity::{Authority, KeyKind};
+use crate::identity::{DemoAuthority, KeyKind};
 use crate::ladder::{Both, Recorder, Side, ladder};
 use crate::output::{self, CLIENT, NOTICE, Output, SERVER};
 use crate::relay::{Relay, Traffic, Weather};
-use crate::report::{Connected, Counts, Event};
+use crate::report::{Connected, Counted, Event};
 use crate::setup::{Settings, Trust};
 use crate::trace::LiveTrace;
 
@@ -77,7 +77,7 @@ impl Stage {
         settings.transport.initial_timeout = FIRST_TIMEOUT;
         settings.transport.max_timeout = LONGEST_TIMEOUT;
         let provider = gramseal::provider();
-        let authority = Authority::new(KeyKind::for_suites(&args.common.protocol.suites))?;
+        let authority = DemoAuthority::new(KeyKind::for_suites(&args.common.protocol.suites))?;
         let verifier: Arc<dyn PeerVerifier> = Arc::new(
             trust::chain().with_roots([authority.root()]).and_then(|chain| chain.build()).map_err(Failure::usage)?,
         );
@@ -147,8 +147,8 @@ impl Stage {
             echo_ms: milliseconds(echo),
             messages_sent: sent,
             messages_echoed: echoed,
-            client: Counts::new(&client.stats()),
-            server: server.map(|connection| Counts::new(&connection.stats())),
+            client: Counted::new(&client.stats()),
+            server: server.map(|connection| Counted::new(&connection.stats())),
             cookies_sent: self.server.stats().routing.cookies_sent,
             to_server: self.relay.to_server(),
             to_client: self.relay.to_client(),
@@ -215,8 +215,8 @@ pub(crate) struct Summary {
     echo_ms: f64,
     messages_sent: u32,
     messages_echoed: u32,
-    client: Counts,
-    server: Option<Counts>,
+    client: Counted,
+    server: Option<Counted>,
     cookies_sent: u64,
     to_server: Traffic,
     to_client: Traffic,

@@ -101,13 +101,13 @@ pub(crate) fn self_signed(provider: &CryptoProvider, name: &str, kind: KeyKind) 
 }
 
 /// A certification authority that lives as long as the program.
-pub(crate) struct Authority {
+pub(crate) struct DemoAuthority {
     kind: KeyKind,
     certificate: CertificateDer<'static>,
     issuer: Issuer<'static, KeyPair>,
 }
 
-impl Authority {
+impl DemoAuthority {
     /// With keys of `kind`, like everything it signs.
     pub(crate) fn new(kind: KeyKind) -> Result<Self, Failure> {
         let key = key_pair(kind)?;
@@ -225,7 +225,7 @@ mod tests {
         let provider = gramseal::provider();
         for kind in KeyKind::value_variants() {
             assert!(self_signed(&provider, "localhost", *kind).is_ok());
-            let authority = Authority::new(*kind).unwrap();
+            let authority = DemoAuthority::new(*kind).unwrap();
             assert!(authority.issue(&provider, "localhost", ExtendedKeyUsagePurpose::ServerAuth).is_ok());
         }
     }

@@ -45,7 +45,7 @@ pub(crate) enum Event<'a> {
         peer: SocketAddr,
         reason: &'a str,
         #[serde(flatten)]
-        counts: Counts,
+        counts: Counted,
     },
     /// A connection, or the attempt to make one, failed.
     Failed { peer: Option<SocketAddr>, reason: String, alert: Option<String> },
@@ -216,7 +216,7 @@ impl fmt::Display for Exported {
 
 /// What a connection counted.
 #[derive(Debug, Clone, Default, Serialize)]
-pub(crate) struct Counts {
+pub(crate) struct Counted {
     /// Records of application data.
     pub(crate) records_sent: u64,
     pub(crate) records_received: u64,
@@ -233,7 +233,7 @@ pub(crate) struct Counts {
     pub(crate) discards: serde_json::Map<String, serde_json::Value>,
 }
 
-impl Counts {
+impl Counted {
     pub(crate) fn new(stats: &ConnectionStats) -> Self {
         let protocol = &stats.protocol;
         let mut discards = discards(&protocol.discards);
@@ -259,7 +259,7 @@ fn discards(counts: &DiscardCounts) -> serde_json::Map<String, serde_json::Value
     occurred.map(|(reason, count)| (reason.name().to_owned(), count.into())).collect()
 }
 
-impl fmt::Display for Counts {
+impl fmt::Display for Counted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,

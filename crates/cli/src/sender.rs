@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::output::{self, NOTICE};
 
 /// The sending half of a client's connection.
-pub(crate) struct Sender<'c> {
+pub(crate) struct LineSender<'c> {
     connection: &'c Connection,
     updates: Option<Updates>,
     rebind: Option<Rebind<'c>>,
@@ -33,7 +33,7 @@ struct Updates {
     sent: u32,
 }
 
-impl<'c> Sender<'c> {
+impl<'c> LineSender<'c> {
     /// That updates keys and changes the port of `endpoint` when `args` say so.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::identity::{Form, Own};
 use crate::ladder::Side;
 use crate::output::{self, NOTICE, Output, printable};
-use crate::report::{Connected, Counts, Event, Payload};
+use crate::report::{Connected, Counted, Event, Payload};
 use crate::setup::Settings;
 use crate::trace::LiveTrace;
 
@@ -114,7 +114,7 @@ impl Service {
         }
         early_data.iter().for_each(|data| self.echo(&connection, peer, data));
         let ended = self.datagrams(&connection, &mut peer).await;
-        let counts = Counts::new(&connection.stats());
+        let counts = Counted::new(&connection.stats());
         match ended {
             Ok(reason) => {
                 let reason = reason.to_string();

@@ -127,6 +127,24 @@ fn no_more_senders_than_there_may_be() {
 }
 
 #[test]
+fn no_more_senders_of_a_network_than_there_may_be() {
+    let (server, address) = server(&format!("{KEY} --max-senders-per-network 1"));
+    let (mut bounded, entry) = client(&address, &format!("{KEY} --max-senders-per-network 1"));
+    let first = Local::new(&entry);
+    first.ask("first");
+    Local::new(&entry).send(b"too much");
+    bounded.wait_for_metric("dropped_total", "too_many_of_network", 1);
+    bounded.wait_for("too many senders of one network");
+
+    let (other, entry) = client(&address, KEY);
+    Local::new(&entry).send(b"too much for the server");
+    server.wait_for_metric("dropped_total", "too_many_of_network", 1);
+    first.ask("still there");
+    assert_eq!([server.metric("connections", ""), other.metric("connections", "")], [1, 0]);
+    assert_eq!([bounded.metric("senders", ""), server.metric("dropped_total", "too_many_senders")], [1, 0]);
+}
+
+#[test]
 fn who_is_idle_makes_room_for_others() {
     let (mut server, address) = server(&format!("{KEY} --max-senders 1"));
     let (_first, entry) = client(&address, KEY);
@@ -282,6 +300,7 @@ fn wrong_use_is_told_before_anything_begins() {
         ("client --listen 127.0.0.1:0 --connect localhost", "HOST:PORT"),
         ("client --listen 127.0.0.1:0 --connect localhost:9 --ca no-such-file", "no-such-file"),
         ("client --listen 127.0.0.1:0 --connect localhost:9 --insecure --max-senders 0", "--max-senders"),
+        ("server --forward localhost:9 --self-signed a --max-senders-per-network 0", "--max-senders-per-network"),
         ("client --listen 127.0.0.1:0 --connect localhost:9 --insecure --log what=ever=", "--log"),
         ("server --forward localhost:9 --state-key x --self-signed a", "--state"),
     ] {

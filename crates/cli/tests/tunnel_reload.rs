@@ -6,7 +6,10 @@
 
 mod common;
 
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
+#[cfg(target_os = "linux")]
+use std::process::Command;
 
 use common::tunnel::{Local, Tunnel, echo};
 use common::{Folder, run, stderr};
@@ -156,7 +159,7 @@ fn what_changes_with_a_restart_alone_is_told() {
     let target = echo();
     let free = || std::net::UdpSocket::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
     let (one, two) = (free(), free());
-    let server = |listen: std::net::SocketAddr, more: &str| {
+    let server = |listen: SocketAddr, more: &str| {
         format!("[[server]]\nlisten = \"{listen}\"\nforward = \"{target}\"\npsk-file = \"psks\"\n{more}\n")
     };
     folder.file("psks", "tunnel:000102030405060708090a0b0c0d0e0f");
@@ -222,22 +225,86 @@ fn connections_outlive_a_server_with_state() {
     }
 }
 
+/// What a server with `--state` has left: one connection, whose client is still there.
+struct Left {
+    folder: Folder,
+    state: String,
+    target: SocketAddr,
+    /// Further options of the server, and where it listens.
+    options: String,
+    address: String,
+    _client: Tunnel,
+    local: Local,
+    /// What the target knows it by.
+    port: u16,
+}
+
+impl Left {
+    fn new(options: impl FnOnce(&Folder) -> String) -> Self {
+        let (folder, target) = (Folder::new(), echo());
+        let (state, options) = (folder.path("state"), options(&folder));
+        let mut first = Tunnel::start(&line("127.0.0.1:0", target, &state, &options));
+        let address = first.address();
+        let (client, entry) = client(&address, &format!("{KEY} --reconnect-after 0.6"));
+        let local = Local::new(&entry);
+        let port = local.ask("first");
+        assert!(first.terminate().success());
+        Self { folder, state, target, options, address, _client: client, local, port }
+    }
+
+    /// How the next server starts.
+    fn line(&self) -> String {
+        line(&self.address, self.target, &self.state, &self.options)
+    }
+
+    fn go_on(&self) -> Tunnel {
+        Tunnel::start(&self.line())
+    }
+}
+
+fn line(listen: &str, target: SocketAddr, state: &str, options: &str) -> String {
+    format!("server --listen {listen} --forward {target} {KEY} --state {state} {options}")
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn no_connection_of_a_state_file_that_stays_goes_on() {
+    let left = Left::new(|_| String::new());
+    let mut command = Command::new("unshare");
+    // What something is mounted on cannot be removed, by root neither.
+    let script = "mount --bind \"$0\" \"$0\" && exec \"$@\"";
+    command.args([
+        "--map-root-user",
+        "--mount",
+        "sh",
+        "-c",
+        script,
+        &left.state,
+        env!("CARGO_BIN_EXE_gramseal"),
+        "tunnel",
+    ]);
+    command.args(left.line().split_whitespace());
+    let mut server = Tunnel::run(command);
+    let said = server.wait_for("the state file is refused");
+    assert!(said["error"].as_str().expect("a reason").contains("cannot be removed"), "{said}");
+    left.local.ask("served anew");
+    assert_eq!([server.metric("imported_total", ""), server.metric("handshakes_total", "outcome=\"full\"")], [0, 1]);
+    server.kill();
+    // Its key is gone, so that it is worth nothing to the next one either.
+    let mut next = left.go_on();
+    next.wait_for("the state file is refused");
+    assert_eq!(next.metric("imported_total", ""), 0);
+}
+
 #[test]
 fn a_state_file_is_used_once_whoever_puts_it_back() {
     for named in [false, true] {
-        let folder = Folder::new();
-        let (state, target) = (folder.path("state"), echo());
-        let key = folder.path(if named { "named.key" } else { "state.key" });
-        let option = if named { format!("--state-key {key}") } else { String::new() };
-        let line = |listen: &str| format!("server --listen {listen} --forward {target} {KEY} --state {state} {option}");
-        let mut first = Tunnel::start(&line("127.0.0.1:0"));
-        let address = first.address();
-        let (_client, entry) = client(&address, &format!("{KEY} --reconnect-after 0.6"));
-        let local = Local::new(&entry);
-        local.ask("first");
-        assert!(first.terminate().success());
-        let (old_state, old_key) = (std::fs::read(&state).expect("a file"), std::fs::read(&key).expect("a file"));
-        let mut second = Tunnel::start(&line(&address));
+        let name = if named { "named.key" } else { "state.key" };
+        let left = Left::new(|folder| if named { format!("--state-key {}", folder.path(name)) } else { String::new() });
+        let Left { folder, state, local, .. } = &left;
+        let key = folder.path(name);
+        let (old_state, old_key) = (std::fs::read(state).expect("a file"), std::fs::read(&key).expect("a file"));
+        let mut second = left.go_on();
         second.wait_for_metric("imported_total", "", 1);
         assert_eq!(std::fs::read(&key).expect("a file") == old_key, named, "a named key is not ours to replace");
         local.ask("second");
@@ -246,11 +313,11 @@ fn a_state_file_is_used_once_whoever_puts_it_back() {
         }
         // The new key is good for what comes after it.
         assert!(second.terminate().success());
-        let mut third = Tunnel::start(&line(&address));
+        let mut third = left.go_on();
         third.wait_for_metric("imported_total", "", 1);
         third.kill();
-        std::fs::write(&state, &old_state).expect("it is ours");
-        let mut fourth = Tunnel::start(&line(&address));
+        std::fs::write(state, &old_state).expect("it is ours");
+        let mut fourth = left.go_on();
         fourth.wait_for("the state file is refused");
         assert_eq!(fourth.metric("imported_total", ""), 0);
         assert_eq!(std::fs::read(folder.path("state.refused")).expect("it is put aside"), old_state);
@@ -260,23 +327,16 @@ fn a_state_file_is_used_once_whoever_puts_it_back() {
 
 #[test]
 fn a_start_that_fails_keeps_the_state_file() {
-    let folder = Folder::new();
-    let (state, target) = (folder.path("state"), echo());
-    let line = |listen: &str| format!("server --listen {listen} --forward {target} {KEY} --state {state}");
-    let mut first = Tunnel::start(&line("127.0.0.1:0"));
-    let address = first.address();
-    let (_client, entry) = client(&address, KEY);
-    let local = Local::new(&entry);
-    let port = local.ask("first");
-    assert!(first.terminate().success());
-    let saved = std::fs::read(&state).expect("there is a file");
+    let left = Left::new(|_| String::new());
+    let Left { folder, state, target, address, local, port, .. } = &left;
+    let saved = std::fs::read(state).expect("there is a file");
 
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let metrics = taken.local_addr().expect("an address");
-    let output = run(&format!("tunnel {} --metrics {metrics}", line(&address)));
+    let output = run(&format!("tunnel {} --metrics {metrics}", left.line()));
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
     assert!(stderr(&output).contains("--metrics"), "{}", stderr(&output));
-    assert_eq!(std::fs::read(&state).expect("it is still there"), saved);
+    assert_eq!(std::fs::read(state).expect("it is still there"), saved);
 
     // Another server whose state file is there and cannot be read.
     std::fs::create_dir(folder.path("other")).expect("it can be made");
@@ -284,32 +344,25 @@ fn a_start_that_fails_keeps_the_state_file() {
     let server = |listen: &str, state: &str| {
         format!("[[server]]\nlisten = \"{listen}\"\nforward = \"{target}\"\npsk-file = \"psks\"\nstate = \"{state}\"\n")
     };
-    let file = folder.file("tunnels.toml", &(server(&address, "state") + &server("127.0.0.1:0", "other")));
+    let file = folder.file("tunnels.toml", &(server(address, "state") + &server("127.0.0.1:0", "other")));
     let output = run(&format!("tunnel --config {file}"));
     assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
     assert!(stderr(&output).contains(&folder.path("other")), "{}", stderr(&output));
-    assert_eq!(std::fs::read(&state).expect("it is still there"), saved);
+    assert_eq!(std::fs::read(state).expect("it is still there"), saved);
     assert!(!std::fs::exists(folder.path("other.key")).expect("it can be looked for"), "nothing is made either");
 
-    let second = Tunnel::start(&line(&address));
-    assert_eq!(local.ask("second"), port);
+    let second = left.go_on();
+    assert_eq!(local.ask("second"), *port);
     second.wait_for_metric("imported_total", "", 1);
     assert_eq!(second.metric("imported_total", ""), 1);
 }
 
 #[test]
 fn a_state_file_that_is_no_good_is_put_aside_and_service_goes_on() {
-    let folder = Folder::new();
-    let (state, target) = (folder.path("state"), echo());
-    let line = |listen: &str| format!("server --listen {listen} --forward {target} {KEY} --state {state}");
-    let mut first = Tunnel::start(&line("127.0.0.1:0"));
-    let address = first.address();
-    let (_client, entry) = client(&address, &format!("{KEY} --reconnect-after 0.6"));
-    let local = Local::new(&entry);
-    local.ask("first");
-    assert!(first.terminate().success());
+    let left = Left::new(|_| String::new());
+    let Left { folder, state, local, .. } = &left;
     // Sealed with another key, then damaged, then something else.
-    let good = std::fs::read(&state).expect("there is a file");
+    let good = std::fs::read(state).expect("there is a file");
     let mut damaged = good.clone();
     *damaged.last_mut().expect("bytes") ^= 1;
     let key = std::fs::read(folder.path("state.key")).expect("there is a key");
@@ -318,7 +371,7 @@ fn a_state_file_that_is_no_good_is_put_aside_and_service_goes_on() {
         if foreign {
             std::fs::remove_file(folder.path("state.key")).expect("there is a key");
         }
-        let mut server = Tunnel::start(&line(&address));
+        let mut server = left.go_on();
         let said = server.wait_for("the state file is refused");
         assert!(said["error"].as_str().expect("a reason").contains("state.refused"), "{said}");
         assert_eq!(std::fs::read(folder.path("state.refused")).expect("it is put aside"), content);
@@ -330,14 +383,14 @@ fn a_state_file_that_is_no_good_is_put_aside_and_service_goes_on() {
         server.kill();
         std::fs::write(folder.path("state.key"), &key).expect("it is ours");
     }
-    std::fs::write(&state, &good).expect("it is ours");
+    std::fs::write(state, &good).expect("it is ours");
     for (mode, content, said) in [(0o644, &key[..], "open to others"), (0o600, b"00ff", "hexadecimal")] {
         std::fs::write(folder.path("state.key"), content).expect("it is ours");
         let permissions = std::fs::Permissions::from_mode(mode);
         std::fs::set_permissions(folder.path("state.key"), permissions).expect("it is ours");
-        let output = run(&format!("tunnel {}", line(&address)));
+        let output = run(&format!("tunnel {}", left.line()));
         assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
         assert!(stderr(&output).contains(said), "{}", stderr(&output));
     }
-    assert!(std::fs::exists(&state).expect("it can be looked for"), "without a key nothing is used up");
+    assert!(std::fs::exists(state).expect("it can be looked for"), "without a key nothing is used up");
 }

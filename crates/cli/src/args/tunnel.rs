@@ -155,6 +155,11 @@ pub(crate) struct FlowArgs {
     #[arg(long, value_name = "N", default_value = "512")]
     pub(crate) max_senders: usize,
 
+    /// The most of them from one network: the first 24 bits of an IPv4 address, or 56 of an IPv6 address [default: half
+    /// of --max-senders, but all of them on loopback]
+    #[arg(long, value_name = "N")]
+    pub(crate) max_senders_per_network: Option<usize>,
+
     /// Size of the receive and send buffers of the socket at --listen, in bytes; the system may allow less
     /// (net.core.rmem_max, wmem_max)
     #[arg(long, value_name = "BYTES")]

@@ -3,7 +3,6 @@
 //! What a sender sends is sealed on the task that receives it, so that nothing waits in between. Handshakes, answers and
 //! ends are the affair of a task for each sender (`sender.rs`).
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,17 +12,17 @@ use tokio::net::UdpSocket;
 use tokio::task::JoinSet;
 use tokio::time::timeout_at;
 
+use super::burst::Burst;
 use super::counts::{Counts, Dropped};
+use super::places::Bounds;
 use super::plan::ClientPlan;
 use super::sender::{Sender, Taken};
+use super::senders::Senders;
 use super::socket;
 use super::stop::Stop;
 use crate::client::{self, Established};
 use crate::failure::Failure;
 use crate::output::Output;
-
-/// No datagram is longer.
-const BUFFER_LEN: usize = 65_536;
 
 /// A client end that runs.
 pub(super) struct ClientTunnel {
@@ -31,7 +30,7 @@ pub(super) struct ClientTunnel {
     pub(super) socket: UdpSocket,
     pub(super) counts: Counts,
     plan: Mutex<Arc<ClientPlan>>,
-    senders: Mutex<HashMap<SocketAddr, Arc<Sender>>>,
+    senders: Mutex<Senders>,
     /// That there are too many senders was told.
     told_full: AtomicBool,
 }
@@ -73,14 +72,15 @@ impl ClientTunnel {
     /// Serves until `stop`; connections are closed in good order then.
     pub(super) async fn run(self: Arc<Self>, mut stop: Stop) -> Result<(), Failure> {
         let mut tasks = JoinSet::new();
-        let mut buffer = vec![0; BUFFER_LEN];
+        let mut burst = Burst::new();
         let deadline = loop {
             tokio::select! {
-                received = self.socket.recv_from(&mut buffer) => match received {
-                    Ok((len, from)) => self.take(from, &buffer[..len], &mut tasks, &stop),
+                ready = self.socket.readable() => {
+                    ready.map_err(Failure::connection)?;
                     // A local program that is gone, says ICMP; that is no fault of this socket.
-                    Err(_) => self.counts.drop(Dropped::LocalProgram),
-                },
+                    self.counts.drop_many(Dropped::LocalProgram, burst.fill(&self.socket));
+                    burst.by_sender(|from, payloads| self.take(from, payloads, &mut tasks, &stop));
+                }
                 Some(_) = tasks.join_next(), if !tasks.is_empty() => {}
                 deadline = stop.wanted() => break deadline,
             }
@@ -92,26 +92,31 @@ impl ClientTunnel {
     }
 
     /// A local program has sent something.
-    fn take(self: &Arc<Self>, from: SocketAddr, payload: &[u8], tasks: &mut JoinSet<()>, stop: &Stop) {
-        let known = self.senders().get(&from).cloned();
+    fn take(self: &Arc<Self>, from: SocketAddr, payloads: &[&[u8]], tasks: &mut JoinSet<()>, stop: &Stop) {
+        let known = self.senders().find(from);
         if let Some(sender) = known
-            && sender.take(self, payload) == Taken::Yes
+            && sender.take(self, payloads) == Taken::Yes
         {
             return;
         }
-        let max_senders = self.plan().args.flow.max_senders;
-        let mut senders = self.senders();
-        if senders.len() >= max_senders {
-            self.counts.drop(Dropped::TooManySenders);
-            if !self.told_full.swap(true, Ordering::Relaxed) {
-                tracing::warn!(tunnel = %self.name, max_senders, "there are too many senders: others get nothing");
+        let bounds = Bounds::new(&self.plan().args.flow, from);
+        let begun = self.senders().begin(from, bounds);
+        let sender = match begun {
+            Ok(sender) => sender,
+            Err(reason) => {
+                self.counts.drop_many(reason, payloads.len());
+                if !self.told_full.swap(true, Ordering::Relaxed) {
+                    let Bounds { all, of_network } = bounds;
+                    let what = match reason {
+                        Dropped::TooManyOfNetwork => "there are too many senders of one network",
+                        _ => "there are too many senders",
+                    };
+                    tracing::warn!(tunnel = %self.name, sender = %from, all, of_network, "{what}: others get nothing");
+                }
+                return;
             }
-            return;
-        }
-        let sender = Arc::new(Sender::new(from));
-        senders.insert(from, Arc::clone(&sender));
-        drop(senders);
-        sender.take(self, payload);
+        };
+        sender.take(self, payloads);
         let (tunnel, stop) = (Arc::clone(self), stop.clone());
         tasks.spawn(async move {
             sender.serve(&tunnel, stop).await;
@@ -119,16 +124,13 @@ impl ClientTunnel {
         });
     }
 
-    /// A sender's task has ended. Somebody new may be at its address already.
+    /// A sender's task has ended.
     fn forget(&self, sender: &Arc<Sender>) {
-        let mut senders = self.senders();
-        if senders.get(&sender.address).is_some_and(|there| Arc::ptr_eq(there, sender)) {
-            senders.remove(&sender.address);
-        }
+        self.senders().forget(sender);
         self.told_full.store(false, Ordering::Relaxed);
     }
 
-    fn senders(&self) -> MutexGuard<'_, HashMap<SocketAddr, Arc<Sender>>> {
+    fn senders(&self) -> MutexGuard<'_, Senders> {
         self.senders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

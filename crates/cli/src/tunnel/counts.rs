@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use gramseal::{Connection, SendError};
+use gramseal::{Connection, Payloads, SendError};
 use metrics::{Counter, Gauge, Unit, counter, describe_counter, describe_gauge, gauge};
 
 use crate::failure::Failure;
@@ -23,6 +23,8 @@ pub(super) enum Dropped {
     TooLarge,
     /// There are as many senders as there may be.
     TooManySenders,
+    /// There are as many senders of its network as there may be.
+    TooManyOfNetwork,
     /// Too much came while the handshake ran.
     HandshakeRuns,
     /// There was no connection, as after a handshake that failed.
@@ -36,9 +38,10 @@ pub(super) enum Dropped {
 }
 
 impl Dropped {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::TooLarge,
         Self::TooManySenders,
+        Self::TooManyOfNetwork,
         Self::HandshakeRuns,
         Self::NotConnected,
         Self::System,
@@ -50,6 +53,7 @@ impl Dropped {
         match self {
             Self::TooLarge => "too_large",
             Self::TooManySenders => "too_many_senders",
+            Self::TooManyOfNetwork => "too_many_of_network",
             Self::HandshakeRuns => "handshake_runs",
             Self::NotConnected => "not_connected",
             Self::System => "system",
@@ -61,10 +65,13 @@ impl Dropped {
 
 /// Nothing can be sent over the connection any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Ended;
+pub(super) struct Ended {
+    /// So many payloads were sent, or dropped and counted, before; the others were neither.
+    pub(super) done: usize,
+}
 
 /// Payloads one way.
-struct Traffic {
+struct Moved {
     datagrams: Counter,
     bytes: Counter,
 }
@@ -77,8 +84,8 @@ pub(super) struct Counts {
     resumed: Counter,
     failed: Counter,
     timed_out: Counter,
-    sealed: Traffic,
-    opened: Traffic,
+    sealed: Moved,
+    opened: Moved,
     dropped: [Counter; Dropped::ALL.len()],
     pub(super) imported: Counter,
     pub(super) exported: Counter,
@@ -93,7 +100,7 @@ impl Counts {
     pub(super) fn new(tunnel: &str) -> Self {
         let label = || [("tunnel", tunnel.to_owned())];
         let handshakes = |outcome: &'static str| counter!("gramseal_tunnel_handshakes_total", "tunnel" => tunnel.to_owned(), "outcome" => outcome);
-        let traffic = |way: &'static str| Traffic {
+        let traffic = |way: &'static str| Moved {
             datagrams: counter!("gramseal_tunnel_datagrams_total", "tunnel" => tunnel.to_owned(), "way" => way),
             bytes: counter!("gramseal_tunnel_bytes_total", "tunnel" => tunnel.to_owned(), "way" => way),
         };
@@ -128,24 +135,61 @@ impl Counts {
         traffic.bytes.increment(u64::try_from(bytes).unwrap_or(u64::MAX));
     }
 
-    /// Sends a payload of a local program over `connection`. What does not fit is dropped, and told once.
+    /// Sends payloads of a local program over `connection`, as many at once as the system takes. One that cannot be sent
+    /// is dropped, and the others go all the same; that one does not fit is told once.
     ///
     /// # Errors
-    /// If the connection has ended, or its keys are used up: nothing was counted then.
-    pub(super) fn send(&self, tunnel: &str, connection: &Connection, payload: &[u8]) -> Result<(), Ended> {
-        match connection.send(payload) {
-            Ok(()) => self.moved(Way::Sealed, payload.len()),
-            Err(SendError::Closed | SendError::KeysExhausted) => return Err(Ended),
-            Err(SendError::TooLarge { limit }) => {
-                self.drop(Dropped::TooLarge);
-                if self.is_news(limit) {
-                    let len = payload.len();
-                    tracing::warn!(tunnel, len, limit, "a payload is larger than a datagram of DTLS takes: dropped");
+    /// If the connection has ended, or its keys are used up.
+    pub(super) fn send<P: AsRef<[u8]>>(
+        &self,
+        tunnel: &str,
+        connection: &Connection,
+        payloads: &[P],
+    ) -> Result<(), Ended> {
+        let (mut done, mut at_once) = (0, payloads.len());
+        while let Some(next) = payloads.get(done..).filter(|rest| !rest.is_empty()) {
+            match connection.send_many(&next[..at_once.min(next.len())]) {
+                // There is no room in the socket's buffer, and so none for the others.
+                Ok(0) => {
+                    self.drop_many(Dropped::System, next.len());
+                    return Ok(());
+                }
+                Ok(sent) => {
+                    next[..sent].iter().for_each(|payload| self.moved(Way::Sealed, payload.as_ref().len()));
+                    (done, at_once) = (done + sent, payloads.len());
+                }
+                Err(SendError::Closed | SendError::KeysExhausted) => return Err(Ended { done }),
+                Err(SendError::TooLarge { limit }) => {
+                    self.drop(Dropped::TooLarge);
+                    let len = next.first().map_or(0, |payload| payload.as_ref().len());
+                    if self.is_news(limit) {
+                        tracing::warn!(
+                            tunnel,
+                            len,
+                            limit,
+                            "a payload is larger than a datagram of DTLS takes: dropped"
+                        );
+                    }
+                    done += 1;
+                }
+                Err(_) => {
+                    self.drop(Dropped::System);
+                    // The next may fare the same: it alone is sealed to find out.
+                    (done, at_once) = (done + 1, 1);
                 }
             }
-            Err(_) => self.drop(Dropped::System),
         }
         Ok(())
+    }
+
+    /// Closes `connection`, and counts what came over it that nobody was there for.
+    pub(super) async fn turn_away(&self, connection: &Connection, reason: Dropped) {
+        connection.close().await;
+        let mut payloads = Payloads::new();
+        while let Ok(Some(count)) = connection.recv_many(&mut payloads).await {
+            self.drop_many(reason, count);
+        }
+        self.ended(connection);
     }
 
     /// A payload went no further.
@@ -153,7 +197,11 @@ impl Counts {
         self.drop_many(reason, 1);
     }
 
-    pub(super) fn drop_many(&self, reason: Dropped, how_many: u64) {
+    pub(super) fn drop_many(&self, reason: Dropped, how_many: usize) {
+        self.add_drops(reason, u64::try_from(how_many).unwrap_or(u64::MAX));
+    }
+
+    fn add_drops(&self, reason: Dropped, how_many: u64) {
         if let Some(at) = Dropped::ALL.iter().position(|known| *known == reason) {
             self.dropped[at].increment(how_many);
         }
@@ -189,8 +237,8 @@ impl Counts {
     /// What a connection that has ended knows of losses.
     pub(super) fn ended(&self, connection: &Connection) {
         let stats = connection.stats();
-        self.drop_many(Dropped::System, stats.sends_blocked);
-        self.drop_many(Dropped::QueueFull, stats.receive_queue_dropped);
+        self.add_drops(Dropped::System, stats.sends_blocked);
+        self.add_drops(Dropped::QueueFull, stats.receive_queue_dropped);
     }
 }
 

@@ -3,12 +3,15 @@
 //! ```text
 //! plan.rs      what a tunnel is to do, from options (args/tunnel.rs) or a file (config.rs)
 //! running.rs   the tunnels of the process: started, given other plans (SIGHUP), ended (SIGTERM)
-//! client.rs    one end: a local socket; sender.rs: a connection for each sender; pending.rs: what waits for it
+//! client.rs    one end: a local socket; sender.rs: a connection for each sender; pending.rs: what waits for it;
+//!              senders.rs: who they are, and how many there may be
 //! server.rs    the other end: a task and a local socket for each connection; state.rs: those that outlive the process;
 //!              places.rs: how many there may be
+//! burst.rs     datagrams that came together and go on together, at either end
 //! counts.rs    what is counted; http.rs: where that is told; logging.rs, notify.rs: to whom else
 //! ```
 
+mod burst;
 mod client;
 mod config;
 mod counts;
@@ -20,6 +23,7 @@ mod places;
 mod plan;
 mod running;
 mod sender;
+mod senders;
 mod server;
 mod signals;
 mod socket;

@@ -1,7 +1,5 @@
 //! What a local program sends before its connection is there.
 
-use std::collections::VecDeque;
-
 /// Payloads that wait for a handshake. Enough for a program that opens with a few datagrams.
 const MAX_PAYLOADS: usize = 32;
 /// Their bytes.
@@ -10,7 +8,7 @@ const MAX_BYTES: usize = 64 * 1024;
 /// Payloads in order, within bounds.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
-    payloads: VecDeque<Vec<u8>>,
+    payloads: Vec<Vec<u8>>,
     bytes: usize,
 }
 
@@ -21,7 +19,7 @@ impl Pending {
         let fits = self.payloads.len() < MAX_PAYLOADS && payload.len() <= MAX_BYTES - self.bytes;
         if fits {
             self.bytes += payload.len();
-            self.payloads.push_back(payload.to_vec());
+            self.payloads.push(payload.to_vec());
         }
         fits
     }
@@ -30,17 +28,9 @@ impl Pending {
         self.payloads.is_empty()
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.payloads.len()
-    }
-}
-
-impl IntoIterator for Pending {
-    type Item = Vec<u8>;
-    type IntoIter = std::collections::vec_deque::IntoIter<Vec<u8>>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.payloads.into_iter()
+    /// All of them, the first come first.
+    pub(super) fn payloads(&self) -> &[Vec<u8>] {
+        &self.payloads
     }
 }
 
@@ -53,7 +43,7 @@ mod tests {
         let mut many = Pending::default();
         assert!((0..MAX_PAYLOADS).all(|at| many.push(&[u8::try_from(at).unwrap()])));
         assert!(!many.push(b"one more"));
-        assert_eq!((many.len(), many.into_iter().next()), (MAX_PAYLOADS, Some(vec![0])));
+        assert_eq!((many.payloads().len(), many.payloads().first()), (MAX_PAYLOADS, Some(&vec![0])));
         let mut large = Pending::default();
         assert!(large.push(&[0; MAX_BYTES - 1]) && large.push(&[1]));
         assert!(!large.push(&[2]) && large.push(&[]), "what has no bytes needs no room");

@@ -185,6 +185,9 @@ fn check_flow(flow: &FlowArgs) -> Result<(), Failure> {
     if flow.max_senders == 0 {
         return Err(Failure::usage("--max-senders is at least 1"));
     }
+    if flow.max_senders_per_network == Some(0) {
+        return Err(Failure::usage("--max-senders-per-network is at least 1"));
+    }
     if flow.idle.is_zero() {
         return Err(Failure::usage("--idle is longer than 0 seconds"));
     }

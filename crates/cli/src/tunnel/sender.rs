@@ -15,10 +15,11 @@ use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use gramseal::{Connection, KeyUpdateRequest, ProtocolVersion};
+use gramseal::{Connection, KeyUpdateRequest, Payloads, ProtocolVersion};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::burst;
 use super::client::ClientTunnel;
 use super::counts::{Dropped, Ended, Held, Way};
 use super::pending::Pending;
@@ -31,12 +32,12 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 pub(super) struct Sender {
     pub(super) address: SocketAddr,
-    state: Mutex<State>,
+    phase: Mutex<Phase>,
     /// For the sender's task: its connection ended while something was to be sent, or is silent.
     news: Notify,
 }
 
-enum State {
+enum Phase {
     /// A handshake runs, or is about to.
     Waiting(Pending),
     Open(Open),
@@ -74,7 +75,7 @@ pub(super) enum Taken {
 
 /// Why a conversation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
+enum Ending {
     Closed,
     Idle,
     Stop,
@@ -94,35 +95,30 @@ enum Doubt<'t> {
 
 impl Sender {
     pub(super) fn new(address: SocketAddr) -> Self {
-        Self { address, state: Mutex::new(State::Waiting(Pending::default())), news: Notify::new() }
+        Self { address, phase: Mutex::new(Phase::Waiting(Pending::default())), news: Notify::new() }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Phase> {
+        self.phase.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends `payload`, or keeps it until that is possible, within bounds.
-    pub(super) fn take(&self, tunnel: &ClientTunnel, payload: &[u8]) -> Taken {
-        let mut state = self.lock();
-        match &mut *state {
-            State::Gone => return Taken::Gone,
-            State::Pausing => tunnel.counts.drop(Dropped::NotConnected),
-            State::Waiting(pending) => {
-                if !pending.push(payload) {
-                    tunnel.counts.drop(Dropped::HandshakeRuns);
-                }
-            }
-            State::Open(open) => match tunnel.counts.send(&tunnel.name, &open.connection, payload) {
+    /// Sends `payloads`, or keeps them until that is possible, within bounds.
+    pub(super) fn take(&self, tunnel: &ClientTunnel, payloads: &[&[u8]]) -> Taken {
+        let mut phase = self.lock();
+        match &mut *phase {
+            Phase::Gone => return Taken::Gone,
+            Phase::Pausing => tunnel.counts.drop_many(Dropped::NotConnected, payloads.len()),
+            Phase::Waiting(pending) => keep(tunnel, pending, payloads),
+            Phase::Open(open) => match tunnel.counts.send(&tunnel.name, &open.connection, payloads) {
                 Ok(()) => {
                     if open.sent(Instant::now(), tunnel.plan().patience()) {
                         self.news.notify_one();
                     }
                 }
-                Err(Ended) => {
+                Err(Ended { done }) => {
                     let mut pending = Pending::default();
-                    // The first one always fits: nothing is longer than a datagram.
-                    let _ = pending.push(payload);
-                    *state = State::Waiting(pending);
+                    keep(tunnel, &mut pending, &payloads[done..]);
+                    *phase = Phase::Waiting(pending);
                     self.news.notify_one();
                 }
             },
@@ -141,7 +137,7 @@ impl Sender {
             match connected {
                 Ok(established) => {
                     let end = self.converse(tunnel, established, &mut stop).await;
-                    if end == End::Stop || self.leave() {
+                    if end == Ending::Stop || self.leave() {
                         break;
                     }
                 }
@@ -156,30 +152,29 @@ impl Sender {
                 }
             }
         }
-        *self.lock() = State::Gone;
+        *self.lock() = Phase::Gone;
     }
 
     /// Takes datagrams out of connections, and changes to new ones where that is needed.
-    async fn converse(&self, tunnel: &ClientTunnel, mut established: Established, stop: &mut Stop) -> End {
+    async fn converse(&self, tunnel: &ClientTunnel, mut established: Established, stop: &mut Stop) -> Ending {
         let mut doubt = Doubt::None;
+        let mut payloads = Payloads::new();
         let mut counted = self.open(tunnel, &established);
         let (end, why) = loop {
             let idle = tunnel.plan().args.flow.idle;
             tokio::select! {
-                received = established.connection.recv() => match received {
-                    Ok(Some(payload)) => {
+                received = established.connection.recv_many(&mut payloads) => match received {
+                    Ok(Some(_)) => {
                         self.answered();
-                        match tunnel.socket.send_to(&payload, self.address).await {
-                            Ok(_) => tunnel.counts.moved(Way::Opened, payload.len()),
-                            Err(_) => tunnel.counts.drop(Dropped::LocalProgram),
-                        }
+                        self.pass_on(tunnel, &payloads).await;
+                        burst::keep_little(&mut payloads);
                     }
-                    Ok(None) => break (End::Closed, established.connection.closed().await.to_string()),
-                    Err(error) => break (End::Closed, error.to_string()),
+                    Ok(None) => break (Ending::Closed, established.connection.closed().await.to_string()),
+                    Err(error) => break (Ending::Closed, error.to_string()),
                 },
                 () = self.news.notified() => {
                     if !self.is_open() {
-                        break (End::Closed, "nothing can be sent any more".to_owned());
+                        break (Ending::Closed, "nothing can be sent any more".to_owned());
                     }
                     if let (Doubt::None, Some(patience)) = (&doubt, tunnel.plan().patience()) {
                         doubt = ask(&established.connection, patience);
@@ -189,9 +184,8 @@ impl Sender {
                     None => doubt = self.judge(tunnel, &established.connection, &doubt),
                     Some(Ok(other)) => {
                         tunnel.counts.reconnects.increment(1);
-                        tunnel.counts.ended(&established.connection);
                         // The server may not be the one that has the old one; if it is, it hears that it is closed.
-                        established.endpoint.close().await;
+                        self.part(tunnel, &established, &mut payloads).await;
                         established = other;
                         counted = self.open(tunnel, &established);
                         doubt = Doubt::None;
@@ -204,18 +198,36 @@ impl Sender {
                 },
                 () = sleep_until(self.active() + idle) => {
                     if self.active() + idle <= Instant::now() {
-                        break (End::Idle, "idle".to_owned());
+                        break (Ending::Idle, "idle".to_owned());
                     }
                 }
-                _ = stop.wanted() => break (End::Stop, "the tunnel ends".to_owned()),
+                _ = stop.wanted() => break (Ending::Stop, "the tunnel ends".to_owned()),
             }
         };
-        established.connection.close().await;
-        established.endpoint.close().await;
-        tunnel.counts.ended(&established.connection);
+        self.part(tunnel, &established, &mut payloads).await;
         drop(counted);
         tracing::info!(tunnel = %tunnel.name, sender = %self.address, why, "connection ended");
         end
+    }
+
+    /// What the server sent goes to the local program.
+    async fn pass_on(&self, tunnel: &ClientTunnel, payloads: &Payloads) {
+        for payload in payloads {
+            match tunnel.socket.send_to(payload, self.address).await {
+                Ok(_) => tunnel.counts.moved(Way::Opened, payload.len()),
+                Err(_) => tunnel.counts.drop(Dropped::LocalProgram),
+            }
+        }
+    }
+
+    /// Closes a connection. What came over it before goes on; it will not come again.
+    async fn part(&self, tunnel: &ClientTunnel, established: &Established, payloads: &mut Payloads) {
+        established.connection.close().await;
+        while let Ok(Some(_)) = established.connection.recv_many(payloads).await {
+            self.pass_on(tunnel, payloads).await;
+        }
+        established.endpoint.close().await;
+        tunnel.counts.ended(&established.connection);
     }
 
     /// Sends what has waited, and from now on everything, over this connection.
@@ -226,59 +238,61 @@ impl Sender {
             tunnel = %tunnel.name, sender = %self.address, peer = %connection.peer_addr(),
             version = %negotiated.version, suite = %negotiated.cipher_suite, resumed = negotiated.resumed, "connected"
         );
-        let mut state = self.lock();
+        let mut phase = self.lock();
         let mut open = Open { connection: connection.clone(), active: Instant::now(), silence: Silence::None };
-        if let State::Waiting(pending) = &mut *state {
-            for payload in std::mem::take(pending) {
-                if tunnel.counts.send(&tunnel.name, connection, &payload).is_ok() {
-                    open.sent(Instant::now(), None);
-                }
+        if let Phase::Waiting(pending) = &mut *phase {
+            let waited = pending.payloads();
+            if let Err(Ended { done }) = tunnel.counts.send(&tunnel.name, connection, waited) {
+                tunnel.counts.drop_many(Dropped::NotConnected, waited.len() - done);
+            }
+            if !waited.is_empty() {
+                open.sent(Instant::now(), None);
             }
         }
-        *state = State::Open(open);
+        *phase = Phase::Open(open);
         tunnel.counts.connection()
     }
 
     /// A handshake has failed: what waited for it is lost.
     fn pause(&self, tunnel: &ClientTunnel) {
-        if let State::Waiting(pending) = std::mem::replace(&mut *self.lock(), State::Pausing) {
-            tunnel.counts.drop_many(Dropped::NotConnected, u64::try_from(pending.len()).unwrap_or(u64::MAX));
+        if let Phase::Waiting(pending) = std::mem::replace(&mut *self.lock(), Phase::Pausing) {
+            tunnel.counts.drop_many(Dropped::NotConnected, pending.payloads().len());
         }
     }
 
     /// Whether nothing waits to be sent, so that the sender is gone.
     fn leave(&self) -> bool {
-        let mut state = self.lock();
-        let done = match &*state {
-            State::Waiting(pending) => pending.is_empty(),
-            State::Open(_) | State::Pausing | State::Gone => true,
+        let mut phase = self.lock();
+        let done = match &*phase {
+            Phase::Waiting(pending) => pending.is_empty(),
+            Phase::Open(_) | Phase::Pausing | Phase::Gone => true,
         };
         if done {
-            *state = State::Gone;
+            *phase = Phase::Gone;
         }
         done
     }
 
     fn is_open(&self) -> bool {
-        matches!(*self.lock(), State::Open(_))
+        matches!(*self.lock(), Phase::Open(_))
     }
 
     /// The server is there.
     fn answered(&self) {
-        if let State::Open(open) = &mut *self.lock() {
+        if let Phase::Open(open) = &mut *self.lock() {
             (open.active, open.silence) = (Instant::now(), Silence::None);
         }
     }
 
     fn is_silent(&self) -> bool {
-        matches!(&*self.lock(), State::Open(Open { silence: Silence::Since(_) | Silence::Asked, .. }))
+        matches!(&*self.lock(), Phase::Open(Open { silence: Silence::Since(_) | Silence::Asked, .. }))
     }
 
     /// When something went either way; now, if there is no connection.
     fn active(&self) -> Instant {
         match &*self.lock() {
-            State::Open(open) => open.active,
-            State::Waiting(_) | State::Pausing | State::Gone => Instant::now(),
+            Phase::Open(open) => open.active,
+            Phase::Waiting(_) | Phase::Pausing | Phase::Gone => Instant::now(),
         }
     }
 
@@ -296,6 +310,12 @@ impl Sender {
         tracing::info!(tunnel = %tunnel.name, sender = %self.address, "the server is silent: connecting anew");
         Doubt::Replacing(Box::pin(tunnel.connect()))
     }
+}
+
+/// Appends what there is room for, and counts the rest.
+fn keep(tunnel: &ClientTunnel, pending: &mut Pending, payloads: &[&[u8]]) {
+    let kept = payloads.iter().filter(|payload| pending.push(payload)).count();
+    tunnel.counts.drop_many(Dropped::HandshakeRuns, payloads.len() - kept);
 }
 
 impl Open {

@@ -4,17 +4,19 @@
 //! address for each client and answers find back.
 
 use std::cell::RefCell;
-use std::io;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use gramseal::{Connection, Endpoint, Incoming, NotMovable};
+use gramseal::proto::endpoint::Prefix;
+use gramseal::{Connection, Endpoint, Incoming, NotMovable, Payloads};
 use tokio::net::UdpSocket;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
+use super::burst::{self, Burst};
 use super::counts::{Counts, Dropped, Ended, Held, Way};
-use super::places::{Place, Places, Taken};
+use super::places::{Bounds, Granted, Place, Places};
 use super::plan::{OPEN, ServerPlan};
 use super::socket;
 use super::state::{Found, Saved, State};
@@ -24,14 +26,10 @@ use crate::failure::Failure;
 
 /// How often a connection that cannot move yet is asked again.
 const EXPORT_AGAIN: Duration = Duration::from_millis(20);
-/// Datagrams of the target that are taken in one after another, before other work has its turn.
-const AT_ONCE: usize = 32;
-/// No datagram is longer.
-const BUFFER_LEN: usize = 65_536;
 
 thread_local! {
     /// Where datagrams of targets are received: one for each thread instead of one for each connection.
-    static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; BUFFER_LEN]);
+    static BURST: RefCell<Burst> = RefCell::new(Burst::new());
 }
 
 /// A server end that runs.
@@ -142,7 +140,8 @@ impl ServerTunnel {
                 Ok(connection) => {
                     imported += 1;
                     self.counts.imported.increment(1);
-                    let served = self.served(self.places.add(Instant::now()));
+                    let network = Prefix::of(connection.peer_addr());
+                    let served = self.served(self.places.add(network, Instant::now()));
                     let (tunnel, stop, port) = (Arc::clone(self), stop.clone(), Some(saved.local_port));
                     links.spawn(async move { tunnel.relay(connection, port, served, stop).await });
                 }
@@ -157,9 +156,10 @@ impl ServerTunnel {
 
     /// Begins a handshake, if there is room.
     fn admit(self: &Arc<Self>, incoming: Incoming, links: &mut JoinSet<Option<Saved>>, stop: &Stop) {
-        if !self.places.have_room(self.plan().args.flow.max_senders, Instant::now()) {
+        let peer = incoming.peer();
+        if let Err(reason) = self.places.have_room(self.bounds(peer), Prefix::of(peer), Instant::now()) {
             // The client repeats its hello, and may find room then.
-            self.counts.drop(Dropped::TooManySenders);
+            self.counts.drop(reason);
             return incoming.ignore();
         }
         let (tunnel, stop) = (Arc::clone(self), stop.clone());
@@ -170,11 +170,15 @@ impl ServerTunnel {
         Served { place, _counted: [self.counts.sender(), self.counts.connection()] }
     }
 
-    /// A place for one more, if need be that of another.
-    fn place(&self) -> Option<Place> {
-        Some(match self.places.take(self.plan().args.flow.max_senders, Instant::now())? {
-            Taken::Free(place) => place,
-            Taken::Displaced(place) => {
+    fn bounds(&self, peer: SocketAddr) -> Bounds {
+        Bounds::new(&self.plan().args.flow, peer)
+    }
+
+    /// A place for one more from `peer`, if need be that of another.
+    fn place(&self, peer: SocketAddr) -> Result<Place, Dropped> {
+        Ok(match self.places.take(self.bounds(peer), Prefix::of(peer), Instant::now())? {
+            Granted::Free(place) => place,
+            Granted::Displaced(place) => {
                 self.counts.displaced.increment(1);
                 place
             }
@@ -202,11 +206,14 @@ impl ServerTunnel {
             tunnel = %self.name, %peer, version = %negotiated.version, suite = %negotiated.cipher_suite,
             resumed = negotiated.resumed, "connected"
         );
-        let Some(place) = self.place() else {
-            // More handshakes ran than there was room for.
-            self.counts.drop(Dropped::TooManySenders);
-            connection.close().await;
-            return None;
+        let place = match self.place(peer) {
+            Ok(place) => place,
+            Err(reason) => {
+                // More handshakes ran than there was room for.
+                self.counts.drop(reason);
+                self.counts.turn_away(&connection, reason).await;
+                return None;
+            }
         };
         let served = self.served(place);
         self.relay(connection, None, served, stop).await
@@ -219,13 +226,18 @@ impl ServerTunnel {
             Ok(target) => target,
             Err(error) => {
                 tracing::warn!(tunnel = %self.name, %peer, %error, "the target cannot be reached: closed");
-                connection.close().await;
+                self.counts.turn_away(&connection, Dropped::LocalProgram).await;
                 return None;
             }
         };
-        let (saved, why) = self.converse(&connection, &target, &served.place, stop).await;
+        let mut payloads = Payloads::new();
+        let (saved, why) = self.converse(&connection, &target, &served.place, &mut payloads, stop).await;
         if saved.is_none() {
             connection.close().await;
+        }
+        // What came before the end goes on; it will not come again.
+        while let Ok(Some(_)) = connection.recv_many(&mut payloads).await {
+            self.pass_on(&payloads, &target).await;
         }
         self.counts.ended(&connection);
         tracing::info!(tunnel = %self.name, peer = %connection.peer_addr(), why, "connection ended");
@@ -246,16 +258,18 @@ impl ServerTunnel {
         connection: &Connection,
         target: &UdpSocket,
         place: &Place,
+        payloads: &mut Payloads,
         mut stop: Stop,
     ) -> (Option<Saved>, String) {
         let mut deadline = None;
         loop {
             let idle = self.plan().args.flow.idle;
             tokio::select! {
-                received = connection.recv() => match received {
-                    Ok(Some(payload)) => {
+                received = connection.recv_many(payloads) => match received {
+                    Ok(Some(_)) => {
                         place.touch(Instant::now());
-                        self.pass_on(&payload, target).await;
+                        self.pass_on(payloads, target).await;
+                        burst::keep_little(payloads);
                     }
                     Ok(None) => return (None, connection.closed().await.to_string()),
                     Err(error) => return (None, error.to_string()),
@@ -264,7 +278,7 @@ impl ServerTunnel {
                     Ok(Ok(0)) | Err(_) => {}
                     Ok(Ok(_)) => place.touch(Instant::now()),
                     // Its keys are used up, unless it is closed already: receiving tells.
-                    Ok(Err(Ended)) => connection.close().await,
+                    Ok(Err(Ended { .. })) => connection.close().await,
                 },
                 () = sleep_until(place.active() + idle) => return (None, "idle".to_owned()),
                 () = place.lost() => return (None, "another took its place".to_owned()),
@@ -280,30 +294,33 @@ impl ServerTunnel {
     }
 
     /// What a client sent goes to the target.
-    async fn pass_on(&self, payload: &[u8], target: &UdpSocket) {
-        let mut sent = target.send(payload).await;
-        if sent.is_err() {
-            // What came back of an earlier datagram: it was not this one that failed.
-            sent = target.send(payload).await;
-        }
-        match sent {
-            Ok(_) => self.counts.moved(Way::Opened, payload.len()),
-            Err(_) => self.counts.drop(Dropped::LocalProgram),
+    async fn pass_on(&self, payloads: &Payloads, target: &UdpSocket) {
+        for payload in payloads {
+            let mut sent = target.send(payload).await;
+            if sent.is_err() {
+                // What came back of an earlier datagram: it was not this one that failed.
+                sent = target.send(payload).await;
+            }
+            match sent {
+                Ok(_) => self.counts.moved(Way::Opened, payload.len()),
+                Err(_) => self.counts.drop(Dropped::LocalProgram),
+            }
         }
     }
 
     /// What the target sent goes to the client; how many datagrams.
     fn take_answers(&self, connection: &Connection, target: &UdpSocket) -> Result<usize, Ended> {
-        BUFFER.with_borrow_mut(|buffer| {
-            for taken in 0..AT_ONCE {
-                match target.try_recv(buffer) {
-                    Ok(len) => self.counts.send(&self.name, connection, &buffer[..len])?,
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(taken),
-                    // The target's port is closed just now.
-                    Err(_) => {}
+        BURST.with_borrow_mut(|burst| {
+            // An error means that the target's port was closed just now: what was sent there is counted already.
+            burst.fill(target);
+            let mut outcome = Ok(burst.len());
+            burst.by_sender(|_, payloads| {
+                if let Err(ended) = self.counts.send(&self.name, connection, payloads) {
+                    self.counts.drop_many(Dropped::NotConnected, payloads.len() - ended.done);
+                    outcome = Err(ended);
                 }
-            }
-            Ok(AT_ONCE)
+            });
+            outcome
         })
     }
 
@@ -320,10 +337,6 @@ impl ServerTunnel {
         }
         match connection.export(&self.images.key) {
             Ok(image) => {
-                // What came before goes on; it will not come again.
-                while let Ok(Some(payload)) = connection.recv().await {
-                    self.pass_on(&payload, target).await;
-                }
                 let local_port = target.local_addr().map_or(0, |address| address.port());
                 self.counts.exported.increment(1);
                 Some((Some(Saved { image, local_port }), "goes on in the next process".to_owned()))

@@ -169,6 +169,17 @@ pub(crate) fn serve_echo(socket: &UdpSocket) {
     }
 }
 
+/// The next `count` datagrams that come to `socket`.
+pub(crate) fn receive(socket: &UdpSocket, count: usize) -> Vec<Vec<u8>> {
+    socket.set_read_timeout(Some(PATIENCE)).expect("a time");
+    let mut buffer = [0; 65_536];
+    let mut next = |at| {
+        let len = socket.recv(&mut buffer).unwrap_or_else(|error| panic!("datagram {at} of {count}: {error}"));
+        buffer[..len].to_vec()
+    };
+    (0..count).map(&mut next).collect()
+}
+
 /// A local program that talks through a tunnel client at `to`.
 pub(crate) struct Local {
     socket: UdpSocket,
@@ -184,6 +195,11 @@ impl Local {
     pub(crate) fn send(&self, payload: &[u8]) {
         // That the other port is closed is seen by who waits for answers.
         let _ = self.socket.send(payload);
+    }
+
+    /// The next `count` datagrams.
+    pub(crate) fn receive(&self, count: usize) -> Vec<Vec<u8>> {
+        receive(&self.socket, count)
     }
 
     /// Sends `text` until it is answered; the port that the target saw.

@@ -135,6 +135,7 @@ use gather::Gathering;
 use hello::{Hello, Part};
 pub use incoming::Incoming;
 pub use limits::{HandshakeRate, LimitCounts, Limits};
+pub use prefix::Prefix;
 use stats::add;
 pub use stats::{CookieRefusals, EndpointStats};
 

@@ -2,12 +2,15 @@
 
 use core::net::{IpAddr, SocketAddr};
 
-/// The first 24 bits of an IPv4 address, or 56 of an IPv6 address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Prefix(u64);
+/// The first 24 bits of an IPv4 address, or 56 of an IPv6 address: what [`Limits`](super::Limits) takes for one network,
+/// for callers that bound something of their own likewise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Prefix(u64);
 
 impl Prefix {
-    pub(super) fn of(peer: SocketAddr) -> Self {
+    /// The one that `peer` is in; an IPv4 address that is written as IPv6 is in that of IPv4.
+    #[must_use]
+    pub fn of(peer: SocketAddr) -> Self {
         // The last byte has no place in either and tells them apart.
         Self(match peer.ip().to_canonical() {
             IpAddr::V4(v4) => u64::from(v4.to_bits() >> 8) << 8 | 4,
