@@ -105,7 +105,8 @@ pub struct Transport {
     /// up to a multiple of 64. Default 64.
     pub replay_window: u32,
     /// The longest handshake message to accept, in bytes. Default 65,536. Clients whom a server asks for no certificate
-    /// have nothing to say that is so long: it accepts 16,384 bytes at most from them, and 4096 after the handshake.
+    /// have nothing to say that is so long: it accepts 16,384 bytes at most from them, and after the handshake 4096 unless
+    /// it has asked and the answer is still to come.
     pub max_message_len: u32,
     /// How long the side that spoke last keeps its last flight for a peer that repeats its own
     /// (RFC 6347 §4.2.4: twice the maximum segment lifetime). Default 240 s; it ends as soon as

@@ -180,7 +180,7 @@ impl Role {
         }
     }
 
-    /// The longest message that the peer may send after the handshake, in bytes.
+    /// The longest message that the peer may send after the handshake of its own accord, in bytes.
     fn longest_later(&self) -> u32 {
         match self {
             Self::Client(config) => config.common.transport.max_message_len,
