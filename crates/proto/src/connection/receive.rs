@@ -125,7 +125,7 @@ impl Connection {
     ) -> Received<'c, 'd> {
         self.stats.datagrams_received += 1;
         if let Some(budget) = self.handshake.as_mut().and_then(|handshake| handshake.budget.as_mut()) {
-            budget.allowance.received(datagram.len());
+            budget.received(datagram.len());
         }
         Received { connection: self, now, rest: datagram, from, named: false }
     }
