@@ -140,9 +140,10 @@ impl Connection {
         }
         match (handshake.outbound.acknowledge(numbers), latest) {
             (Acknowledged::All, _) => {
-                self.stats.round_trip.measured(handshake.retransmit.answered(now));
                 handshake.retransmit.stop();
-                if handshake.is_done() && handshake.last_flight == LastFlight::Acknowledged {
+                let confirms = handshake.is_done() && handshake.last_flight == LastFlight::Acknowledged;
+                self.measure_round_trip(number.epoch, now);
+                if confirms {
                     self.confirm();
                 }
             }

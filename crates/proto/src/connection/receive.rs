@@ -390,11 +390,19 @@ impl Connection {
         self.handle_messages(now);
     }
 
+    /// Something of the answer to our flight came. Only what keys protect measures: anybody else could make the path
+    /// appear shorter than it is, and so a check of paths too short for the peer to answer.
+    pub(super) fn measure_round_trip(&mut self, epoch: Epoch, now: Instant) {
+        if let Some(handshake) = self.handshake.as_mut().filter(|_| epoch > Epoch::UNPROTECTED) {
+            self.stats.round_trip.measured(handshake.retransmit.answered(now));
+        }
+    }
+
     /// A part of the peer's next flight came.
     fn stored(&mut self, number: RecordNumber, hurry: Hurry, now: Instant) {
         if let Some(handshake) = &mut self.handshake {
             handshake.hear();
-            self.stats.round_trip.measured(handshake.retransmit.answered(now));
+            self.measure_round_trip(number.epoch, now);
         }
         // RFC 9147 §7.2: only who has all of our flight answers it. What nothing protects may be
         // forged; a server that takes unprotected ACKs takes that risk here, too.
