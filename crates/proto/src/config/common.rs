@@ -131,9 +131,10 @@ pub struct Transport {
     /// How many records a key seals before it counts as nearly used up, which in 1.3 brings a new one. Default
     /// `u64::MAX`: as many as the standards allow, less a sixteenth.
     pub records_per_key: u64,
-    /// How many records may fail to open before a key opens nothing any more; in 1.3 the peer is asked for new
-    /// keys after half of them. Default `u64::MAX`: as many as the standards allow, and never more than those:
-    /// 2^36, 2^23.5 with AES-CCM, 2^20 with its short tags, for which RFC 9147 §4.5.3 leaves it to the user.
+    /// How many records may fail to open before a key opens nothing any more, with which the association ends; in 1.3 the
+    /// peer is asked for new keys after half of them. Default `u64::MAX`: as many as the standards allow, and never more
+    /// than those: 2^36, 2^28 with AES-GCM in 1.2, 2^23.5 with AES-CCM, 2^20 with its short tags, for which RFC 9147 §4.5.3
+    /// leaves it to the user.
     pub forgeries_per_key: u64,
 }
 

@@ -156,7 +156,8 @@ impl Connection {
             Ok(opened) => opened,
             Err(reason) => {
                 self.discard(reason);
-                if self.post.is_some() {
+                // A handshake ends at its deadline, whatever its keys open.
+                if self.phase == Phase::Connected {
                     self.mind_forgeries(reason);
                 }
                 return None;
