@@ -137,8 +137,8 @@ impl Connection {
     }
 
     /// Waits like [`recv`](Self::recv), then puts all payloads that are there into `payloads`, in place of what it held,
-    /// and returns how many there are: at least one. Nothing is copied, and once there is room nothing allocated, if
-    /// the same `payloads` is given again.
+    /// and returns how many there are: at least one. Nothing is copied, and if the same `payloads` is given again,
+    /// nothing is allocated for what comes between two calls, up to 16 KiB.
     ///
     /// ```no_run
     /// # use gramseal::{Connection, ConnectionError, Payloads};

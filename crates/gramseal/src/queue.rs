@@ -72,7 +72,7 @@ pub(crate) enum Pushed {
 /// Payloads next to each other in one buffer, in the order in which they came:
 /// [`Connection::recv_many`](crate::Connection::recv_many) fills it.
 ///
-/// Keep it for the next call: what it has room for is used again.
+/// Keep it for the next call: 16 KiB of what it has room for are used again.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Payloads {
     bytes: Vec<u8>,
@@ -231,7 +231,7 @@ impl ReceiveQueue {
     }
 
     /// Gives all payloads for the room that `payloads` has, and returns how many there are; `None` and no change if
-    /// there are none.
+    /// there are none. Little of that room is kept: it counts in no bound, and many connections may be given as much.
     pub(crate) fn swap(&mut self, payloads: &mut Payloads) -> Option<usize> {
         if self.len() == 0 {
             return None;
@@ -240,6 +240,8 @@ impl ReceiveQueue {
         self.close_up();
         payloads.clear();
         std::mem::swap(&mut self.kept, payloads);
+        self.kept.bytes.shrink_to(KEPT_WHEN_EMPTY);
+        self.kept.ends.shrink_to(KEPT_WHEN_EMPTY / size_of::<usize>());
         Some(payloads.len())
     }
 
@@ -411,12 +413,23 @@ mod tests {
             assert_eq!((payloads.get(11), payloads.iter().len()), (None, 11));
             assert_eq!((queue.len(), queue.all.bytes()), (0, 0));
         }
-        let room = payloads.bytes.capacity();
+        assert!(payloads.bytes.capacity() > KEPT_WHEN_EMPTY);
         queue.push(b"next");
         let before = queue.kept.bytes.as_ptr();
         assert_eq!(queue.swap(&mut payloads), Some(1));
         assert_eq!(payloads.bytes.as_ptr(), before, "nothing was copied");
-        assert_eq!(queue.kept.bytes.capacity(), room);
+        let room = queue.kept.bytes.capacity();
+        assert!((1..=KEPT_WHEN_EMPTY).contains(&room), "{room}");
+    }
+
+    #[test]
+    fn a_queue_keeps_little_of_the_room_that_it_is_given() {
+        let mut queue = queue(1 << 17, 1 << 20);
+        let mut payloads = Payloads { bytes: Vec::with_capacity(1 << 20), ends: Vec::with_capacity(1 << 17) };
+        queue.push(b"one");
+        assert_eq!(queue.swap(&mut payloads), Some(1));
+        let Payloads { bytes, ends } = &queue.kept;
+        assert_eq!((bytes.capacity(), ends.capacity() * size_of::<usize>()), (KEPT_WHEN_EMPTY, KEPT_WHEN_EMPTY));
     }
 
     #[test]

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gramseal_proto::config::{ClientAuth, Transport};
+use gramseal_proto::wire::handshake::KeyUpdateRequest;
 use gramseal_proto::wire::{ContentType, HandshakeType as T, ProtocolVersion};
 use gramseal_proto::{Discard, Timer};
 use gramseal_testkit::null::{self, NullVerifier, ToyKind};
 use gramseal_testkit::peer::{Outcome, Peer13, Scene13, Seen, ack};
-use gramseal_testkit::sim::Side;
+use gramseal_testkit::sim::{Side, Sim};
 
 const ACK: ContentType = ContentType::ACK;
 const HANDSHAKE: ContentType = ContentType::HANDSHAKE;
@@ -146,6 +147,29 @@ fn acks_without_keys_or_with_others_are_not_believed() {
         scene.advance(Duration::from_millis(401));
         assert_eq!(contents(&scene.peer.take_seen()), contents(&flight), "{side:?}");
     }
+}
+
+#[test] // RFC 9147 §7: a KeyUpdate that nobody has is sent until somebody has it
+fn plain_acks_say_nothing_after_the_handshake() {
+    let transport = Transport { unprotected_acks: true, ..Transport::default() };
+    let identity = null::identity(ToyKind::EcdsaP256, null::SERVER_NAME, 0);
+    let server = null::server_config(3, identity).with_versions(&VERSIONS).with_transport(transport);
+    let client = null::client_config(2).with_versions(&VERSIONS).build().expect("a client");
+    let mut sim = Sim::new(1).delay(Duration::from_millis(20));
+    let pair = sim.connect(client, server.build().expect("a server"));
+    sim.run_until(|sim| sim.connected(pair), Duration::from_secs(20)).expect("both sides connect");
+    sim.run_for(Duration::from_secs(1));
+    let lost = sim.sent_by(pair, Side::Server).count();
+    sim.drop_nth(Side::Server, lost);
+    sim.update_keys(pair, Side::Server, KeyUpdateRequest::NotRequested).expect("nothing is on its way");
+    let content = ack((0..60).map(|number| (3, number)));
+    let length = u16::try_from(content.len()).expect("short").to_be_bytes();
+    sim.inject(pair, Side::Server, [&[26, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0][..], &length, &content].concat());
+    sim.run_for(Duration::from_secs(10));
+    let stats = |side| sim.connection(pair, side).expect("it is there").stats();
+    assert_eq!(stats(Side::Server).discards.get(Discard::UnexpectedContent), 1);
+    assert_eq!((stats(Side::Server).key_updates_sent, stats(Side::Client).key_updates_received), (1, 1));
+    sim.exchange(pair, b"new keys");
 }
 
 #[test] // rfc9147bis §7.2: an ACK cannot speak of later epochs than its own

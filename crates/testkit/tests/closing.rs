@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use gramseal_proto::config::{ConnectionIds, Transport};
 use gramseal_proto::wire::{
-    Alert, AlertDescription, AlertLevel, ContentType, HandshakeHeader, HandshakeType, MessageSeq,
+    Alert, AlertDescription, AlertLevel, ContentType, HandshakeHeader, HandshakeType, MessageSeq, ProtocolVersion,
 };
-use gramseal_proto::{AlertReceived, CloseReason, Discard, Error, Event};
+use gramseal_proto::{AlertReceived, CloseReason, Discard, Error, Event, LocalFault};
 use gramseal_testkit::decode::{Item, items};
-use gramseal_testkit::null::{self};
+use gramseal_testkit::null::{self, ToyKind};
 use gramseal_testkit::peer::{Outcome, Scene, Step};
 use gramseal_testkit::sim::{Side, Sim};
 
@@ -37,6 +38,40 @@ fn before_finished() -> [Scene; 2] {
         assert_eq!(scene.outcome(), Outcome::Waiting);
         scene
     })
+}
+
+#[test] // RFC 9325 §4.4
+fn a_key_that_met_too_many_forgeries_ends_an_association_of_1_2() {
+    for cids in [ConnectionIds::Off, ConnectionIds::random()] {
+        let names = matches!(cids, ConnectionIds::Both(_));
+        let versions = [ProtocolVersion::DTLS1_2];
+        let transport = Transport { forgeries_per_key: 100, ..Transport::default() };
+        let identity = null::identity(ToyKind::EcdsaP256, null::SERVER_NAME, 0);
+        let server = null::server_config(3, identity).with_versions(&versions).with_transport(transport);
+        let client = null::client_config(2).with_versions(&versions).with_connection_ids(ConnectionIds::Peers);
+        let server = server.with_connection_ids(cids).build().expect("a server");
+        let mut sim = Sim::new(1);
+        let pair = sim.connect(client.build().expect("a client"), server);
+        sim.run_until(|sim| sim.connected(pair), Duration::from_secs(20)).expect("both sides connect");
+        let mut forged = [0; 64];
+        let client = sim.connection_mut(pair, Side::Client).expect("connected");
+        let len = client.seal(b"x", &mut forged).expect("connected");
+        forged[len - 1] ^= 1;
+        // Without the id, which only who has seen the connection knows, it does not even count.
+        let unnamed = [&[23, 0xfe, 0xfd, 0, 1, 0, 0, 0, 0, 0, 99, 0, 40][..], &[7; 40]].concat();
+        for _ in 0..200 * u8::from(names) {
+            sim.inject(pair, Side::Server, unnamed.clone());
+        }
+        for _ in 0..100 {
+            sim.inject(pair, Side::Server, forged[..len].to_vec());
+        }
+        assert_eq!(sim.closed(pair, Side::Server), None, "{names}");
+        sim.inject(pair, Side::Server, forged[..len].to_vec());
+        let worn_out = CloseReason::Failed(Error::Local(LocalFault::KeyWornOut));
+        assert_eq!(sim.closed(pair, Side::Server), Some(&worn_out), "{names}");
+        sim.run_for(Duration::from_secs(1));
+        assert!(sim.closed(pair, Side::Client).is_some(), "it is told");
+    }
 }
 
 fn alert(scene: &mut Scene, level: u8, description: AlertDescription) {

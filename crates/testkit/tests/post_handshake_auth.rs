@@ -9,11 +9,12 @@ use gramseal_proto::config::{
 };
 use gramseal_proto::crypto::SigningKey;
 use gramseal_proto::wire::handshake::KeyUpdateRequest::{NotRequested, Requested};
-use gramseal_proto::wire::{CertificateType, ProtocolVersion, SignatureScheme};
+use gramseal_proto::wire::{CertificateType, ContentType, HandshakeType, ProtocolVersion, SignatureScheme};
 use gramseal_proto::{
-    AuthenticateClientError, CertificateFault, ClientAnswer, CloseReason, Connection, Error, Event, Timer,
+    AuthenticateClientError, CertificateFault, ClientAnswer, CloseReason, Connection, Discard, Error, Event, Timer,
 };
 use gramseal_testkit::null::{self, NullKey, NullVerifier, Slow, ToyKind};
+use gramseal_testkit::peer::Scene13;
 use gramseal_testkit::sim::{Conditions, Pair, Side, Sim, seeds};
 
 /// A few timeouts.
@@ -67,7 +68,10 @@ fn shown(sim: &Sim, pair: Pair) -> usize {
 
 #[test] // RFC 9846 §4.7.2
 fn a_client_that_is_asked_later_is_known_from_then_on() {
-    let (mut sim, pair) = connect(Sim::new(1), client(), asking_later());
+    // Longer than what anybody may send who is not asked.
+    let identity = null::identity(ToyKind::EcdsaP256, null::CLIENT_NAME, 20_000);
+    let client = null::client_config(2).with_versions(&VERSIONS).with_identity(identity).with_post_handshake_auth();
+    let (mut sim, pair) = connect(Sim::new(1), client, asking_later());
     sim.run_for(Duration::from_secs(1));
     assert_eq!(shown(&sim, pair), 0);
     for round in 1..=3 {
@@ -277,4 +281,43 @@ fn exchanges_survive_a_bad_network_with_changing_keys() {
         sim.exchange(pair, b"still there");
     }
     assert!(all > 200, "each is asked more than once: {all}");
+}
+
+/// Sends most of a Certificate of 65,000 bytes; gives how many of 60 parts were dropped because it is too long.
+fn parts_dropped(scene: &mut Scene13, message_seq: u8) -> u32 {
+    let before = scene.connection().stats().discards.get(Discard::MessageTooLong);
+    for part in 0..60_u32 {
+        let offset = (part * 1000).to_be_bytes();
+        let header = [&[11, 0, 0xfd, 0xe8, 0, message_seq][..], &offset[1..], &[0, 3, 0xe8]].concat();
+        let record = scene.peer.record(ContentType::HANDSHAKE, &[&header[..], &[7; 1000]].concat());
+        scene.deliver([record]);
+    }
+    scene.connection().stats().discards.get(Discard::MessageTooLong) - before
+}
+
+#[test]
+fn nobody_keeps_a_long_message_that_nobody_asked_for() {
+    let mut scene = Scene13::server13(asking_later(), 1);
+    scene.peer.offer_post_handshake_auth();
+    scene.connect13();
+    // After its ClientHello and its Finished.
+    let next = 2;
+    assert_eq!(parts_dropped(&mut scene, next), 60);
+
+    scene.connection().authenticate_client().expect("nothing is in the way");
+    // Something has to make it send.
+    let ack = scene.peer.ack([]);
+    scene.deliver([ack]);
+    let context = scene.peer.received().last().expect("a request").body[..17].to_vec();
+    // Behind the answer there is no more room than before.
+    parts_dropped(&mut scene, next + 3);
+    assert!(scene.connection().stats().discards.get(Discard::ReassemblyFull) > 50);
+
+    let certificate = scene.peer.body_of(HandshakeType::CERTIFICATE);
+    scene.say_of(HandshakeType::CERTIFICATE, &[&context, &certificate[1..]].concat());
+    scene.say(&[HandshakeType::CERTIFICATE_VERIFY]);
+    let finished = scene.peer.finished_afterwards(scene.peer.epoch());
+    scene.say_of(HandshakeType::FINISHED, &finished);
+    assert_eq!(scene.client_answers(), [ClientAnswer::Authenticated]);
+    assert_eq!(parts_dropped(&mut scene, next + 3), 60);
 }

@@ -105,7 +105,8 @@ pub struct Transport {
     /// up to a multiple of 64. Default 64.
     pub replay_window: u32,
     /// The longest handshake message to accept, in bytes. Default 65,536. Clients whom a server asks for no certificate
-    /// have nothing to say that is so long: it accepts 16,384 bytes at most from them, and 4096 after the handshake.
+    /// have nothing to say that is so long: it accepts 16,384 bytes at most from them, and after the handshake 4096 unless
+    /// it has asked and the answer is still to come.
     pub max_message_len: u32,
     /// How long the side that spoke last keeps its last flight for a peer that repeats its own
     /// (RFC 6347 §4.2.4: twice the maximum segment lifetime). Default 240 s; it ends as soon as
@@ -130,9 +131,10 @@ pub struct Transport {
     /// How many records a key seals before it counts as nearly used up, which in 1.3 brings a new one. Default
     /// `u64::MAX`: as many as the standards allow, less a sixteenth.
     pub records_per_key: u64,
-    /// How many records may fail to open before a key opens nothing any more; in 1.3 the peer is asked for new
-    /// keys after half of them. Default `u64::MAX`: as many as the standards allow, and never more than those:
-    /// 2^36, 2^23.5 with AES-CCM, 2^20 with its short tags, for which RFC 9147 §4.5.3 leaves it to the user.
+    /// How many records may fail to open before a key opens nothing any more, with which the association ends; in 1.3 the
+    /// peer is asked for new keys after half of them. Default `u64::MAX`: as many as the standards allow, and never more
+    /// than those: 2^36, 2^28 with AES-GCM in 1.2, 2^23.5 with AES-CCM, 2^20 with its short tags, for which RFC 9147 §4.5.3
+    /// leaves it to the user.
     pub forgeries_per_key: u64,
 }
 

@@ -142,10 +142,9 @@ impl ServerConfig {
         self.common.transport.max_message_len.min(if without_certificates { WITHOUT_CERTIFICATES } else { u32::MAX })
     }
 
-    /// The longest message that a client may send after the handshake, in bytes.
+    /// The longest message that a client may send after the handshake unless it is asked for a certificate, in bytes.
     pub(crate) fn longest_later(&self) -> u32 {
-        let without_certificates = self.later_verifier().is_none();
-        self.common.transport.max_message_len.min(if without_certificates { LATER } else { u32::MAX })
+        self.common.transport.max_message_len.min(LATER)
     }
 
     /// The cryptography it uses.

@@ -111,10 +111,11 @@ impl Connection {
     }
 
     /// The peer tells what it has of our flight (RFC 9147 §7). Without protection that is believed only where the
-    /// configuration says so.
+    /// configuration says so, and never after the handshake.
     pub(super) fn ack_record(&mut self, number: RecordNumber, content: &[u8], now: Instant) {
         let unprotected = number.epoch == Epoch::UNPROTECTED;
-        if unprotected && !(self.role.common().transport.unprotected_acks && self.may_speak_acks()) {
+        let believes = || self.role.common().transport.unprotected_acks && self.handshake.is_some();
+        if unprotected && !(believes() && self.may_speak_acks()) {
             return self.discard(Discard::UnexpectedContent);
         }
         let Ok(ack) = Ack::from_bytes(content) else { return self.discard(Discard::Malformed) };
@@ -140,9 +141,10 @@ impl Connection {
         }
         match (handshake.outbound.acknowledge(numbers), latest) {
             (Acknowledged::All, _) => {
-                self.stats.round_trip.measured(handshake.retransmit.answered(now));
                 handshake.retransmit.stop();
-                if handshake.is_done() && handshake.last_flight == LastFlight::Acknowledged {
+                let confirms = handshake.is_done() && handshake.last_flight == LastFlight::Acknowledged;
+                self.measure_round_trip(number.epoch, now);
+                if confirms {
                     self.confirm();
                 }
             }

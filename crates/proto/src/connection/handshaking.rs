@@ -11,7 +11,7 @@ use super::deferred::Deferral;
 use crate::config::Common;
 use crate::error::{AlertReceived, Error};
 use crate::flight::{Acks, Inbound, InboundLimits, Outbound, Pieces, Retransmit};
-use crate::handshake::{Action, State, UnprovedPlace};
+use crate::handshake::{Action, State};
 use crate::record::RecordsAhead;
 use crate::time::Instant;
 use crate::trace::Direction;
@@ -40,24 +40,10 @@ pub(super) struct Handshaking {
     pub(super) hello_record: SequenceNumber,
     /// Empty: the room for one record on its way out.
     pub(super) record: Pieces,
-    /// Of a server whose client has not shown that it is at its address.
-    pub(super) budget: Option<Budget>,
+    /// What may be sent to a client that has not shown that it is at its address.
+    pub(super) budget: Option<Allowance>,
     /// Empty: the list for what the next step decides.
     pub(super) actions: Vec<Action>,
-}
-
-/// What may be sent to a client of which nobody knows whether it is there.
-#[derive(Debug)]
-pub(super) struct Budget {
-    pub(super) allowance: Allowance,
-    /// Which it holds meanwhile.
-    _place: UnprovedPlace,
-}
-
-impl Budget {
-    pub(super) fn new(place: UnprovedPlace) -> Self {
-        Self { allowance: Allowance::default(), _place: place }
-    }
 }
 
 /// Who speaks last in a handshake, and how that flight is known to have arrived.

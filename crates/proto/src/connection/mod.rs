@@ -39,6 +39,7 @@ use alloc::sync::Arc;
 use core::fmt;
 use core::net::SocketAddr;
 
+use allowance::Allowance;
 pub use authenticate::{AuthenticateClientError, ClientAnswer};
 pub use batch::SealedBatch;
 use cids::Whereabouts;
@@ -48,7 +49,7 @@ pub use early::SendEarlyError;
 pub use event::{CloseReason, Event, Timer};
 pub use export::ExportError;
 use gramseal_wire::{Alert, Epoch, MessageSeq, SequenceNumber};
-use handshaking::{Budget, Handshaking};
+use handshaking::Handshaking;
 use idle::Idle;
 pub use key_update::UpdateKeysError;
 use moving::Checkpoints;
@@ -180,7 +181,7 @@ impl Role {
         }
     }
 
-    /// The longest message that the peer may send after the handshake, in bytes.
+    /// The longest message that the peer may send after the handshake of its own accord, in bytes.
     fn longest_later(&self) -> u32 {
         match self {
             Self::Client(config) => config.common.transport.max_message_len,
@@ -251,7 +252,7 @@ impl Connection {
     ) -> Self {
         // RFC 9147 §5.1: of such a client nobody knows whether it is where its hello came from.
         let budget = match &admitted_by {
-            AdmittedBy::EarlyData(place) => Some(Budget::new(place.clone())),
+            AdmittedBy::EarlyData => Some(Allowance::default()),
             AdmittedBy::Open | AdmittedBy::Cookie(_) => None,
         };
         let state = handshake::start_server(config.clone(), first.message_seq, admitted_by);

@@ -89,6 +89,11 @@ impl Connection {
             self.confirm();
             return self.post_fragment(number, fragment, now);
         }
+        // A connection lasts: nobody shall keep a long message in it that nobody wants to read.
+        post.inbound.set_longest(match &self.role {
+            Role::Server(config) if post.after.awaits_messages() => config.common.transport.max_message_len,
+            role => role.longest_later(),
+        });
         match post.inbound.insert(number.epoch, fragment, &mut self.stats.discards) {
             Ok(Inserted::Stored) => {}
             Ok(Inserted::AlreadyHad | Inserted::Old { .. }) => self.discard(Discard::FragmentOld),

@@ -125,7 +125,7 @@ impl Connection {
     ) -> Received<'c, 'd> {
         self.stats.datagrams_received += 1;
         if let Some(budget) = self.handshake.as_mut().and_then(|handshake| handshake.budget.as_mut()) {
-            budget.allowance.received(datagram.len());
+            budget.received(datagram.len());
         }
         Received { connection: self, now, rest: datagram, from, named: false }
     }
@@ -156,7 +156,8 @@ impl Connection {
             Ok(opened) => opened,
             Err(reason) => {
                 self.discard(reason);
-                if self.post.is_some() {
+                // A handshake ends at its deadline, whatever its keys open.
+                if self.phase == Phase::Connected {
                     self.mind_forgeries(reason);
                 }
                 return None;
@@ -390,11 +391,19 @@ impl Connection {
         self.handle_messages(now);
     }
 
+    /// Something of the answer to our flight came. Only what keys protect measures: anybody else could make the path
+    /// appear shorter than it is, and so a check of paths too short for the peer to answer.
+    pub(super) fn measure_round_trip(&mut self, epoch: Epoch, now: Instant) {
+        if let Some(handshake) = self.handshake.as_mut().filter(|_| epoch > Epoch::UNPROTECTED) {
+            self.stats.round_trip.measured(handshake.retransmit.answered(now));
+        }
+    }
+
     /// A part of the peer's next flight came.
     fn stored(&mut self, number: RecordNumber, hurry: Hurry, now: Instant) {
         if let Some(handshake) = &mut self.handshake {
             handshake.hear();
-            self.stats.round_trip.measured(handshake.retransmit.answered(now));
+            self.measure_round_trip(number.epoch, now);
         }
         // RFC 9147 §7.2: only who has all of our flight answers it. What nothing protects may be
         // forged; a server that takes unprotected ACKs takes that risk here, too.

@@ -55,8 +55,8 @@ impl Stats {
 
     /// The time to the peer and back, as the handshake has shown it, or the check (RFC 9853) after which the peer had
     /// moved or stayed; `None` if all of the handshake was sent more than once, and nothing is known of the path since. Of
-    /// the handshake it is the shortest between a flight and the first word of its answer, or its ACK, so that it may
-    /// contain the time which the peer took to answer.
+    /// the handshake it is the shortest between a flight and the first word of its answer that keys protect, or its ACK, so
+    /// that it may contain the time which the peer took to answer.
     #[must_use]
     pub fn round_trip(&self) -> Option<Duration> {
         (self.round_trip.0 > 0).then(|| Duration::from_micros(self.round_trip.0.into()))

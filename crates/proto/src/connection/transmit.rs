@@ -23,7 +23,7 @@ impl Connection {
             }
             // RFC 9147 §5.1: what is too much counts as lost, and is repeated as such.
             let budget = self.handshake.as_mut().and_then(|handshake| handshake.budget.as_mut());
-            if budget.is_none_or(|budget| budget.allowance.spend(datagram.len())) {
+            if budget.is_none_or(|budget| budget.spend(datagram.len())) {
                 self.stats.datagrams_sent += 1;
                 return true;
             }

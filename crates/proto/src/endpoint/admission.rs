@@ -23,7 +23,7 @@ use crate::Instant;
 use crate::config::ServerConfig;
 use crate::discard::Discard;
 use crate::error::{Error, PeerFault};
-use crate::handshake::{self, AdmittedBy, Asked, CookieExchange, UnprovedPlaces, chooses13, claims_early_data};
+use crate::handshake::{self, AdmittedBy, Asked, CookieExchange, chooses13, claims_early_data};
 
 /// Whether an address has a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,8 +64,8 @@ pub(super) struct Arrival<'a> {
     pub(super) peer: SocketAddr,
     pub(super) address: Address,
     pub(super) hello: &'a Hello<'a>,
-    /// Whether it could wait for the application.
-    pub(super) may_wait: bool,
+    /// Whether its early data could let it in.
+    pub(super) has_room: bool,
     /// Bytes that came for it.
     pub(super) bytes: usize,
     pub(super) stats: &'a mut EndpointStats,
@@ -78,8 +78,6 @@ pub(super) struct Admission {
     pub(super) policy: CookiePolicy,
     pub(super) cookies: CookieMaker,
     pub(super) config: Arc<ServerConfig>,
-    /// Of those let in without a cookie.
-    pub(super) unproved: UnprovedPlaces,
 }
 
 impl Admission {
@@ -134,10 +132,7 @@ impl Admission {
 
     /// Whether early data that is taken may let this hello in.
     fn excepts_early_data(&self, arrival: &Arrival<'_>) -> bool {
-        self.policy == CookiePolicy::ExceptEarlyData
-            && arrival.address == Address::Unknown
-            && arrival.may_wait
-            && self.unproved.has_room()
+        self.policy == CookiePolicy::ExceptEarlyData && arrival.address == Address::Unknown && arrival.has_room
     }
 
     fn judge12(&mut self, arrival: &mut Arrival<'_>) -> Verdict {
@@ -196,8 +191,10 @@ impl Admission {
         }
         // Last, for a claim uses the early data up.
         if self.excepts_early_data(arrival) && claims_early_data(whole, body, &self.config) {
-            let admitted_by = AdmittedBy::EarlyData(self.unproved.take());
-            return Ok(Verdict::Admitted(Admitted { admitted_by, early_data: self.early_data(whole) }));
+            return Ok(Verdict::Admitted(Admitted {
+                admitted_by: AdmittedBy::EarlyData,
+                early_data: self.early_data(whole),
+            }));
         }
         let asked = Asked::with_cookie(whole, &self.config)?;
         let exchange = CookieExchange { asked, first_hello: handshake::hash_of_hello(asked, &self.config, body)? };

@@ -8,7 +8,6 @@ use super::cookie::{CookieMaker, CookieSecrets};
 use super::limits::Limits;
 use crate::config::ServerConfig;
 use crate::crypto::CryptoError;
-use crate::handshake::UnprovedPlaces;
 
 /// When a ClientHello has to bring a cookie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -22,8 +21,9 @@ pub enum CookiePolicy {
     /// what early data is for. Its ticket and its binder were checked then, so it or somebody with
     /// a copy of its hello is there, and each hello counts once; but nobody knows whether at that address. Until the
     /// client has answered, at most three times as many bytes are sent there as came from there
-    /// (RFC 9147 §5.1), and the server keeps a connection meanwhile. There are at most 1024 of those, and of the
-    /// rest a cookie is asked for.
+    /// (RFC 9147 §5.1), and the server keeps a connection meanwhile. There are at most 1024 of those whose handshake is
+    /// not done, and of the rest a cookie is asked for. Nor do they take more than half of what may wait for the
+    /// application, or of all [connections](super::Limits::connections).
     ///
     /// [`Endpoint::route`](super::Endpoint::route) then looks for the session and asks the
     /// [`AntiReplay`](crate::session::AntiReplay) itself, for strangers too: neither may block.
@@ -137,6 +137,6 @@ impl ServerSide {
     pub(super) fn into_admission(self) -> Admission {
         let rotation = self.rotation.map(|every| (every, Arc::clone(&self.config.provider().random)));
         let cookies = CookieMaker::new(self.secrets, self.lifetime, self.clock_at_start, rotation);
-        Admission { policy: self.policy, cookies, config: self.config, unproved: UnprovedPlaces::default() }
+        Admission { policy: self.policy, cookies, config: self.config }
     }
 }

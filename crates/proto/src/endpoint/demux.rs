@@ -34,6 +34,9 @@ use crate::{Cid, Instant};
 pub(super) const MAX_EARLY_DATAGRAMS: usize = 16;
 /// Connections of one address that are found by their ids alone: they are looked through one by one.
 pub(super) const MAX_GUESTS: usize = 16;
+/// Handshakes that are not done and whose clients are perhaps not at their address: a ticket that can be used again makes
+/// any number of hellos, from any address.
+const MAX_UNPROVED: usize = 1024;
 
 /// What a ClientHello is to its address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +49,16 @@ pub(super) enum Standing<K> {
     New,
 }
 
+/// What let a ClientHello in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Proof {
+    /// What the policy asks of all.
+    Enough,
+    /// Its early data, which says nothing of its address. Who forges those of others must not take the places of those who
+    /// are there.
+    EarlyData,
+}
+
 /// Why a ClientHello cannot wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NoRoom {
@@ -53,6 +66,16 @@ pub(super) enum NoRoom {
     AddressWaits,
     /// A limit is reached.
     Limit(Limit),
+}
+
+impl Proof {
+    /// How much of what may wait, or be connected, one may find used and still have room.
+    const fn share(self, all: usize) -> usize {
+        match self {
+            Self::Enough => all,
+            Self::EarlyData => all.div_ceil(2),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -69,8 +92,12 @@ pub(super) struct Demux<K> {
     waiting: BTreeMap<SocketAddr, Waiting>,
     deadlines: BTreeSet<(Instant, SocketAddr)>,
     waiting_bytes: usize,
+    /// Handshakes of clients that early data alone let in, those that wait included.
+    unproved: usize,
     load: Load,
     limits: Limits,
+    /// When the latest hello came.
+    now: Instant,
 }
 
 /// The connections of an address.
@@ -108,7 +135,7 @@ impl Beginning {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     /// A client's handshake is not done. Another one with a cookie takes its place.
-    HalfOpen,
+    HalfOpen(Proof),
     /// Begun by this side, or accepted only when the hello had expired; its handshake is not done. Only one that is
     /// done takes its place.
     Begun,
@@ -121,6 +148,7 @@ enum Stage {
 #[derive(Debug)]
 struct Waiting {
     random: Random,
+    proof: Proof,
     bytes: usize,
     deadline: Instant,
     /// Datagrams that came behind it.
@@ -140,8 +168,10 @@ impl<K: Copy + Eq> Demux<K> {
             waiting: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             waiting_bytes: 0,
+            unproved: 0,
             load: Load::default(),
             limits,
+            now: Instant::default(),
         }
     }
 
@@ -207,7 +237,7 @@ impl<K: Copy + Eq> Demux<K> {
     }
 
     /// Whether a ClientHello in a datagram of `bytes` may wait; how many bytes do then, all together.
-    pub(super) fn room(&self, now: Instant, peer: SocketAddr, bytes: usize) -> Result<usize, NoRoom> {
+    pub(super) fn room(&self, now: Instant, peer: SocketAddr, bytes: usize, proof: Proof) -> Result<usize, NoRoom> {
         if self.waiting.contains_key(&address(peer)) {
             return Err(NoRoom::AddressWaits);
         }
@@ -215,8 +245,11 @@ impl<K: Copy + Eq> Demux<K> {
             return Err(NoRoom::Limit(Limit::Connections));
         }
         let total = self.waiting_bytes.saturating_add(bytes);
-        if self.waiting.len() >= self.limits.incoming || total > self.limits.incoming_bytes {
+        if self.waiting.len() >= proof.share(self.limits.incoming) || total > proof.share(self.limits.incoming_bytes) {
             return Err(NoRoom::Limit(Limit::Incoming));
+        }
+        if proof == Proof::EarlyData && self.unproved >= MAX_UNPROVED.min(proof.share(self.limits.connections)) {
+            return Err(NoRoom::Limit(Limit::HalfOpen));
         }
         self.load.room(now, Prefix::of(peer), &self.limits).map_err(NoRoom::Limit)?;
         Ok(total)
@@ -231,14 +264,19 @@ impl<K: Copy + Eq> Demux<K> {
         random: &Random,
         bytes: usize,
         early_room: usize,
+        proof: Proof,
     ) -> Result<(), NoRoom> {
-        let total = self.room(now, peer, bytes)?;
-        self.load.begin(now, Prefix::of(peer), &self.limits);
+        let total = self.room(now, peer, bytes, proof)?;
+        match proof {
+            Proof::Enough => self.load.begin(now, Prefix::of(peer), &self.limits),
+            Proof::EarlyData => self.unproved += 1,
+        }
         let peer = address(peer);
         let deadline = now + self.limits.incoming_expiry;
         self.waiting_bytes = total;
         self.deadlines.insert((deadline, peer));
-        self.waiting.insert(peer, Waiting { random: *random, bytes, deadline, early_data: Vec::new(), early_room });
+        let early_data = Vec::new();
+        self.waiting.insert(peer, Waiting { random: *random, proof, bytes, deadline, early_data, early_room });
         Ok(())
     }
 
@@ -247,7 +285,8 @@ impl<K: Copy + Eq> Demux<K> {
     pub(super) fn keep(&mut self, peer: SocketAddr, datagram: &[u8]) -> bool {
         let Some(waiting) = self.waiting.get_mut(&address(peer)) else { return false };
         let total = self.waiting_bytes.saturating_add(datagram.len());
-        let full = waiting.early_data.len() >= MAX_EARLY_DATAGRAMS || total > self.limits.incoming_bytes;
+        let max = waiting.proof.share(self.limits.incoming_bytes);
+        let full = waiting.early_data.len() >= MAX_EARLY_DATAGRAMS || total > max;
         match waiting.early_room.checked_sub(datagram.len()).filter(|_| !full) {
             Some(room) => {
                 waiting.early_room = room;
@@ -262,6 +301,7 @@ impl<K: Copy + Eq> Demux<K> {
 
     /// Forgets what has waited too long; returns how many that were.
     pub(super) fn expire(&mut self, now: Instant) -> u64 {
+        self.now = now;
         let mut expired = 0;
         while let Some(&(deadline, peer)) = self.deadlines.first() {
             if deadline > now {
@@ -287,11 +327,12 @@ impl<K: Copy + Eq> Demux<K> {
         let (routed, early_data) = match self.no_longer_waits(peer) {
             Some(waiting) => {
                 let begun_by = Some(Beginning::of(&waiting.random));
-                (Routed { key, begun_by, cids: Vec::new(), stage: Stage::HalfOpen }, waiting.early_data)
+                let stage = Stage::HalfOpen(waiting.proof);
+                (Routed { key, begun_by, cids: Vec::new(), stage }, waiting.early_data)
             }
             None => (Routed { key, begun_by: None, cids: Vec::new(), stage: Stage::Begun }, Vec::new()),
         };
-        let firm = self.routes.get(&peer).is_some_and(|current| current.stage != Stage::HalfOpen);
+        let firm = self.routes.get(&peer).is_some_and(|current| !matches!(current.stage, Stage::HalfOpen(_)));
         let place = if firm { &mut self.successors } else { &mut self.routes };
         let replaced = place.insert(peer, routed);
         Handover { replaced: replaced.map(|replaced| self.gone(peer, &replaced)), early_data }
@@ -302,7 +343,7 @@ impl<K: Copy + Eq> Demux<K> {
         let peer = address(peer);
         if self.successors.get(&peer).is_some_and(|successor| successor.key == key) {
             let successor = self.successors.remove(&peer)?;
-            self.ended(peer, &successor);
+            self.done(peer, successor.stage);
             let before = self.routes.insert(peer, Routed { stage: Stage::Firm, ..successor })?;
             if before.stage == Stage::Moved && !before.cids.is_empty() && self.has_room_for_guest(peer) {
                 self.add_guest(peer, before);
@@ -312,8 +353,9 @@ impl<K: Copy + Eq> Demux<K> {
         }
         let current = self.routes.get_mut(&peer).filter(|current| current.key == key)?;
         // Its peer may have moved before this was told.
-        if current.stage != Stage::Moved && core::mem::replace(&mut current.stage, Stage::Firm) == Stage::HalfOpen {
-            self.load.end(Prefix::of(peer));
+        if current.stage != Stage::Moved {
+            let before = core::mem::replace(&mut current.stage, Stage::Firm);
+            self.done(peer, before);
         }
         None
     }
@@ -328,9 +370,8 @@ impl<K: Copy + Eq> Demux<K> {
         let has_room = !self.routes.contains_key(&to) || self.has_room_for_guest(to);
         let Some(moved) = self.routed_mut(from, key) else { return false };
         // Only who is connected moves.
-        if core::mem::replace(&mut moved.stage, Stage::Moved) == Stage::HalfOpen {
-            self.load.end(Prefix::of(from));
-        }
+        let before = core::mem::replace(&mut moved.stage, Stage::Moved);
+        self.done(from, before);
         let Some(moved) = has_room.then(|| self.take(from, key)).flatten() else { return false };
         match self.routes.entry(to) {
             Entry::Vacant(vacant) => drop(vacant.insert(moved)),
@@ -388,19 +429,29 @@ impl<K: Copy + Eq> Demux<K> {
 
     /// Handshakes of clients that are not done, those that wait included.
     pub(super) const fn half_open(&self) -> usize {
-        self.load.half_open()
+        self.load.half_open() + self.unproved
     }
 
-    /// The handshake of this address is over.
-    fn ended(&mut self, peer: SocketAddr, routed: &Routed<K>) {
-        if routed.stage == Stage::HalfOpen {
-            self.load.end(Prefix::of(peer));
+    /// The handshake of this address is over, if the connection was in it.
+    fn ended(&mut self, peer: SocketAddr, stage: Stage) {
+        match stage {
+            Stage::HalfOpen(Proof::Enough) => self.load.end(Prefix::of(peer)),
+            Stage::HalfOpen(Proof::EarlyData) => self.unproved -= 1,
+            Stage::Begun | Stage::Firm | Stage::Moved => {}
         }
+    }
+
+    /// The same, and the client is there: by now its handshake counts like those of others.
+    fn done(&mut self, peer: SocketAddr, stage: Stage) {
+        if stage == Stage::HalfOpen(Proof::EarlyData) {
+            self.load.spend(self.now, Prefix::of(peer), &self.limits);
+        }
+        self.ended(peer, stage);
     }
 
     /// The connection of this address is over.
     fn gone(&mut self, peer: SocketAddr, routed: &Routed<K>) -> K {
-        self.ended(peer, routed);
+        self.ended(peer, routed.stage);
         for cid in &routed.cids {
             self.cids.remove(cid);
         }
@@ -415,8 +466,8 @@ impl<K: Copy + Eq> Demux<K> {
     }
 
     fn give_up(&mut self, peer: SocketAddr) {
-        if self.no_longer_waits(peer).is_some() {
-            self.load.end(Prefix::of(peer));
+        if let Some(waiting) = self.no_longer_waits(peer) {
+            self.ended(peer, Stage::HalfOpen(waiting.proof));
         }
     }
 

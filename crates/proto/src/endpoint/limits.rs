@@ -8,8 +8,9 @@ use super::stats::add;
 ///
 /// All of it is about handshakes that clients begin, and none about connections that this side begins. A hello counts
 /// once it has shown what the [cookie policy](super::CookiePolicy) asks for: strangers who forge addresses use up no
-/// limit, unless the policy lets them in. Whoever is turned away hears nothing and may find room when it repeats its
-/// hello.
+/// limit, unless the policy lets everybody in. Whom [early data](super::CookiePolicy::ExceptEarlyData) alone lets in
+/// counts as half open in no limit before its handshake is done: of those there are 1024 at most, or half as many as
+/// `connections` if that is less. Whoever is turned away hears nothing and may find room when it repeats its hello.
 ///
 /// A prefix is the first 24 bits of an IPv4 address or the first 56 of an IPv6 address. That is about what one customer
 /// or one small network has: fewer bits would let strangers far away spend each other's share, and more would give

@@ -40,6 +40,11 @@ impl Load {
     pub(super) fn begin(&mut self, now: Instant, prefix: Prefix, limits: &Limits) {
         self.half_open += 1;
         *self.half_open_of.entry(prefix).or_default() += 1;
+        self.spend(now, prefix, limits);
+    }
+
+    /// A handshake with a peer of this prefix counts in how fast they come.
+    pub(super) fn spend(&mut self, now: Instant, prefix: Prefix, limits: &Limits) {
         if let Some(rate) = &limits.handshake_rate {
             self.rates.spend(now, prefix, rate);
         }

@@ -130,7 +130,7 @@ use admission::{Address, Admission, Admitted, Arrival, Verdict};
 use config::ServerSide;
 pub use config::{CookiePolicy, EndpointConfig};
 pub use cookie::CookieSecrets;
-use demux::{Demux, Known, NoRoom, Standing};
+use demux::{Demux, Known, NoRoom, Proof, Standing};
 use gather::Gathering;
 use hello::{Hello, Part};
 pub use incoming::Incoming;
@@ -140,6 +140,7 @@ use stats::add;
 pub use stats::{CookieRefusals, EndpointStats};
 
 use crate::discard::Discard;
+use crate::handshake::AdmittedBy;
 use crate::{Cid, Instant};
 
 /// What to do with a datagram.
@@ -463,8 +464,8 @@ impl<K: Copy + Eq> Endpoint<K> {
             Standing::Began(key) => Ok(Route::Connection(key)),
             Standing::Waits => Err(self.no_room(NoRoom::AddressWaits)),
             Standing::New => {
-                let may_wait = self.demux.room(now, peer, datagram.len()).is_ok();
-                let arrival = Arrival { now, peer, address, hello, may_wait, bytes, stats: &mut self.stats, reply };
+                let has_room = self.demux.room(now, peer, datagram.len(), Proof::EarlyData).is_ok();
+                let arrival = Arrival { now, peer, address, hello, has_room, bytes, stats: &mut self.stats, reply };
                 match admission.judge(arrival) {
                     Verdict::Admitted(admitted) => self.offer(now, peer, hello, admitted, datagram),
                     Verdict::Answered => Ok(Route::Reply),
@@ -484,7 +485,11 @@ impl<K: Copy + Eq> Endpoint<K> {
     ) -> Result<Route<K>, Discard> {
         let random = hello.prefix.random;
         let Admitted { admitted_by, early_data } = admitted;
-        let waits = self.demux.wait(now, peer, &random, datagram.len(), early_data);
+        let proof = match &admitted_by {
+            AdmittedBy::EarlyData => Proof::EarlyData,
+            AdmittedBy::Open | AdmittedBy::Cookie(_) => Proof::Enough,
+        };
+        let waits = self.demux.wait(now, peer, &random, datagram.len(), early_data, proof);
         waits.map_err(|no_room| self.no_room(no_room))?;
         add(&mut self.stats.incoming, 1);
         Ok(Route::Incoming(Incoming { peer, random, first: hello.first, admitted_by, datagram: datagram.to_vec() }))

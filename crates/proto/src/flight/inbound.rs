@@ -170,6 +170,11 @@ impl Inbound {
         self.next = Some(message_seq);
     }
 
+    /// From now on the longest message has `longest` bytes. There is no more room for messages after the one that is due.
+    pub(crate) fn set_longest(&mut self, longest: u32) {
+        self.limits.max_message_len = longest;
+    }
+
     /// Forgets the versions of messages that have another length.
     pub(crate) fn retain_length(&mut self, length: u32) {
         self.partials.retain(|partial| partial.version.length == length);

@@ -14,7 +14,6 @@
 //! ```
 
 use alloc::boxed::Box;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -138,33 +137,6 @@ fn fresh(shown: &Shown<'_>, age: Duration, window: Duration) -> Option<EarlyHell
     let binder = *shown.binder.first_chunk()?;
     let at = UnixTime::since_unix_epoch;
     Some(EarlyHello { binder, issued: at(issued), now: shown.now, fresh_from: at(from), fresh_until: at(until) })
-}
-
-/// The places of those that were let in for their early data and have not shown that they are at their address: a
-/// ticket that can be used again makes any number of hellos, from any address.
-#[derive(Debug, Default)]
-pub(crate) struct UnprovedPlaces {
-    /// Held once here, and once by each.
-    taken: Arc<()>,
-}
-
-impl UnprovedPlaces {
-    /// How many there are.
-    pub(crate) const MAX: usize = 1024;
-
-    pub(crate) fn has_room(&self) -> bool {
-        Arc::strong_count(&self.taken) <= Self::MAX
-    }
-
-    pub(crate) fn take(&self) -> UnprovedPlace {
-        UnprovedPlace { _taken: Arc::clone(&self.taken) }
-    }
-}
-
-/// One of [`UnprovedPlaces`], until it is dropped.
-#[derive(Debug, Clone)]
-pub(crate) struct UnprovedPlace {
-    _taken: Arc<()>,
 }
 
 /// Whether the early data that the hello with this `body` announces would be taken, and then marks it as

@@ -270,6 +270,14 @@ impl PostHandshake {
         self.later.as_ref().is_some_and(|later| matches!(later.exchanges, Exchanges::Server(Some(_))))
     }
 
+    /// Whether messages of the client's answer are still to come.
+    pub(crate) fn awaits_messages(&self) -> bool {
+        let Some(Exchanges::Server(Some(request))) = self.later.as_ref().map(|later| &later.exchanges) else {
+            return false;
+        };
+        !matches!(request.awaited, Awaited::Verdict(_))
+    }
+
     /// Whether the client is in the middle of an answer, which nothing may interrupt (RFC 9846 §4.7.2).
     pub(crate) fn is_mid_answer(&mut self) -> bool {
         let awaited = self.request().and_then(|request| request.as_ref()).map(|request| &request.awaited);

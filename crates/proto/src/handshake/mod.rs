@@ -53,7 +53,7 @@ pub(crate) use client::start as start_client;
 pub use deferred::{Deferred, Settled};
 pub(crate) use deferred::{Outcome, Receipt, Signed, Work};
 pub use early::EarlyDataAnswer;
-pub(crate) use early::{EarlyClaim, EarlyTerms, UnprovedPlace, UnprovedPlaces, claims_early_data};
+pub(crate) use early::{EarlyClaim, EarlyTerms, claims_early_data};
 pub(crate) use later::{Answered, AskError, Readiness};
 pub(crate) use limits::RecordLimits;
 pub(crate) use post::{PostHandshake, Updated, read_key_update};

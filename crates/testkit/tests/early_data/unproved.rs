@@ -1,12 +1,11 @@
 //! Connections to addresses that are not proved (RFC 9147 §5.1): how many there are, whatever one ticket is good for.
 
-use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use gramseal_proto::config::{ClientConfig, ServerConfig};
-use gramseal_proto::endpoint::{CookiePolicy, Endpoint, EndpointConfig, Incoming, Limits, Route};
+use gramseal_proto::endpoint::{CookiePolicy, Endpoint, EndpointConfig, HandshakeRate, Incoming, Limits, Route};
 use gramseal_proto::session::{AntiReplayCache, CONTEXT_LEN, ClientSessionStore, ServerSessionStore, Session};
 use gramseal_proto::{Connection, Instant};
 use gramseal_testkit::null;
@@ -95,44 +94,70 @@ fn let_in(endpoint: &mut Endpoint<u32>, number: u32, hello: &[u8]) -> Option<Inc
 fn connections_without_a_proved_address_are_few_and_the_rest_needs_a_cookie() {
     let forger = Forger::new();
     let mut endpoint = forger.endpoint(|config| config);
-    let (mut connections, mut number) = (VecDeque::new(), 0);
-    let mut come = |connections: &mut VecDeque<(Connection, Connection)>| {
-        let (client, hello) = forger.begin();
+    let mut number = 0;
+    let mut come = |endpoint: &mut Endpoint<u32>| {
+        let (_, hello) = forger.begin();
         number += 1;
-        let Some(incoming) = let_in(&mut endpoint, number, &hello) else { return false };
-        connections.push_back((client, incoming.accept(Arc::clone(&forger.server), NOW)));
+        if let_in(endpoint, number, &hello).is_none() {
+            return false;
+        }
         let _ = endpoint.insert(peer(number), number);
         true
     };
     for _ in 0..1024 {
-        assert!(come(&mut connections));
+        assert!(come(&mut endpoint));
     }
-    assert!(!come(&mut connections) && !come(&mut connections));
+    assert!(!come(&mut endpoint) && !come(&mut endpoint));
     // One that ends makes room for one.
-    connections.pop_front();
-    assert!(come(&mut connections) && !come(&mut connections));
+    endpoint.remove(peer(1), 1);
+    assert!(come(&mut endpoint) && !come(&mut endpoint));
     // And so does one that turns out to be there.
-    let (mut client, mut server) = connections.pop_front().expect("many");
-    let mut datagram = Vec::new();
-    while !server.is_connected() {
-        while server.poll_transmit(NOW, &mut datagram) {
-            drop(client.handle_datagram(NOW, &mut datagram));
-        }
-        while client.poll_transmit(NOW, &mut datagram) {
-            drop(server.handle_datagram(NOW, &mut datagram));
-        }
+    assert_eq!(endpoint.establish(peer(2), 2), None);
+    assert!(come(&mut endpoint) && !come(&mut endpoint));
+    assert_eq!(endpoint.half_open(), 1024);
+}
+
+#[test]
+fn of_few_connections_those_without_a_proved_address_take_half() {
+    let forger = Forger::new();
+    let mut endpoint = forger.endpoint(|config| config.with_limits(Limits { connections: 3, ..Limits::default() }));
+    for number in [1, 2] {
+        let (_, hello) = forger.begin();
+        assert!(let_in(&mut endpoint, number, &hello).is_some());
+        let _ = endpoint.insert(peer(number), number);
     }
-    assert!(come(&mut connections) && !come(&mut connections));
+    let (_, hello) = forger.begin();
+    assert!(let_in(&mut endpoint, 3, &hello).is_none(), "a cookie is asked for");
+}
+
+#[test]
+fn who_turns_out_to_be_there_has_begun_a_handshake_like_others() {
+    let forger = Forger::new();
+    let rate = HandshakeRate { per_second: 1, burst: 1 };
+    let limits = Limits { handshake_rate: Some(rate), ..Limits::default() };
+    let mut endpoint = forger.endpoint(|config| config.with_limits(limits));
+    let come = |endpoint: &mut Endpoint<u32>, number| {
+        let (_, hello) = forger.begin();
+        let came = let_in(endpoint, number, &hello).is_some();
+        let _ = endpoint.insert(peer(number), number);
+        came
+    };
+    assert!(come(&mut endpoint, 1) && come(&mut endpoint, 2), "nobody knows who is there");
+    assert_eq!(endpoint.establish(peer(1), 1), None);
+    assert!(!come(&mut endpoint, 3) && come(&mut endpoint, 1 << 16), "another network is not concerned");
 }
 
 #[test]
 fn a_hello_that_cannot_wait_does_not_use_its_early_data_up() {
     let forger = Forger::new();
-    let mut endpoint = forger.endpoint(|config| config.with_limits(Limits { incoming: 1, ..Limits::default() }));
+    // The other half is for those who show a cookie.
+    let mut endpoint = forger.endpoint(|config| config.with_limits(Limits { incoming: 2, ..Limits::default() }));
     let [(_, first), (_, second)] = [(); 2].map(|()| forger.begin());
     let waiting = let_in(&mut endpoint, 1, &first).expect("room for one");
     assert!(let_in(&mut endpoint, 2, &second).is_none(), "a cookie costs no room");
+    let Route::Incoming(there) = with_cookie(&mut endpoint, peer(3)) else { panic!("room for another") };
     endpoint.ignore(waiting);
+    endpoint.ignore(there);
     assert!(let_in(&mut endpoint, 2, &second).is_some());
 }
 
@@ -195,4 +220,34 @@ fn with_identities(hello: &[u8], times: usize) -> Vec<u8> {
         hello[at..at + 2].copy_from_slice(&length(total - rest));
     }
     hello
+}
+
+/// What becomes of a client that says hello and shows the cookie that it is asked for.
+fn with_cookie(endpoint: &mut Endpoint<u32>, at: SocketAddr) -> Route<u32> {
+    let client = Arc::new(null::client_config(7).with_versions(&VERSIONS).build().expect("a client"));
+    let name = null::SERVER_NAME.try_into().expect("a DNS name");
+    let mut client = Connection::client(client, name, NOW).expect("the null provider never fails");
+    let (mut datagram, mut reply) = (Vec::new(), Vec::new());
+    assert!(client.poll_transmit(NOW, &mut datagram));
+    assert!(matches!(endpoint.route(NOW, at, &datagram, &mut reply), Route::Reply));
+    drop(client.handle_datagram(NOW, &mut reply));
+    assert!(client.poll_transmit(NOW, &mut datagram));
+    endpoint.route(NOW, at, &datagram, &mut reply)
+}
+
+#[test]
+fn who_forges_addresses_keeps_nobody_out_who_is_there() {
+    let forger = Forger::new();
+    let mut endpoint = forger.endpoint(|config| config);
+    for number in 0..256 {
+        let (_, hello) = forger.begin();
+        assert!(let_in(&mut endpoint, number, &hello).is_some());
+        // Some wait for the application, some have a connection.
+        if number % 2 == 0 {
+            let _ = endpoint.insert(peer(number), number);
+        }
+    }
+    // In the same network, and really there.
+    let route = with_cookie(&mut endpoint, (Ipv4Addr::new(10, 0, 0, 7), 6000).into());
+    assert!(matches!(route, Route::Incoming(_)), "{route:?} {:?}", endpoint.stats().limits);
 }

@@ -142,6 +142,56 @@ fn who_sends_records_on_faster_gets_between_the_two_only_with_the_basic_check() 
     });
 }
 
+#[test] // RFC 9853 §5.5: T follows from the round trip
+fn who_forges_in_the_handshake_does_not_get_between_the_two() {
+    for version in VERSIONS {
+        for forges in [false, true] {
+            let mut sim = Sim::new(1).delay(Duration::from_millis(300));
+            let pair = Wanted::new(version, PathCheck::Enhanced).begin(&mut sim);
+            for _ in 0..60 {
+                sim.run_for(Duration::from_millis(23));
+                if forges {
+                    sim.inject(pair, Side::Server, part_of_a_message(16, 2));
+                }
+            }
+            sim.run_until(|sim| sim.connected(pair), Duration::from_secs(20)).expect("both sides connect");
+            sim.run_for(Duration::from_secs(5));
+            let (home, before) = (believed(&sim, pair), sim.sent().len());
+            say(&mut sim, pair, b"hello");
+            forward(&mut sim, pair, address(66), before, Duration::from_secs(3));
+            assert_eq!(believed(&sim, pair), home, "{version} {forges}");
+            assert!(counts(&sim, pair).begun > 0, "it was tried");
+        }
+    }
+}
+
+#[test]
+fn forged_fragments_make_no_round_trip_shorter() {
+    let delay = Duration::from_millis(150);
+    for (version, msg_type, message_seq, to) in [
+        (VERSIONS[1], 2, 0, Side::Client),
+        (VERSIONS[1], 20, 2, Side::Server),
+        (VERSIONS[0], 11, 1, Side::Client),
+        (VERSIONS[0], 16, 2, Side::Server),
+    ] {
+        let mut sim = Sim::new(1).delay(delay);
+        let pair = Wanted::new(version, PathCheck::Enhanced).begin(&mut sim);
+        for _ in 0..40 {
+            sim.run_for(Duration::from_millis(23));
+            sim.inject(pair, to, part_of_a_message(msg_type, message_seq));
+        }
+        sim.run_until(|sim| sim.connected(pair), Duration::from_secs(20)).expect("both sides connect");
+        let measured = connection(&sim, pair, to).stats().round_trip();
+        assert_eq!(measured, Some(2 * delay), "{version} {to:?}");
+    }
+}
+
+/// One byte of a message of 100, which nothing protects.
+fn part_of_a_message(msg_type: u8, message_seq: u8) -> Vec<u8> {
+    let fragment = [msg_type, 0, 0, 100, 0, message_seq, 0, 0, 0, 0, 0, 1, 7];
+    [&[22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 13][..], &fragment].concat()
+}
+
 #[test] // RFC 9146 §6
 fn what_is_old_forged_or_sent_on_twice_begins_no_check() {
     each(|mut sim, pair, _| {

@@ -47,6 +47,13 @@ impl Wanted {
     }
 
     fn connect(self, mut sim: Sim) -> (Sim, Pair) {
+        let pair = self.begin(&mut sim);
+        sim.run_until(|sim| sim.connected(pair), Duration::from_secs(180)).expect("both sides connect");
+        sim.run_for(Duration::from_secs(5));
+        (sim, pair)
+    }
+
+    fn begin(self, sim: &mut Sim) -> Pair {
         let transport = Transport { path_check: self.check, move_policy: self.policy, ..Transport::default() };
         let identity = null::identity(ToyKind::EcdsaP256, null::SERVER_NAME, 0);
         let mut client = null::client_config(2)
@@ -61,10 +68,7 @@ impl Wanted {
         if let Some(tap) = self.tap {
             client = client.with_key_log(tap);
         }
-        let pair = sim.connect(client.build().expect("a client"), server.build().expect("a server"));
-        sim.run_until(|sim| sim.connected(pair), Duration::from_secs(180)).expect("both sides connect");
-        sim.run_for(Duration::from_secs(5));
-        (sim, pair)
+        sim.connect(client.build().expect("a client"), server.build().expect("a server"))
     }
 }
 

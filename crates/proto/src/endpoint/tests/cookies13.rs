@@ -211,7 +211,7 @@ pub(super) fn refused(
 fn exchange(incoming: &Incoming) -> Option<&CookieExchange> {
     match &incoming.admitted_by {
         AdmittedBy::Cookie(exchange) => Some(exchange),
-        AdmittedBy::Open | AdmittedBy::EarlyData(_) => None,
+        AdmittedBy::Open | AdmittedBy::EarlyData => None,
     }
 }
 

@@ -20,9 +20,7 @@ use crate::handshake::compose::OutgoingSeq;
 use crate::handshake::offered_groups::OfferedGroups;
 use crate::handshake::select::Auth13;
 use crate::handshake::transcript::Transcript13;
-use crate::handshake::{
-    Action, EarlyClaim, Protection, State, UnprovedPlace, expect, resume, resume13, select, server12, server13,
-};
+use crate::handshake::{Action, EarlyClaim, Protection, State, expect, resume, resume13, select, server12, server13};
 use crate::message::Message;
 use crate::suite::Suite13;
 
@@ -34,7 +32,7 @@ pub(crate) enum AdmittedBy {
     /// It ends this exchange of 1.3.
     Cookie(Box<CookieExchange>),
     /// Its early data, which counts as taken. Nobody knows whether the client is at its address.
-    EarlyData(UnprovedPlace),
+    EarlyData,
 }
 
 /// A server that waits for its client; its first message will have the number `first`. `admitted_by`
@@ -43,7 +41,7 @@ pub(crate) fn start(config: Arc<ServerConfig>, first: MessageSeq, admitted_by: A
     let (retried, claim) = match admitted_by {
         AdmittedBy::Open => (None, EarlyClaim::ToBeMade),
         AdmittedBy::Cookie(exchange) => (Some(Retried::by_cookie(*exchange)), EarlyClaim::ToBeMade),
-        AdmittedBy::EarlyData(_) => (None, EarlyClaim::Made),
+        AdmittedBy::EarlyData => (None, EarlyClaim::Made),
     };
     State::ServerHello(Box::new(ExpectClientHello { config, seq: OutgoingSeq::new(first), retried, claim }))
 }
