@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use gramseal_proto::KeyLog;
 use gramseal_wire::{ContentType, Epoch, PlaintextHeader, RecordHeader, RecordNumber, SequenceNumber, UnifiedHeader};
 
+use super::super::inbox::whole_records;
 use super::keys::{Keys, Suite};
 use super::{APPLICATION, EARLY, Form, HANDSHAKE, Seen};
 use crate::null;
@@ -38,16 +39,8 @@ impl Wiretap {
     /// If a record does not open.
     #[must_use]
     pub fn open_named(&self, from: Side, datagram: &[u8], cid_len: usize) -> Vec<Seen> {
-        let mut rest = datagram;
-        let mut seen = Vec::new();
-        while !rest.is_empty() {
-            let header = RecordHeader::read(rest, cid_len).expect("a record of ours");
-            let len = header.header_len() + header.body_len(rest.len()).expect("a whole record");
-            let (record, following) = rest.split_at(len);
-            seen.push(self.open_record(from, record, header, cid_len));
-            rest = following;
-        }
-        seen
+        let records = whole_records(datagram, cid_len).into_iter();
+        records.map(|(header, record)| self.open_record(from, record, header, cid_len)).collect()
     }
 
     /// A record that opens as if `from` had made it.
@@ -73,7 +66,7 @@ impl Wiretap {
         content: &[u8],
     ) -> Vec<u8> {
         let number = RecordNumber::new(Epoch(epoch), SequenceNumber(number));
-        self.keys(epoch).seal_named(from, cid, number, content_type, content, Form::default())
+        self.keys(epoch).seal(from, cid, number, content_type, content, Form::default())
     }
 
     /// The secret with this label, if it was logged.
