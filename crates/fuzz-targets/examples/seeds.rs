@@ -199,6 +199,9 @@ fn peers(seeds: &Seeds) {
     }
 }
 
+/// A record from another address.
+const ELSEWHERE: u8 = 70;
+
 fn sealed_records(seeds: &Seeds) {
     let challenge = ReturnRoutabilityCheck::PathChallenge(RrcCookie([7; 8])).to_vec().expect("short");
     for side in 0..2 {
@@ -206,10 +209,17 @@ fn sealed_records(seeds: &Seeds) {
             let input = Output::new().byte(side).byte(settings);
             let input = input.byte(7).byte(0x13).byte(1).byte(10).string(&[0, 3, 2, 9, 9, 1]);
             let input = input.byte(1).byte(9).string(&[2]).byte(1).byte(24).string(&[1]);
-            let input = input.byte(0x40).byte(27).string(&challenge).byte(0).byte(26).string(&ack([(3, 0), (3, 1)]));
+            let input =
+                input.byte(ELSEWHERE).byte(27).string(&challenge).byte(0).byte(26).string(&ack([(3, 0), (3, 1)]));
             let input = input.byte(7).byte(0x25).byte(0).byte(21).string(&[1, 0]).byte(9).byte(13);
             let input = input.byte(7).byte(1).byte(8).byte(3).byte(4).byte(1).byte(0).byte(23).string(b"hello");
             seeds.put("sealed", &format!("{side}-{settings:02x}"), &input.into_bytes());
+            // In 1.2 few messages may follow, and none that a client and a server take alike.
+            let input = Output::new().byte(side | 2).byte(settings).byte(0).byte(23).string(b"hello");
+            let input = input.byte(ELSEWHERE).byte(27).string(&challenge).byte(ELSEWHERE).byte(23).string(b"hello");
+            let input = input.byte(2).byte(9).byte(1).byte(side).string(&[]).byte(8).byte(3).byte(9).byte(13);
+            let input = input.byte(0).byte(21).string(&[1, 0]);
+            seeds.put("sealed", &format!("12-{side}-{settings:02x}"), &input.into_bytes());
         }
     }
     // Sessions are scripts that need no form.

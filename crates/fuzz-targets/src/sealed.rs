@@ -1,5 +1,5 @@
-//! Records with the peer's keys into an established connection of 1.3 with connection ids: whatever is in them, they are
-//! authentic.
+//! Records with the peer's keys into an established connection of either version with connection ids: whatever is in
+//! them, they are authentic.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -9,7 +9,8 @@ use gramseal_testkit::null::SERVER_NAME;
 use gramseal_testkit::peer::{Wiretap, ack};
 use gramseal_testkit::sim::Side;
 use gramseal_wire::{
-    ConnectionIdUsage, ContentType, HandshakeHeader, HandshakeType, KeyUpdateRequest, MessageSeq, SequenceNumber,
+    ConnectionIdUsage, ContentType, HandshakeHeader, HandshakeType, KeyUpdateRequest, MessageSeq, ProtocolVersion,
+    SequenceNumber,
 };
 use pki_types::ServerName;
 
@@ -17,25 +18,15 @@ use crate::configs::{self, Choice, Sessions};
 use crate::host::{Host, START, time};
 use crate::input::Input;
 
-/// The epoch of the first application keys.
-const APPLICATION: u64 = 3;
-
-/// The side under test and settings, then records of its peer, time and what the application does.
+/// The side under test, the version and settings, then records of its peer, time and what the application does.
 ///
 /// # Panics
 /// If the connection does what it must not; see [`Host`].
 pub fn run(data: &[u8]) {
     let mut input = Input::new(data);
-    let side = if input.byte() & 1 == 0 { Side::Client } else { Side::Server };
-    let choice = Choice { versions: Choice::of(1).versions, psk: false, ..Choice::of(input.byte()) };
-    let tap = Arc::new(Wiretap::default());
-    let [client, server] = connected(choice, &Sessions::new(), &tap);
-    let (host, peer) = if side == Side::Client { (client, server) } else { (server, client) };
-    // Far above what the real peer has used.
-    let cid = host.connection.own_cids().first().map(|cid| cid.to_vec()).unwrap_or_default();
-    let mut hostile = Hostile { tap, side: side.peer(), cid, next_number: 1000, next_message: 0 };
-    hostile.next_message = if side == Side::Client { 6 } else { 2 };
-    let mut scene = Scene { host, peer, hostile, now: START };
+    let (first, settings) = (input.byte(), input.byte());
+    let side = if first & 1 == 0 { Side::Client } else { Side::Server };
+    let mut scene = Scene::new(side, if first & 2 == 0 { 1 } else { 0 }, settings);
     while !input.is_empty() {
         scene.step(&mut input);
     }
@@ -52,6 +43,8 @@ struct Hostile {
     tap: Arc<Wiretap>,
     side: Side,
     cid: Vec<u8>,
+    /// That of application data, the first one in 1.3.
+    epoch: u64,
     next_number: u64,
     next_message: u16,
 }
@@ -59,7 +52,7 @@ struct Hostile {
 impl Hostile {
     fn record(&mut self, content_type: ContentType, content: &[u8]) -> Vec<u8> {
         self.next_number += 1;
-        self.tap.seal_named(self.side, &self.cid, (APPLICATION, self.next_number), content_type, content)
+        self.tap.seal_named(self.side, &self.cid, (self.epoch, self.next_number), content_type, content)
     }
 
     fn message(&mut self, msg_type: HandshakeType, body: &[u8]) -> Vec<u8> {
@@ -71,6 +64,20 @@ impl Hostile {
 }
 
 impl Scene {
+    /// The side under test, connected, with the versions and the settings that two bytes stand for.
+    fn new(side: Side, versions: u8, settings: u8) -> Self {
+        let choice = Choice { versions: Choice::of(versions).versions, psk: false, ..Choice::of(settings) };
+        let tap = Arc::new(Wiretap::default());
+        let [client, server] = connected(choice, &Sessions::new(), &tap);
+        let (host, peer) = if side == Side::Client { (client, server) } else { (server, client) };
+        let cid = host.connection.own_cids().first().map(|cid| cid.to_vec()).unwrap_or_default();
+        let epoch = if choice.versions == [ProtocolVersion::DTLS1_2] { 1 } else { 3 };
+        let next_message = if side == Side::Client { 6 } else { 2 };
+        // Far above what the real peer has used.
+        let hostile = Hostile { tap, side: side.peer(), cid, epoch, next_number: 1000, next_message };
+        Self { host, peer, hostile, now: START }
+    }
+
     fn step(&mut self, input: &mut Input<'_>) {
         let (what, argument) = (input.byte(), input.byte());
         let from = SocketAddr::from((Ipv4Addr::new(192, 0, 2, what >> 6), 1000));
@@ -150,6 +157,9 @@ pub fn connected(choice: Choice, sessions: &Sessions, tap: &Arc<Wiretap>) -> [Ho
     let first = FirstHello { message_seq: MessageSeq(0), sequence_number: SequenceNumber(0) };
     let server = Connection::server(configs::server(choice, sessions), first, START);
     let mut hosts = [Host::new(client, START), Host::new(server, START)];
+    let [client, server] = &mut hosts;
+    std::mem::take(&mut client.outgoing).into_iter().for_each(|datagram| server.deliver(START, None, datagram));
+    server.outgoing.iter().for_each(|datagram| tap.hear(datagram));
     exchange(&mut hosts, START);
     assert!(hosts.iter().all(|host| host.connection.is_connected()), "{hosts:?}");
     hosts
@@ -164,5 +174,27 @@ pub fn exchange([client, server]: &mut [Host; 2], now: Instant) {
         }
         to_server.into_iter().for_each(|datagram| server.deliver(now, None, datagram));
         to_client.into_iter().for_each(|datagram| client.deliver(now, None, datagram));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ContentType, Input, Scene, Side};
+    use crate::input::Output;
+
+    #[test]
+    fn what_is_sealed_opens_in_either_version_with_ids_and_without() {
+        for side in Side::BOTH {
+            for versions in [0, 1] {
+                for settings in [0, 4, 0x8c, 0x24] {
+                    let mut scene = Scene::new(side, versions, settings);
+                    assert_eq!(scene.host.connection.own_cids().is_empty(), settings & 4 == 0);
+                    let before = scene.host.received.len();
+                    let said = Output::new().byte(0).byte(ContentType::APPLICATION_DATA.0).string(b"hello");
+                    scene.step(&mut Input::new(&said.into_bytes()));
+                    assert_eq!(scene.host.received[before..], [b"hello"], "{side:?} {versions} {settings:#x}");
+                }
+            }
+        }
     }
 }

@@ -84,7 +84,7 @@ pub(super) struct Demux<K> {
     /// The connections of clients that begin anew, until they are established.
     successors: BTreeMap<SocketAddr, Routed<K>>,
     /// Connections whose peers moved to an address that has another one, or where another one began since: they are found
-    /// by their ids alone. At most [`MAX_GUESTS`] at each address.
+    /// by their ids alone. At most [`MAX_GUESTS`] at each address, with the one that may become the next.
     guests: BTreeMap<SocketAddr, Vec<Routed<K>>>,
     guest_count: usize,
     /// No id in it begins with another.
@@ -367,7 +367,7 @@ impl<K: Copy + Eq> Demux<K> {
         if from == to {
             return true;
         }
-        let has_room = !self.routes.contains_key(&to) || self.has_room_for_guest(to);
+        let has_room = self.has_room_for_guest(to);
         let Some(moved) = self.routed_mut(from, key) else { return false };
         // Only who is connected moves.
         let before = core::mem::replace(&mut moved.stage, Stage::Moved);
@@ -380,8 +380,10 @@ impl<K: Copy + Eq> Demux<K> {
         true
     }
 
+    /// Who has the place after a move counts as well: who begins there makes a guest of it.
     fn has_room_for_guest(&self, peer: SocketAddr) -> bool {
-        self.guests.get(&peer).is_none_or(|guests| guests.len() < MAX_GUESTS)
+        let to_be = self.routes.get(&peer).is_some_and(|current| current.stage == Stage::Moved);
+        self.guests.get(&peer).map_or(0, Vec::len) + usize::from(to_be) < MAX_GUESTS
     }
 
     fn add_guest(&mut self, peer: SocketAddr, guest: Routed<K>) {

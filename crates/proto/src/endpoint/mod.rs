@@ -310,11 +310,11 @@ impl<K: Copy + Eq> Endpoint<K> {
     /// Notes that the peer of the connection `key` is at `to` from now on, and no longer at `from`: with each
     /// [`Event::PeerMoved`](crate::Event::PeerMoved). A handshake from `from` then has nothing to do with it. If there is
     /// another connection at `to`, that one goes on, and datagrams from there that have no connection id are for it. A
-    /// connection that has moved does not end when a client begins anew where it is, as long as its ids lead to it and no
-    /// more than 16 are found at that address by ids alone.
+    /// connection that has moved does not end when a client begins anew where it is, as long as its ids lead to it.
     ///
-    /// Gives whether the place of the connection is `to` now. It stays `from`, for every later call, if so many are at `to`
-    /// already or there is no such connection; its ids lead to it all the same.
+    /// Gives whether the place of the connection is `to` now. It stays `from`, for every later call, if 16 that have moved
+    /// are at `to` already or there is no such connection; its ids lead to it all the same. Only where `from` has 16 others
+    /// that have moved, too, a client that begins anew there ends it.
     #[must_use = "the connection may have its place where it was"]
     pub fn move_peer(&mut self, from: SocketAddr, to: SocketAddr, key: K) -> bool {
         self.demux.move_peer(from, to, key)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use gramseal_wire::{Fragment, HandshakeHeader, HandshakeType, MessageSeq};
+use gramseal_wire::{Fragment, HandshakeHeader, HandshakeType, MessageSeq, RecordHeader};
 
 /// A handshake message of the side under test.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,4 +90,21 @@ impl Inbox {
         self.next += 1;
         Some(first.remove().message)
     }
+}
+
+/// The records of a datagram of the side under test, each with its header; connection ids have `cid_len` bytes.
+///
+/// # Panics
+/// If there is anything else.
+pub(super) fn whole_records(datagram: &[u8], cid_len: usize) -> Vec<(RecordHeader, &[u8])> {
+    let mut rest = datagram;
+    let mut found = Vec::new();
+    while !rest.is_empty() {
+        let header = RecordHeader::read(rest, cid_len).expect("a record of the side under test");
+        let len = header.header_len() + header.body_len(rest.len()).expect("a whole record");
+        let (record, following) = rest.split_at(len);
+        found.push((header, record));
+        rest = following;
+    }
+    found
 }

@@ -1,9 +1,9 @@
 //! The arithmetic of DTLS 1.2 once more, written apart from the code under test: PRF, master
 //! secret, key block and records of AES-128-GCM suites with SHA-256 (RFC 5246 §5, §6.3, RFC 5288,
-//! RFC 7627 §4).
+//! RFC 7627 §4), with connection ids or without (RFC 9146).
 
 use gramseal_proto::crypto::{AeadAlgorithm, AeadKey, CryptoProvider, Hash, HashAlgorithm};
-use gramseal_wire::{ContentType, PlaintextHeader};
+use gramseal_wire::{Cid12Header, ContentType, InnerPlaintext, PlaintextHeader, ProtocolVersion, RecordNumber};
 
 use crate::sim::Side;
 
@@ -56,27 +56,74 @@ impl Keys {
         prf(self.hash, &self.master_secret, label, &digest(self.hash, transcript), 12)
     }
 
-    /// The body of a record from `side`.
-    pub(super) fn seal(&self, side: Side, header: &PlaintextHeader, content: &[u8]) -> Vec<u8> {
-        let mut body = number(header).to_vec();
-        body.resize(EXPLICIT_NONCE_LEN + content.len() + TAG_LEN, 0);
-        let Direction { key, iv } = &self.directions[side as usize];
-        let nonce = nonce(*iv, number(header));
-        let aad = additional_data(header, content.len());
-        key.seal(nonce, &aad, content, &[], &mut body[EXPLICIT_NONCE_LEN..]).expect("lengths fit");
-        body
+    /// A record from `side`, with a connection id unless that is empty.
+    pub(super) fn seal(
+        &self,
+        side: Side,
+        cid: &[u8],
+        number: RecordNumber,
+        content_type: ContentType,
+        content: &[u8],
+    ) -> Vec<u8> {
+        let RecordNumber { epoch, sequence_number } = number;
+        let (version, direction) = (ProtocolVersion::DTLS1_2, &self.directions[side as usize]);
+        let length = |body: &[u8]| u16::try_from(body.len()).expect("a record's length");
+        if cid.is_empty() {
+            let mut header = PlaintextHeader { content_type, version, epoch, sequence_number, length: 0 };
+            let body = direction.seal(number_bytes(number), &additional_data(&header, content.len()), content);
+            header.length = length(&body);
+            return [&header.to_bytes()[..], &body].concat();
+        }
+        let inner = [content, &[content_type.0]].concat();
+        let cid_len = u8::try_from(cid.len()).expect("short enough");
+        let mut header = Cid12Header { version, epoch, sequence_number, cid_len, length: 0 };
+        let aad = named_additional_data(&header, cid, inner.len());
+        let body = direction.seal(number_bytes(number), &aad, &inner);
+        header.length = length(&body);
+        let mut record = vec![0; header.header_len()];
+        header.write(cid, &mut record).expect("room for it");
+        record.extend(body);
+        record
     }
 
     /// The content of a record from `side`, if its tag is right.
     pub(super) fn open(&self, side: Side, header: &PlaintextHeader, body: &[u8]) -> Option<Vec<u8>> {
+        let aad = additional_data(header, content_len(body)?);
+        self.directions[side as usize].open(&aad, body)
+    }
+
+    /// What is in a whole record from `side`, if its tag is right.
+    pub(super) fn open_named(&self, side: Side, header: &Cid12Header, record: &[u8]) -> Option<(ContentType, Vec<u8>)> {
+        let body = &record[header.header_len()..];
+        let aad = named_additional_data(header, &record[header.cid_range()], content_len(body)?);
+        let mut content = self.directions[side as usize].open(&aad, body)?;
+        let inner = InnerPlaintext::find(&content).ok()?;
+        content.truncate(inner.content_len);
+        Some((inner.content_type, content))
+    }
+}
+
+impl Direction {
+    /// The body of a record whose nonce has `explicit` in it.
+    fn seal(&self, explicit: [u8; EXPLICIT_NONCE_LEN], aad: &[u8], content: &[u8]) -> Vec<u8> {
+        let mut body = explicit.to_vec();
+        body.resize(EXPLICIT_NONCE_LEN + content.len() + TAG_LEN, 0);
+        let nonce = nonce(self.iv, explicit);
+        self.key.seal(nonce, aad, content, &[], &mut body[EXPLICIT_NONCE_LEN..]).expect("lengths fit");
+        body
+    }
+
+    fn open(&self, aad: &[u8], body: &[u8]) -> Option<Vec<u8>> {
         let (explicit, sealed) = body.split_first_chunk()?;
-        let Direction { key, iv } = &self.directions[side as usize];
         let mut content = sealed.to_vec();
-        let aad = additional_data(header, sealed.len().checked_sub(TAG_LEN)?);
-        let len = key.open(nonce(*iv, *explicit), &aad, &mut content).ok()?;
+        let len = self.key.open(nonce(self.iv, *explicit), aad, &mut content).ok()?;
         content.truncate(len);
         Some(content)
     }
+}
+
+fn content_len(body: &[u8]) -> Option<usize> {
+    body.len().checked_sub(EXPLICIT_NONCE_LEN + TAG_LEN)
 }
 
 fn digest(hash: &dyn Hash, bytes: &[u8]) -> Vec<u8> {
@@ -97,8 +144,8 @@ fn prf(hash: &dyn Hash, secret: &[u8], label: &[u8], seed: &[u8], len: usize) ->
     out
 }
 
-fn number(header: &PlaintextHeader) -> [u8; 8] {
-    (header.epoch.0 << 48 | header.sequence_number.0).to_be_bytes()
+fn number_bytes(number: RecordNumber) -> [u8; 8] {
+    (number.epoch.0 << 48 | number.sequence_number.0).to_be_bytes()
 }
 
 fn nonce(iv: [u8; IV_LEN], explicit: [u8; EXPLICIT_NONCE_LEN]) -> [u8; 12] {
@@ -111,5 +158,15 @@ fn nonce(iv: [u8; IV_LEN], explicit: [u8; EXPLICIT_NONCE_LEN]) -> [u8; 12] {
 fn additional_data(header: &PlaintextHeader, len: usize) -> Vec<u8> {
     let len = u16::try_from(len).expect("a record's length");
     let ContentType(content_type) = header.content_type;
-    [&number(header)[..], &[content_type], &header.version.0.to_be_bytes(), &len.to_be_bytes()].concat()
+    let number = number_bytes(RecordNumber::new(header.epoch, header.sequence_number));
+    [&number[..], &[content_type], &header.version.0.to_be_bytes(), &len.to_be_bytes()].concat()
+}
+
+/// RFC 9146 §5.3
+fn named_additional_data(header: &Cid12Header, cid: &[u8], len: usize) -> Vec<u8> {
+    let len = u16::try_from(len).expect("a record's length").to_be_bytes();
+    let number = number_bytes(RecordNumber::new(header.epoch, header.sequence_number));
+    let ContentType(named) = ContentType::TLS12_CID;
+    let front = [&[0xff; 8][..], &[named, header.cid_len, named], &header.version.0.to_be_bytes()].concat();
+    [&front, &number[..], cid, &len].concat()
 }

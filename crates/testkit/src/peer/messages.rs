@@ -67,6 +67,7 @@ impl Peer {
                     extension(w, *form, |w| w.vec8(|w| w.u8(CertificateType::RAW_PUBLIC_KEY.0)));
                 }
                 self.session_ticket(w);
+                self.cids.extensions(w);
             });
         })
     }
@@ -88,6 +89,7 @@ impl Peer {
                     extension(w, ExtensionType::STATUS_REQUEST, |_| ());
                 }
                 self.session_ticket(w);
+                self.cids.extensions(w);
             });
         })
     }

@@ -10,6 +10,7 @@
 //! [`Peer13`] does the same in DTLS 1.3. [`Scene`] puts one of them before a
 //! [`Connection`](gramseal_proto::Connection).
 
+mod cids;
 mod exchange;
 mod hellos;
 mod inbox;
@@ -24,13 +25,14 @@ use std::sync::Arc;
 use gramseal_proto::crypto::{ActiveKx, CryptoProvider};
 use gramseal_wire::{
     Alert, Codec, ContentType, Epoch, HandshakeType, MessageSeq, PlaintextHeader, ProtocolVersion, Reader,
-    SequenceNumber,
+    RecordHeader, RecordNumber, SequenceNumber,
 };
 
-use self::inbox::{Inbox, whole};
+use self::cids::Cids;
+use self::inbox::{Inbox, whole, whole_records};
 use self::keys::Keys;
 use self::messages::HANDSHAKE;
-use crate::decode::{Record, fragments, records};
+use crate::decode::fragments;
 use crate::null;
 use crate::sim::Side;
 
@@ -74,10 +76,12 @@ pub struct Peer {
     received: Vec<Received>,
     alerts: Vec<Alert>,
     application_data: Vec<Vec<u8>>,
-    early: Vec<(PlaintextHeader, Vec<u8>)>,
+    /// Records that came before their keys.
+    early: Vec<Vec<u8>>,
     session: Session,
     exchange: Exchange,
     shown: Shown,
+    cids: Cids,
 }
 
 /// What the peer says of credentials beside those that its exchange has.
@@ -133,6 +137,7 @@ impl Peer {
             session: Session::default(),
             exchange: Exchange::Ecdhe,
             shown: Shown::default(),
+            cids: Cids::default(),
             provider,
         }
     }
@@ -207,6 +212,12 @@ impl Peer {
         self.shown.status = Some(status.to_vec());
     }
 
+    /// Wants `own` in the records to it, which may be nothing, and puts the other side's connection id into its records;
+    /// both check return routability.
+    pub fn name_records(&mut self, own: &[u8]) {
+        self.cids.speak_of(own);
+    }
+
     /// The body that a message of this type would have now; changes nothing.
     pub fn body_of(&mut self, msg_type: HandshakeType) -> Vec<u8> {
         self.body(msg_type)
@@ -231,17 +242,19 @@ impl Peer {
     /// # Panics
     /// If `content` is longer than a record can be.
     pub fn record_numbered(&mut self, content_type: ContentType, epoch: u16, number: u64, content: &[u8]) -> Vec<u8> {
-        let mut header = PlaintextHeader {
+        let number = RecordNumber::new(Epoch(u64::from(epoch)), SequenceNumber(number));
+        if epoch > 0 {
+            let (side, cid) = (self.side, self.cids.of_peer().to_vec());
+            return self.keys().seal(side, &cid, number, content_type, content);
+        }
+        let header = PlaintextHeader {
             content_type,
             version: ProtocolVersion::DTLS1_2,
-            epoch: Epoch(u64::from(epoch)),
-            sequence_number: SequenceNumber(number),
-            length: 0,
+            epoch: number.epoch,
+            sequence_number: number.sequence_number,
+            length: u16::try_from(content.len()).expect("a record's length"),
         };
-        let side = self.side;
-        let body = if epoch == 0 { content.to_vec() } else { self.keys().seal(side, &header, content) };
-        header.length = u16::try_from(body.len()).expect("a record's length");
-        [&header.to_bytes()[..], &body].concat()
+        [&header.to_bytes()[..], content].concat()
     }
 
     /// Cuts `message` (header and body) into fragments of at most `len` bytes of body.
@@ -253,19 +266,35 @@ impl Peer {
         inbox::fragment(message, len)
     }
 
-    fn receive_sealed(&mut self, header: &PlaintextHeader, body: &[u8]) {
+    fn receive_record(&mut self, record: &[u8], header: RecordHeader) {
+        let body = &record[header.header_len()..];
         let from = self.side.peer();
         // After deviations the two sides may have different keys; then nothing can be read.
-        if let Some(content) = self.keys().open(from, header, body) {
-            self.receive_content(header, &content);
+        match header {
+            RecordHeader::Plaintext(header) if header.epoch == Epoch::UNPROTECTED => {
+                self.receive_content(header.epoch, header.content_type, body);
+            }
+            _ if self.keys.is_none() && !self.can_compute_keys() => self.early.push(record.to_vec()),
+            RecordHeader::Plaintext(header) => {
+                if let Some(content) = self.keys().open(from, &header, body) {
+                    self.receive_content(header.epoch, header.content_type, &content);
+                }
+            }
+            RecordHeader::Cid12(header) => {
+                if let Some((content_type, content)) = self.keys().open_named(from, &header, record) {
+                    self.receive_content(header.epoch, content_type, &content);
+                }
+            }
+            RecordHeader::Unified(_) => panic!("a record of 1.3"),
         }
     }
 
-    fn receive_content(&mut self, header: &PlaintextHeader, content: &[u8]) {
-        match header.content_type {
+    fn receive_content(&mut self, epoch: Epoch, content_type: ContentType, content: &[u8]) {
+        match content_type {
             ContentType::HANDSHAKE => {
-                fragments(content).iter().for_each(|fragment| self.inbox.insert(header.epoch.0, fragment));
+                fragments(content).iter().for_each(|fragment| self.inbox.insert(epoch.0, fragment));
                 while let Some(message) = self.inbox.next() {
+                    self.cids.learn(message.msg_type, &message.body);
                     self.learn(message.msg_type, &message.to_bytes());
                     self.received.push(message);
                 }
@@ -362,22 +391,16 @@ impl Peer {
     }
 
     fn receive_early(&mut self) {
-        for (header, body) in std::mem::take(&mut self.early) {
-            self.receive_sealed(&header, &body);
+        for record in std::mem::take(&mut self.early) {
+            self.receive(&record);
         }
     }
 }
 
 impl Scripted for Peer {
     fn receive(&mut self, datagram: &[u8]) {
-        for Record { header, body } in records(datagram) {
-            if header.epoch == Epoch::UNPROTECTED {
-                self.receive_content(&header, body);
-            } else if self.keys.is_some() || self.can_compute_keys() {
-                self.receive_sealed(&header, body);
-            } else {
-                self.early.push((header, body.to_vec()));
-            }
+        for (header, record) in whole_records(datagram, self.cids.own_len()) {
+            self.receive_record(record, header);
         }
     }
 }

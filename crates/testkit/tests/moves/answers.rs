@@ -5,6 +5,7 @@ use gramseal_proto::{Discard, Instant};
 
 use super::*;
 
+const CHALLENGE: u8 = 0;
 const RESPONSE: u8 = 1;
 const DROP: u8 = 2;
 
@@ -20,15 +21,20 @@ struct Scene {
 
 impl Scene {
     fn new(check: PathCheck) -> Self {
+        let mut scene = Self::at_home(Wanted::new(ProtocolVersion::DTLS1_3, check));
+        scene.say(address(1), ContentType::APPLICATION_DATA, &[7; 200]);
+        scene
+    }
+
+    /// Before that.
+    fn at_home(wanted: Wanted) -> Self {
         let tap = Arc::new(Wiretap::default());
-        let wanted = Wanted { tap: Some(Arc::clone(&tap)), ..Wanted::new(ProtocolVersion::DTLS1_3, check) };
+        let wanted = Wanted { tap: Some(Arc::clone(&tap)), ..wanted };
         let (mut sim, pair) = wanted.connect(Sim::new(1));
         // Nothing that the real client says arrives any more.
         sim.drop_if(|sent| sent.from == Side::Client);
         let (home, seen) = (believed(&sim, pair), sim.sent().len());
-        let mut scene = Self { sim, pair, tap, home, next: 100, seen };
-        scene.say(address(1), ContentType::APPLICATION_DATA, &[7; 200]);
-        scene
+        Self { sim, pair, tap, home, next: 100, seen }
     }
 
     fn say(&mut self, from: SocketAddr, content_type: ContentType, content: &[u8]) {
@@ -41,6 +47,16 @@ impl Scene {
     fn answer(&mut self, from: SocketAddr, msg_type: u8, cookie: [u8; 8]) {
         let message = [&[msg_type][..], &cookie].concat();
         self.say(from, ContentType::RETURN_ROUTABILITY_CHECK, &message);
+    }
+
+    /// The types of what the server has sent to `to` since the last call, and how many bytes that is.
+    fn sent_to(&mut self, to: SocketAddr) -> (Vec<u8>, usize) {
+        let cid_len = connection(&self.sim, self.pair, Side::Server).peer_cid().len();
+        let new = self.sim.sent()[self.seen..].iter().filter(|sent| sent.from == Side::Server && sent.to == to);
+        let read = |sent: &Sent| self.tap.open_named(Side::Server, &sent.bytes, cid_len)[0].content[0];
+        let sent = (new.clone().map(read).collect(), new.map(|sent| sent.bytes.len()).sum());
+        self.seen = self.sim.sent().len();
+        sent
     }
 
     /// The challenges that the server has sent since the last call: where to, and with which cookie.
@@ -196,4 +212,61 @@ fn a_late_answer_from_the_old_address_makes_no_round_trip_longer() {
     scene.answer(scene.home, RESPONSE, cookie);
     scene.assert_checks([1, 0, 1, 0]);
     assert_eq!(round_trip(&scene), before);
+}
+
+/// When the server asks again.
+fn next_challenge(scene: &Scene) -> Duration {
+    let mut timers = connection(&scene.sim, scene.pair, Side::Server).timers();
+    let (at, _) = timers.find(|(_, timer)| *timer == Timer::PathCheck).expect("a check goes on");
+    at - scene.now()
+}
+
+#[test] // RFC 9853 §5.5
+fn who_delays_answers_makes_no_check_last_longer_than_four_times_the_timeout() {
+    let longest = 4 * T / 3;
+    for check in CHECKS {
+        let mut scene = Scene::new(check);
+        let mut thirds = Vec::new();
+        for port in 1..=5 {
+            if port > 1 {
+                scene.say(address(port), ContentType::APPLICATION_DATA, &[7; 200]);
+            }
+            if check == PathCheck::Enhanced {
+                thirds.push(next_challenge(&scene));
+                scene.sim.run_for(3 * next_challenge(&scene) + Duration::from_millis(1));
+            }
+            let third = next_challenge(&scene);
+            thirds.push(third);
+            let (_, cookie) = scene.challenges().into_iter().find(|(to, _)| *to == address(port)).expect("it is asked");
+            // At the last moment the first challenge is answered.
+            scene.sim.run_for(3 * third - Duration::from_millis(2));
+            scene.challenges();
+            scene.answer(address(port), RESPONSE, cookie);
+            assert_eq!(believed(&scene.sim, scene.pair), address(port), "{check:?}");
+        }
+        assert!(thirds.iter().all(|third| *third <= longest), "{check:?}: {thirds:?}");
+        let round_trip = connection(&scene.sim, scene.pair, Side::Server).stats().round_trip();
+        assert!(round_trip > Some(3 * T), "{round_trip:?}");
+        // Part of the last ones was over when they were looked at.
+        assert!(
+            thirds[thirds.len() - 2..].iter().all(|third| *third + Duration::from_millis(2) > longest),
+            "{thirds:?}"
+        );
+    }
+}
+
+#[test] // RFC 9853 §2
+fn answers_leave_less_for_challenges_to_the_same_address() {
+    // A record to this client is 81 bytes long and one of it 39, of which each allows 117.
+    let client_cids = ConnectionIds::Both(Arc::new(gramseal_proto::RandomCids::new(50)));
+    let wanted = Wanted::new(ProtocolVersion::DTLS1_3, PathCheck::Basic);
+    let mut scene = Scene::at_home(Wanted { client_cids, ..wanted });
+    let mut harm = 0;
+    for (round, expected) in (1..).zip([&[RESPONSE][..], &[RESPONSE], &[RESPONSE, CHALLENGE], &[RESPONSE]]) {
+        scene.answer(address(1), CHALLENGE, [round; 8]);
+        let (types, bytes) = scene.sent_to(address(1));
+        harm += bytes;
+        assert_eq!(types, expected, "{round}");
+        assert!(harm <= 117 * usize::from(round), "{round}: {harm}");
+    }
 }

@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gramseal_proto::config::{
-    ClientAuth, ClientConfig, Identity, LegacySuites, PeerVerifier, Psk, ServerConfig, Transport,
+    ClientAuth, ClientConfig, ConnectionIds, Identity, LegacySuites, PeerVerifier, Psk, ServerConfig, Transport,
 };
-use gramseal_proto::wire::{CertificateType, HandshakeType as T, ProtocolVersion};
+use gramseal_proto::wire::{CertificateType, ContentType, HandshakeType as T, ProtocolVersion};
 use gramseal_testkit::null::{self, NullKey, NullVerifier, ToyKind};
 use gramseal_testkit::peer::{Exchange, PSK_IDENTITY, PSK_KEY, Scene, Step};
 use gramseal_testkit::sessions::Resumption;
 use gramseal_testkit::sim::Side;
 
-use crate::explore::{Kind, Speaks, Stage, Word, messages};
+use crate::explore::{Kind, Path, Speaks, Stage, Word, messages};
 
 /// How long a handshake may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
@@ -22,7 +22,11 @@ impl Speaks for Scene {
         match word {
             Word::Message(msg_type) => self.play(&[Step::Message(msg_type)]),
             Word::ChangeCipherSpec => self.play(&[Step::ChangeCipherSpec]),
-            Word::Retry | Word::EarlyData => unreachable!("of 1.3"),
+            Word::Path(path) => {
+                let record = self.peer.record(ContentType::RETURN_ROUTABILITY_CHECK, &path.content());
+                self.deliver([record]);
+            }
+            Word::Retry | Word::EarlyData | Word::ImmediateId => unreachable!("of 1.3"),
         }
     }
 }
@@ -67,6 +71,8 @@ struct Full {
     staple: bool,
     /// The client keeps sessions, and is promised a ticket.
     ticket: bool,
+    /// Both sides have connection ids.
+    cids: bool,
 }
 
 /// What the server thinks of client certificates.
@@ -77,8 +83,14 @@ enum Auth {
     Required,
 }
 
-const PLAIN: Full =
-    Full { exchange: Exchange::Ecdhe, client_auth: Auth::None, raw_keys: false, staple: false, ticket: false };
+const PLAIN: Full = Full {
+    exchange: Exchange::Ecdhe,
+    client_auth: Auth::None,
+    raw_keys: false,
+    staple: false,
+    ticket: false,
+    cids: false,
+};
 
 /// What both sides are told.
 pub(crate) type Configs = (Arc<ClientConfig>, Arc<ServerConfig>);
@@ -104,6 +116,10 @@ impl Full {
         Arc::new(if self.raw_keys { verifier.with_forms(&[CertificateType::RAW_PUBLIC_KEY]) } else { verifier })
     }
 
+    fn connection_ids(self) -> ConnectionIds {
+        if self.cids { ConnectionIds::random() } else { ConnectionIds::default() }
+    }
+
     fn psk() -> Psk {
         Psk::new(PSK_IDENTITY, PSK_KEY).expect("good lengths")
     }
@@ -121,7 +137,7 @@ impl Full {
         }
         let builder = builder.with_legacy_suites(LegacySuites::Allowed).with_cipher_suites(&[self.exchange.suite()]);
         let builder = builder.with_versions(&[ProtocolVersion::DTLS1_2]).with_transport(Self::transport());
-        builder.build().expect("a client configuration")
+        builder.with_connection_ids(self.connection_ids()).build().expect("a client configuration")
     }
 
     fn server(self) -> ServerConfig {
@@ -136,7 +152,7 @@ impl Full {
         };
         let builder = builder.with_legacy_suites(LegacySuites::Allowed).with_cipher_suites(&[self.exchange.suite()]);
         let builder = builder.with_versions(&[ProtocolVersion::DTLS1_2]).with_transport(Self::transport());
-        builder.build().expect("a server configuration")
+        builder.with_connection_ids(self.connection_ids()).build().expect("a server configuration")
     }
 
     fn begin(self, configs: &Configs, under_test: Side) -> Scene {
@@ -153,6 +169,9 @@ impl Full {
         }
         if self.ticket {
             scene.peer.set_session_ticket(&[]);
+        }
+        if self.cids {
+            scene.peer.name_records(b"me");
         }
         scene
     }
@@ -182,7 +201,7 @@ impl Full {
 
     /// Whether it is not just an exchange and its credentials.
     fn is_special(self) -> bool {
-        self.staple || self.ticket
+        self.staple || self.ticket || self.cids
     }
 
     fn client_says(shows: bool) -> Vec<Word> {
@@ -215,6 +234,10 @@ impl Full {
     }
 
     fn kind(self, name: &'static str, under_test: Side) -> Kind {
+        let mut words = words();
+        if self.cids {
+            words.push(Word::Path(Path::Challenge));
+        }
         let configs = move || -> Configs { (Arc::new(self.client()), Arc::new(self.server())) };
         let same = configs();
         Kind {
@@ -225,7 +248,7 @@ impl Full {
                 true => Box::new(self.begin(&configs(), under_test)),
                 false => Box::new(self.begin(&same, under_test)),
             }),
-            words: words(),
+            words,
             legal: self.legal(under_test),
         }
     }
@@ -257,6 +280,7 @@ pub(crate) fn kinds() -> Vec<Kind> {
         ("PSK", Full { exchange: Exchange::Psk, ..PLAIN }),
         ("ECDHE_PSK", Full { exchange: Exchange::EcdhePsk, ..PLAIN }),
         ("ECDHE, raw public keys", Full { client_auth: Auth::Required, raw_keys: true, ..PLAIN }),
+        ("ECDHE, connection ids", Full { cids: true, ..PLAIN }),
     ];
     let wanted = Full { client_auth: Auth::Optional, ..PLAIN };
     let of_client = [

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use gramseal_proto::config::{
-    CertificateCompression, ClientAuth, ClientConfig, Identity, PeerVerifier, Psk, ResumedKeyExchange, ServerConfig,
-    Transport,
+    CertificateCompression, ClientAuth, ClientConfig, ConnectionIds, Identity, PeerVerifier, Psk, ResumedKeyExchange,
+    ServerConfig, Transport,
 };
 use gramseal_proto::session::AntiReplayCache;
 use gramseal_proto::wire::{CertificateType, ContentType, HandshakeType as T, NamedGroup, ProtocolVersion};
@@ -14,10 +14,13 @@ use gramseal_testkit::sessions::{Resumption, Stores};
 use gramseal_testkit::sim::Side;
 
 use crate::dtls12::PATIENCE;
-use crate::explore::{Kind, Speaks, Word, messages};
+use crate::explore::{Kind, Path, Speaks, Word, messages};
 
 /// The group of HelloRetryRequests; first shares are of another one.
 const OTHER: NamedGroup = NamedGroup::SECP256R1;
+
+/// A NewConnectionId with an id that is to be used at once.
+pub(crate) const IMMEDIATE: [u8; 6] = [0, 3, 2, b'i', b'2', 0];
 
 impl Speaks for Scene13 {
     fn speak(&mut self, word: Word) {
@@ -26,6 +29,11 @@ impl Speaks for Scene13 {
             Word::Retry => self.say_of(T::SERVER_HELLO, &Peer13::retry_body(Some(OTHER), None)),
             Word::EarlyData => {
                 let record = self.peer.record_in(1, ContentType::APPLICATION_DATA, b"early");
+                self.deliver([record]);
+            }
+            Word::ImmediateId => self.say_of(T::NEW_CONNECTION_ID, &IMMEDIATE),
+            Word::Path(path) => {
+                let record = self.peer.record(ContentType::RETURN_ROUTABILITY_CHECK, &path.content());
                 self.deliver([record]);
             }
             Word::ChangeCipherSpec => unreachable!("of 1.2"),
@@ -43,6 +51,8 @@ struct Full {
     retry: bool,
     key: Option<Key>,
     early_data: bool,
+    /// Both sides have connection ids.
+    cids: bool,
 }
 
 /// What the server thinks of client certificates.
@@ -62,8 +72,15 @@ enum Key {
     TicketAlone,
 }
 
-const PLAIN: Full =
-    Full { client_auth: Auth::None, raw_keys: false, compress: false, retry: false, key: None, early_data: false };
+const PLAIN: Full = Full {
+    client_auth: Auth::None,
+    raw_keys: false,
+    compress: false,
+    retry: false,
+    key: None,
+    early_data: false,
+    cids: false,
+};
 
 fn zlib() -> Arc<dyn CertificateCompression> {
     gramseal_compress::zlib()
@@ -85,6 +102,10 @@ impl Full {
     fn verifier(self) -> Arc<dyn PeerVerifier> {
         let verifier = NullVerifier::default();
         Arc::new(if self.raw_keys { verifier.with_forms(&[CertificateType::RAW_PUBLIC_KEY]) } else { verifier })
+    }
+
+    fn connection_ids(self) -> ConnectionIds {
+        if self.cids { ConnectionIds::random() } else { ConnectionIds::default() }
     }
 
     fn psk() -> Psk {
@@ -109,6 +130,7 @@ impl Full {
         if self.key == Some(Key::TicketAlone) {
             builder = builder.with_resumed_key_exchange(ResumedKeyExchange::Optional);
         }
+        builder = builder.with_connection_ids(self.connection_ids());
         stores.client(builder).build().expect("a client configuration")
     }
 
@@ -135,6 +157,7 @@ impl Full {
         if self.key == Some(Key::TicketAlone) {
             builder = builder.with_resumed_key_exchange(ResumedKeyExchange::Optional);
         }
+        builder = builder.with_connection_ids(self.connection_ids());
         stores.server(builder).build().expect("a server configuration")
     }
 
@@ -159,6 +182,9 @@ impl Full {
         }
         if self.key == Some(Key::TicketAlone) {
             scene.peer.use_key_alone();
+        }
+        if self.cids {
+            scene.peer.name_records(b"me");
         }
         scene
     }
@@ -259,6 +285,9 @@ impl Full {
         let mut words = messages(&TYPES13);
         words.extend(messages(&[T::REQUEST_CONNECTION_ID, T::NEW_CONNECTION_ID, T::CERTIFICATE_STATUS]));
         words.push(Word::Retry);
+        if self.cids {
+            words.extend([Word::ImmediateId, Word::Path(Path::Challenge)]);
+        }
         if self.early_data && under_test == Side::Server {
             words.push(Word::EarlyData);
         }
@@ -280,6 +309,7 @@ pub(crate) fn kinds() -> Vec<Kind> {
         ("external PSK", Full { key: Some(Key::External), ..PLAIN }),
         ("resumed, psk_dhe_ke", Full { key: Some(Key::Ticket), ..PLAIN }),
         ("resumed, psk_ke", Full { key: Some(Key::TicketAlone), ..PLAIN }),
+        ("connection ids", Full { cids: true, ..PLAIN }),
         ("resumed, early data", Full { key: Some(Key::Ticket), early_data: true, ..PLAIN }),
     ];
     // A client under test can be asked for another share in every kind; a server that asks is a kind of its own.

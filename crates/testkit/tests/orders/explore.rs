@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
-use gramseal_proto::wire::HandshakeType;
+use gramseal_proto::wire::{Codec, HandshakeType, ReturnRoutabilityCheck, RrcCookie};
 use gramseal_testkit::peer::{Outcome, Scene, Scripted};
 use gramseal_testkit::sim::Side;
 
@@ -24,7 +24,41 @@ pub(crate) enum Word {
     ChangeCipherSpec,
     /// A record of early data (1.3).
     EarlyData,
+    /// A NewConnectionId whose ids are for now; as a message it has spare ones (1.3).
+    ImmediateId,
+    /// A record of return routability checks: a question, or an answer that nobody asked for.
+    Path(Path),
 }
+
+/// What return routability checks are made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Path {
+    Challenge,
+    Response,
+    Drop,
+}
+
+impl Path {
+    pub(crate) fn content(self) -> Vec<u8> {
+        let cookie = RrcCookie([7; 8]);
+        let check = match self {
+            Self::Challenge => ReturnRoutabilityCheck::PathChallenge(cookie),
+            Self::Response => ReturnRoutabilityCheck::PathResponse(cookie),
+            Self::Drop => ReturnRoutabilityCheck::PathDrop(cookie),
+        };
+        check.to_vec().expect("nine bytes")
+    }
+}
+
+/// All that has to do with connection ids.
+pub(crate) const OF_IDS: [Word; 6] = [
+    Word::Message(HandshakeType::REQUEST_CONNECTION_ID),
+    Word::Message(HandshakeType::NEW_CONNECTION_ID),
+    Word::ImmediateId,
+    Word::Path(Path::Challenge),
+    Word::Path(Path::Response),
+    Word::Path(Path::Drop),
+];
 
 impl fmt::Display for Word {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -33,6 +67,10 @@ impl fmt::Display for Word {
             Self::Retry => f.write_str("HelloRetryRequest"),
             Self::ChangeCipherSpec => f.write_str("(ChangeCipherSpec)"),
             Self::EarlyData => f.write_str("(early data)"),
+            Self::ImmediateId => f.write_str("NewConnectionId (cid_immediate)"),
+            Self::Path(Path::Challenge) => f.write_str("(path_challenge)"),
+            Self::Path(Path::Response) => f.write_str("(path_response)"),
+            Self::Path(Path::Drop) => f.write_str("(path_drop)"),
         }
     }
 }
@@ -111,29 +149,34 @@ pub(crate) struct Found {
     pub(crate) ignored: usize,
 }
 
-/// A word that was said, and what came of it.
+/// What came of words, and of the last of them.
 struct Said {
+    /// Those that were said, without return routability checks that were dropped.
+    words: Vec<Word>,
     state: State,
     dropped: bool,
 }
 
 impl Kind {
-    /// Says `words` to a new connection, as far as it listens. Gives how many were said, and what came of the last.
-    fn play(&self, words: &[Word]) -> (usize, Said) {
+    /// Says `words` to a new connection, as far as it listens.
+    fn play(&self, words: &[Word]) -> Said {
         let mut stage = (self.begin)();
-        let mut said = Said { state: stage.state(), dropped: false };
-        for (index, word) in words.iter().enumerate() {
+        let mut said = Said { words: Vec::new(), state: stage.state(), dropped: false };
+        for word in words {
             let before = stage.dropped();
             stage.say(*word);
-            said = Said { state: stage.state(), dropped: stage.dropped() > before };
+            (said.state, said.dropped) = (stage.state(), stage.dropped() > before);
+            if !(said.dropped && matches!(word, Word::Path(_))) {
+                said.words.push(*word);
+            }
             if said.state != State::Waiting {
-                return (index + 1, said);
+                return said;
             }
         }
         stage.wait();
         assert_ne!(stage.state(), State::Done, "{}: completes later after {}", self.name, line(words));
         assert_eq!(stage.state(), State::Failed, "{}: waits for ever after {}", self.name, line(words));
-        (words.len(), said)
+        said
     }
 
     fn is_legal_so_far(&self, words: &[Word]) -> bool {
@@ -154,12 +197,12 @@ impl Kind {
     fn explore_from(&self, said: &mut Vec<Word>, astray: usize, found: &mut Found) {
         for word in &self.words {
             said.push(*word);
-            let (_, last) = self.play(said);
-            if found.take(said, &last.state) {
+            let played = self.play(said);
+            if found.take(&played) {
                 if self.is_legal_so_far(said) {
                     self.explore_from(said, astray, found);
                 } else {
-                    if !last.dropped && astray > 0 {
+                    if !played.dropped && astray > 0 {
                         self.explore_from(said, astray - 1, found);
                     }
                     self.go_on_as_if_nothing_was(said, found);
@@ -182,22 +225,20 @@ impl Kind {
             rests.insert(without);
         }
         for rest in rests.iter().filter(|rest| !rest.is_empty()) {
-            let all = [said, rest].concat();
-            let (count, last) = self.play(&all);
-            let _: bool = found.take(&all[..count], &last.state);
+            let _: bool = found.take(&self.play(&[said, rest].concat()));
         }
     }
 }
 
 impl Found {
     /// Takes in what came of a sequence; whether the connection still waits.
-    fn take(&mut self, said: &[Word], state: &State) -> bool {
-        match state {
+    fn take(&mut self, said: &Said) -> bool {
+        match said.state {
             State::Waiting => self.ignored += 1,
             State::Failed => self.refused += 1,
-            State::Done => _ = self.accepted.insert(said.to_vec()),
+            State::Done => _ = self.accepted.insert(said.words.clone()),
         }
-        *state == State::Waiting
+        said.state == State::Waiting
     }
 }
 

@@ -3,7 +3,7 @@
 //! order goes on. So it leaves one out, repeats it, swaps two or puts one in, once. What goes wrong at two places that are
 //! apart, or more than twice in a row, is not searched. What is accepted stands in `accepted12.md`, `accepted13.md` and
 //! `accepted_later.md`; everything else of that ends in an error or never completes, and nothing panics (RFC 5246 §7.3,
-//! RFC 9846 §4 and §A, RFC 6347 §4.2.2, RFC 9147 §5.2).
+//! RFC 9846 §4 and §A, RFC 6347 §4.2.2, RFC 9147 §5.2 and §9).
 //!
 //! The messages are numbered as they are said: what the network may do to them is not in question here.
 //! `BLESS_ORDERS=1` writes the table anew.
@@ -22,7 +22,8 @@ const HEAD: &str = "\
 
 Written by `crates/testkit/tests/orders`, with `BLESS_ORDERS=1`. Each line is all that a peer says, up to the message
 with which the side under test is done. ChangeCipherSpec adds nothing to the epoch of a record (RFC 6347 §4.2.5): a
-second one behind the first does no harm, and is not shown.
+second one behind the first does no harm, and is not shown. Nor are records of return routability checks that were
+dropped (RFC 9853 §4, §5.4): nothing came of them.
 ";
 
 fn compare(name: &str, table: &str) {
@@ -48,7 +49,7 @@ fn nothing_but_the_legal_orders_of_1_3_completes() {
     compare("accepted13.md", &table(dtls13::kinds()));
 }
 
-#[test] // RFC 9846 §4.7, RFC 9147 §5.2, RFC 5246 §7.4.1.1
+#[test] // RFC 9846 §4.7, RFC 9147 §5.2, §9, RFC 5246 §7.4.1.1
 fn nothing_but_the_legal_messages_follows_a_handshake() {
     compare("accepted_later.md", &table(later::kinds()));
 }

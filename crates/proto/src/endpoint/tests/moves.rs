@@ -1,5 +1,7 @@
 //! Peers that move to another address.
 
+use core::ops::RangeInclusive;
+
 use super::super::AddCidError;
 use super::cids::{assert_routed, cid, endpoint};
 use super::routing::connected;
@@ -130,6 +132,47 @@ fn who_begins_anew_ends_no_connection_that_moved_there() {
     assert_routed(&mut endpoint, &[1], peer(50), &Outcome::Connection(1));
     endpoint.remove(peer(9), 1);
     assert_eq!((endpoint.connection(peer(9)), endpoint.entries()), (Some(2), 1));
+}
+
+/// Lets these connections, each with an id of one byte, begin at addresses of their own and move to `to` while there is
+/// room. Gives how many did.
+fn crowd(endpoint: &mut Endpoint<u32>, keys: RangeInclusive<u8>, to: SocketAddr) -> usize {
+    let moves = keys.map(u32::from).filter(|key| {
+        assert_eq!(endpoint.insert(peer(*key), *key).replaced, None);
+        endpoint.add_cid(peer(*key), *key, cid(&key.to_be_bytes()[3..])).expect("nobody else has it");
+        endpoint.move_peer(peer(*key), to, *key)
+    });
+    moves.count()
+}
+
+#[test]
+fn who_begins_anew_finds_room_for_the_connection_that_has_its_place() {
+    let (mut endpoint, _) = connected();
+    // The first that moves there has the place, fifteen others are found by their ids.
+    assert_eq!(crowd(&mut endpoint, 11..=30, peer(9)), 16);
+    let entries = endpoint.entries();
+    assert_eq!(begin_anew(&mut endpoint, peer(9)), None);
+    assert_eq!((endpoint.connection(peer(9)), endpoint.entries()), (Some(2), entries + 1));
+    for id in 11..=30 {
+        assert_routed(&mut endpoint, &[id], peer(50), &Outcome::Connection(id.into()));
+    }
+    // Nobody takes the place who would find no room without it.
+    endpoint.remove(peer(9), 2);
+    assert!(!endpoint.move_peer(peer(27), peer(9), 27));
+    assert_eq!((endpoint.connection(peer(9)), endpoint.connection(peer(27))), (None, Some(27)));
+    assert_routed(&mut endpoint, &[27], peer(50), &Outcome::Connection(27));
+}
+
+#[test]
+fn who_finds_no_room_where_it_is_and_none_where_it_was_may_be_replaced() {
+    let (mut endpoint, _) = connected();
+    endpoint.add_cid(peer(1), 1, cid(&[1])).expect("nobody else has it");
+    assert_eq!(endpoint.insert(peer(9), 9).replaced, None);
+    assert_eq!(crowd(&mut endpoint, 11..=30, peer(9)), 16);
+    assert_eq!(crowd(&mut endpoint, 31..=50, peer(1)), 16);
+    assert!(!endpoint.move_peer(peer(1), peer(9), 1));
+    assert_eq!(begin_anew(&mut endpoint, peer(1)), Some(1));
+    assert_routed(&mut endpoint, &[31], peer(60), &Outcome::Connection(31));
 }
 
 #[test] // RFC 6347 §4.2.8

@@ -151,20 +151,8 @@ impl Direction {
 }
 
 impl Keys {
-    /// A record from `side`.
+    /// A record from `side`, with a connection id unless that is empty.
     pub(super) fn seal(
-        &self,
-        side: Side,
-        number: RecordNumber,
-        content_type: ContentType,
-        content: &[u8],
-        form: Form,
-    ) -> Vec<u8> {
-        self.seal_named(side, &[], number, content_type, content, form)
-    }
-
-    /// The same with a connection id.
-    pub(super) fn seal_named(
         &self,
         side: Side,
         cid: &[u8],

@@ -80,6 +80,7 @@ impl Peer13 {
                 if let Some(cookie) = &self.cookie {
                     extension(w, ExtensionType::COOKIE, |w| w.vec16(|w| w.bytes(cookie)));
                 }
+                self.cids.extensions(w);
                 self.extra_offers(w);
                 self.offered_keys(w);
             });
@@ -95,6 +96,7 @@ impl Peer13 {
             if let Some((_, selected)) = self.psk {
                 extension(w, ExtensionType::PRE_SHARED_KEY, |w| w.u16(selected));
             }
+            self.cids.extensions(w);
         })
     }
 

@@ -20,7 +20,8 @@ use gramseal_wire::{
 use self::extras::Extras;
 use self::keys::{Keys, Suite};
 use super::Scripted;
-use super::inbox::{self, Inbox, Received, whole};
+use super::cids::Cids;
+use super::inbox::{self, Inbox, Received, whole, whole_records};
 use crate::decode::fragments;
 use crate::null::{self, NullKey};
 use crate::sim::Side;
@@ -80,6 +81,7 @@ pub struct Peer13 {
     received: Vec<Received>,
     seen: Vec<Seen>,
     extras: Extras,
+    cids: Cids,
 }
 
 /// A record of the side under test.
@@ -126,6 +128,7 @@ impl Peer13 {
             received: Vec::new(),
             seen: Vec::new(),
             extras: Extras::default(),
+            cids: Cids::default(),
         };
         peer.set_group(NamedGroup::X25519);
         peer
@@ -148,6 +151,12 @@ impl Peer13 {
 
     fn psk(&self) -> Option<&[u8]> {
         self.psk.as_ref().map(|(psk, _)| psk.as_slice())
+    }
+
+    /// Wants `own` in the records to it, which may be nothing, and puts the other side's connection id into its records;
+    /// both check return routability.
+    pub fn name_records(&mut self, own: &[u8]) {
+        self.cids.speak_of(own);
     }
 
     /// Offers, as client, to be asked for a certificate after the handshake.
@@ -293,7 +302,8 @@ impl Peer13 {
             return [&header.to_bytes()[..], content].concat();
         }
         let side = self.side;
-        self.keys(epoch).seal(side, number, content_type, content, form)
+        let cid = self.cids.of_peer().to_vec();
+        self.keys(epoch).seal(side, &cid, number, content_type, content, form)
     }
 
     /// An ACK in the current epoch for these record numbers.
@@ -314,12 +324,13 @@ impl Peer13 {
                 // different keys; then nothing can be read.
                 let fits = |epoch: &&u64| UnifiedHeader::epoch_bits_of(Epoch(**epoch)) == header.epoch_bits;
                 let epochs: Vec<u64> = self.keys.keys().rev().filter(fits).copied().collect();
-                let open = |epoch: u64| self.keys[&epoch].open(from, Epoch(epoch), record, 0);
+                let cid_len = self.cids.own_len();
+                let open = |epoch: u64| self.keys[&epoch].open(from, Epoch(epoch), record, cid_len);
                 if let Some((number, content_type, content)) = epochs.into_iter().find_map(open) {
                     self.receive_content(number, content_type, content);
                 }
             }
-            RecordHeader::Cid12(_) => panic!("no connection id was agreed on"),
+            RecordHeader::Cid12(_) => panic!("a record of 1.2"),
         }
     }
 
@@ -361,6 +372,9 @@ impl Peer13 {
     fn learn(&mut self, from: Side, msg_type: HandshakeType, message: &[u8]) {
         let (header, body) = message.split_at(HandshakeHeader::LEN);
         let message = [&header[..4], body].concat();
+        if from != self.side {
+            self.cids.learn(msg_type, body);
+        }
         match msg_type {
             HandshakeType::HELLO_VERIFY_REQUEST => return,
             HandshakeType::CLIENT_HELLO if from != self.side => self.learn_shares(body),
@@ -497,13 +511,8 @@ impl Peer13 {
 
 impl Scripted for Peer13 {
     fn receive(&mut self, datagram: &[u8]) {
-        let mut rest = datagram;
-        while !rest.is_empty() {
-            let header = RecordHeader::read(rest, 0).expect("a record of the side under test");
-            let len = header.header_len() + header.body_len(rest.len()).expect("a whole record");
-            let (record, following) = rest.split_at(len);
+        for (header, record) in whole_records(datagram, self.cids.own_len()) {
             self.receive_record(record, header);
-            rest = following;
         }
     }
 }
