@@ -60,6 +60,7 @@ impl Connection {
         let now = address(peer);
         self.end_path_check();
         if self.peer.replace(now).is_some_and(|before| before != now) {
+            self.keep_cid_lent_to(now);
             self.path_changed();
         }
     }
