@@ -84,6 +84,13 @@ impl Checking {
 }
 
 impl Connection {
+    /// Where the peer seems to be, while a [check](crate::config::PathCheck) of that goes on. Who has several addresses can
+    /// note which of them it wrote to, for what [`poll_transmit_to`](Self::poll_transmit_to) sends there later.
+    #[must_use]
+    pub fn checked_address(&self) -> Option<SocketAddr> {
+        self.paths.as_ref()?.check.as_ref().map(|check| check.to)
+    }
+
     fn checking(&mut self) -> Option<&mut Checking> {
         self.paths.as_mut()?.check.as_mut()
     }
