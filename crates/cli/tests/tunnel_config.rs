@@ -113,6 +113,8 @@ fn faults_have_the_line_of_their_key() {
         (&format!("{SERVER}psk = \"id:secret\"\n"), "5: `psk`: the key is not hexadecimal"),
         (&format!("{SERVER}cert = \"cert.pem\"\nkey = \"key.pem\"\n"), "exclude each other"),
         (&(SERVER.replace("self-signed = \"a.test\"", "cert = \"cert.pem\"") + "key = \"absent.pem\"\n"), "5: "),
+        // The name of one file may begin with that of another.
+        (&(SERVER.replace("self-signed = \"a.test\"", "cert = \"cert.pem\"") + "key = \"cert.pem: old\"\n"), "5: "),
         (&(SERVER.replace("self-signed = \"a.test\"", "state = \"s\"")), "1: a tunnel server needs"),
         (&format!("{SERVER}\n{SERVER}"), "7: another tunnel listens on 127.0.0.1:4433 already"),
         (&format!("{SERVER}\n{}", CLIENT.replace("127.0.0.1:5000", "[::]:4433")), "another tunnel listens"),

@@ -16,7 +16,7 @@ use toml::de::{DeTable, DeValue};
 use super::plan::{ClientPlan, Plan, ServerPlan};
 use super::socket;
 use crate::args::{ServiceArgs, TunnelServerArgs};
-use crate::failure::Failure;
+use crate::failure::{About, Failure};
 
 /// A configuration file that is right.
 pub(super) struct Config {
@@ -96,6 +96,16 @@ struct Planned {
     plan: Plan,
     span: Range<usize>,
     given: Vec<Given>,
+}
+
+/// Where the key stands that something is `about`; where the table begins if that is not known.
+fn place<'g>(span: &'g Range<usize>, given: &'g [Given], about: Option<&About>) -> &'g Range<usize> {
+    let is_about = |given: &&Given| match about {
+        Some(About::Option(option)) => given.key == *option,
+        Some(About::File(file)) => Path::new(&given.value) == file,
+        None => false,
+    };
+    given.iter().find(is_about).map_or(span, |given| &given.span)
 }
 
 impl Reader<'_> {
@@ -259,15 +269,7 @@ impl Reader<'_> {
         match plan {
             Ok(plan) => Some(Planned { plan, span, given }),
             Err(failure) => {
-                let reason = failure.to_string();
-                let is_about = |given: &&Given| {
-                    let option = reason.strip_prefix("--").and_then(|rest| rest.strip_prefix(given.key.as_str()));
-                    let file = (!given.value.is_empty()).then(|| reason.strip_prefix(given.value.as_str())).flatten();
-                    option.is_some_and(|rest| rest.starts_with([' ', ':']))
-                        || file.is_some_and(|rest| rest.starts_with(':'))
-                };
-                let place = given.iter().find(is_about).map_or(&span, |given| &given.span).clone();
-                self.fault(&place, reason);
+                self.fault(place(&span, &given, failure.about()), &failure);
                 None
             }
         }

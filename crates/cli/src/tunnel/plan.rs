@@ -183,10 +183,10 @@ fn settings(protocol: &ProtocolArgs) -> Result<Settings, Failure> {
 
 fn check_flow(flow: &FlowArgs) -> Result<(), Failure> {
     if flow.max_senders == 0 {
-        return Err(Failure::usage("--max-senders is at least 1"));
+        return Err(Failure::option("max-senders", "is at least 1"));
     }
     if flow.idle.is_zero() {
-        return Err(Failure::usage("--idle is longer than 0 seconds"));
+        return Err(Failure::option("idle", "is longer than 0 seconds"));
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ const QUEUE: usize = 65_536;
 
 /// What `--listen` says, as an address.
 pub(super) fn listen_address(listen: &str) -> Result<SocketAddr, Failure> {
-    let unusable = |error: &dyn std::fmt::Display| Failure::usage(format!("--listen {listen}: {error}"));
+    let unusable = |error: &dyn std::fmt::Display| Failure::option("listen", format_args!("{listen}: {error}"));
     let mut addresses = listen.to_socket_addrs().map_err(|error| unusable(&error))?;
     addresses.next().ok_or_else(|| unusable(&"no address"))
 }
