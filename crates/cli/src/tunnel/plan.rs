@@ -10,13 +10,12 @@ use std::time::Duration;
 use gramseal::proto::config::{ClientAuth, ClientConfig, ServerConfig};
 use gramseal::sessions;
 
-use super::socket;
 use super::state::StateKey;
 use crate::args::{FlowArgs, ProtocolArgs, TunnelClientArgs, TunnelServerArgs};
 use crate::auth;
 use crate::failure::Failure;
 use crate::identity::Own;
-use crate::setup::Settings;
+use crate::setup::{Settings, listen_address};
 
 /// What [`ServerPlan::is_open`] means for who runs the server.
 pub(super) const OPEN: &str = "everybody reaches the target; known clients alone do with client-ca and \
@@ -85,7 +84,7 @@ impl Plan {
 impl ClientPlan {
     /// Reads what the options name.
     pub(super) fn new(args: TunnelClientArgs) -> Result<Self, Failure> {
-        let address = socket::listen_address(&args.listen)?;
+        let address = listen_address(&args.listen)?;
         let mut settings = settings(&args.protocol)?;
         // Sessions of before a reload are forgotten: they stand for what was trusted then.
         settings.session_store = Some(sessions::client_cache());
@@ -108,7 +107,7 @@ impl ClientPlan {
 impl ServerPlan {
     /// Reads what the options name. A certificate made on the spot stays that of `before`.
     pub(super) fn new(args: TunnelServerArgs, before: Option<&Self>) -> Result<Self, Failure> {
-        let address = socket::listen_address(&args.listen)?;
+        let address = listen_address(&args.listen)?;
         let mut settings = settings(&args.protocol)?;
         settings.tickets = args.tickets;
         let kept = before
