@@ -12,11 +12,13 @@ use crate::failure::Failure;
 use crate::identity::{Form, Own};
 use crate::ladder::Side;
 use crate::output::{self, NOTICE, Output, printable};
+use crate::private;
 use crate::report::{Connected, Counts, Event, Payload};
 use crate::setup::{Settings, listen_address};
 use crate::trace::LiveTrace;
 
 pub(crate) async fn run(args: ServerArgs, output: Output) -> Result<(), Failure> {
+    private::exposed(args.auth.identity.key.iter().chain(&args.auth.psk_file)).for_each(output::warn);
     let (endpoint, own) = start(&args, output)?;
     let address = endpoint.local_addr().map_err(Failure::connection)?;
     let mut text = format!("listening on {address}");

@@ -151,8 +151,11 @@ impl Reader<'_> {
         if plans.is_empty() && self.faults.is_empty() {
             self.fault(&(0..0), "there is no tunnel: neither [[client]] nor [[server]]");
         }
-        let warning = |planned: &Planned| planned.plan.warning().map(|warning| self.at(&planned.span, warning));
-        let warnings = plans.iter().filter_map(warning).collect();
+        let warnings = |Planned { plan, span, given }: &Planned| {
+            let warnings = plan.warnings().into_iter();
+            warnings.map(|warning| self.at(place(span, given, warning.about.as_ref()), &warning)).collect::<Vec<_>>()
+        };
+        let warnings = plans.iter().flat_map(warnings).collect();
         Some(Config { service: service?.0, plans: plans.into_iter().map(|planned| planned.plan).collect(), warnings })
     }
 

@@ -13,12 +13,13 @@ use gramseal::sessions;
 use super::state::StateKey;
 use crate::args::{FlowArgs, ProtocolArgs, TunnelClientArgs, TunnelServerArgs};
 use crate::auth;
-use crate::failure::Failure;
+use crate::failure::{Failure, Remark};
 use crate::identity::Own;
+use crate::private;
 use crate::setup::{Settings, listen_address};
 
 /// What [`ServerPlan::is_open`] means for who runs the server.
-pub(super) const OPEN: &str = "everybody reaches the target; known clients alone do with client-ca and \
+const OPEN: &str = "everybody reaches the target; known clients alone do with client-ca and \
     require-client-cert, with fingerprint or raw-public-key, or with shared keys and no certificate of the server";
 
 /// Bytes in the connection ids of a tunnel that is not told otherwise.
@@ -57,10 +58,10 @@ impl Plan {
     }
 
     /// What whoever runs it should know.
-    pub(super) fn warning(&self) -> Option<&'static str> {
+    pub(super) fn warnings(&self) -> Vec<Remark> {
         match self {
-            Self::Server(plan) if plan.is_open => Some(OPEN),
-            Self::Client(_) | Self::Server(_) => None,
+            Self::Client(plan) => plan.warnings(),
+            Self::Server(plan) => plan.warnings(),
         }
     }
 
@@ -91,6 +92,12 @@ impl ClientPlan {
         let config = settings.client(auth::trust(&args.auth)?, auth::client_identity(&args.auth)?)?;
         check_flow(&args.flow)?;
         Ok(Self { args, address, config })
+    }
+
+    /// What whoever runs it should know.
+    pub(super) fn warnings(&self) -> Vec<Remark> {
+        let auth = &self.args.auth;
+        private::exposed(auth.identity.key.iter().chain(&auth.psk_file)).collect()
     }
 
     /// The name that the server has to prove.
@@ -132,6 +139,13 @@ impl ServerPlan {
         };
         let state_key = Mutex::new(state_key);
         Ok(Self { args, address, config, own, is_open, state_key })
+    }
+
+    /// What whoever runs it should know.
+    pub(super) fn warnings(&self) -> Vec<Remark> {
+        let auth = &self.args.auth;
+        let open = self.is_open.then(|| Remark::new(OPEN));
+        open.into_iter().chain(private::exposed(auth.identity.key.iter().chain(&auth.psk_file))).collect()
     }
 
     /// The key of the state file; makes one if there is none.
