@@ -18,6 +18,7 @@ use crate::auth;
 use crate::failure::Failure;
 use crate::ladder::Side;
 use crate::output::{self, Output};
+use crate::private;
 use crate::report::{Connected, Counted, Event, Payload};
 use crate::resume::SessionFile;
 use crate::sender::{LineSender, any_port};
@@ -31,6 +32,7 @@ const LINES_WAITING: usize = 64;
 
 pub(crate) async fn run(args: ClientArgs, output: Output) -> Result<(), Failure> {
     let sessions = args.resume.as_deref().map(SessionFile::open).transpose()?.map(Arc::new);
+    private::exposed(args.auth.identity.key.iter().chain(&args.auth.psk_file)).for_each(output::warn);
     let config = configure(&args, sessions.clone(), output)?;
     let name = args.auth.name.as_deref().unwrap_or(&args.target.host);
     let addresses = resolve(&args.target).await?;

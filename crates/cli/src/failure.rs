@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use gramseal::proto::Error;
@@ -11,11 +11,46 @@ use gramseal::{ConnectError, ConnectionError};
 
 use crate::report::Event;
 
+/// Something about the options.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Remark {
+    /// Which one, if that is known.
+    pub(crate) about: Option<About>,
+    text: String,
+}
+
+/// Which option something is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum About {
+    /// The one of this name, without hyphens.
+    Option(&'static str),
+    /// One that names this file.
+    File(PathBuf),
+}
+
+impl Remark {
+    pub(crate) fn new(text: impl fmt::Display) -> Self {
+        Self { about: None, text: text.to_string() }
+    }
+
+    /// The same, and which file it is about.
+    pub(crate) fn at(self, file: &Path) -> Self {
+        let text = format!("{}: {}", file.display(), self.text);
+        Self { about: Some(About::File(file.to_owned())), text }
+    }
+}
+
+impl fmt::Display for Remark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
 /// What went wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Failure {
     /// Wrong use: options, files, values. Exit status 2.
-    Usage(String),
+    Usage(Remark),
     /// The connection failed, or the network did not let one begin. Exit status 1.
     Connection {
         reason: String,
@@ -28,7 +63,12 @@ pub(crate) enum Failure {
 
 impl Failure {
     pub(crate) fn usage(reason: impl fmt::Display) -> Self {
-        Self::Usage(reason.to_string())
+        Self::Usage(Remark::new(reason))
+    }
+
+    /// What is wrong with the value of `--option`.
+    pub(crate) fn option(option: &'static str, reason: impl fmt::Display) -> Self {
+        Self::Usage(Remark { about: Some(About::Option(option)), text: format!("--{option} {reason}") })
     }
 
     pub(crate) fn connection(reason: impl fmt::Display) -> Self {
@@ -45,12 +85,19 @@ impl Failure {
 
     /// The same, and which file it is about.
     pub(crate) fn at(self, file: &Path) -> Self {
-        let name = file.display();
         match self {
-            Self::Usage(reason) => Self::Usage(format!("{name}: {reason}")),
+            Self::Usage(remark) => Self::Usage(remark.at(file)),
             Self::Connection { reason, alert, timed_out } => {
-                Self::Connection { reason: format!("{name}: {reason}"), alert, timed_out }
+                Self::Connection { reason: format!("{}: {reason}", file.display()), alert, timed_out }
             }
+        }
+    }
+
+    /// Which option it is about, if that is known.
+    pub(crate) fn about(&self) -> Option<&About> {
+        match self {
+            Self::Usage(remark) => remark.about.as_ref(),
+            Self::Connection { .. } => None,
         }
     }
 
@@ -74,7 +121,8 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Usage(reason) | Self::Connection { reason, .. } => f.write_str(reason),
+            Self::Usage(remark) => remark.fmt(f),
+            Self::Connection { reason, .. } => f.write_str(reason),
         }
     }
 }

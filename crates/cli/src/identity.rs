@@ -62,7 +62,7 @@ impl KeyKind {
 
 /// The certificates of `file`, at least one.
 pub(crate) fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, Failure> {
-    let unusable = |reason: String| Failure::usage(format!("{}: {reason}", file.display()));
+    let unusable = |reason: String| Failure::usage(reason).at(file);
     let found = CertificateDer::pem_file_iter(file).map_err(|error| unusable(error.to_string()))?;
     let found: Vec<_> = found.collect::<Result<_, _>>().map_err(|error| unusable(error.to_string()))?;
     if found.is_empty() {
@@ -75,7 +75,7 @@ pub(crate) fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, 
 pub(crate) fn from_files(provider: &CryptoProvider, cert: Option<&Path>, key: &Path) -> Result<Own, Failure> {
     let chain = cert.map(certificates).transpose()?;
     let private = PrivateKeyDer::from_pem_file(key)
-        .map_err(|error| Failure::usage(format!("{}: no private key: {error}", key.display())))?;
+        .map_err(|error| Failure::usage(format!("no private key: {error}")).at(key))?;
     let own = match chain {
         Some(chain) => own(provider, chain, &private),
         None => raw_public_key(provider, &private),

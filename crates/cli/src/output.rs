@@ -73,6 +73,11 @@ pub(crate) fn note(text: impl fmt::Display) {
     let _ = writeln!(anstream::stderr().lock(), "{text}");
 }
 
+/// One line on standard error about what goes on all the same.
+pub(crate) fn warn(text: impl fmt::Display) {
+    note(format_args!("{NOTICE}warning{NOTICE:#}: {text}"));
+}
+
 /// The one line that says why the program ends.
 pub(crate) fn error(text: impl fmt::Display) {
     note(format_args!("{ERROR}error{ERROR:#}: {text}"));

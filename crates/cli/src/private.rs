@@ -2,9 +2,38 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use crate::failure::Remark;
 use crate::hex;
+
+/// Those of `files` that others than their owner have access to, and that nobody else should. That is told and no fault:
+/// some keep keys for a group of users.
+pub(crate) fn exposed<'f>(files: impl IntoIterator<Item = &'f PathBuf>) -> impl Iterator<Item = Remark> {
+    files
+        .into_iter()
+        .filter(|file| is_exposed(file))
+        .map(|file| Remark::new("others have access to the key (chmod 600)").at(file))
+}
+
+/// What is no file, such as a pipe, has no content that others could read as well. What cannot be looked at cannot be read
+/// either, which is told elsewhere.
+#[cfg(unix)]
+fn is_exposed(file: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+
+    fs::metadata(file).is_ok_and(|file| file.is_file() && file.mode() & OTHERS != 0)
+}
+
+/// Other systems give files the permissions of their folder.
+#[cfg(not(unix))]
+fn is_exposed(_file: &Path) -> bool {
+    false
+}
+
+/// What a mode allows to others than the owner.
+#[cfg(unix)]
+const OTHERS: u32 = 0o077;
 
 /// Whether nobody has access but this process's user, and root, who has it everywhere.
 #[cfg(unix)]
@@ -18,7 +47,7 @@ pub(crate) fn is_private(file: &File) -> io::Result<bool> {
 /// A file of somebody else's says what that one wants, whatever its mode.
 #[cfg(unix)]
 fn is_private_of(user: u32, owner: u32, mode: u32) -> bool {
-    mode & 0o077 == 0 && (owner == user || owner == 0)
+    mode & OTHERS == 0 && (owner == user || owner == 0)
 }
 
 /// Other systems give files the permissions of their folder.
@@ -73,6 +102,26 @@ fn sync_folder(_file: &Path) -> io::Result<()> {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_that_others_have_access_to_are_exposed() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let folder = std::env::temp_dir().join(format!("gramseal-exposed-{}", std::process::id()));
+        fs::create_dir_all(&folder).expect("it can be made");
+        let file = folder.join("key");
+        fs::write(&file, "key").expect("it can be written");
+        let exposed_with = |mode: u32| {
+            fs::set_permissions(&file, fs::Permissions::from_mode(mode)).expect("it is ours");
+            exposed([&file, &folder.join("absent"), &folder]).map(|remark| remark.to_string()).collect::<Vec<_>>()
+        };
+        let told = [0o600, 0o400, 0o700].map(exposed_with);
+        let one = [0o640, 0o604, 0o620, 0o601].map(exposed_with);
+        let name = file.display().to_string();
+        fs::remove_dir_all(&folder).expect("it is ours");
+        assert_eq!(told, [const { Vec::<String>::new() }; 3]);
+        assert!(one.iter().all(|told| told.len() == 1 && told[0].starts_with(&name)), "{one:?}");
+    }
 
     #[test]
     fn what_belongs_to_others_is_not_private() {

@@ -1,6 +1,6 @@
 //! `gramseal server`: accepts associations and prints what arrives.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use gramseal::{CloseReason, ConnectError, Connection, ConnectionError, CookiePolicy, Endpoint, Incoming};
@@ -12,11 +12,13 @@ use crate::failure::Failure;
 use crate::identity::{Form, Own};
 use crate::ladder::Side;
 use crate::output::{self, NOTICE, Output, printable};
+use crate::private;
 use crate::report::{Connected, Counted, Event, Payload};
-use crate::setup::Settings;
+use crate::setup::{Settings, listen_address};
 use crate::trace::LiveTrace;
 
 pub(crate) async fn run(args: ServerArgs, output: Output) -> Result<(), Failure> {
+    private::exposed(args.auth.identity.key.iter().chain(&args.auth.psk_file)).for_each(output::warn);
     let (endpoint, own) = start(&args, output)?;
     let address = endpoint.local_addr().map_err(Failure::connection)?;
     let mut text = format!("listening on {address}");
@@ -58,12 +60,10 @@ fn start(args: &ServerArgs, output: Output) -> Result<(Endpoint, Option<Own>), F
         (false, 0) => CookiePolicy::Required,
         (false, _) => CookiePolicy::ExceptEarlyData,
     };
-    let unusable = |error: &dyn std::fmt::Display| format!("--listen {}: {error}", args.listen);
-    let addresses: Vec<SocketAddr> =
-        args.listen.to_socket_addrs().map_err(|error| Failure::usage(unusable(&error)))?.collect();
-    let address = addresses.first().ok_or_else(|| Failure::usage(unusable(&"no address")))?;
-    let endpoint = Endpoint::builder().with_server(config).with_cookie_policy(cookies).bind(*address);
-    Ok((endpoint.map_err(|error| Failure::connection(unusable(&error)))?, own))
+    let address = listen_address(&args.listen)?;
+    let endpoint = Endpoint::builder().with_server(config).with_cookie_policy(cookies).bind(address);
+    let unusable = |error| Failure::connection(format!("--listen {}: {error}", args.listen));
+    Ok((endpoint.map_err(unusable)?, own))
 }
 
 /// Serves everybody until the endpoint ends, the user asks, or, with `once`, the first connection

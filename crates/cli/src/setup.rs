@@ -1,5 +1,6 @@
 //! From options to configurations.
 
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -173,6 +174,13 @@ fn key_log(file: Option<&Path>) -> Result<Option<Arc<dyn KeyLog>>, Failure> {
         None => KeyLogFile::from_env().map_err(|error| Failure::usage(format!("SSLKEYLOGFILE: {error}"))),
     };
     Ok(opened?.map(|key_log| key_log as Arc<dyn KeyLog>))
+}
+
+/// What `--listen` says, as an address.
+pub(crate) fn listen_address(listen: &str) -> Result<SocketAddr, Failure> {
+    let unusable = |error: &dyn std::fmt::Display| Failure::option("listen", format_args!("{listen}: {error}"));
+    let mut addresses = listen.to_socket_addrs().map_err(|error| unusable(&error))?;
+    addresses.next().ok_or_else(|| unusable(&"no address"))
 }
 
 /// How a client knows its server.

@@ -197,3 +197,28 @@ fn keys_can_be_in_files() {
         assert!(stderr(&output).contains(said) && !stderr(&output).contains("0g0g"), "{}", stderr(&output));
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn keys_that_others_can_read_are_warned_of_and_used() {
+    let folder = Folder::new();
+    let psks = folder.file("psks", "a:00ff\n");
+    let server = Server::start(&format!("--psk-file {psks}"));
+    for (mode, warned) in [(0o600, false), (0o644, true)] {
+        folder.set_mode("psks", mode);
+        let said = format!("warning: {psks}: others have access to the key");
+        let output = run(&format!("client {} --wait 0 --psk-file {psks}", server.address));
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        assert_eq!(stderr(&output).contains(&said), warned, "{}", stderr(&output));
+        let output = run(&format!("server --listen nowhere --psk-file {psks}"));
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        assert_eq!(stderr(&output).contains(&said), warned, "{}", stderr(&output));
+    }
+    // That of an authority as well.
+    let ca = folder.path("ca");
+    assert_eq!(run(&format!("cert ca --out {ca}")).status.code(), Some(0));
+    folder.set_mode("ca/ca.key", 0o640);
+    let output = run(&format!("cert server localhost --ca {ca}"));
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stderr(&output).contains("ca.key: others have access"), "{}", stderr(&output));
+}

@@ -237,6 +237,20 @@ fn clients_that_others_can_reach_are_warned_of() {
     Tunnel::start(&line("0.0.0.0:0")).wait_for(warning);
 }
 
+#[cfg(unix)]
+#[test]
+fn keys_that_others_can_read_are_warned_of() {
+    let folder = Folder::new();
+    let psks = folder.file("psks", "a:00ff\n");
+    folder.set_mode("psks", 0o644);
+    let warning = "others have access to the key";
+    let options = format!("--listen 127.0.0.1:0 --psk-file {psks}");
+    Tunnel::start(&format!("client --connect localhost:9 {options}")).wait_for(warning);
+    Tunnel::start(&format!("server --forward localhost:9 {options}")).wait_for(warning);
+    folder.set_mode("psks", 0o600);
+    assert_eq!(Tunnel::start(&format!("server --forward localhost:9 {options}")).said(warning), 0);
+}
+
 #[test]
 fn a_server_that_ends_says_so() {
     let (mut server, address) = server(KEY);

@@ -80,6 +80,31 @@ fn servers_that_let_everybody_in_are_told() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn keys_that_others_can_read_are_told_with_their_lines() {
+    let folder = Folder::new();
+    let identity = TestPki::new().server("a.test");
+    folder.file("cert.pem", &identity.chain_pem);
+    folder.file("key.pem", &identity.key_pem);
+    folder.file("psks", "a:00ff\n");
+    let server = SERVER.replace("self-signed = \"a.test\"", "cert = \"cert.pem\"\nkey = \"key.pem\"");
+    let client = CLIENT.replace("insecure = true", "psk-file = \"psks\"");
+    let file = folder.file("tunnels.toml", &format!("{server}psk-file = \"psks\"\n{client}"));
+    for (mode, told) in [(0o600, &[][..]), (0o400, &[]), (0o640, &[5, 6, 10]), (0o604, &[5, 6, 10])] {
+        for name in ["key.pem", "psks"] {
+            folder.set_mode(name, mode);
+        }
+        let output = run(&format!("check {file} --json"));
+        assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
+        let lines = json_lines(stdout(&output));
+        let is_one = |line: &&serde_json::Value| line["reason"].to_string().contains("others have access to the key");
+        let mut found: Vec<_> = lines.iter().filter(is_one).filter_map(|line| line["line"].as_u64()).collect();
+        found.sort_unstable();
+        assert_eq!(found, told, "{mode:o}: {lines:?}");
+    }
+}
+
 #[test]
 fn faults_have_the_line_of_their_key() {
     let folder = Folder::new();
@@ -113,6 +138,8 @@ fn faults_have_the_line_of_their_key() {
         (&format!("{SERVER}psk = \"id:secret\"\n"), "5: `psk`: the key is not hexadecimal"),
         (&format!("{SERVER}cert = \"cert.pem\"\nkey = \"key.pem\"\n"), "exclude each other"),
         (&(SERVER.replace("self-signed = \"a.test\"", "cert = \"cert.pem\"") + "key = \"absent.pem\"\n"), "5: "),
+        // The name of one file may begin with that of another.
+        (&(SERVER.replace("self-signed = \"a.test\"", "cert = \"cert.pem\"") + "key = \"cert.pem: old\"\n"), "5: "),
         (&(SERVER.replace("self-signed = \"a.test\"", "state = \"s\"")), "1: a tunnel server needs"),
         (&format!("{SERVER}\n{SERVER}"), "7: another tunnel listens on 127.0.0.1:4433 already"),
         (&format!("{SERVER}\n{}", CLIENT.replace("127.0.0.1:5000", "[::]:4433")), "another tunnel listens"),

@@ -179,6 +179,7 @@ pub use moving::ImportError;
 pub use name::ToServerName;
 pub use pki_types;
 pub use queue::{Payloads, PayloadsIter, ReceiveLimits};
+pub use socket::bind_socket;
 pub use stats::{ConnectionStats, EndpointStats, HandshakeCounts};
 
 /// Compiles the code in the repository's README.

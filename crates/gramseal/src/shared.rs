@@ -60,6 +60,8 @@ struct State {
     protocol: proto::Connection,
     /// Where what it sends goes, and from where.
     path: Path,
+    /// Where the peer seems to be, and where it wrote to from there; while that is checked.
+    checked: Option<Box<Path>>,
     received: ReceiveQueue,
     connected: bool,
     /// How the client has answered the last request for a certificate.
@@ -88,6 +90,7 @@ impl Shared {
             connected: protocol.is_connected(),
             protocol,
             path,
+            checked: None,
             received,
             client_answer: None,
             closed: None,
@@ -426,7 +429,9 @@ impl Shared {
                 Ok(()) | Err(_) => {}
             }
         }
+        state.note_checked(came);
         while let Some(peer) = state.protocol.poll_transmit_to(scratch) {
+            let came = came.filter(|came| came.leads_to(peer)).or_else(|| state.checked.as_deref().copied());
             // Lost on the way, as far as whoever is there can tell.
             let _ = self.router.socket.send(state.path.towards(peer, came), scratch);
         }
@@ -465,7 +470,7 @@ impl Shared {
     /// This side sends from another socket from now on.
     pub(crate) fn leave_socket(&self) {
         let mut state = self.lock();
-        state.path.local = None;
+        (state.path.local, state.checked) = (None, None);
         state.protocol.use_another_path();
         Self::ask_of_large_datagrams(&mut state);
         self.go_on(state);
@@ -629,6 +634,20 @@ impl Shared {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Keeps the way that the datagram `came` on if that has begun a check: what a timer sends there leaves from where it
+    /// came to, as the answer to it does. What comes from there later may be forged.
+    fn note_checked(&mut self, came: Option<Path>) {
+        let Some(to) = self.protocol.checked_address() else {
+            self.checked = None;
+            return;
+        };
+        if !self.checked.as_ref().is_some_and(|checked| checked.leads_to(to)) {
+            self.checked = came.filter(|came| came.leads_to(to)).map(Box::new);
+        }
     }
 }
 

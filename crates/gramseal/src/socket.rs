@@ -320,12 +320,39 @@ pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
     }
 }
 
+/// Binds a socket to the first of `addresses` that works, as [`EndpointBuilder::bind`](crate::EndpointBuilder::bind) does:
+/// an IPv6 wildcard (`[::]`) takes IPv4 as well, whatever the system's own choice is. For
+/// [`on_socket`](crate::EndpointBuilder::on_socket) or [`Endpoint::rebind`](crate::Endpoint::rebind), with options of the
+/// caller's set in between. Calls on it do not block.
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// let socket = gramseal::bind_socket("127.0.0.1:0")?;
+/// // … buffers, a traffic class, an interface …
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// let endpoint = gramseal::Endpoint::builder().on_socket(socket)?;
+/// # drop(endpoint); Ok(()) })
+/// # }
+/// ```
+///
+/// # Errors
+/// If no address can be bound.
+pub fn bind_socket(addresses: impl ToSocketAddrs) -> io::Result<StdUdpSocket> {
+    let socket = bind_first(addresses, open_bound)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
 /// Binds `count` sockets to the first of `addresses` that works. An IPv6 wildcard takes IPv4 as well.
 pub(crate) fn bind(addresses: impl ToSocketAddrs, count: usize) -> io::Result<Vec<StdUdpSocket>> {
+    bind_first(addresses, |address| bind_all(address, count))
+}
+
+fn bind_first<T>(addresses: impl ToSocketAddrs, bind: impl Fn(SocketAddr) -> io::Result<T>) -> io::Result<T> {
     let mut failure = io::Error::new(io::ErrorKind::InvalidInput, "no address to bind to");
     for address in addresses.to_socket_addrs()? {
-        match bind_all(address, count) {
-            Ok(sockets) => return Ok(sockets),
+        match bind(address) {
+            Ok(bound) => return Ok(bound),
             Err(error) => failure = error,
         }
     }
@@ -333,9 +360,8 @@ pub(crate) fn bind(addresses: impl ToSocketAddrs, count: usize) -> io::Result<Ve
 }
 
 fn bind_all(address: SocketAddr, count: usize) -> io::Result<Vec<StdUdpSocket>> {
-    let first = open(address)?;
     // Alone at first: who has the address already, shared or not, is not to be robbed of its datagrams.
-    first.bind(&address.into())?;
+    let first = open_bound(address)?;
     let mut sockets = Vec::with_capacity(count);
     if count > 1 {
         share(&first)?;
@@ -349,6 +375,12 @@ fn bind_all(address: SocketAddr, count: usize) -> io::Result<Vec<StdUdpSocket>> 
     }
     sockets.insert(0, first.into());
     Ok(sockets)
+}
+
+fn open_bound(address: SocketAddr) -> io::Result<socket2::Socket> {
+    let socket = open(address)?;
+    socket.bind(&address.into())?;
+    Ok(socket)
 }
 
 fn open(address: SocketAddr) -> io::Result<socket2::Socket> {

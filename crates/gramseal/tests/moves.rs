@@ -92,6 +92,47 @@ async fn an_address_that_was_left_is_free_for_others() {
     .await;
 }
 
+#[cfg(target_os = "linux")] // where all of 127.0.0.0/8 is this host
+#[tokio::test] // RFC 9853 §5.3, §5.4
+async fn whoever_is_asked_hears_from_the_address_that_it_wrote_to() {
+    for version in [ProtocolVersion::DTLS1_2, ProtocolVersion::DTLS1_3] {
+        for path_check in [PathCheck::Basic, PathCheck::Enhanced] {
+            soon(async {
+                let pki = TestPki::new();
+                let path_check_timeout = Duration::from_millis(150);
+                let transport = Transport { path_check, path_check_timeout, ..Transport::default() };
+                let config = server_builder(&pki).with_connection_ids(ConnectionIds::random());
+                let config = Arc::new(config.with_transport(transport).build().unwrap());
+                let server = Endpoint::builder().with_server(config).bind("0.0.0.0:0").unwrap();
+                let port = server.local_addr().unwrap().port();
+                let [first, second] = [1, 2].map(|last| std::net::SocketAddr::from(([127, 0, 0, last], port)));
+                let config = client_builder(&pki).with_versions(&[version]).build().unwrap();
+                let mut client = Manual::new(Arc::new(config), first).await;
+                let accepted = async { server.accept().await.unwrap().await.unwrap() };
+                let ((), theirs) = tokio::join!(client.connect(), accepted);
+
+                let mut datagram = vec![0; client.connection.sealed_len(500)];
+                let len = client.connection.seal(&[7; 500], &mut datagram).unwrap();
+                let elsewhere = tokio::net::UdpSocket::bind(LOOPBACK).await.unwrap();
+                elsewhere.send_to(&datagram[..len], second).await.unwrap();
+                assert_eq!(theirs.recv().await.unwrap().unwrap().len(), 500);
+                // It answers nothing, so that all but perhaps the first are sent when their time has come.
+                for _ in 0..3 {
+                    let (_, from) = elsewhere.recv_from(&mut [0; 2048]).await.unwrap();
+                    assert_eq!(from, second, "{version} {path_check:?}");
+                }
+                eventually("nobody answers", || theirs.stats().protocol.path_checks().failed == 1).await;
+                // Where the client was, it is as before.
+                let mut datagram = [0; 2048];
+                while client.socket.try_recv_from(&mut datagram).is_ok() {}
+                theirs.send(b"where it was").unwrap();
+                assert_eq!(client.socket.recv_from(&mut datagram).await.unwrap().1, first);
+            })
+            .await;
+        }
+    }
+}
+
 #[tokio::test] // RFC 9146 §6
 async fn the_policy_decides_about_clients_that_cannot_be_checked() {
     for version in [ProtocolVersion::DTLS1_2, ProtocolVersion::DTLS1_3] {

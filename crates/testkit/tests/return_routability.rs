@@ -2,11 +2,13 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use gramseal_proto::config::ConnectionIds;
+use gramseal_proto::crypto::{CryptoError, SecureRandom};
 use gramseal_proto::wire::{ContentType, HandshakeType, ProtocolVersion};
-use gramseal_proto::{Connection, Discard, Instant};
+use gramseal_proto::{Cid, CidGenerator, Connection, Discard, Instant, RandomCids};
 use gramseal_testkit::null::{self, ToyKind};
 use gramseal_testkit::peer::{Scene, Step, Wiretap};
 use gramseal_testkit::sim::{Pair, Side, Sim};
@@ -242,7 +244,7 @@ fn a_challenge_is_not_answered_where_none_was_agreed_on() {
 #[test] // RFC 9853 §2, §5.4: who forges an address has little sent there, whichever id is in it
 fn answers_elsewhere_are_at_most_three_times_as_long_as_what_came_from_there() {
     for id_len in [8, 60, 255] {
-        let of_server = ConnectionIds::Both(Arc::new(gramseal_proto::RandomCids::new(id_len)));
+        let of_server = ConnectionIds::Both(Arc::new(RandomCids::new(id_len)));
         let choices = [(ConnectionIds::random(), true), (of_server, true)];
         let (mut sim, pair, tap) = connect(ProtocolVersion::DTLS1_3, choices);
         let now = sim.now();
@@ -264,6 +266,37 @@ fn answers_elsewhere_are_at_most_three_times_as_long_as_what_came_from_there() {
             take(connection, now, address(1), one);
             let sent: usize = elsewhere(connection).iter().map(|(_, datagram)| datagram.len()).sum();
             assert!(sent <= 3 * bytes && (sent > 0) == (id_len < 255), "{id_len}: {sent} for {bytes}");
+        });
+    }
+}
+
+/// The first id is short, as are those of others; all that follow are as long as can be.
+#[derive(Debug, Default)]
+struct Growing(AtomicBool);
+
+impl CidGenerator for Growing {
+    fn generate(&self, random: &dyn SecureRandom) -> Result<Cid, CryptoError> {
+        let len = if self.0.swap(true, Ordering::Relaxed) { 255 } else { 8 };
+        RandomCids::new(len).generate(random)
+    }
+}
+
+#[test] // RFC 9853 §5.4, §9
+fn answers_elsewhere_have_an_id_of_their_own_and_its_length_counts() {
+    for (of_server, answers) in [(ConnectionIds::random(), 1), (ConnectionIds::Both(Arc::<Growing>::default()), 0)] {
+        let (mut sim, pair, tap) =
+            connect(ProtocolVersion::DTLS1_3, [(ConnectionIds::random(), true), (of_server, true)]);
+        sim.act(pair, Side::Client, |client| client.request_cids(1)).expect("ids are spoken of");
+        sim.run_for(Duration::from_secs(1));
+        let given = sim.connection(pair, Side::Server).expect("there is one").own_cids().to_vec();
+        let now = sim.now();
+        let challenge = record(&sim, pair, &tap, Side::Client, 60, &CHALLENGE);
+        sim.act(pair, Side::Client, |connection| {
+            take(connection, now, address(1), challenge);
+            let sent = elsewhere(connection);
+            assert_eq!(sent.len(), answers);
+            assert!(sent.iter().all(|(to, sent)| *to == address(1) && sent[1..].starts_with(&given[1])));
+            assert_eq!(connection.peer_cid(), &*given[0], "and what goes to the peer has the one before");
         });
     }
 }

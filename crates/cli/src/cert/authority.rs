@@ -17,6 +17,7 @@ use super::facts;
 use super::files::Paths;
 use crate::failure::Failure;
 use crate::identity::not_made;
+use crate::{output, private};
 
 /// What an authority's files are called, without their endings.
 pub(super) const STEM: &str = "ca";
@@ -95,6 +96,7 @@ impl Authority {
             )),
             _ => Failure::usage(error).at(&certificate),
         })?;
+        private::exposed([&private_key]).for_each(output::warn);
         let key = PrivateKeyDer::from_pem_file(&private_key)
             .map_err(|error| Failure::usage(format!("no private key: {error}")).at(&private_key))?;
         let key = KeyPair::try_from(&key).map_err(|error| Failure::usage(error).at(&private_key))?;

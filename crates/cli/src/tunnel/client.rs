@@ -49,14 +49,23 @@ impl ClientTunnel {
                 "others than this machine's programs can send into the tunnel, also with forged addresses"
             );
         }
-        Ok(Self {
+        let tunnel = Self {
             counts: Counts::new(&name),
             name,
             socket,
             plan: Mutex::new(Arc::new(plan)),
             senders: Mutex::default(),
             told_full: AtomicBool::new(false),
-        })
+        };
+        tunnel.warn();
+        Ok(tunnel)
+    }
+
+    /// What is right is told, in case it is not meant.
+    fn warn(&self) {
+        for warning in self.plan().warnings() {
+            tracing::warn!(tunnel = %self.name, "{warning}");
+        }
     }
 
     pub(super) fn plan(&self) -> Arc<ClientPlan> {
@@ -67,6 +76,7 @@ impl ClientTunnel {
     pub(super) fn replan(&self, mut plan: ClientPlan) {
         socket::keep_buffer(&self.name, self.plan().args.flow.socket_buffer, &mut plan.args.flow.socket_buffer);
         *self.plan.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(plan);
+        self.warn();
     }
 
     /// Serves until `stop`; connections are closed in good order then.

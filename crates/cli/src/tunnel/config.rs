@@ -16,7 +16,7 @@ use toml::de::{DeTable, DeValue};
 use super::plan::{ClientPlan, Plan, ServerPlan};
 use super::socket;
 use crate::args::{ServiceArgs, TunnelServerArgs};
-use crate::failure::Failure;
+use crate::failure::{About, Failure};
 
 /// A configuration file that is right.
 pub(super) struct Config {
@@ -98,6 +98,16 @@ struct Planned {
     given: Vec<Given>,
 }
 
+/// Where the key stands that something is `about`; where the table begins if that is not known.
+fn place<'g>(span: &'g Range<usize>, given: &'g [Given], about: Option<&About>) -> &'g Range<usize> {
+    let is_about = |given: &&Given| match about {
+        Some(About::Option(option)) => given.key == *option,
+        Some(About::File(file)) => Path::new(&given.value) == file,
+        None => false,
+    };
+    given.iter().find(is_about).map_or(span, |given| &given.span)
+}
+
 impl Reader<'_> {
     fn fault(&mut self, span: &Range<usize>, reason: impl fmt::Display) {
         self.faults.push(self.at(span, reason));
@@ -141,8 +151,11 @@ impl Reader<'_> {
         if plans.is_empty() && self.faults.is_empty() {
             self.fault(&(0..0), "there is no tunnel: neither [[client]] nor [[server]]");
         }
-        let warning = |planned: &Planned| planned.plan.warning().map(|warning| self.at(&planned.span, warning));
-        let warnings = plans.iter().filter_map(warning).collect();
+        let warnings = |Planned { plan, span, given }: &Planned| {
+            let warnings = plan.warnings().into_iter();
+            warnings.map(|warning| self.at(place(span, given, warning.about.as_ref()), &warning)).collect::<Vec<_>>()
+        };
+        let warnings = plans.iter().flat_map(warnings).collect();
         Some(Config { service: service?.0, plans: plans.into_iter().map(|planned| planned.plan).collect(), warnings })
     }
 
@@ -259,15 +272,7 @@ impl Reader<'_> {
         match plan {
             Ok(plan) => Some(Planned { plan, span, given }),
             Err(failure) => {
-                let reason = failure.to_string();
-                let is_about = |given: &&Given| {
-                    let option = reason.strip_prefix("--").and_then(|rest| rest.strip_prefix(given.key.as_str()));
-                    let file = (!given.value.is_empty()).then(|| reason.strip_prefix(given.value.as_str())).flatten();
-                    option.is_some_and(|rest| rest.starts_with([' ', ':']))
-                        || file.is_some_and(|rest| rest.starts_with(':'))
-                };
-                let place = given.iter().find(is_about).map_or(&span, |given| &given.span).clone();
-                self.fault(&place, reason);
+                self.fault(place(&span, &given, failure.about()), &failure);
                 None
             }
         }

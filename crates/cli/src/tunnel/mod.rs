@@ -80,7 +80,7 @@ impl Source {
             Self::File(file, service) => {
                 let lines = |faults: Vec<Fault>| {
                     let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
-                    Failure::Usage(lines.join("\n"))
+                    Failure::usage(lines.join("\n"))
                 };
                 let config = config::read(file, before).map_err(lines)?;
                 Ok(Config { service: service.clone().or(config.service), ..config })

@@ -10,16 +10,16 @@ use std::time::Duration;
 use gramseal::proto::config::{ClientAuth, ClientConfig, ServerConfig};
 use gramseal::sessions;
 
-use super::socket;
 use super::state::StateKey;
 use crate::args::{FlowArgs, ProtocolArgs, TunnelClientArgs, TunnelServerArgs};
 use crate::auth;
-use crate::failure::Failure;
+use crate::failure::{Failure, Remark};
 use crate::identity::Own;
-use crate::setup::Settings;
+use crate::private;
+use crate::setup::{Settings, listen_address};
 
 /// What [`ServerPlan::is_open`] means for who runs the server.
-pub(super) const OPEN: &str = "everybody reaches the target; known clients alone do with client-ca and \
+const OPEN: &str = "everybody reaches the target; known clients alone do with client-ca and \
     require-client-cert, with fingerprint or raw-public-key, or with shared keys and no certificate of the server";
 
 /// Bytes in the connection ids of a tunnel that is not told otherwise.
@@ -58,10 +58,10 @@ impl Plan {
     }
 
     /// What whoever runs it should know.
-    pub(super) fn warning(&self) -> Option<&'static str> {
+    pub(super) fn warnings(&self) -> Vec<Remark> {
         match self {
-            Self::Server(plan) if plan.is_open => Some(OPEN),
-            Self::Client(_) | Self::Server(_) => None,
+            Self::Client(plan) => plan.warnings(),
+            Self::Server(plan) => plan.warnings(),
         }
     }
 
@@ -85,13 +85,19 @@ impl Plan {
 impl ClientPlan {
     /// Reads what the options name.
     pub(super) fn new(args: TunnelClientArgs) -> Result<Self, Failure> {
-        let address = socket::listen_address(&args.listen)?;
+        let address = listen_address(&args.listen)?;
         let mut settings = settings(&args.protocol)?;
         // Sessions of before a reload are forgotten: they stand for what was trusted then.
         settings.session_store = Some(sessions::client_cache());
         let config = settings.client(auth::trust(&args.auth)?, auth::client_identity(&args.auth)?)?;
         check_flow(&args.flow)?;
         Ok(Self { args, address, config })
+    }
+
+    /// What whoever runs it should know.
+    pub(super) fn warnings(&self) -> Vec<Remark> {
+        let auth = &self.args.auth;
+        private::exposed(auth.identity.key.iter().chain(&auth.psk_file)).collect()
     }
 
     /// The name that the server has to prove.
@@ -108,7 +114,7 @@ impl ClientPlan {
 impl ServerPlan {
     /// Reads what the options name. A certificate made on the spot stays that of `before`.
     pub(super) fn new(args: TunnelServerArgs, before: Option<&Self>) -> Result<Self, Failure> {
-        let address = socket::listen_address(&args.listen)?;
+        let address = listen_address(&args.listen)?;
         let mut settings = settings(&args.protocol)?;
         settings.tickets = args.tickets;
         let kept = before
@@ -133,6 +139,13 @@ impl ServerPlan {
         };
         let state_key = Mutex::new(state_key);
         Ok(Self { args, address, config, own, is_open, state_key })
+    }
+
+    /// What whoever runs it should know.
+    pub(super) fn warnings(&self) -> Vec<Remark> {
+        let auth = &self.args.auth;
+        let open = self.is_open.then(|| Remark::new(OPEN));
+        open.into_iter().chain(private::exposed(auth.identity.key.iter().chain(&auth.psk_file))).collect()
     }
 
     /// The key of the state file; makes one if there is none.
@@ -183,13 +196,13 @@ fn settings(protocol: &ProtocolArgs) -> Result<Settings, Failure> {
 
 fn check_flow(flow: &FlowArgs) -> Result<(), Failure> {
     if flow.max_senders == 0 {
-        return Err(Failure::usage("--max-senders is at least 1"));
+        return Err(Failure::option("max-senders", "is at least 1"));
     }
     if flow.max_senders_per_network == Some(0) {
         return Err(Failure::usage("--max-senders-per-network is at least 1"));
     }
     if flow.idle.is_zero() {
-        return Err(Failure::usage("--idle is longer than 0 seconds"));
+        return Err(Failure::option("idle", "is longer than 0 seconds"));
     }
     Ok(())
 }

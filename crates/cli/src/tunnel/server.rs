@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use super::burst::{self, Burst};
 use super::counts::{Counts, Dropped, Ended, Held, Way};
 use super::places::{Bounds, Granted, Place, Places};
-use super::plan::{OPEN, ServerPlan};
+use super::plan::ServerPlan;
 use super::socket;
 use super::state::{Found, Saved, State};
 use super::stop::Stop;
@@ -80,10 +80,10 @@ impl ServerTunnel {
         self.warn();
     }
 
-    /// That nobody is kept out is told, in case it is not meant.
+    /// What is right is told, in case it is not meant.
     fn warn(&self) {
-        if self.plan().is_open {
-            tracing::warn!(tunnel = %self.name, "{OPEN}");
+        for warning in self.plan().warnings() {
+            tracing::warn!(tunnel = %self.name, "{warning}");
         }
     }
 

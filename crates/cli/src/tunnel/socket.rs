@@ -1,9 +1,9 @@
 //! UDP sockets of tunnels.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket as StdUdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket as StdUdpSocket};
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::SockRef;
 use tokio::net::UdpSocket;
 
 use crate::failure::Failure;
@@ -11,34 +11,17 @@ use crate::failure::Failure;
 /// More datagrams than the queue of a socket with a buffer of any usual size holds.
 const QUEUE: usize = 65_536;
 
-/// What `--listen` says, as an address.
-pub(super) fn listen_address(listen: &str) -> Result<SocketAddr, Failure> {
-    let unusable = |error: &dyn std::fmt::Display| Failure::usage(format!("--listen {listen}: {error}"));
-    let mut addresses = listen.to_socket_addrs().map_err(|error| unusable(&error))?;
-    addresses.next().ok_or_else(|| unusable(&"no address"))
-}
-
-/// A socket at `address` with buffers of `buffer` bytes, if the system allows them. An IPv6 wildcard takes IPv4 as
-/// well.
+/// A socket at `address` with buffers of `buffer` bytes, if the system allows them.
 pub(super) fn bind(address: SocketAddr, buffer: Option<usize>) -> Result<StdUdpSocket, Failure> {
-    let bind = || -> io::Result<Socket> {
-        let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
-        if address.is_ipv6() && address.ip().is_unspecified() {
-            // Systems that cannot do it stay with IPv6.
-            let _ = socket.set_only_v6(false);
-        }
-        socket.set_nonblocking(true)?;
-        socket.bind(&address.into())?;
-        Ok(socket)
-    };
-    let socket = bind().map_err(|error| Failure::connection(format!("--listen {address}: {error}")))?;
+    let socket = gramseal::bind_socket(address);
+    let socket = socket.map_err(|error| Failure::connection(format!("--listen {address}: {error}")))?;
     if let Some(bytes) = buffer {
-        set_buffers(&socket, address, bytes);
+        set_buffers(SockRef::from(&socket), address, bytes);
     }
-    Ok(socket.into())
+    Ok(socket)
 }
 
-fn set_buffers(socket: &Socket, address: SocketAddr, bytes: usize) {
+fn set_buffers(socket: SockRef<'_>, address: SocketAddr, bytes: usize) {
     // What is granted is read back, which also shows that the system refused.
     let _ = socket.set_recv_buffer_size(bytes);
     let _ = socket.set_send_buffer_size(bytes);

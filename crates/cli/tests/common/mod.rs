@@ -127,10 +127,18 @@ impl Folder {
         Self(path)
     }
 
-    /// Writes `content` to the file `name` and returns its path.
+    /// Writes `content` to the file `name`, for nobody else to read, and returns its path.
     pub(crate) fn file(&self, name: &str, content: &(impl AsRef<[u8]> + ?Sized)) -> String {
         std::fs::write(self.0.join(name), content).expect("the file can be written");
+        #[cfg(unix)]
+        self.set_mode(name, 0o600);
         self.path(name)
+    }
+
+    #[cfg(unix)]
+    pub(crate) fn set_mode(&self, name: &str, mode: u32) {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
+        std::fs::set_permissions(self.0.join(name), mode).expect("the file is ours");
     }
 
     pub(crate) fn path(&self, name: &str) -> String {

@@ -54,11 +54,14 @@ impl Connection {
     /// Says where the peer is: where the caller sends what this connection has to send. Only who gives datagrams to
     /// [`handle_datagram_from`](Self::handle_datagram_from) has to tell. If the peer was elsewhere before, datagrams are
     /// as large as configured again, and in 1.3 a [search](Self::search_mtu) for more begins. A check of where it is ends.
+    /// Where the connection makes checkpoints, [one is due](Self::checkpoint_due): what was attached to the last one may
+    /// lead to where the peer was.
     pub fn set_peer(&mut self, peer: SocketAddr) {
         let now = address(peer);
         self.end_path_check();
         if self.peer.replace(now).is_some_and(|before| before != now) {
-            self.begin_another_path();
+            self.keep_cid_lent_to(now);
+            self.path_changed();
         }
     }
 
@@ -68,8 +71,13 @@ impl Connection {
     pub fn use_another_path(&mut self) {
         if self.phase == Phase::Connected {
             self.use_next_cid();
-            self.begin_another_path();
+            self.path_changed();
         }
+    }
+
+    fn path_changed(&mut self) {
+        self.begin_another_path();
+        self.attached_changed();
     }
 
     /// Our hello offers `cid`.

@@ -39,7 +39,7 @@ pub enum Event {
     /// [`max_payload`](crate::Connection::max_payload) with them.
     MtuChanged(usize),
     /// A connection that makes [checkpoints](crate::Connection::checkpoint) needs the next one: little is left of what
-    /// the last one reserved, or nothing may be sent before there is another.
+    /// the last one reserved, nothing may be sent before there is another, or the path has changed.
     CheckpointDue,
     /// The association has ended. It is the last event, and its connection ids are not told of any more.
     Closed(CloseReason),

@@ -5,6 +5,7 @@
 //!          "immediate": all before them are stale then, and forgotten a while later
 //! peer's   NewConnectionId "immediate" --> the first is used from now on, the others are spares
 //!          NewConnectionId "spare"     --> spares, which use_next_cid uses
+//!                                          and what goes elsewhere is lent: in use if the peer is there, a spare if not
 //! ```
 //!
 //! Only one NewConnectionId of ours is on its way at any time; what the peer asks for meanwhile is answered after it.
@@ -12,7 +13,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
-
+use core::net::SocketAddr;
 use core::time::Duration;
 
 use gramseal_wire::handshake::{ConnectionIdUsage, NewConnectionId, RequestConnectionId};
@@ -48,11 +49,14 @@ pub(super) struct NewCids {
     replaced: usize,
     /// How many of the oldest of ours no new record has, and when they are forgotten.
     stale: Option<(usize, Instant)>,
+    /// Where the records with the id that was lent last go.
+    lent_to: Option<SocketAddr>,
 }
 
 impl NewCids {
     pub(super) fn write_image(&self, w: &mut Writer<'_>, now: Instant) {
-        let Self { asked, owed, in_vain, replaced, stale } = self;
+        // Checks of where the peer is do not move along.
+        let Self { asked, owed, in_vain, replaced, stale, lent_to: _ } = self;
         w.u8(u8::from(*asked));
         optional_u64(w, owed.map(u64::from));
         w.u8(*in_vain);
@@ -73,7 +77,7 @@ impl NewCids {
             return Err(DecodeError::IllegalValue);
         }
         let stale = left.map(|left| (usize::from(ids), now + left));
-        Ok(Self { asked, owed, in_vain, replaced: replaced.into(), stale })
+        Ok(Self { asked, owed, in_vain, replaced: replaced.into(), stale, lent_to: None })
     }
 
     /// When ids are forgotten.
@@ -181,7 +185,7 @@ impl Connection {
         Ok(())
     }
 
-    /// How many connection ids of the peer's are there for later.
+    /// How many connection ids of the peer's are there for later that were in no record yet.
     #[must_use]
     pub fn spare_cids(&self) -> usize {
         self.records.spare_cids()
@@ -195,6 +199,36 @@ impl Connection {
             self.image_changed();
         }
         changed
+    }
+
+    /// Lends one of the peer's ids for later to what goes to `to`, where the peer perhaps is not. RFC 9853 §9: nobody is to
+    /// tell by an id that records to different places belong together, so that each place has another as long as there are
+    /// some; but who makes us ask in many places must not use them up.
+    pub(super) fn lend_cid(&mut self, to: SocketAddr) {
+        if self.records.longest_spare_cid() == 0 {
+            return;
+        }
+        let is_another = self.new_cids().lent_to.replace(to) != Some(to);
+        if is_another || !self.records.has_lent_cid() {
+            self.records.lend_next_cid();
+        }
+    }
+
+    /// What `put` seals goes to `to`, where the peer perhaps is not.
+    pub(super) fn put_elsewhere<T>(&mut self, to: SocketAddr, put: impl FnOnce(&mut Self) -> T) -> T {
+        self.lend_cid(to);
+        self.records.swap_lent_cid();
+        let done = put(self);
+        self.records.swap_lent_cid();
+        done
+    }
+
+    /// The peer is there: the id that was lent to what went there is in use from now on.
+    pub(super) fn keep_cid_lent_to(&mut self, to: SocketAddr) {
+        let is_there = |cids: &mut Box<NewCids>| cids.lent_to.take_if(|lent_to| *lent_to == to).is_some();
+        if self.new_cids.as_mut().is_some_and(is_there) {
+            self.records.keep_lent_cid();
+        }
     }
 
     fn check_cids_can_change(&self) -> Result<(), NewCidsError> {
@@ -304,9 +338,7 @@ impl Connection {
         for cid in cids {
             count_ids(&mut self.stats.cids_received, 1);
             // RFC 9147 §9: what is more than we want to keep may be dropped.
-            if self.records.spare_cids() < MAX_SPARES {
-                self.records.add_spare_cid(cid);
-            }
+            self.records.add_spare_cid(cid, MAX_SPARES);
         }
         Ok(())
     }

@@ -85,6 +85,13 @@ impl Checking {
 }
 
 impl Connection {
+    /// Where the peer seems to be, while a [check](crate::config::PathCheck) of that goes on. Who has several addresses can
+    /// note which of them it wrote to, for what [`poll_transmit_to`](Self::poll_transmit_to) sends there later.
+    #[must_use]
+    pub fn checked_address(&self) -> Option<SocketAddr> {
+        self.paths.as_ref()?.check.as_ref().map(|check| check.to)
+    }
+
     fn checking(&mut self) -> Option<&mut Checking> {
         self.paths.as_mut()?.check.as_mut()
     }
@@ -139,10 +146,6 @@ impl Connection {
         let Some(check) = self.checking() else { return };
         (check.stage, check.interval) = (stage, interval);
         check.ask(CHALLENGES - 1, now);
-        // RFC 9853 §9: nobody is to tell by a connection id that what goes there belongs to what went elsewhere.
-        if stage == Stage::After && self.post.is_some() {
-            self.use_next_cid();
-        }
     }
 
     /// Asks again, or goes on to the next stage, or gives up.
@@ -174,6 +177,8 @@ impl Connection {
         match (stage, self.checking().map(|check| check.to)) {
             (Stage::After, Some(to)) => {
                 count(&mut self.stats.paths().succeeded, 1);
+                // Answers to somewhere else may have had another one meanwhile.
+                self.lend_cid(to);
                 self.peer_moved(to);
                 self.stats.round_trip = RoundTrip::of(taken);
             }
@@ -231,11 +236,14 @@ impl Connection {
         if self.waits_for_checkpoint() {
             return None;
         }
-        let needed = self.challenge_len();
-        let check = self.checking().filter(|check| check.due && check.stage == Stage::After)?;
-        // It waits until more came; the time goes on.
-        let to = check.allowance.spend(needed).then_some(check.to)?;
-        self.put_challenge(datagram);
+        let to = self.checking().filter(|check| check.due && check.stage == Stage::After)?.to;
+        self.put_elsewhere(to, |connection| {
+            let needed = connection.challenge_len();
+            // It waits until more came; the time goes on.
+            if connection.checking().is_some_and(|check| check.allowance.spend(needed)) {
+                connection.put_challenge(datagram);
+            }
+        });
         (!datagram.is_empty()).then_some(to)
     }
 

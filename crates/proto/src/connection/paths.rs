@@ -54,8 +54,9 @@ impl Connection {
     pub fn poll_transmit_to(&mut self, datagram: &mut Vec<u8>) -> Option<SocketAddr> {
         datagram.clear();
         while let Some((cookie, to)) = self.next_path_answer(Option::is_some) {
-            self.put_path_response(cookie, datagram);
-            if let Some(to) = to.filter(|_| !datagram.is_empty()) {
+            let Some(to) = to else { continue };
+            self.put_elsewhere(address(to), |connection| connection.put_path_response(cookie, datagram));
+            if !datagram.is_empty() {
                 self.count_to(address(to), datagram.len());
                 self.stats.datagrams_sent += 1;
                 return Some(to);
@@ -137,8 +138,10 @@ impl Connection {
 
     /// A challenge came in a record of so many `bytes`.
     fn challenged(&mut self, cookie: RrcCookie, elsewhere: Option<SocketAddr>, bytes: usize) {
-        // Who is elsewhere may not have asked: our record may be much longer than the peer's, by an id that the peer chose.
-        let needed = self.records.sealed_len(self.records.write_epoch(), RRC_LEN);
+        // Who is elsewhere may not have asked: our record may be much longer than the peer's, by an id that the peer chose;
+        // which of its ids it will be is open.
+        let longer = self.records.longest_spare_cid().saturating_sub(self.peer_cid().len());
+        let needed = self.records.sealed_len(self.records.write_epoch(), RRC_LEN) + longer;
         let is_answered = elsewhere.is_none() || Allowance::of(bytes).spend(needed);
         let paths = self.paths.get_or_insert_default();
         let has_room = elsewhere.is_none() || paths.from_elsewhere < MAX_ELSEWHERE;

@@ -18,13 +18,20 @@ pub(crate) struct Cids {
     ours: Vec<Cid>,
     /// The peer's, in the records that we send; empty if it wants none.
     peers: Cid,
-    /// Others of the peer's, for later.
+    /// Others of the peer's, for later: those that were in no record yet, in the order in which it gave them, and then
+    /// those that were lent, the latest at the end.
     spares: Vec<Cid>,
+    /// How many of the spares were in records to where the peer perhaps is not.
+    lent: usize,
     /// Whether all that the peer protects has to carry one of ours.
     expected: bool,
 }
 
 impl Cids {
+    fn new(ours: Vec<Cid>, peers: Cid, expected: bool) -> Self {
+        Self { ours, peers, spares: Vec::new(), lent: 0, expected }
+    }
+
     /// How long the id of ours is that `bytes` begin with.
     #[inline]
     pub(super) fn find(&self, bytes: &[u8]) -> Option<usize> {
@@ -48,7 +55,8 @@ impl Cids {
     }
 
     pub(crate) fn write_image(&self, w: &mut Writer<'_>) {
-        let Self { ours, peers, spares, expected } = self;
+        // What was lent is as good as new to an importer that has nothing else, and comes last.
+        let Self { ours, peers, spares, expected, lent: _ } = self;
         w.vec8(|w| w.bytes(peers));
         flag(w, *expected);
         for cids in [ours, spares] {
@@ -74,23 +82,21 @@ impl Cids {
         let (peers, expected, ours, spares) = (cid(r)?, read_flag(r)?, cids(r)?, cids(r)?);
         // One that is empty would be found in every record.
         let sound = ours.iter().chain(&spares).all(|cid| !cid.is_empty()) && (!expected || !ours.is_empty());
-        if sound { Ok(Self { ours, peers, spares, expected }) } else { Err(DecodeError::IllegalValue) }
+        if sound { Ok(Self { ours, peers, spares, lent: 0, expected }) } else { Err(DecodeError::IllegalValue) }
     }
 }
 
 impl RecordLayer {
     /// We offered `cid`: protected records may carry it from now on, for they may overtake the answer.
     pub(crate) fn offer_cid(&mut self, cid: Cid) {
-        self.cids =
-            Some(Box::new(Cids { ours: Vec::from([cid]), peers: Cid::EMPTY, spares: Vec::new(), expected: false }));
+        self.cids = Some(Box::new(Cids::new(Vec::from([cid]), Cid::EMPTY, false)));
     }
 
     /// Both sides said what they want to see in records to them: we `ours`, the peer `peers`; empty if nothing.
     pub(crate) fn agree_on_cids(&mut self, ours: Cid, peers: Cid) {
         let expected = !ours.is_empty();
         let ours = if expected { Vec::from([ours]) } else { Vec::new() };
-        self.cids =
-            (expected || !peers.is_empty()).then(|| Box::new(Cids { ours, peers, spares: Vec::new(), expected }));
+        self.cids = (expected || !peers.is_empty()).then(|| Box::new(Cids::new(ours, peers, expected)));
     }
 
     /// They are as they were in another process.
@@ -139,31 +145,80 @@ impl RecordLayer {
     /// Protected records to the peer carry `cid` from now on, and none of those it gave before.
     pub(crate) fn replace_peer_cid(&mut self, cid: Cid) {
         if let Some(cids) = &mut self.cids {
-            cids.peers = cid;
-            cids.spares = Vec::new();
+            (cids.peers, cids.spares, cids.lent) = (cid, Vec::new(), 0);
         }
     }
 
-    /// Keeps an id of the peer's for later, unless it is known.
-    pub(crate) fn add_spare_cid(&mut self, cid: Cid) {
-        if let Some(cids) = &mut self.cids {
-            if cids.peers != cid && !cids.spares.contains(&cid) {
-                cids.spares.reserve_exact(1);
-                cids.spares.push(cid);
+    /// Keeps an id of the peer's for later, unless it is known, in place of one that was lent if there are `most`
+    /// already.
+    pub(crate) fn add_spare_cid(&mut self, cid: Cid, most: usize) {
+        let Some(cids) = &mut self.cids else { return };
+        if cids.peers == cid || cids.spares.contains(&cid) {
+            return;
+        }
+        let fresh = cids.spares.len() - cids.lent;
+        if cids.spares.len() < most {
+            cids.spares.reserve_exact(1);
+        } else if cids.lent > 0 {
+            cids.spares.remove(fresh);
+            cids.lent -= 1;
+        } else {
+            return;
+        }
+        cids.spares.insert(fresh, cid);
+    }
+
+    /// How many ids of the peer's are kept for later that were in no record yet.
+    pub(crate) fn spare_cids(&self) -> usize {
+        self.cids.as_ref().map_or(0, |cids| cids.spares.len() - cids.lent)
+    }
+
+    /// Protected records to the peer carry the oldest id that was kept for later, one that was lent if there is no other;
+    /// `false` if there is none.
+    pub(crate) fn use_next_cid(&mut self) -> bool {
+        let Some(cids) = self.cids.as_mut().filter(|cids| !cids.spares.is_empty()) else { return false };
+        cids.peers = cids.spares.remove(0);
+        cids.lent = cids.lent.min(cids.spares.len());
+        true
+    }
+
+    /// Lends the next of the ids that are kept for later, if there are any, to records that go where the peer perhaps is
+    /// not. It stays one of them: the last that is lent again.
+    pub(crate) fn lend_next_cid(&mut self) {
+        if let Some(cids) = self.cids.as_mut().filter(|cids| !cids.spares.is_empty()) {
+            cids.spares.rotate_left(1);
+            cids.lent = (cids.lent + 1).min(cids.spares.len());
+        }
+    }
+
+    /// Whether one is.
+    pub(crate) fn has_lent_cid(&self) -> bool {
+        self.cids.as_ref().is_some_and(|cids| cids.lent > 0)
+    }
+
+    /// Protected records carry the id that was lent last; called again, the one before once more.
+    pub(crate) fn swap_lent_cid(&mut self) {
+        if let Some(cids) = self.cids.as_mut().filter(|cids| cids.lent > 0) {
+            if let Some(lent) = cids.spares.last_mut() {
+                core::mem::swap(&mut cids.peers, lent);
             }
         }
     }
 
-    /// How many ids of the peer's are kept for later.
-    pub(crate) fn spare_cids(&self) -> usize {
-        self.cids.as_ref().map_or(0, |cids| cids.spares.len())
+    /// Protected records to the peer carry the id that was lent last, if one is, from now on.
+    pub(crate) fn keep_lent_cid(&mut self) {
+        if let Some(cids) = self.cids.as_mut().filter(|cids| cids.lent > 0) {
+            if let Some(lent) = cids.spares.pop() {
+                cids.peers = lent;
+                cids.lent -= 1;
+            }
+        }
     }
 
-    /// Protected records to the peer carry the oldest id that was kept for later; `false` if there is none.
-    pub(crate) fn use_next_cid(&mut self) -> bool {
-        let Some(cids) = self.cids.as_mut().filter(|cids| !cids.spares.is_empty()) else { return false };
-        cids.peers = cids.spares.remove(0);
-        true
+    /// Bytes in the longest of the ids that are kept for later; 0 if there are none.
+    pub(crate) fn longest_spare_cid(&self) -> usize {
+        let spares = self.cids.as_ref().map_or(&[][..], |cids| &cids.spares);
+        spares.iter().map(|cid| cid.len()).max().unwrap_or(0)
     }
 
     /// How long the ids of both sides are; `None` if there are none.
@@ -425,6 +480,44 @@ mod tests {
         let [old, new] = [Epoch::APPLICATION, next].map(|epoch| seal(&mut writer, epoch, b"x"));
         assert!(open(&mut reader, &new)[0].is_ok() && open(&mut reader, &old)[0].is_ok());
         assert!(newest(&reader, next, 0) && !newest(&reader, Epoch::APPLICATION, 3));
+    }
+
+    #[test] // RFC 9147 §9
+    fn ids_are_lent_in_order_and_come_back() {
+        let (mut layer, _) = pair(ProtocolVersion::DTLS1_3, &[9]);
+        layer.lend_next_cid();
+        layer.swap_lent_cid();
+        layer.keep_lent_cid();
+        assert_eq!((layer.peer_cid(), layer.has_lent_cid(), layer.longest_spare_cid()), (&[9][..], false, 0));
+        let lend = |layer: &mut RecordLayer| {
+            layer.lend_next_cid();
+            layer.swap_lent_cid();
+            let lent = layer.peer_cid().to_vec();
+            layer.swap_lent_cid();
+            assert_eq!(layer.peer_cid(), [9]);
+            lent
+        };
+        for id in [&[1; 1][..], &[2; 2], &[1; 1], &[9]] {
+            layer.add_spare_cid(cid(id), 3);
+        }
+        assert_eq!((layer.spare_cids(), layer.longest_spare_cid()), (2, 2));
+        assert_eq!(lend(&mut layer), [1]);
+        layer.add_spare_cid(cid(&[3; 3]), 3);
+        assert_eq!([lend(&mut layer), lend(&mut layer), lend(&mut layer)], [vec![2; 2], vec![3; 3], vec![1]]);
+        assert_eq!((layer.spare_cids(), layer.has_lent_cid()), (0, true));
+        // The one that was lent longest ago makes room, and those that were not go first.
+        layer.add_spare_cid(cid(&[4; 4]), 3);
+        assert_eq!((layer.spare_cids(), layer.longest_spare_cid()), (1, 4));
+        assert_eq!([lend(&mut layer), lend(&mut layer)], [vec![4; 4], vec![3; 3]]);
+        layer.keep_lent_cid();
+        assert_eq!((layer.peer_cid(), layer.spare_cids()), (&[3; 3][..], 0));
+        assert!(layer.use_next_cid() && layer.has_lent_cid() && layer.peer_cid() == [1]);
+        assert!(layer.use_next_cid() && !layer.has_lent_cid() && layer.peer_cid() == [4; 4]);
+        assert!(!layer.use_next_cid());
+        for (count, id) in (5..10).enumerate() {
+            assert_eq!(layer.spare_cids(), count.min(3));
+            layer.add_spare_cid(cid(&[id]), 3);
+        }
     }
 
     #[test]

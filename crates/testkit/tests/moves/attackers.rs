@@ -1,5 +1,8 @@
 //! Who would like the server to believe that its client has moved.
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 use gramseal_proto::Discard;
 
 use super::*;
@@ -95,6 +98,97 @@ fn few_bytes_allow_few_challenges_and_more_allow_more() {
         sim.run_for(2 * T);
         assert!(victim.harm(&sim, pair) <= 3 * victim.received_from, "{version}");
         assert_checks(&sim, pair, [1, 0, 0, 1]);
+    }
+}
+
+/// The ids in the records of 1.3 that the server has sent there, each once and in order.
+fn ids_sent_to(sim: &Sim, pair: Pair, to: SocketAddr, len: usize) -> Vec<Vec<u8>> {
+    let mut ids: Vec<_> = sent_to(sim, pair, to).iter().map(|sent| sent.bytes[1..=len].to_vec()).collect();
+    ids.dedup();
+    ids
+}
+
+fn spares(sim: &Sim, pair: Pair) -> usize {
+    connection(sim, pair, Side::Server).spare_cids()
+}
+
+/// Begins a check of `address(port)` that nobody answers, and waits for its end.
+fn check_in_vain(sim: &mut Sim, pair: Pair, port: u16) {
+    let begun = counts(sim, pair).begun;
+    let datagram = say(sim, pair, &[7; 500]);
+    Victim::new(port).blame(sim, pair, datagram);
+    sim.run_until(|sim| !checks_now(sim, pair), 4 * T).expect("it ends");
+    assert_eq!(counts(sim, pair).begun, begun + 1);
+}
+
+#[test] // RFC 9147 §9, RFC 9853 §9
+fn checks_that_fail_use_up_no_connection_ids() {
+    for check in CHECKS {
+        let mut wanted = Wanted::new(ProtocolVersion::DTLS1_3, check);
+        wanted.client_cids = ConnectionIds::random();
+        let (mut sim, pair) = wanted.connect(Sim::new(1));
+        sim.act(pair, Side::Server, |server| server.request_cids(3)).expect("ids are spoken of");
+        sim.run_for(T);
+        let home = believed(&sim, pair);
+        let before = connection(&sim, pair, Side::Server).peer_cid().to_vec();
+        let ids_to = |sim: &Sim, to| ids_sent_to(sim, pair, to, before.len());
+        let is_cut_off = Rc::new(Cell::new(true));
+        let cut_off = Rc::clone(&is_cut_off);
+        sim.drop_if(move |sent| sent.from == Side::Client && cut_off.get());
+        for round in 1..=6 {
+            check_in_vain(&mut sim, pair, round);
+            assert_eq!(connection(&sim, pair, Side::Server).peer_cid(), before, "{check:?} {round}");
+            assert_eq!(spares(&sim, pair), 3_usize.saturating_sub(round.into()), "{check:?} {round}");
+        }
+        // Asked in the same place again, it has the same id there.
+        check_in_vain(&mut sim, pair, 6);
+        let given: Vec<_> = connection(&sim, pair, Side::Client).own_cids().iter().map(|cid| cid.to_vec()).collect();
+        for round in 1..=6_u16 {
+            let lent = given[1 + usize::from(round - 1) % 3].clone();
+            assert_eq!(ids_to(&sim, address(round)), [lent], "{check:?} {round}: in their order, then once more");
+        }
+        sim.send(pair, Side::Server, b"where it was").expect("connected");
+        assert_eq!(ids_to(&sim, home).last(), Some(&before));
+
+        // Who has moved in earnest gets what was lent longest ago, and nothing else of what it had.
+        is_cut_off.set(false);
+        sim.move_client(pair, address(9));
+        speak_until_followed(&mut sim, pair);
+        assert_eq!(ids_to(&sim, address(9)), [given[1].clone()], "{check:?}");
+        // New ones take the place of those that were lent.
+        sim.act(pair, Side::Server, |server| server.request_cids(4)).expect("ids are spoken of");
+        sim.run_for(T);
+        assert_eq!(spares(&sim, pair), 4, "{check:?}");
+        sim.move_client(pair, address(10));
+        speak_until_followed(&mut sim, pair);
+        let fresh = ids_to(&sim, address(10));
+        assert_eq!(fresh.len(), 1, "{check:?}");
+        assert!(!given.contains(&fresh[0]) && spares(&sim, pair) == 3, "{check:?}");
+        sim.exchange(pair, b"and on");
+    }
+}
+
+#[test] // RFC 9147 §9: ids that are to be used at once replace all before them, also in a check
+fn ids_that_replace_all_others_replace_those_of_a_check() {
+    let mut wanted = Wanted::new(ProtocolVersion::DTLS1_3, PathCheck::Basic);
+    wanted.client_cids = ConnectionIds::random();
+    for count in [1, 2] {
+        let (mut sim, pair) = wanted.clone().connect(Sim::new(1));
+        sim.act(pair, Side::Server, |server| server.request_cids(2)).expect("ids are spoken of");
+        sim.run_for(T);
+        let before = connection(&sim, pair, Side::Client).own_cids().to_vec();
+        let usage = gramseal_proto::wire::handshake::ConnectionIdUsage::Immediate;
+        sim.act(pair, Side::Client, |client| client.issue_cids(count, usage)).expect("there is room");
+        // It is heard from elsewhere before they arrive, and again behind them.
+        let datagram = say(&mut sim, pair, &[7; 500]);
+        Victim::new(1).blame(&mut sim, pair, datagram);
+        sim.run_for(2 * T);
+        let given = connection(&sim, pair, Side::Client).own_cids().to_vec();
+        let ids = ids_sent_to(&sim, pair, address(1), before[0].len());
+        let expected = [before[1].clone(), given[2 + usize::from(count)].clone()].map(|cid| cid.to_vec());
+        assert_eq!(ids, expected, "{count}");
+        assert_eq!(spares(&sim, pair), 0, "{count}");
+        assert_eq!(connection(&sim, pair, Side::Server).peer_cid(), &*given[3], "{count}");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gramseal_proto::config::{ClientConfig, ServerConfig};
+use gramseal_proto::config::{ClientConfig, ConnectionIds, ServerConfig};
 use gramseal_proto::wire::ProtocolVersion;
 use gramseal_proto::wire::handshake::KeyUpdateRequest::{NotRequested, Requested};
 use gramseal_proto::wire::{ContentType, HandshakeType};
@@ -88,6 +88,50 @@ fn of_two_images_the_lower_one_counts_until_the_newer_one_is_stored() {
         assert_eq!(connection(&mut sim, pair, side).checkpoint_left(), Some(3), "and another one");
         connection(&mut sim, pair, side).checkpoint_stored(&most);
         assert_eq!(connection(&mut sim, pair, side).checkpoint_left(), Some(30));
+    }
+}
+
+/// Both sides have connection ids, so that the server follows its client.
+fn connect_with_ids(version: ProtocolVersion) -> (Sim, Pair, Configs) {
+    let identity = null::identity(ToyKind::EcdsaP256, null::SERVER_NAME, 300);
+    let client = null::client_config(2).with_versions(&[version]).with_connection_ids(ConnectionIds::random());
+    let server = null::server_config(3, identity).with_versions(&[version]);
+    let server = server.with_connection_ids(ConnectionIds::random());
+    crate::connect_as((Arc::new(client.build().expect("a client")), Arc::new(server.build().expect("a server"))))
+}
+
+#[test]
+fn a_peer_that_has_moved_makes_a_checkpoint_due_and_nothing_waits_for_it() {
+    for version in VERSIONS {
+        let (mut sim, pair, _) = connect_with_ids(version);
+        let side = Side::Server;
+        let follow = |sim: &mut Sim, port: u16| {
+            let to = ([203, 0, 113, 9], port).into();
+            sim.move_client(pair, to);
+            sim.send(pair, Side::Client, b"from elsewhere").expect("the client makes no checkpoints");
+            let moved = Event::PeerMoved(to);
+            sim.run_until(|sim| sim.events(pair, side).contains(&moved), Duration::from_secs(2)).expect("it answers");
+        };
+        store(&mut sim, pair, side, 1000);
+        assert_eq!((connection(&mut sim, pair, side).checkpoint_due(), due(&sim, pair, side)), (false, 0), "{version}");
+        follow(&mut sim, 1);
+        assert_eq!((connection(&mut sim, pair, side).checkpoint_due(), due(&sim, pair, side)), (true, 1), "{version}");
+        sim.exchange(pair, b"meanwhile");
+        assert!(connection(&mut sim, pair, side).checkpoint_left().is_some_and(|left| left > 900), "{version}");
+        // One that was made before the client moved once more reserves what it says, and is not the last.
+        let made = checkpoint(&mut sim, pair, side, 2000);
+        follow(&mut sim, 2);
+        assert_eq!(due(&sim, pair, side), 1, "{version}: the caller has not done what it was told");
+        connection(&mut sim, pair, side).checkpoint_stored(&made);
+        sim.flush(pair, side);
+        assert!(connection(&mut sim, pair, side).checkpoint_left().is_some_and(|left| left > 1900), "{version}");
+        assert_eq!((connection(&mut sim, pair, side).checkpoint_due(), due(&sim, pair, side)), (true, 2), "{version}");
+        store(&mut sim, pair, side, 1000);
+        assert!(!connection(&mut sim, pair, side).checkpoint_due(), "{version}");
+        // The other end of a path counts as well.
+        sim.act(pair, side, Connection::use_another_path);
+        assert_eq!((connection(&mut sim, pair, side).checkpoint_due(), due(&sim, pair, side)), (true, 3), "{version}");
+        sim.exchange(pair, b"and on");
     }
 }
 

@@ -39,6 +39,8 @@ pub(in crate::connection) struct Checkpoints {
     made: u64,
     /// How often something changed that images have.
     changes: u64,
+    /// How often something changed that images lead to, but do not have.
+    moves: u64,
     /// How many records the last one that counts reserved.
     records: u64,
     /// Whether the caller has been told that one is due.
@@ -51,6 +53,7 @@ pub struct Checkpoint {
     image: Vec<u8>,
     number: u64,
     changes: u64,
+    moves: u64,
     records: u64,
     below: SequenceNumber,
 }
@@ -79,7 +82,9 @@ impl Connection {
     /// what an image leaves to this process. A next one is due ([`Event::CheckpointDue`](crate::Event::CheckpointDue),
     /// [`checkpoint_due`](Self::checkpoint_due)) when three quarters are used up, and at once when something happens
     /// beside application data, such as new keys; until it is stored, [`seal`](Self::seal) fails with
-    /// [`SendError::CheckpointDue`](crate::SendError::CheckpointDue) then, and nothing else is sent either.
+    /// [`SendError::CheckpointDue`](crate::SendError::CheckpointDue) then, and nothing else is sent either. One is also
+    /// due, while everything goes on, when the [path](Self::set_peer) has changed, of which the image knows nothing: whoever
+    /// imports the one before would look for the peer where it was.
     ///
     /// # What holds then
     ///
@@ -116,7 +121,8 @@ impl Connection {
         if self.records.reserved_left().is_none_or(|left| left > records) {
             self.records.reserve(below);
         }
-        Ok(Checkpoint { image, number: checkpoints.made, changes: checkpoints.changes, records, below })
+        let Checkpoints { made: number, changes, moves, .. } = **checkpoints;
+        Ok(Checkpoint { image, number, changes, moves, records, below })
     }
 
     /// The image of `checkpoint` is stored, and no earlier one is: what it reserves may be used from now on. Then call
@@ -129,6 +135,9 @@ impl Connection {
             checkpoints.told = false;
             self.unread.checkpoint_due = false;
             self.records.reserve(checkpoint.below);
+            if checkpoint.moves != checkpoints.moves {
+                tell(checkpoints, &mut self.unread.checkpoint_due);
+            }
         }
     }
 
@@ -141,7 +150,7 @@ impl Connection {
     }
 
     /// Whether the connection makes checkpoints and the next one is due: little is left of what the last one reserved,
-    /// or nothing may be sealed before there is another.
+    /// nothing may be sealed before there is another, or the path has changed.
     #[inline]
     #[must_use]
     pub fn checkpoint_due(&self) -> bool {
@@ -173,6 +182,13 @@ impl Connection {
         let Some(checkpoints) = &mut self.checkpoints else { return };
         checkpoints.changes += 1;
         self.records.stop_sealing();
+        tell(checkpoints, &mut self.unread.checkpoint_due);
+    }
+
+    /// What the caller attaches to images is other than with the last one. What that image says still holds.
+    pub(in crate::connection) fn attached_changed(&mut self) {
+        let Some(checkpoints) = &mut self.checkpoints else { return };
+        checkpoints.moves += 1;
         tell(checkpoints, &mut self.unread.checkpoint_due);
     }
 }
