@@ -532,11 +532,11 @@ mod tests {
     #[test] // RFC 9147 §9
     fn ids_for_later_are_used_in_their_order_and_known_ones_are_not_kept_twice() {
         let mut layer = RecordLayer::new(SequenceNumber(0), 64);
-        layer.add_spare_cid(cid(&[1]));
+        layer.add_spare_cid(cid(&[1]), 8);
         assert!(!layer.use_next_cid(), "there is nothing to add one to");
         layer.agree_on_cids(Cid::EMPTY, cid(&[1]));
         for (known, kept) in [(1, 0), (2, 1), (3, 2), (2, 2), (1, 2)] {
-            layer.add_spare_cid(cid(&[known]));
+            layer.add_spare_cid(cid(&[known]), 8);
             assert_eq!(layer.spare_cids(), kept, "{known}");
         }
         for next in [2, 3] {
@@ -545,7 +545,7 @@ mod tests {
         }
         assert!(!layer.use_next_cid());
         assert_eq!(layer.peer_cid(), [3]);
-        layer.add_spare_cid(cid(&[4]));
+        layer.add_spare_cid(cid(&[4]), 8);
         layer.replace_peer_cid(cid(&[5]));
         assert_eq!((layer.peer_cid(), layer.spare_cids()), (&[5][..], 0));
     }
@@ -582,7 +582,7 @@ mod tests {
             (&[], &[1], &[2], false),
         ] {
             let peers = peers.first().map_or(Cid::EMPTY, |len| cid(&vec![*len; usize::from(*len)]));
-            let cids = Cids { ours: list(ours), peers, spares: list(spares), expected };
+            let cids = Cids { ours: list(ours), peers, spares: list(spares), lent: 0, expected };
             let bytes = image(&cids);
             assert_eq!(bytes.len(), cids.image_len());
             let mut r = Reader::new(&bytes);
@@ -594,7 +594,7 @@ mod tests {
 
     #[test]
     fn an_image_with_an_id_that_every_record_begins_with_is_refused() {
-        let sound = Cids { ours: vec![cid(OURS)], peers: Cid::EMPTY, spares: vec![cid(&[1])], expected: true };
+        let sound = Cids { ours: vec![cid(OURS)], peers: Cid::EMPTY, spares: vec![cid(&[1])], lent: 0, expected: true };
         assert!(Cids::read_image(&mut Reader::new(&image(&sound))).is_ok());
         let none_is_expected = Cids { ours: Vec::new(), expected: true, spares: Vec::new(), ..sound };
         let own_is_empty = Cids { ours: vec![cid(OURS), Cid::EMPTY], spares: Vec::new(), ..none_is_expected };

@@ -503,7 +503,7 @@ mod tests {
         let older = |epoch: u8| [22, 0xfe, 0xfd, 0, epoch, 0, 0, 0, 0, 0, 0, 0, 0].to_vec();
         let newer = |epoch: u64| unified(Epoch(epoch), 32);
         let ahead =
-            |layer: &RecordLayer, record: Vec<u8>| layer.comes_ahead(&whole(&mut record.clone()).expect("a record"));
+            |layer: &RecordLayer, mut record: Vec<u8>| layer.comes_ahead(&whole(&mut record).expect("a record"));
         let mut layer = RecordLayer::new(SequenceNumber(0), 64);
         let kept = |layer: &RecordLayer| {
             let older = [0, 1, 2].map(|epoch| ahead(layer, older(epoch)));
