@@ -109,6 +109,7 @@ impl Connection {
         if let Some(number) = self.put_record(epoch, ContentType::ALERT, &payload, datagram) {
             self.trace_sent(TraceEvent::new(Direction::Sent, Traced::Alert(alert.description), number));
         }
+        self.alert_is_out();
     }
 
     /// Appends one record; `None` if the keys are used up, which ends retransmissions too.
