@@ -125,7 +125,8 @@ pub struct Transport {
     /// What a record from elsewhere does where no check was agreed on. Default: [`MovePolicy::Stay`].
     pub move_policy: MovePolicy,
     /// The last epoch that either side may update its keys of 1.3 to. Default, and most, 2^48 - 1
-    /// ([`Transport::LAST_EPOCH`]); peers that keep epochs in two bytes go no further than 65,535.
+    /// ([`Transport::LAST_EPOCH`]); peers that keep epochs in two bytes go no further than 65,535. With less a peer that
+    /// goes beyond is refused, although RFC 9147 §8 would have it bind only what is sent here.
     pub last_epoch: u64,
     /// How many records a key seals before it counts as nearly used up, which in 1.3 brings a new one. Default
     /// `u64::MAX`: as many as the standards allow, less a sixteenth.
