@@ -21,10 +21,19 @@ impl Connection {
     /// (RFC 5246 §7.2.2), and no [keying material](Self::export_keying_material) is exported any more. Does nothing once
     /// the association has ended.
     ///
-    /// To end it in good order there is [`close`](Self::close).
+    /// Two descriptions are of no failure, and end the association in good order as [`close`](Self::close) does:
+    /// `CLOSE_NOTIFY`, and `USER_CANCELED`, of which a warning goes before close_notify (RFC 9846 §6.1).
     pub fn abort(&mut self, description: AlertDescription) {
-        if self.phase != Phase::Closed {
-            self.end_with_alert(Some(description), CloseReason::Local);
+        if self.phase == Phase::Closed {
+            return;
+        }
+        match description {
+            AlertDescription::CLOSE_NOTIFY => self.close(),
+            AlertDescription::USER_CANCELED => {
+                self.say(description);
+                self.end(CloseReason::Local);
+            }
+            _ => self.end_with_alert(Some(description), CloseReason::Local),
         }
     }
 
@@ -37,9 +46,13 @@ impl Connection {
     }
 
     pub(super) fn say_goodbye(&mut self) {
-        let alert = Alert { level: AlertLevel::WARNING, description: AlertDescription::CLOSE_NOTIFY };
+        self.say(AlertDescription::CLOSE_NOTIFY);
+    }
+
+    /// Says goodbye in one of the two ways that are of no failure.
+    fn say(&mut self, description: AlertDescription) {
         let waits = self.handshake.as_ref().is_some_and(|handshake| handshake.state.is_waiting());
-        self.pending_alert = Some((self.alert_epoch(waits), alert));
+        self.pending_alert = Some((self.alert_epoch(waits), Alert::new(description)));
     }
 
     /// The epoch of an alert; `withheld` says that no more of our flight goes out. If nothing of it did, because it

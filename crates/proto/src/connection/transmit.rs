@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use gramseal_wire::{ContentType, Epoch, RecordNumber};
+use gramseal_wire::{Alert, AlertDescription, ContentType, Epoch, RecordNumber};
 
 use super::{Connection, Mtu, Phase};
 use crate::error::SendError;
@@ -108,6 +108,11 @@ impl Connection {
         let payload = [alert.level.0, alert.description.0];
         if let Some(number) = self.put_record(epoch, ContentType::ALERT, &payload, datagram) {
             self.trace_sent(TraceEvent::new(Direction::Sent, Traced::Alert(alert.description), number));
+        }
+        if alert.description == AlertDescription::USER_CANCELED {
+            // RFC 9846 §6.1: that alone ends nothing.
+            self.pending_alert = Some((epoch, Alert::new(AlertDescription::CLOSE_NOTIFY)));
+            return self.put_alert(datagram);
         }
         self.alert_is_out();
     }
