@@ -243,6 +243,10 @@ impl Common {
     /// Fills in what the caller left open and checks the whole.
     pub(super) fn finish(mut self, allowed: Allowed, means: Means<'_>) -> Result<Self, ConfigError> {
         self.check_versions()?;
+        once(&mut self.versions);
+        once(&mut self.verify_schemes);
+        once(&mut self.alpn);
+        once(&mut self.srtp);
         self.finish_suites(allowed.suites, means)?;
         self.finish_groups(allowed.groups)?;
         self.give_up_suites_without_group()?;
@@ -276,6 +280,7 @@ impl Common {
     /// Fills in the suites, and gives up the versions that have none.
     fn finish_suites(&mut self, allowed: Option<Vec<CipherSuite>>, means: Means<'_>) -> Result<(), ConfigError> {
         self.suites = allowed.unwrap_or_else(|| self.default_suites(means));
+        once(&mut self.suites);
         let usable12 = |id| Suite12::find(id).is_some_and(|suite| self.can_use(suite, means));
         let usable13 = |id| Suite13::find(id).is_some_and(|suite| self.can_use13(suite, means));
         if let Some(id) = self.suites.iter().find(|id| !usable12(**id) && !usable13(**id)) {
@@ -322,6 +327,7 @@ impl Common {
         let unasked = |name: &NamedGroup| self.legacy == LegacySuites::Allowed || !is_finite_field(*name);
         let names = self.provider.groups.iter().map(|group| group.name());
         self.groups = allowed.unwrap_or_else(|| names.filter(usable).filter(unasked).collect());
+        once(&mut self.groups);
         match self.groups.iter().find(|name| !usable(name) || self.provider.group(**name).is_none()) {
             Some(name) => Err(ConfigError::UnsupportedGroup(*name)),
             None if needed && self.groups.is_empty() => Err(ConfigError::NothingAllowed("group")),
@@ -371,6 +377,18 @@ impl Common {
         let fewer = || ours.iter().any(|scheme| !schemes.contains(scheme));
         (!schemes.is_empty() && (more() || fewer())).then_some(schemes)
     }
+}
+
+/// Keeps the first of what stands in a list more than once: hellos must not repeat a group (RFC 9846 §4.3.7), and
+/// gain nothing from repeating anything else.
+fn once<T: PartialEq>(list: &mut Vec<T>) {
+    let mut kept = Vec::with_capacity(list.len());
+    for item in list.drain(..) {
+        if !kept.contains(&item) {
+            kept.push(item);
+        }
+    }
+    *list = kept;
 }
 
 /// The setters that the builders of both roles share.
