@@ -304,7 +304,7 @@ impl Connection {
     }
 
     /// Fills `out` with keying material that only the two peers can compute (RFC 5705). No context
-    /// and an empty one give different bytes.
+    /// and an empty one give different bytes. That also goes after an end in good order, and not after a failure.
     ///
     /// # Errors
     /// See [`ExportError`].
@@ -320,7 +320,7 @@ impl Connection {
     /// The SRTP keys of this connection (RFC 5764), for the profile in [`Negotiated::srtp`].
     ///
     /// # Errors
-    /// [`ExportError::NoSrtp`] if no profile was agreed on.
+    /// [`ExportError::NoSrtp`] if no profile was agreed on, [`ExportError::Failed`] once the connection has failed.
     pub fn srtp_keys(&self) -> Result<SrtpKeys, ExportError> {
         self.shared().ask(|protocol| protocol.srtp_keys())
     }

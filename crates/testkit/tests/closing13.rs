@@ -7,7 +7,7 @@ use gramseal_proto::wire::handshake::KeyUpdateRequest;
 use gramseal_proto::wire::{Alert, AlertDescription, AlertLevel, ContentType, ProtocolVersion};
 use gramseal_proto::{AlertReceived, CloseReason, Discard, Error, SendError};
 use gramseal_testkit::null::{self, ToyKind};
-use gramseal_testkit::peer::{Outcome, Scene13};
+use gramseal_testkit::peer::{Outcome, Scene, Scene13};
 use gramseal_testkit::sim::Side;
 
 const GOODBYE: Alert = Alert { level: AlertLevel::WARNING, description: AlertDescription::CLOSE_NOTIFY };
@@ -159,4 +159,36 @@ fn what_nothing_protects_is_no_sign_of_the_peer() {
     let data = scene.peer.record(ContentType::APPLICATION_DATA, b"data");
     scene.deliver([data]);
     assert_eq!((scene.connection().stats().retransmissions, scene.sent().len()), (before + 1, 1));
+}
+
+#[test] // RFC 5246 §7.2.1, RFC 9846 §6.1
+fn an_alert_of_the_callers_has_its_level() {
+    let fatal = |description| vec![Alert { level: AlertLevel::FATAL, description }];
+    let canceled = Alert { level: AlertLevel::WARNING, description: AlertDescription::USER_CANCELED };
+    for (description, said) in [
+        (AlertDescription::ACCESS_DENIED, fatal(AlertDescription::ACCESS_DENIED)),
+        (AlertDescription::NO_RENEGOTIATION, fatal(AlertDescription::NO_RENEGOTIATION)),
+        (AlertDescription(200), fatal(AlertDescription(200))),
+        (AlertDescription::CLOSE_NOTIFY, vec![GOODBYE]),
+        (AlertDescription::USER_CANCELED, vec![canceled, GOODBYE]),
+    ] {
+        for side in Side::BOTH {
+            for mut scene in [connected(side), after(side, 2)] {
+                let epoch = if scene.was_connected() || side == Side::Server { 3 } else { 2 };
+                scene.connection().abort(description);
+                // What there is to send is sent.
+                scene.deliver([Vec::new()]);
+                assert_eq!(scene.outcome(), Outcome::Closed(CloseReason::Local));
+                let seen = alerts(&mut scene);
+                assert_eq!(seen, said.iter().map(|alert| (epoch, *alert)).collect::<Vec<_>>(), "{side:?}");
+            }
+        }
+        for mut scene in [Scene::client(null::client(), 1), Scene::server(null::server(), 1)] {
+            scene.connect();
+            scene.connection().abort(description);
+            scene.deliver([Vec::new()]);
+            assert_eq!(scene.outcome(), Outcome::Closed(CloseReason::Local));
+            assert_eq!(scene.peer.alerts(), said);
+        }
+    }
 }

@@ -8,9 +8,10 @@ use std::time::Duration;
 use gramseal_proto::config::{ClientAuth, ClientConfig, ServerConfig};
 use gramseal_proto::wire::HandshakeType;
 use gramseal_proto::{CloseReason, Error};
+use gramseal_testkit::decode::Item;
 use gramseal_testkit::null::{self, NullVerifier, ToyKind};
 use gramseal_testkit::peer::{Outcome, Scene, Step};
-use gramseal_testkit::sim::Side;
+use gramseal_testkit::sim::{Side, Sim};
 
 /// Who is under test, and whether the client shows a certificate.
 #[derive(Debug, Clone, Copy)]
@@ -221,12 +222,24 @@ fn is_valid(setting: Setting, flight: Flight, changed: &[Step]) -> bool {
     flight == Flight::Last && changed.starts_with(&honest)
 }
 
-#[test] // RFC 6347 §4.2.1
+#[test] // RFC 6347 §4.2.1, §4.2.6
 fn a_server_may_ask_for_a_cookie() {
-    let setting = SETTINGS[0];
-    let mut steps = setting.steps(Flight::First);
-    steps.insert(0, Step::Message(HandshakeType::HELLO_VERIFY_REQUEST));
-    assert_eq!(setting.play(Flight::First, &steps).outcome(), Outcome::Connected);
+    for setting in &SETTINGS[..2] {
+        let mut steps = setting.steps(Flight::First);
+        steps.insert(0, Step::Message(HandshakeType::HELLO_VERIFY_REQUEST));
+        assert_eq!(setting.play(Flight::First, &steps).outcome(), Outcome::Connected, "{setting:?}");
+    }
+    // Of the first hello a server keeps nothing that it could check a CertificateVerify with.
+    let mut sim = Sim::new(1);
+    let pair = sim.connect(client(), server(true));
+    sim.run_until(|sim| sim.connected(pair), Duration::from_secs(10)).expect("both sides connect");
+    let request = sim.sent_by(pair, Side::Server).next().and_then(|sent| sent.items().into_iter().next());
+    assert!(
+        matches!(request, Some(Item::Handshake { msg_type: HandshakeType::HELLO_VERIFY_REQUEST, .. })),
+        "{request:?}"
+    );
+    let agreed = sim.connection(pair, Side::Server).and_then(|connection| connection.negotiated());
+    assert_eq!(agreed.map(|agreed| agreed.peer_certificates.len()), Some(1));
 }
 
 #[test] // RFC 5246 §7.4.6, §7.4.8

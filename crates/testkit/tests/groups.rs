@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use gramseal_proto::config::{ClientConfigBuilder, ConfigError, LegacySuites};
 use gramseal_proto::wire::{
-    CipherSuite, ClientHello, Codec, NamedGroup, ProtocolVersion, SupportedGroups, SupportedVersionsClientHello,
+    CipherSuite, ClientHello, Codec, NamedGroup, ProtocolVersion, SrtpProfile, SupportedGroups,
+    SupportedVersionsClientHello,
 };
 use gramseal_testkit::null::{self, ToyKind};
 use gramseal_testkit::peer::Scene13;
@@ -16,6 +17,9 @@ const OLDER: ProtocolVersion = ProtocolVersion::DTLS1_2;
 const CURVES: [NamedGroup; 4] =
     [NamedGroup::X25519, NamedGroup::SECP256R1, NamedGroup::SECP384R1, NamedGroup::SECP521R1];
 const HYBRIDS: [NamedGroup; 2] = [NamedGroup::X25519MLKEM768, NamedGroup::SECP256R1MLKEM768];
+
+const SUITE12: CipherSuite = CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256;
+const SUITE13: CipherSuite = CipherSuite::TLS_AES_128_GCM_SHA256;
 
 /// What a hello offers: groups, versions of 1.3 on, and how many suites of either version.
 #[derive(Debug, PartialEq, Eq)]
@@ -90,4 +94,27 @@ fn the_shortest_hello_of_ours_is_long_enough_for_the_longest_request_of_ours() {
         let pair = sim.connect(config.build().expect("a configuration"), server.build().expect("a configuration"));
         sim.run_until(|sim| sim.connected(pair), Duration::from_secs(1)).expect("an answer");
     }
+}
+
+#[test] // RFC 9846 §4.3.7
+fn a_group_named_twice_is_offered_once() {
+    let [first, second] = [NamedGroup::SECP256R1, NamedGroup::X25519];
+    let repeated = client()
+        .with_versions(&[NEWER, OLDER, NEWER])
+        .with_groups(&[first, second, first, first, second])
+        .with_cipher_suites(&[SUITE12, SUITE13, SUITE12, SUITE13])
+        .with_alpn(["a", "b", "a"])
+        .with_srtp(&[SrtpProfile::AEAD_AES_128_GCM, SrtpProfile::AEAD_AES_128_GCM]);
+    let scene = Scene13::client13(repeated.build().expect("a configuration that works"), 1);
+    let plain = client()
+        .with_versions(&[NEWER, OLDER])
+        .with_groups(&[first, second])
+        .with_cipher_suites(&[SUITE12, SUITE13])
+        .with_alpn(["a", "b"])
+        .with_srtp(&[SrtpProfile::AEAD_AES_128_GCM]);
+    let expected = Scene13::client13(plain.build().expect("a configuration that works"), 1);
+    assert_eq!(scene.peer.received()[0].body, expected.peer.received()[0].body);
+    let hello = ClientHello::from_bytes(&scene.peer.received()[0].body).expect("a hello");
+    let listed = hello.extensions.find::<SupportedGroups<'_>>().expect("well formed").expect("there").groups;
+    assert_eq!(listed.iter().collect::<Vec<_>>(), [first, second]);
 }

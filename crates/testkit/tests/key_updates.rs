@@ -6,7 +6,7 @@ use std::time::Duration;
 use gramseal_proto::config::Transport;
 use gramseal_proto::wire::ProtocolVersion;
 use gramseal_proto::wire::handshake::KeyUpdateRequest::{NotRequested, Requested};
-use gramseal_proto::{CloseReason, Error, KeyLog, LocalFault, Stats, UpdateKeysError};
+use gramseal_proto::{CloseReason, Error, KeyLog, LocalFault, PeerFault, Stats, UpdateKeysError};
 use gramseal_testkit::null::{self, ToyKind};
 use gramseal_testkit::sim::{Pair, Side, Sim, seeds};
 
@@ -208,11 +208,16 @@ fn updated_secrets_are_logged_alike_on_both_sides() {
 
 /// A pair whose keys are used for less than they might be.
 fn connect_with(transport: Transport) -> (Sim, Pair) {
+    connect_differently(transport.clone(), transport)
+}
+
+/// The same, each side in its own way.
+fn connect_differently(ours: Transport, theirs: Transport) -> (Sim, Pair) {
     let mut sim = Sim::new(1).without_cookies();
     let versions = [ProtocolVersion::DTLS1_3];
-    let client = null::client_config(2).with_versions(&versions).with_transport(transport.clone());
+    let client = null::client_config(2).with_versions(&versions).with_transport(ours);
     let identity = null::identity(ToyKind::EcdsaP256, null::SERVER_NAME, 300);
-    let server = null::server_config(3, identity).with_versions(&versions).with_transport(transport);
+    let server = null::server_config(3, identity).with_versions(&versions).with_transport(theirs);
     let pair = sim.connect(client.build().expect("a configuration"), server.build().expect("a configuration"));
     sim.run_until(|sim| sim.connected(pair), ENOUGH).expect("both sides connect");
     sim.run_for(Duration::from_secs(1));
@@ -259,6 +264,37 @@ fn forgeries_make_a_side_ask_for_new_keys_and_at_last_end_it() {
     forge(&mut sim, 1);
     let worn_out = CloseReason::Failed(Error::Local(LocalFault::KeyWornOut));
     assert_eq!(sim.closed(pair, Side::Server), Some(&worn_out));
+}
+
+#[test] // RFC 9147 §8
+fn nobody_updates_keys_beyond_the_last_epoch() {
+    // Application data begins with epoch 3.
+    let bounded = Transport { last_epoch: 5, ..Transport::default() };
+    let (mut sim, pair) = connect_with(bounded.clone());
+    for round in 1..=2 {
+        sim.update_keys(pair, Side::Client, NotRequested).expect("an epoch is left");
+        sim.run_for(Duration::from_secs(1));
+        assert_eq!(updates(&sim, pair), [(round, round), (0, 0)]);
+    }
+    assert_eq!(sim.update_keys(pair, Side::Client, NotRequested), Err(UpdateKeysError::Exhausted));
+    // Who is asked and has none left does not answer, and the other one goes on.
+    for round in 1..=2 {
+        sim.update_keys(pair, Side::Server, Requested).expect("an epoch is left");
+        sim.run_for(Duration::from_secs(1));
+        assert_eq!(updates(&sim, pair), [(2, 2), (round, round)]);
+        sim.exchange(pair, b"still there");
+    }
+
+    // A peer with another bound is held to ours.
+    let (mut sim, pair) = connect_differently(Transport::default(), bounded);
+    for _ in 0..2 {
+        sim.update_keys(pair, Side::Client, NotRequested).expect("nothing is on its way");
+        sim.run_for(Duration::from_secs(1));
+    }
+    sim.update_keys(pair, Side::Client, NotRequested).expect("nothing is on its way");
+    sim.run_for(Duration::from_secs(1));
+    let refused = CloseReason::Failed(Error::Peer(PeerFault::TooManyKeyUpdates));
+    assert_eq!(sim.closed(pair, Side::Server), Some(&refused));
 }
 
 /// Labels and secrets of a key log.

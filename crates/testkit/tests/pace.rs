@@ -5,7 +5,7 @@ use std::time::Duration;
 use gramseal_proto::config::{ClientConfig, Repair, ServerConfig, Transport};
 use gramseal_proto::wire::handshake::KeyUpdateRequest::NotRequested;
 use gramseal_proto::wire::{AlertDescription, ProtocolVersion};
-use gramseal_proto::{AlertReceived, CloseReason, Connection, Error, TimedOut, Timer};
+use gramseal_proto::{AlertReceived, CloseReason, Connection, Error, ExportError, TimedOut, Timer};
 use gramseal_testkit::null::{self, ToyKind};
 use gramseal_testkit::sim::{Pair, Side, Sim};
 
@@ -49,6 +49,61 @@ fn the_caller_ends_an_association_with_an_alert_of_its_own() {
             let failed = CloseReason::Failed(Error::AlertReceived(received));
             assert_eq!(sim.closed(pair, side.peer()), Some(&failed), "{version}, {side:?}");
         }
+    }
+}
+
+#[test] // RFC 9846 §6
+fn a_failed_connection_has_no_keys_any_more() {
+    let export = |connection: &Connection| connection.export_keying_material(b"EXPERIMENTAL test", None, &mut [0; 32]);
+    for version in VERSIONS {
+        for side in Side::BOTH {
+            let (mut sim, pair) = connected(Sim::new(1), version, &Transport::default());
+            sim.run_for(Duration::from_secs(1));
+            for side in Side::BOTH {
+                assert_eq!(export(sim.connection(pair, side).expect("connected")), Ok(()));
+            }
+            let mut late = vec![0; 100];
+            let len = sim.act(pair, side.peer(), |connection| connection.seal(b"late", &mut late)).expect("connected");
+            late.truncate(len);
+            // One was aborted, the other hears of it.
+            sim.act(pair, side, |connection| {
+                // Keys are there when the alert needs them.
+                assert_eq!(connection.rest(), version == VERSIONS[0]);
+                connection.abort(AlertDescription::ACCESS_DENIED);
+                assert_eq!(export(connection), Err(ExportError::Failed));
+                assert!(connection.srtp_keys().is_err() && connection.negotiated().is_some());
+            });
+            sim.run_for(Duration::from_secs(1));
+            let received = AlertReceived { description: AlertDescription::ACCESS_DENIED, authenticated: true };
+            let failed = CloseReason::Failed(Error::AlertReceived(received));
+            assert_eq!(sim.closed(pair, side.peer()), Some(&failed), "{version}, {side:?}");
+            sim.inject(pair, side, late);
+            for side in Side::BOTH {
+                let connection = sim.connection(pair, side).expect("it is still there");
+                assert_eq!(export(connection), Err(ExportError::Failed));
+                assert_eq!(connection.stats().records_opened, 0);
+                // As long as nothing but a header goes before a payload.
+                assert_eq!(connection.sealed_len(1), 13 + 1, "{version}, {side:?}");
+            }
+        }
+    }
+    // Whoever fails by itself.
+    let transport = Transport { max_retransmissions: 2, ..Transport::default() };
+    let (mut sim, pair) = connected(Sim::new(1), VERSIONS[0], &transport);
+    sim.run_for(Duration::from_secs(1));
+    sim.drop_if(|_| true);
+    sim.update_keys(pair, Side::Client, NotRequested).expect("nothing is on its way");
+    sim.run_for(Duration::from_secs(600));
+    let connection = sim.connection(pair, Side::Client).expect("it is still there");
+    assert!(matches!(sim.closed(pair, Side::Client), Some(CloseReason::Failed(_))));
+    assert_eq!((export(connection), connection.sealed_len(1)), (Err(ExportError::Failed), 13 + 1));
+
+    // What ends in good order keeps them for the application.
+    let (mut sim, pair) = connected(Sim::new(1), VERSIONS[0], &Transport::default());
+    sim.close(pair, Side::Client);
+    sim.run_for(Duration::from_secs(1));
+    for side in Side::BOTH {
+        assert_eq!(export(sim.connection(pair, side).expect("it is still there")), Ok(()));
     }
 }
 

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use gramseal_proto::config::{ClientAuth, ClientConfig, Identity, LegacySuites, PeerVerifier, ServerConfig};
 use gramseal_proto::crypto::CryptoProvider;
-use gramseal_proto::wire::{CipherSuite, NamedGroup};
+use gramseal_proto::wire::{CipherSuite, NamedGroup, SignatureScheme};
 use gramseal_testkit::null::{SERVER_NAME, SeededRandom};
 use gramseal_testkit::pki::{self, TestIdentity, TestKeyKind, TestPki};
 use gramseal_testkit::sim::Sim;
 use gramseal_webpki::ChainVerifier;
-use pki_types::SignatureVerificationAlgorithm;
+use pki_types::{SignatureVerificationAlgorithm, alg_id};
 
 /// A provider and what it verifies certificates with.
 #[derive(Clone)]
@@ -75,4 +75,25 @@ fn every_kind_of_key_and_curve() {
 #[test]
 fn finite_field_groups() {
     connects(TestKeyKind::Rsa2048, CipherSuite::TLS_DHE_RSA_WITH_AES_256_GCM_SHA384, NamedGroup::FFDHE2048);
+}
+
+#[test] // RFC 9846 §4.3.3, RFC 8422 §5.10
+fn in_1_2_a_scheme_goes_with_every_curve() {
+    let curves = [alg_id::ECDSA_P256, alg_id::ECDSA_P384, alg_id::ECDSA_P521];
+    let schemes = [
+        (SignatureScheme::ECDSA_SECP256R1_SHA256, alg_id::ECDSA_SHA256),
+        (SignatureScheme::ECDSA_SECP384R1_SHA384, alg_id::ECDSA_SHA384),
+        (SignatureScheme::ECDSA_SECP521R1_SHA512, alg_id::ECDSA_SHA512),
+    ];
+    for Library(provider, _) in [aws_lc(), rustcrypto()] {
+        for ((scheme, hash), own) in schemes.into_iter().zip(curves) {
+            let verifier = provider.verifiers.iter().find(|verifier| verifier.scheme == scheme).expect("it is known");
+            let mut keys: Vec<_> = verifier.algorithms.iter().map(|known| known.public_key_alg_id()).collect();
+            // In 1.3 the first one is the only one.
+            assert_eq!(keys.first(), Some(&own));
+            keys.sort_by_key(|key| curves.iter().position(|curve| curve == key));
+            assert_eq!(keys, curves, "{scheme:?}");
+            assert!(verifier.algorithms.iter().all(|known| known.signature_alg_id() == hash));
+        }
+    }
 }

@@ -8,6 +8,7 @@ use crate::chain::Algorithms;
 use crate::fields;
 
 /// A scheme, the identifier of its signatures, and that of the keys to them.
+#[derive(Debug)]
 struct Known(SignatureScheme, AlgorithmIdentifier, AlgorithmIdentifier);
 
 /// In the order of preference.
@@ -66,4 +67,42 @@ pub fn certificate_schemes(chain: &[CertificateDer<'_>]) -> Result<Vec<Signature
         }
     }
     Ok(schemes)
+}
+
+#[cfg(test)]
+mod tests {
+    use pki_types::{InvalidSignature, SignatureVerificationAlgorithm};
+
+    use super::*;
+
+    /// Knows the one or the other.
+    #[derive(Debug)]
+    struct Algorithm(&'static Known);
+
+    impl SignatureVerificationAlgorithm for Algorithm {
+        fn verify_signature(&self, _: &[u8], _: &[u8], _: &[u8]) -> Result<(), InvalidSignature> {
+            Err(InvalidSignature)
+        }
+
+        fn public_key_alg_id(&self) -> AlgorithmIdentifier {
+            self.0.2
+        }
+
+        fn signature_alg_id(&self) -> AlgorithmIdentifier {
+            self.0.1
+        }
+    }
+
+    static SHA1_FIRST: &[&dyn SignatureVerificationAlgorithm] =
+        &[&Algorithm(&KNOWN[11]), &Algorithm(&KNOWN[10]), &Algorithm(&KNOWN[9]), &Algorithm(&KNOWN[0])];
+
+    #[test] // RFC 9846 §4.3.3
+    fn sha_1_stands_last_where_it_is_listed() {
+        let sha1 = [SignatureScheme::RSA_PKCS1_SHA1, SignatureScheme::ECDSA_SHA1];
+        let listed = verified_by(SHA1_FIRST);
+        assert_eq!(listed.len(), 4);
+        assert_eq!(listed[2..], sha1);
+        let is_sha1 = |known: &Known| sha1.contains(&known.0);
+        assert_eq!(KNOWN.iter().skip_while(|known| !is_sha1(known)).count(), sha1.len(), "none is behind them");
+    }
 }

@@ -209,7 +209,8 @@ impl ClientConfigBuilder {
 
     /// Lets servers of 1.3 ask for a certificate at any time after the handshake (RFC 9846 §4.3.6). They see
     /// what they would have seen in the handshake, see [`with_identity`](Self::with_identity), or learn that
-    /// nothing fits. Default: a server that asks then is refused.
+    /// nothing fits. Default: a server that asks then is refused, and so is always one that knows us by a pre-shared key
+    /// from elsewhere (RFC 9846 §4.4.2).
     ///
     /// Each connection keeps a running hash for it, a few hundred bytes.
     pub fn with_post_handshake_auth(mut self) -> Self {

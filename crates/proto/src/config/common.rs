@@ -126,7 +126,8 @@ pub struct Transport {
     /// What a record from elsewhere does where no check was agreed on. Default: [`MovePolicy::Stay`].
     pub move_policy: MovePolicy,
     /// The last epoch that either side may update its keys of 1.3 to. Default, and most, 2^48 - 1
-    /// ([`Transport::LAST_EPOCH`]); peers that keep epochs in two bytes go no further than 65,535.
+    /// ([`Transport::LAST_EPOCH`]); peers that keep epochs in two bytes go no further than 65,535. With less a peer that
+    /// goes beyond is refused, although RFC 9147 §8 would have it bind only what is sent here.
     pub last_epoch: u64,
     /// How many records a key seals before it counts as nearly used up, which in 1.3 brings a new one. Default
     /// `u64::MAX`: as many as the standards allow, less a sixteenth.
@@ -244,6 +245,10 @@ impl Common {
     /// Fills in what the caller left open and checks the whole.
     pub(super) fn finish(mut self, allowed: Allowed, means: Means<'_>) -> Result<Self, ConfigError> {
         self.check_versions()?;
+        once(&mut self.versions);
+        once(&mut self.verify_schemes);
+        once(&mut self.alpn);
+        once(&mut self.srtp);
         self.finish_suites(allowed.suites, means)?;
         self.finish_groups(allowed.groups)?;
         self.give_up_suites_without_group()?;
@@ -277,6 +282,7 @@ impl Common {
     /// Fills in the suites, and gives up the versions that have none.
     fn finish_suites(&mut self, allowed: Option<Vec<CipherSuite>>, means: Means<'_>) -> Result<(), ConfigError> {
         self.suites = allowed.unwrap_or_else(|| self.default_suites(means));
+        once(&mut self.suites);
         let usable12 = |id| Suite12::find(id).is_some_and(|suite| self.can_use(suite, means));
         let usable13 = |id| Suite13::find(id).is_some_and(|suite| self.can_use13(suite, means));
         if let Some(id) = self.suites.iter().find(|id| !usable12(**id) && !usable13(**id)) {
@@ -323,6 +329,7 @@ impl Common {
         let unasked = |name: &NamedGroup| self.legacy == LegacySuites::Allowed || !is_finite_field(*name);
         let names = self.provider.groups.iter().map(|group| group.name());
         self.groups = allowed.unwrap_or_else(|| names.filter(usable).filter(unasked).collect());
+        once(&mut self.groups);
         match self.groups.iter().find(|name| !usable(name) || self.provider.group(**name).is_none()) {
             Some(name) => Err(ConfigError::UnsupportedGroup(*name)),
             None if needed && self.groups.is_empty() => Err(ConfigError::NothingAllowed("group")),
@@ -372,6 +379,18 @@ impl Common {
         let fewer = || ours.iter().any(|scheme| !schemes.contains(scheme));
         (!schemes.is_empty() && (more() || fewer())).then_some(schemes)
     }
+}
+
+/// Keeps the first of what stands in a list more than once: hellos must not repeat a group (RFC 9846 §4.3.7), and
+/// gain nothing from repeating anything else.
+fn once<T: PartialEq>(list: &mut Vec<T>) {
+    let mut kept = Vec::with_capacity(list.len());
+    for item in list.drain(..) {
+        if !kept.contains(&item) {
+            kept.push(item);
+        }
+    }
+    *list = kept;
 }
 
 /// The setters that the builders of both roles share.

@@ -246,7 +246,7 @@ impl ServerConfigBuilder {
     /// Who decides about a certificate that a client of 1.3 shows when it is
     /// [asked after the handshake](crate::Connection::authenticate_client). Default: the verifier of
     /// [`with_client_auth`](Self::with_client_auth), if it has one. A client that was not asked for a
-    /// certificate in the handshake can show X.509 certificates only (RFC 7250 §4.2).
+    /// certificate in the handshake can show X.509 certificates only (RFC 7250 §4.2), one with a pre-shared key none.
     ///
     /// Each connection with a client that can be asked keeps a running hash for it, a few hundred bytes.
     pub fn with_post_handshake_verifier(mut self, verifier: Arc<dyn PeerVerifier>) -> Self {

@@ -144,7 +144,7 @@ impl Connection {
         negotiated.cids = self.records.cid_lengths();
         negotiated.return_routability_check = self.handshake.as_ref().is_some_and(|handshake| handshake.rrc);
         let remembered = remember.and_then(|remember| self.remember(remember));
-        self.agreed = Some(Box::new(Agreed { negotiated, keying, remembered }));
+        self.agreed = Some(Box::new(Agreed { negotiated, keying: Some(keying), remembered }));
         self.open_to_application_data(proof);
         self.begin_idle(now);
         self.end_early_data();

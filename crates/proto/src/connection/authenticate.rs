@@ -42,6 +42,9 @@ pub enum AuthenticateClientError {
     NoVerifier,
     /// The client has not offered to be asked after the handshake.
     NotOffered,
+    /// A pre-shared key from elsewhere says who the client is, in this handshake or in that of its session: it goes
+    /// with no certificate (RFC 9846 §4.4.2, §F.1).
+    ExternalPsk,
     /// The verifier takes no certificates of the form that the client can show (RFC 7250).
     NoCommonCertificateType,
     /// The client has not answered the last request yet.
@@ -63,6 +66,7 @@ impl fmt::Display for AuthenticateClientError {
             Self::NotInThisVersion => "in DTLS 1.2 clients are asked for certificates in the handshake alone",
             Self::NoVerifier => "there is no verifier of client certificates",
             Self::NotOffered => "the client has not offered to be asked after the handshake",
+            Self::ExternalPsk => "a pre-shared key says who the client is, and goes with no certificate",
             Self::NoCommonCertificateType => "no form of certificate in common",
             Self::InProgress => "the client has not answered the last request",
             Self::MakesCheckpoints => "the connection makes checkpoints",
@@ -106,6 +110,9 @@ impl Connection {
             Phase::Connected => {}
         }
         let post = self.post.as_mut().ok_or(AuthenticateClientError::NotInThisVersion)?;
+        if self.agreed.as_ref().is_some_and(|agreed| agreed.negotiated.psk_identity.is_some()) {
+            return Err(AuthenticateClientError::ExternalPsk);
+        }
         if self.checkpoints.is_some() {
             return Err(AuthenticateClientError::MakesCheckpoints);
         }

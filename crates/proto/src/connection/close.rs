@@ -18,12 +18,22 @@ impl Connection {
 
     /// Ends the association with a fatal alert of the caller's, for reasons that the protocol does not know of; it
     /// goes out with the next [`poll_transmit`](Self::poll_transmit). The session, if it has one, is not resumed
-    /// (RFC 5246 §7.2.2). Does nothing once the association has ended.
+    /// (RFC 5246 §7.2.2), and no [keying material](Self::export_keying_material) is exported any more. Does nothing once
+    /// the association has ended.
     ///
-    /// To end it in good order there is [`close`](Self::close).
+    /// Two descriptions are of no failure, and end the association in good order as [`close`](Self::close) does:
+    /// `CLOSE_NOTIFY`, and `USER_CANCELED`, of which a warning goes before close_notify (RFC 9846 §6.1).
     pub fn abort(&mut self, description: AlertDescription) {
-        if self.phase != Phase::Closed {
-            self.end_with_alert(Some(description), CloseReason::Local);
+        if self.phase == Phase::Closed {
+            return;
+        }
+        match description {
+            AlertDescription::CLOSE_NOTIFY => self.close(),
+            AlertDescription::USER_CANCELED => {
+                self.say(description);
+                self.end(CloseReason::Local);
+            }
+            _ => self.end_with_alert(Some(description), CloseReason::Local),
         }
     }
 
@@ -36,9 +46,13 @@ impl Connection {
     }
 
     pub(super) fn say_goodbye(&mut self) {
-        let alert = Alert { level: AlertLevel::WARNING, description: AlertDescription::CLOSE_NOTIFY };
+        self.say(AlertDescription::CLOSE_NOTIFY);
+    }
+
+    /// Says goodbye in one of the two ways that are of no failure.
+    fn say(&mut self, description: AlertDescription) {
         let waits = self.handshake.as_ref().is_some_and(|handshake| handshake.state.is_waiting());
-        self.pending_alert = Some((self.alert_epoch(waits), alert));
+        self.pending_alert = Some((self.alert_epoch(waits), Alert::new(description)));
     }
 
     /// The epoch of an alert; `withheld` says that no more of our flight goes out. If nothing of it did, because it
@@ -55,12 +69,40 @@ impl Connection {
     }
 
     fn end_with_alert(&mut self, description: Option<AlertDescription>, reason: CloseReason) {
+        if description.is_some() {
+            // The alert needs keys.
+            self.awake();
+        }
+        // The first reason counts, also if there are none.
+        if self.phase == Phase::Closed {
+            return;
+        }
         let epoch = self.alert_epoch(true);
         // Our flight is void; only the alert still goes out.
         self.handshake = None;
         self.forget_session();
         self.pending_alert = description.map(|description| (epoch, Alert { level: AlertLevel::FATAL, description }));
         self.end(reason);
+        self.forget_secrets();
+    }
+
+    /// RFC 9846 §6: an association that failed has no secrets. The keys of records stay until the last alert is out.
+    pub(super) fn forget_secrets(&mut self) {
+        if let Some(agreed) = &mut self.agreed {
+            agreed.keying = None;
+        }
+        self.forget_early_secrets();
+        self.post = None;
+        self.alert_is_out();
+    }
+
+    /// No alert is pending, or not any more.
+    pub(super) fn alert_is_out(&mut self) {
+        // Who ends in good order may have some of its flight still to send.
+        let failed = self.agreed.as_ref().is_none_or(|agreed| agreed.keying.is_none()) && self.handshake.is_none();
+        if self.phase == Phase::Closed && failed && self.pending_alert.is_none() {
+            self.records.forget_keys();
+        }
     }
 
     /// Sends a warning; a pending alert that ends the association goes first.

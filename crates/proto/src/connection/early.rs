@@ -26,7 +26,8 @@ const MAX_WAITING: usize = 64;
 pub(super) struct EarlyData {
     /// Bytes of payload that may still be sent, or be taken.
     left: u32,
-    exporter: EarlyExporter,
+    /// Gone if the association has failed.
+    exporter: Option<EarlyExporter>,
     /// On a client, once the server has said.
     answer: Option<EarlyDataAnswer>,
     /// What came, on a server.
@@ -159,7 +160,7 @@ impl Connection {
     /// server that takes early data until [`poll_early_data`](Self::poll_early_data) has no more after that.
     ///
     /// # Errors
-    /// [`ExportError::NoEarlyData`] if there is none, [`ExportError::ReservedLabel`],
+    /// [`ExportError::NoEarlyData`] if there is none, [`ExportError::Failed`], [`ExportError::ReservedLabel`],
     /// [`ExportError::OutputTooLong`].
     pub fn export_early_keying_material(
         &self,
@@ -169,11 +170,12 @@ impl Connection {
     ) -> Result<(), ExportError> {
         let not_rejected = |early: &&EarlyData| early.answer != Some(EarlyDataAnswer::Rejected);
         let early = self.early.as_deref().filter(not_rejected).ok_or(ExportError::NoEarlyData)?;
+        let exporter = early.exporter.as_ref().ok_or(ExportError::Failed)?;
         check_label(label)?;
-        if out.len() > early.exporter.max_len() {
+        if out.len() > exporter.max_len() {
             return Err(ExportError::OutputTooLong);
         }
-        early.exporter.export(label, context, out);
+        exporter.export(label, context, out);
         Ok(())
     }
 
@@ -191,7 +193,8 @@ impl Connection {
                 self.install_read(ReadEpoch::dtls13(Epoch::EARLY_DATA, keys, self.records.replay_window()))
             }
         }
-        self.early = Some(Box::new(EarlyData { left: limit, exporter, answer: None, waiting: VecDeque::new() }));
+        let (exporter, waiting) = (Some(exporter), VecDeque::new());
+        self.early = Some(Box::new(EarlyData { left: limit, exporter, answer: None, waiting }));
     }
 
     /// The server has said what becomes of our early data.
@@ -199,6 +202,13 @@ impl Connection {
         if let Some(early) = &mut self.early {
             early.answer = Some(answer);
             self.unread.early_data = Some(answer);
+        }
+    }
+
+    /// The association has failed: what came can still be fetched, and no more.
+    pub(super) fn forget_early_secrets(&mut self) {
+        if let Some(early) = &mut self.early {
+            early.exporter = None;
         }
     }
 

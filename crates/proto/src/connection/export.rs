@@ -3,6 +3,7 @@
 use core::fmt;
 
 use super::Connection;
+use crate::handshake::Keying;
 
 /// Labels that the protocol itself uses with the PRF (RFC 5705 §4, RFC 7627 §4).
 const RESERVED: [&[u8]; 5] =
@@ -14,6 +15,8 @@ const RESERVED: [&[u8]; 5] =
 pub enum ExportError {
     /// The handshake has not finished.
     NotConnected,
+    /// The association has failed, and its secrets are forgotten (RFC 9846 §6).
+    Failed,
     /// The label is one that the protocol uses itself.
     ReservedLabel,
     /// The context is longer than 65,535 bytes.
@@ -30,6 +33,7 @@ impl fmt::Display for ExportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NotConnected => "the handshake has not finished",
+            Self::Failed => "the association has failed, and its secrets are forgotten",
             Self::ReservedLabel => "the label is reserved for the protocol",
             Self::NoEarlyData => "there is no early data",
             Self::NoSrtp => "no SRTP profile was agreed on",
@@ -50,6 +54,9 @@ impl Connection {
     /// Fills `out` with keying material that only the two peers can compute (RFC 5705). No context
     /// and an empty one give different bytes.
     ///
+    /// That also goes after an end in good order, for as long as the `Connection` is there. One that failed, for
+    /// whichever side's reasons, or was [aborted](Self::abort) has no secrets any more.
+    ///
     /// # Errors
     /// See [`ExportError`].
     pub fn export_keying_material(
@@ -58,7 +65,7 @@ impl Connection {
         context: Option<&[u8]>,
         out: &mut [u8],
     ) -> Result<(), ExportError> {
-        let agreed = self.agreed.as_ref().ok_or(ExportError::NotConnected)?;
+        let keying = self.keying()?;
         check_label(label)?;
         let context = match context {
             Some(context) => {
@@ -67,10 +74,16 @@ impl Connection {
             }
             None => None,
         };
-        if out.len() > agreed.keying.max_export() {
+        if out.len() > keying.max_export() {
             return Err(ExportError::OutputTooLong);
         }
-        agreed.keying.export(label, context, out);
+        keying.export(label, context, out);
         Ok(())
+    }
+
+    /// What there is to export from.
+    pub(super) fn keying(&self) -> Result<&Keying, ExportError> {
+        let agreed = self.agreed.as_ref().ok_or(ExportError::NotConnected)?;
+        agreed.keying.as_ref().ok_or(ExportError::Failed)
     }
 }

@@ -271,6 +271,7 @@ impl Connection {
         // RFC 9147 §8: the next one comes under the keys that the last one announced.
         let next = current.next().filter(|_| message.epoch == current);
         let epoch = next.ok_or_else(|| PeerFault::WrongEpoch(message.msg_type()))?;
+        // RFC 9147 §8 would have us follow: not where the configuration bounds both sides.
         if epoch > self.last_epoch() {
             return Err(PeerFault::TooManyKeyUpdates.into());
         }

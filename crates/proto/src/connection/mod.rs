@@ -200,7 +200,8 @@ enum Phase {
 /// What the handshake agreed on, for as long as the association lasts.
 struct Agreed {
     negotiated: Negotiated,
-    keying: Keying,
+    /// Gone if the association has failed.
+    keying: Option<Keying>,
     /// What to forget if the association fails.
     remembered: Option<Remembered>,
 }

@@ -309,7 +309,10 @@ impl Connection {
             // The peer has forgotten the association: it has no use for our flight.
             self.handshake = None;
             self.forget_session();
+            // RFC 9846 §6: nothing is sent any more.
+            self.pending_alert = None;
             self.end(CloseReason::Failed(Error::AlertReceived(received)));
+            self.forget_secrets();
         }
     }
 

@@ -8,7 +8,7 @@ use gramseal_wire::handshake::NewSessionTicket13;
 
 use super::{Connection, Role};
 use crate::crypto::SecretBytes;
-use crate::handshake::{Remember, TicketTerms};
+use crate::handshake::{Keying, Remember, TicketTerms};
 use crate::session::forget_tickets;
 
 /// How to find again what was remembered of this association.
@@ -56,7 +56,8 @@ impl Connection {
     pub(super) fn keep_ticket(&self, ticket: &NewSessionTicket13<'_>, max_early_data: u32) {
         let (Role::Client(config), Some(agreed)) = (&self.role, &self.agreed) else { return };
         // RFC 9846 §4.7.1: who keeps none ignores it.
-        let (Some(Remembered::Terms(terms)), Some(secrets)) = (&agreed.remembered, agreed.keying.v13()) else { return };
+        let secrets = agreed.keying.as_ref().and_then(Keying::v13);
+        let (Some(Remembered::Terms(terms)), Some(secrets)) = (&agreed.remembered, secrets) else { return };
         let session = terms.session(ticket, max_early_data, &agreed.negotiated, secrets, config);
         if let (Some(session), Some(sessions)) = (session, &config.sessions) {
             sessions.store.put(session);
@@ -72,7 +73,8 @@ impl Connection {
         match (&self.role, remembered) {
             (Role::Client(config), Remembered::Name(name)) => {
                 let Some(sessions) = &config.sessions else { return };
-                let Some(secret) = agreed.keying.master_secret().map(SecretBytes::from) else { return };
+                let secret = agreed.keying.as_ref().and_then(Keying::master_secret).map(SecretBytes::from);
+                let Some(secret) = secret else { return };
                 // The store may have a newer one, from another association.
                 let taken = sessions.store.take(&name, &sessions.context);
                 if let Some(other) = taken.filter(|session| session.secret != secret) {

@@ -72,15 +72,16 @@ impl Connection {
     /// [`Negotiated::srtp`](crate::Negotiated::srtp).
     ///
     /// # Errors
-    /// [`ExportError::NotConnected`], or [`ExportError::NoSrtp`] if no profile was agreed on.
+    /// [`ExportError::NotConnected`], [`ExportError::Failed`], or [`ExportError::NoSrtp`] if no profile was agreed on.
     pub fn srtp_keys(&self) -> Result<SrtpKeys, ExportError> {
-        let agreed = self.agreed.as_ref().ok_or(ExportError::NotConnected)?;
-        let profile = agreed.negotiated.srtp.as_ref().ok_or(ExportError::NoSrtp)?.profile;
+        let keying = self.keying()?;
+        let negotiated = self.negotiated().ok_or(ExportError::NotConnected)?;
+        let profile = negotiated.srtp.as_ref().ok_or(ExportError::NoSrtp)?.profile;
         let lengths = SrtpLengths::of(profile).ok_or(ExportError::NoSrtp)?;
         let mut material = Zeroizing::new([0; 2 * (32 + 14)]);
         let (used, _) = material.split_at_mut(2 * (lengths.master_key + lengths.master_salt));
         // RFC 5764 §4.2 with erratum 4788: no context, which is not the same as an empty one.
-        agreed.keying.export(LABEL, None, used);
+        keying.export(LABEL, None, used);
         let [client, server] = split(used, lengths);
         let (local, peer) = match self.role {
             Role::Client(_) => (client, server),

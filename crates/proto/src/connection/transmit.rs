@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use gramseal_wire::{ContentType, Epoch, RecordNumber};
+use gramseal_wire::{Alert, AlertDescription, ContentType, Epoch, RecordNumber};
 
 use super::{Connection, Mtu, Phase};
 use crate::error::SendError;
@@ -109,6 +109,12 @@ impl Connection {
         if let Some(number) = self.put_record(epoch, ContentType::ALERT, &payload, datagram) {
             self.trace_sent(TraceEvent::new(Direction::Sent, Traced::Alert(alert.description), number));
         }
+        if alert.description == AlertDescription::USER_CANCELED {
+            // RFC 9846 §6.1: that alone ends nothing.
+            self.pending_alert = Some((epoch, Alert::new(AlertDescription::CLOSE_NOTIFY)));
+            return self.put_alert(datagram);
+        }
+        self.alert_is_out();
     }
 
     /// Appends one record; `None` if the keys are used up, which ends retransmissions too.

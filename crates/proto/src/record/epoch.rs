@@ -448,6 +448,7 @@ mod tests {
     use super::{Covered, NUMBERS_END, ReadEpoch, SealError, WriteEpoch};
     use crate::crypto::AeadAlgorithm;
     use crate::discard::Discard;
+    use crate::record::RecordLayer;
     use crate::record::limits::blocks;
     use crate::record::test_keys::{test_keys, test_keys13};
 
@@ -474,6 +475,23 @@ mod tests {
             assert!(writer.seal(DATA, VERSION, &[], b"x", 0, &mut out).is_ok());
         }
         assert_eq!(writer.seal(DATA, VERSION, &[], b"x", 0, &mut out), Err(SealError::Exhausted));
+    }
+
+    #[test] // RFC 9846 §5.5
+    fn early_data_ends_at_the_limit_of_its_key() {
+        let mut layer = RecordLayer::new(SequenceNumber(0), 64);
+        let mut writer = WriteEpoch::dtls13(Epoch::EARLY_DATA, test_keys13(AeadAlgorithm::Aes128Gcm, 1));
+        // Content and type are charged.
+        writer.sealed_blocks = writer.limits.sealed_blocks - 2 * blocks(2);
+        layer.install_write(writer);
+        let mut out = [0; 64];
+        for _ in 0..2 {
+            assert!(layer.seal(Epoch::EARLY_DATA, DATA, b"x", &mut out).is_ok());
+        }
+        assert_eq!(layer.seal(Epoch::EARLY_DATA, DATA, b"x", &mut out), Err(SealError::Exhausted));
+        // What else is to be said is not of that key.
+        let hello = ContentType::HANDSHAKE;
+        assert!(layer.seal(Epoch::UNPROTECTED, hello, b"x", &mut out).is_ok());
     }
 
     #[test] // RFC 9147 §4.5.3

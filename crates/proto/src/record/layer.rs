@@ -132,6 +132,12 @@ impl RecordLayer {
         self.write.newest.wake(write);
     }
 
+    /// Forgets all keys: nothing protected is opened or sealed any more.
+    pub(crate) fn forget_keys(&mut self) {
+        self.read = Epochs::new(ReadEpoch::plaintext());
+        self.write = Epochs::new(WriteEpoch::plaintext(SequenceNumber(0)));
+    }
+
     /// Whether records of `epoch` can be opened.
     #[cfg(test)]
     pub(crate) fn can_read(&self, epoch: Epoch) -> bool {

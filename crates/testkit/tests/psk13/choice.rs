@@ -9,9 +9,9 @@ use gramseal_proto::wire::{
     AlertDescription, Codec, ContentType, ExtensionType, HandshakeType, NamedGroup, OwnedOpaqueList,
     PreSharedKeyClientHello, ProtocolVersion,
 };
-use gramseal_proto::{CloseReason, Error, Incompatible, PeerFault};
+use gramseal_proto::{AuthenticateClientError, CloseReason, Error, Incompatible, PeerFault};
 use gramseal_testkit::null::{self, ToyKind};
-use gramseal_testkit::peer::{Outcome, first_hello, met, rebuilt};
+use gramseal_testkit::peer::{Outcome, Scene, first_hello, met, rebuilt};
 use gramseal_testkit::sessions::{Resumption, Stores};
 use gramseal_testkit::sim::Sim;
 
@@ -130,4 +130,47 @@ fn a_key_that_goes_with_the_suite_is_not_withdrawn() {
     // Or else everybody could find out which keys exist.
     assert_eq!(refused(false, Some(offer_in(&other))), PeerFault::BinderMismatch.into());
     assert_eq!(Error::from(PeerFault::PskWithdrawn).alert(), Some(AlertDescription::ILLEGAL_PARAMETER));
+}
+
+#[test] // RFC 9846 §4.4.2, §F.1
+fn who_came_with_a_key_from_elsewhere_is_not_asked_later() {
+    let verifier = || Arc::new(null::NullVerifier::default());
+    let stores = Stores::new(Some(Resumption::Ticket));
+    let willing = |keys: Option<Psk>| {
+        let builder = ClientConfig::builder(null::provider(1), verifier())
+            .with_versions(&[ProtocolVersion::DTLS1_3])
+            .with_identity(null::identity(ToyKind::EcdsaP256, null::CLIENT_NAME, 0))
+            .with_post_handshake_auth();
+        keys.into_iter().fold(builder, |builder, psk| builder.with_psk(psk))
+    };
+    let server = server_builder(vec![psk("a", 1)])
+        .with_identity(null::identity(ToyKind::EcdsaP256, null::SERVER_NAME, 0))
+        .with_post_handshake_verifier(verifier());
+    let server = Arc::new(stores.server(server).build().expect("a server"));
+    let ask = |client: &Arc<ClientConfig>| {
+        let mut sim = Sim::new(1).without_cookies();
+        let pair = connect_in(&mut sim, client, &server);
+        sim.run_for(std::time::Duration::from_secs(1));
+        (negotiated(&sim, pair)[1].resumed, sim.authenticate_client(pair))
+    };
+    let with_key = stores.client(willing(Some(psk("a", 1)))).build().expect("a client").into();
+    for resumed in [false, true] {
+        assert_eq!(ask(&with_key), (resumed, Err(AuthenticateClientError::ExternalPsk)));
+    }
+    // A session that began with a certificate is none of a key.
+    let stores = Stores::new(Some(Resumption::Ticket));
+    let with_certificate = stores.client(willing(None)).build().expect("a client").into();
+    for resumed in [false, true] {
+        assert_eq!(ask(&with_certificate), (resumed, Ok(())));
+    }
+
+    let mut scene = Scene::client13(willing(Some(psk("a", 1))).build().expect("a client"), 1);
+    scene.peer.resume(vec![1; 32], 0);
+    scene.say(&[HandshakeType::SERVER_HELLO, HandshakeType::ENCRYPTED_EXTENSIONS, HandshakeType::FINISHED]);
+    assert_eq!(scene.outcome(), Outcome::Connected);
+    let mut request = scene.peer.body_of(HandshakeType::CERTIFICATE_REQUEST);
+    request.splice(..1, [1, 7]);
+    scene.say_of(HandshakeType::CERTIFICATE_REQUEST, &request);
+    let unexpected = PeerFault::UnexpectedMessage(HandshakeType::CERTIFICATE_REQUEST);
+    assert_eq!(scene.outcome(), Outcome::Closed(CloseReason::Failed(Error::Peer(unexpected))));
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use gramseal_proto::config::{ClientConfig, ConfigError, Psk, PskLookup, ServerConfig};
 use gramseal_proto::wire::{CipherSuite, ClientHello, Codec, ContentType, HandshakeType, NamedGroup};
 use gramseal_testkit::null::{self, ToyKind};
-use gramseal_testkit::peer::{Outcome, Peer, Scene};
+use gramseal_testkit::peer::{Outcome, Peer, Scene, Step};
 use gramseal_testkit::sessions::{ChangeClient, ChangeServer, Resumption, Settings, Stores, requiring, with_identity};
 use gramseal_testkit::sim::Sim;
 use zeroize::Zeroizing;
@@ -235,6 +235,12 @@ fn a_server_does_not_resume_under_another_name() {
         // RFC 6066 §3: an answer to the name belongs to full handshakes alone.
         let answer = second.peer.received()[0].body.windows(4).any(|bytes| bytes == [0, 0, 0, 0]);
         assert!(!(resumes && answer), "a resumed session answers the name");
+        if resumes {
+            // RFC 9846 §4.7.1: the name that the application hears is that of the new hello.
+            second.play(&[Step::ChangeCipherSpec, Step::Message(HandshakeType::FINISHED)]);
+            let agreed = second.connection().negotiated().expect("connected");
+            assert_eq!((agreed.resumed, agreed.server_name.as_deref()), (true, now));
+        }
     }
 }
 

@@ -235,3 +235,28 @@ fn a_client_of_both_versions_offers_a_session_of_each() {
         }
     }
 }
+
+#[test] // RFC 9147 §5.3, RFC 5077 §3.4
+fn hellos_of_1_3_have_no_session_id_but_that_of_a_session() {
+    let both: ChangeClient = |builder| builder.with_versions(&[ProtocolVersion::DTLS1_3, ProtocolVersion::DTLS1_2]);
+    let id_len = |client: &Arc<ClientConfig>| {
+        let body = hello(client, null::SERVER_NAME);
+        let hello = ClientHello::from_bytes(&body).expect("a hello");
+        assert!(hello.extensions.contains(ExtensionType::SUPPORTED_VERSIONS));
+        (hello.session_id.len(), offered(&body))
+    };
+    for kind in [Resumption::Id, Resumption::Ticket] {
+        let stores = Stores::new(Some(kind));
+        let client = client(1, &stores, both);
+        assert_eq!(id_len(&client), (0, 0), "nobody is known");
+        // An id that a server of 1.2 gave, or one of ours beside the ticket that it gave.
+        let older = server(2, &stores, |builder| builder.with_versions(&[ProtocolVersion::DTLS1_2]));
+        connect(&mut Sim::new(1).without_cookies(), &client, &older);
+        assert_eq!(id_len(&client), (32, 0), "{kind:?}");
+        // A hello takes the session along.
+        assert_eq!(id_len(&client), (0, 0));
+        let newer = server(3, &stores, PLAIN.server);
+        connect(&mut Sim::new(1).without_cookies(), &client, &newer);
+        assert_eq!(id_len(&client), (0, 1), "tickets of 1.3 have no id");
+    }
+}

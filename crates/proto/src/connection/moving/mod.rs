@@ -152,6 +152,7 @@ impl Connection {
         now: Instant,
     ) -> Result<Vec<u8>, NotMovable> {
         let agreed = self.agreed.as_deref().ok_or(NotMovable::NotConnected)?;
+        let keying = agreed.keying.as_ref().ok_or(NotMovable::Closed)?;
         // Enough room from the start: growing would leave copies of the secrets behind.
         let mut fields = Zeroizing::new(Vec::with_capacity(self.image_len(agreed) + attached.len()));
         let room = fields.capacity();
@@ -160,7 +161,7 @@ impl Connection {
             w.u8(self.role.code());
             agreed.negotiated.write_image(w);
         });
-        field(&mut w, Field::Keying, |w| agreed.keying.write_image(w));
+        field(&mut w, Field::Keying, |w| keying.write_image(w));
         let newest = self.records.newest_read_epoch();
         let has_keys = |epoch| match &self.post {
             Some(post) => post.after.reads(epoch, newest),
@@ -171,7 +172,7 @@ impl Connection {
             field(&mut w, Field::Post, |w| post.write_image(w, now));
         }
         if let Some(remembered) = &agreed.remembered {
-            field(&mut w, Field::Remembered, |w| remembered.write_image(w, &agreed.keying));
+            field(&mut w, Field::Remembered, |w| remembered.write_image(w, keying));
         }
         field(&mut w, Field::Path, |w| self.mtu.write_image(w));
         field(&mut w, Field::Attached, |w| w.bytes(attached));
@@ -247,7 +248,7 @@ impl Connection {
             phase: Phase::Connected,
             resting: false,
             handshake: None,
-            agreed: Some(Box::new(Agreed { negotiated, keying, remembered })),
+            agreed: Some(Box::new(Agreed { negotiated, keying: Some(keying), remembered })),
             next_message: None,
             post,
             early: None,

@@ -67,6 +67,7 @@ impl ExpectFinished {
             tickets,
             proof,
             form,
+            external: matches!(psk, Some(OfferedPsk::External(_))),
         };
 
         if let Some(session) = psk.as_ref().and_then(OfferedPsk::session) {
@@ -102,6 +103,8 @@ struct Flight {
     proof: FinishedVerified,
     /// The form of our certificates.
     form: CertificateType,
+    /// Whether the pre-shared key of the handshake was one from elsewhere.
+    external: bool,
 }
 
 impl Flight {
@@ -147,8 +150,11 @@ impl Flight {
             tickets,
             proof,
             form,
+            external,
             ..
         } = self;
+        // RFC 9846 §4.4.2: after a handshake with a key from elsewhere nobody may ask.
+        let may_be_asked = offer.config.post_handshake_auth && !external;
         if tickets.is_some() {
             session = session.with_resumption(main.into_resumption(&transcript.digest()));
         }
@@ -157,7 +163,7 @@ impl Flight {
         out.push(Action::EndAcknowledgedFlight);
         let remember = tickets.map(Remember::ClientTickets);
         let post = PostHandshake::new(Signer::Client, seq, application, suite.aead, offer.random)
-            .with_later(offer.config.post_handshake_auth.then(|| Later::client(transcript, form)));
+            .with_later(may_be_asked.then(|| Later::client(transcript, form)));
         let established =
             Established { proof, negotiated, keying: Keying::V13(session), remember, post: Some(Box::new(post)) };
         out.push(Action::Complete(Box::new(established)));

@@ -189,11 +189,13 @@ struct Keys {
 /// (RFC 9846 §4.3.6), if we have a use for one.
 fn later_form(hello: &ClientHello<'_>, config: &ServerConfig, auth: &Auth13) -> Result<Option<CertificateType>, Error> {
     let offered = hello.extensions.find::<PostHandshakeAuth>()?.is_some();
-    // RFC 7250 §4.2: X.509 where nothing is said.
     let asked = match auth {
         Auth13::Certificate(plan) => plan.ask,
+        // RFC 9846 §4.4.2: a key from elsewhere goes with no certificate, and a session of one stands for that key.
+        Auth13::Psk(psk) if psk.external().is_some() => return Ok(None),
         Auth13::Psk(_) => None,
     };
+    // RFC 7250 §4.2: X.509 where nothing is said.
     let form = asked.map_or(CertificateType::X509, |ask| ask.form);
     Ok(config.later_verifier().filter(|_| offered).map(|_| form))
 }
