@@ -1,7 +1,11 @@
 //! What the initiator makes of answers, from a client that can say anything.
 
+use std::sync::Mutex;
+
+use gramseal_proto::crypto::CryptoError;
 use gramseal_proto::wire::ContentType;
 use gramseal_proto::{Discard, Instant};
+use gramseal_testkit::null::SeededRandom;
 
 use super::*;
 
@@ -20,15 +24,20 @@ struct Scene {
 
 impl Scene {
     fn new(check: PathCheck) -> Self {
+        let mut scene = Self::before_the_move(Wanted::new(ProtocolVersion::DTLS1_3, check));
+        scene.say(address(1), ContentType::APPLICATION_DATA, &[7; 200]);
+        scene
+    }
+
+    /// The client has not been heard from elsewhere yet.
+    fn before_the_move(wanted: Wanted) -> Self {
         let tap = Arc::new(Wiretap::default());
-        let wanted = Wanted { tap: Some(Arc::clone(&tap)), ..Wanted::new(ProtocolVersion::DTLS1_3, check) };
+        let wanted = Wanted { tap: Some(Arc::clone(&tap)), ..wanted };
         let (mut sim, pair) = wanted.connect(Sim::new(1));
         // Nothing that the real client says arrives any more.
         sim.drop_if(|sent| sent.from == Side::Client);
         let (home, seen) = (believed(&sim, pair), sim.sent().len());
-        let mut scene = Self { sim, pair, tap, home, next: 100, seen };
-        scene.say(address(1), ContentType::APPLICATION_DATA, &[7; 200]);
-        scene
+        Self { sim, pair, tap, home, next: 100, seen }
     }
 
     fn say(&mut self, from: SocketAddr, content_type: ContentType, content: &[u8]) {
@@ -196,4 +205,41 @@ fn a_late_answer_from_the_old_address_makes_no_round_trip_longer() {
     scene.answer(scene.home, RESPONSE, cookie);
     scene.assert_checks([1, 0, 1, 0]);
     assert_eq!(round_trip(&scene), before);
+}
+
+/// Remembers what it gave, until it fails.
+#[derive(Debug)]
+struct Watched {
+    inner: SeededRandom,
+    given: Mutex<Option<Vec<Vec<u8>>>>,
+}
+
+impl SecureRandom for Watched {
+    fn fill(&self, out: &mut [u8]) -> Result<(), CryptoError> {
+        let mut given = self.given.lock().expect("nobody panics with it");
+        let given = given.as_mut().ok_or_else(CryptoError::new)?;
+        self.inner.fill(out)?;
+        given.push(out.to_vec());
+        Ok(())
+    }
+}
+
+#[test] // RFC 9853 §4, §8
+fn cookies_are_what_the_generator_gives_and_without_it_nobody_is_asked() {
+    for check in CHECKS {
+        for works in [true, false] {
+            let random = Arc::new(Watched { inner: SeededRandom::new(3), given: Mutex::new(Some(Vec::new())) });
+            let wanted = Wanted { random: Some(random.clone()), ..Wanted::new(ProtocolVersion::DTLS1_3, check) };
+            let mut scene = Scene::before_the_move(wanted);
+            *random.given.lock().expect("nobody panics with it") = works.then(Vec::new);
+            scene.say(address(1), ContentType::APPLICATION_DATA, &[7; 200]);
+            scene.sim.run_for(10 * T);
+            let cookies: Vec<_> = scene.challenges().into_iter().map(|(_, cookie)| cookie.to_vec()).collect();
+            let given = random.given.lock().expect("nobody panics with it").take();
+            assert_eq!(cookies, given.unwrap_or_default(), "{check:?}");
+            assert_eq!(cookies.is_empty(), !works, "{check:?}");
+            // Nobody answers, so that the client stays where it was.
+            assert_eq!((counts(&scene.sim, scene.pair).begun, believed(&scene.sim, scene.pair)), (1, scene.home));
+        }
+    }
 }
