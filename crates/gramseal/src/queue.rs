@@ -316,6 +316,12 @@ mod tests {
     }
 
     #[test]
+    fn what_waits_is_bounded_by_default() {
+        let ReceiveLimits { payloads, bytes, total_bytes } = ReceiveLimits::default();
+        assert_eq!((payloads, bytes, total_bytes), (1024, 1 << 20, 256 << 20));
+    }
+
+    #[test]
     fn queues_share_a_bound_and_give_back_what_they_held() {
         let limits = ReceiveLimits { total_bytes: 10, ..ReceiveLimits::default() };
         let all = Buffered::new(limits);

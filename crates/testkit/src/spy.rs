@@ -6,8 +6,10 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use gramseal_proto::crypto::{
-    Aead, AeadAlgorithm, AeadKey, CryptoError, CryptoProvider, MASK_SAMPLE_LEN, MaskKey, NONCE_LEN,
+    ActiveKx, Aead, AeadAlgorithm, AeadKey, CryptoError, CryptoProvider, Digest, Hash, HashAlgorithm, HashContext,
+    HmacKey, KxError, KxGroup, MASK_SAMPLE_LEN, MaskKey, NONCE_LEN, SecureRandom, SharedSecret,
 };
+use gramseal_wire::NamedGroup;
 
 /// What was sealed with the providers that [`spied`](Nonces::spied) made.
 #[derive(Clone, Default)]
@@ -124,13 +126,32 @@ pub struct Done {
     pub opened_bytes: usize,
     /// Masks of record numbers.
     pub masks: usize,
+    /// Hashes, those in MACs not counted.
+    pub hashes: usize,
+    /// Bytes that went into them.
+    pub hashed_bytes: usize,
+    /// Keys for HMAC that were expanded.
+    pub mac_keys: usize,
+    /// HMACs.
+    pub macs: usize,
+    /// Key exchanges begun or answered.
+    pub exchanges: usize,
 }
 
 impl Work {
-    /// `provider`, with every AEAD counted. A few bytes stay in memory for good.
+    /// `provider`, with every AEAD, hash function and group counted. A few bytes stay in memory for good.
     #[must_use]
     pub fn spied(&self, provider: &CryptoProvider) -> Arc<CryptoProvider> {
-        watched(provider, |inner| Box::new(Counted { inner, work: self.clone() }))
+        let aeads = watched(provider, |inner| Box::new(self.before(inner)));
+        let hashes =
+            provider.hashes.iter().map(|hash| -> &'static dyn Hash { Box::leak(Box::new(self.before(*hash))) });
+        let groups =
+            provider.groups.iter().map(|group| -> &'static dyn KxGroup { Box::leak(Box::new(self.before(*group))) });
+        Arc::new(CryptoProvider { hashes: hashes.collect(), groups: groups.collect(), ..(*aeads).clone() })
+    }
+
+    fn before<T>(&self, inner: T) -> Counted<T> {
+        Counted { inner, work: self.clone() }
     }
 
     /// What was asked for so far.
@@ -189,5 +210,59 @@ impl MaskKey for Counted<Box<dyn MaskKey>> {
     fn mask(&self, sample: &[u8; MASK_SAMPLE_LEN]) -> Result<[u8; 2], CryptoError> {
         self.work.count(|done| done.masks += 1);
         self.inner.mask(sample)
+    }
+}
+
+impl Hash for Counted<&'static dyn Hash> {
+    fn algorithm(&self) -> HashAlgorithm {
+        self.inner.algorithm()
+    }
+
+    fn start(&self) -> Box<dyn HashContext> {
+        self.work.count(|done| done.hashes += 1);
+        Box::new(self.work.before(self.inner.start()))
+    }
+
+    fn hmac_key(&self, key: &[u8]) -> Box<dyn HmacKey> {
+        self.work.count(|done| done.mac_keys += 1);
+        Box::new(self.work.before(self.inner.hmac_key(key)))
+    }
+}
+
+impl HashContext for Counted<Box<dyn HashContext>> {
+    fn update(&mut self, data: &[u8]) {
+        self.work.count(|done| done.hashed_bytes += data.len());
+        self.inner.update(data);
+    }
+
+    fn current(&self) -> Digest {
+        self.inner.current()
+    }
+
+    fn fork(&self) -> Box<dyn HashContext> {
+        Box::new(self.work.before(self.inner.fork()))
+    }
+}
+
+impl HmacKey for Counted<Box<dyn HmacKey>> {
+    fn sign(&self, parts: &[&[u8]]) -> Digest {
+        self.work.count(|done| done.macs += 1);
+        self.inner.sign(parts)
+    }
+}
+
+impl KxGroup for Counted<&'static dyn KxGroup> {
+    fn name(&self) -> NamedGroup {
+        self.inner.name()
+    }
+
+    fn start(&self, random: &dyn SecureRandom) -> Result<Box<dyn ActiveKx>, CryptoError> {
+        self.work.count(|done| done.exchanges += 1);
+        self.inner.start(random)
+    }
+
+    fn answer(&self, random: &dyn SecureRandom, peer: &[u8]) -> Result<(Vec<u8>, SharedSecret), KxError> {
+        self.work.count(|done| done.exchanges += 1);
+        self.inner.answer(random, peer)
     }
 }

@@ -1,6 +1,8 @@
 //! Answers by which somebody would make two sides that speak 1.3 use less, or something else than they
 //! think (RFC 9846 §4.2.3, RFC 9147 §5).
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use gramseal_proto::config::{ClientConfig, ServerConfig};
@@ -13,7 +15,7 @@ use gramseal_proto::wire::{
 use gramseal_proto::{CloseReason, Discard, Error, Incompatible, PeerFault};
 use gramseal_testkit::decode::{fragments, records};
 use gramseal_testkit::null::{self, ToyKind};
-use gramseal_testkit::peer::{Outcome, Scene};
+use gramseal_testkit::peer::{Outcome, Scene, Scene13};
 use gramseal_testkit::sim::{Side, Sim};
 
 const OLDER: ProtocolVersion = ProtocolVersion::DTLS1_2;
@@ -96,6 +98,24 @@ fn refused(error: impl Into<Error>, alert: Alert) -> Outcome {
     let error = error.into();
     assert_eq!(error.alert(), Some(alert));
     Outcome::Closed(CloseReason::Failed(error))
+}
+
+#[test] // RFC 9846 §4.2.3
+fn each_server_random_is_new() {
+    let config = Arc::new(server_of(&[NEWER, OLDER]));
+    let mut randoms = BTreeSet::new();
+    for _ in 0..4 {
+        // The same hellos each time; 8 bytes of an older answer are a mark.
+        let mut older = Scene::server(Arc::clone(&config), 1);
+        let hello = older.first_flight(false);
+        older.play(&hello);
+        let mut newer = Scene13::server13(Arc::clone(&config), 1);
+        newer.say(&[HandshakeType::CLIENT_HELLO]);
+        for answer in [&older.peer.received()[0], &newer.peer.received()[0]] {
+            assert_eq!(answer.msg_type, HandshakeType::SERVER_HELLO);
+            assert!(randoms.insert(answer.body[2..26].to_vec()));
+        }
+    }
 }
 
 #[test] // RFC 9846 §4.2.3

@@ -1,13 +1,14 @@
-//! What strangers' bytes cost in decryption: each byte of a datagram is decrypted once at most, whatever epochs there
-//! are keys of, and a record costs one mask at most.
+//! What strangers' bytes cost: each byte of a datagram is decrypted once at most, whatever epochs there are keys of, a
+//! record costs one mask at most, and a hello without a cookie one MAC.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use gramseal_proto::Connection;
 use gramseal_proto::config::{ClientConfig, ConnectionIds, ServerConfig};
+use gramseal_proto::endpoint::{Endpoint, EndpointConfig, Route};
 use gramseal_proto::wire::ProtocolVersion;
 use gramseal_proto::wire::handshake::KeyUpdateRequest;
+use gramseal_proto::{Connection, Instant};
 use gramseal_testkit::null::{self, NullVerifier, ToyKind};
 use gramseal_testkit::rng::Rng;
 use gramseal_testkit::sim::{Pair, Side, Sim};
@@ -51,7 +52,7 @@ fn forged(rng: &mut Rng, version: ProtocolVersion, sample: &[u8]) -> Vec<u8> {
     datagram
 }
 
-fn receive(connection: &mut Connection, now: gramseal_proto::Instant, datagram: &mut [u8]) {
+fn receive(connection: &mut Connection, now: Instant, datagram: &mut [u8]) {
     drop(connection.handle_datagram(now, datagram));
 }
 
@@ -89,5 +90,48 @@ fn a_byte_that_does_not_open_is_decrypted_once() {
                 sim.run_for(Duration::from_secs(2));
             }
         }
+    }
+}
+
+#[test] // RFC 6347 §4.2.1, RFC 9147 §5.1
+fn a_hello_without_a_cookie_costs_one_mac_and_one_hash() {
+    const HELLOS: usize = 100;
+    // MACs and hashes for each hello without a cookie, and with somebody else's. Of 1.3 the whole hello is hashed, and
+    // what of it must not change; in 1.2 such a cookie is as good as none, and another is made.
+    for (version, costs) in [(ProtocolVersion::DTLS1_2, [(1, 0), (2, 0)]), (ProtocolVersion::DTLS1_3, [(1, 2), (1, 0)])]
+    {
+        let work = Work::default();
+        let identity = null::identity(ToyKind::EcdsaP256, null::SERVER_NAME, 0);
+        let server = ServerConfig::builder(work.spied(&null::provider(2)), identity).with_versions(&[version]);
+        let config = EndpointConfig::server(Arc::new(server.build().expect("a server"))).expect("all it takes");
+        let mut endpoint = Endpoint::<u32>::new(config);
+        let client = null::client_config(1).with_versions(&[version]).build().expect("a client");
+        let name = null::SERVER_NAME.try_into().expect("a DNS name");
+        let now = Instant::default();
+        let mut client = Connection::client(Arc::new(client), name, now).expect("a client begins");
+        let mut hello = Vec::new();
+        assert!(client.poll_transmit(now, &mut hello));
+        let mut reply = Vec::new();
+        for (round, (macs, hashes)) in (1..).zip(costs) {
+            let before = work.done();
+            for number in 0..HELLOS {
+                let port = u16::try_from(number).expect("few");
+                let route = endpoint.route(now, ([192, 0, 2, round], port).into(), &hello, &mut reply);
+                assert!(matches!(route, Route::Reply), "{version} {route:?}");
+            }
+            let after = work.done();
+            let done = (after.macs - before.macs, after.hashes - before.hashes);
+            assert_eq!(done, (macs * HELLOS, hashes * HELLOS), "{version} {round}");
+            let bytes = after.hashed_bytes - before.hashed_bytes;
+            assert!(bytes <= HELLOS * (2 * hello.len() + 64), "{version} {round}: {bytes} bytes");
+            assert_eq!(
+                (after.keys, after.mac_keys, after.exchanges, after.opened_bytes),
+                (before.keys, before.mac_keys, before.exchanges, before.opened_bytes),
+                "{version} {round}"
+            );
+            drop(client.handle_datagram(now, &mut reply.clone()));
+            client.poll_transmit(now, &mut hello);
+        }
+        assert_eq!(endpoint.entries(), 0);
     }
 }

@@ -283,7 +283,7 @@ mod tests {
             let kept = add(&mut gathering, seconds(0), peer(number), &part(4096, 0, &[1; 1000]));
             assert!(matches!(kept, Ok(None)));
         }
-        assert_eq!(gathering.unknown.0.len(), MAX_UNKNOWN);
+        assert_eq!(gathering.unknown.0.len(), 64);
         assert!(gathering.has(peer(999)) && !gathering.has(peer(0)));
         let too_long = add(&mut gathering, seconds(0), peer(1000), &part(4097, 0, &[1]));
         assert!(matches!(too_long, Err(Discard::MessageTooLong)));
@@ -313,15 +313,23 @@ mod tests {
     #[test]
     fn parts_are_kept_for_a_while() {
         let mut gathering = Gathering::default();
-        assert!(matches!(add(&mut gathering, seconds(0), peer(1), &part(4, 0, &[1, 2])), Ok(None)));
+        let proved = add_from(&mut gathering, seconds(0), peer(3), Sender::Proved, &part(4, 0, &[1, 2]));
+        assert!(matches!(proved, Ok(None)));
+        for (number, kept) in [(0, true), (69, true), (70, false)] {
+            let now = seconds(number.into());
+            assert!(matches!(add(&mut gathering, now, peer(number), &part(4, 0, &[1, 2])), Ok(None)));
+            assert_eq!([0, 3].map(|number| gathering.has(peer(number))), [kept; 2], "after {number} s");
+        }
         assert!(matches!(add(&mut gathering, seconds(71), peer(2), &part(4, 0, &[1, 2])), Ok(None)));
-        assert!(!gathering.has(peer(1)));
         assert!(matches!(add(&mut gathering, seconds(71), peer(1), &part(4, 2, &[3, 4])), Ok(None)));
         let whole = add(&mut gathering, seconds(72), peer(2), &part(4, 2, &[3, 4])).expect("fits").expect("whole");
         assert_eq!((&whole.datagram[25..], whole.bytes), (&[1, 2, 3, 4][..], 54));
         assert_eq!(whole.datagram[10], 3, "the number of the record that came last");
-        gathering.forget(peer(1));
-        assert!(gathering.unknown.0.is_empty());
+        for number in [1, 69, 70] {
+            assert!(gathering.has(peer(number)));
+            gathering.forget(peer(number));
+        }
+        assert!(gathering.unknown.0.is_empty() && gathering.proved.0.is_empty());
     }
 
     #[test]
@@ -338,7 +346,7 @@ mod tests {
             }
             assert!(counts.get(Discard::FragmentMismatch) > 10, "{counts:?}");
         }
-        assert_eq!(gathering.unknown.0.len(), MAX_UNKNOWN);
+        assert_eq!(gathering.unknown.0.len(), 64);
         assert!(allocated(&gathering.unknown) < 800_000, "{}", allocated(&gathering.unknown));
         // The same when the bytes are many and the pieces few.
         for number in 100..200 {
@@ -421,7 +429,7 @@ mod tests {
             }
         }
         let ports: Vec<_> = gathering.proved.0.iter().skip(2).map(|hello| hello.peer.port()).collect();
-        assert_eq!(gathering.proved.0.len(), 2 + 2 * MAX_PROVED_OF_HOST);
+        assert_eq!(gathering.proved.0.len(), 2 + 2 * 8);
         assert!(ports.iter().all(|port| port % 1000 > 991), "{ports:?}");
         assert!(matches!(add(&mut gathering, now, peer(1), &numbered(1, 2, &[3, 4])), Ok(Some(_))));
     }
@@ -468,7 +476,7 @@ mod tests {
                 assert!(matches!(add_from(&mut gathering, now, peer(number), Sender::Proved, &part), Ok(None)));
             }
         }
-        assert_eq!(gathering.proved.0.len(), MAX_PROVED);
+        assert_eq!(gathering.proved.0.len(), 256);
         assert!(allocated(&gathering.proved) < 3_200_000, "{}", allocated(&gathering.proved));
         assert!(!gathering.has(peer(1)) && gathering.has(peer(999)));
     }

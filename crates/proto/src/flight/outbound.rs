@@ -6,6 +6,7 @@
 //! records; every transmission gets new record numbers from the record layer, and is told here
 //! which ones, so that ACKs can be understood, and so that no more are on their way than should be.
 
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::ops::Range;
 
@@ -13,6 +14,7 @@ use gramseal_wire::{Epoch, MessageSeq, RecordNumber};
 
 use super::piece::{MAX_PAYLOAD, Piece, Pieces, next_fragment};
 use super::ranges::Ranges;
+use super::work;
 use crate::message::Message;
 
 /// For how many pieces it is remembered in which record they went.
@@ -43,7 +45,7 @@ pub(crate) enum Resend {
 pub(crate) struct Outbound {
     entries: Vec<Entry>,
     transmission: u32,
-    /// What went out in which record, in the order of sending.
+    /// What went out in which record, in the order of their numbers.
     sent: Vec<SentPiece>,
 }
 
@@ -54,6 +56,8 @@ struct SentPiece {
     range: Range<u32>,
     /// Neither acknowledged nor taken for lost.
     on_its_way: bool,
+    /// An ACK that is being read names the record.
+    arrived: bool,
 }
 
 impl Outbound {
@@ -132,36 +136,41 @@ impl Outbound {
     }
 
     /// Remembers which record carried `piece`. Of a flight in more pieces than anybody needs, the
-    /// latest are remembered.
+    /// latest of each epoch are remembered.
     pub(crate) fn sent(&mut self, piece: &Piece, number: RecordNumber) {
         if self.sent.len() >= MAX_SENT {
-            self.sent.remove(0);
+            let oldest = self.sent.partition_point(|piece| piece.number.epoch < number.epoch);
+            self.sent.remove(if oldest < MAX_SENT { oldest } else { 0 });
         }
         let start = piece.fragment_offset;
         let range = start..start + piece.fragment_length.max(u32::from(piece.message_length == 0));
-        self.sent.push(SentPiece { number, message_seq: piece.message_seq, range, on_its_way: true });
+        let piece = SentPiece { number, message_seq: piece.message_seq, range, on_its_way: true, arrived: false };
+        let at = self.sent.partition_point(|piece| piece.number <= number);
+        self.sent.insert(at, piece);
     }
 
     /// The peer has these records (RFC 9147 §7.2). Numbers that we know nothing of say nothing.
-    pub(crate) fn acknowledge(&mut self, numbers: impl Iterator<Item = RecordNumber> + Clone) -> Acknowledged {
+    pub(crate) fn acknowledge(&mut self, numbers: impl Iterator<Item = RecordNumber>) -> Acknowledged {
         let Self { entries, sent, .. } = self;
-        let before = sent.len();
-        // What is known to have arrived need not be looked for again.
-        sent.retain(|piece| {
-            let arrived = numbers.clone().any(|number| number == piece.number);
-            if arrived {
+        let mut any = false;
+        for number in numbers {
+            let at = sent.partition_point(|piece| looked(piece.number) < number);
+            // The pieces of one record follow each other.
+            let pieces = sent.iter_mut().skip(at).take_while(|piece| piece.number == number);
+            for piece in pieces.filter(|piece| !piece.arrived) {
+                (piece.arrived, any) = (true, true);
                 for entry in entries.iter_mut().filter(|entry| entry.content.is(piece.message_seq)) {
                     entry.acknowledged.insert(piece.range.clone());
                     entry.pending.remove(piece.range.clone());
                 }
             }
-            !arrived
-        });
-        match self.is_acknowledged() {
-            _ if self.sent.len() == before => Acknowledged::Nothing,
-            true => Acknowledged::All,
-            false => Acknowledged::Part,
         }
+        if !any {
+            return Acknowledged::Nothing;
+        }
+        // What is known to have arrived need not be looked for again.
+        sent.retain(|piece| !piece.arrived);
+        if self.is_acknowledged() { Acknowledged::All } else { Acknowledged::Part }
     }
 
     /// The peer has all of it: nothing is sent again.
@@ -180,7 +189,7 @@ impl Outbound {
         let lost = self.lost(what, latest);
         let mut any = false;
         let Self { entries, sent, .. } = self;
-        for piece in sent.iter_mut().filter(|piece| lost.contains(&piece.number)) {
+        for piece in sent.iter_mut().filter(|piece| lost.binary_search(&piece.number).is_ok()) {
             piece.on_its_way = false;
             for entry in entries.iter_mut().filter(|entry| entry.content.is(piece.message_seq)) {
                 for gap in entry.acknowledged.missing(piece.range.clone()) {
@@ -195,20 +204,19 @@ impl Outbound {
         any
     }
 
-    /// The records that an ACK, of which `latest` is the highest number, shows to be lost.
+    /// The records that an ACK, of which `latest` is the highest number, shows to be lost, in order.
     fn lost(&self, what: Resend, latest: RecordNumber) -> Vec<RecordNumber> {
-        let overtaken = |piece: &&SentPiece| {
-            // What was sent once more after that is on its way again.
-            let again = |later: &&SentPiece| {
-                later.number > piece.number
-                    && later.message_seq == piece.message_seq
-                    && later.range.start < piece.range.end
-                    && piece.range.start < later.range.end
-            };
-            piece.number < latest && !self.sent.iter().filter(again).any(|later| later.number > latest)
-        };
-        let lost = self.sent.iter().filter(|piece| what == Resend::Missing || overtaken(piece));
-        lost.map(|piece| piece.number).collect()
+        if what == Resend::Missing {
+            return self.sent.iter().map(|piece| piece.number).collect();
+        }
+        // What was sent once more after that is on its way again.
+        let mut again = BTreeMap::<MessageSeq, Ranges>::new();
+        for later in self.sent.iter().rev().take_while(|piece| looked(piece.number) > latest) {
+            again.entry(later.message_seq).or_insert_with(Ranges::new).insert(later.range.clone());
+        }
+        let is_again = |piece: &SentPiece| again.get(&piece.message_seq).is_some_and(|of| of.has_any(&piece.range));
+        let overtaken = self.sent.iter().take_while(|piece| looked(piece.number) < latest);
+        overtaken.filter(|piece| !is_again(piece)).map(|piece| piece.number).collect()
     }
 
     /// Whether no flight is kept.
@@ -256,6 +264,12 @@ impl Outbound {
             }
         }
     }
+}
+
+/// Counts, in tests, that a piece was looked at.
+fn looked(number: RecordNumber) -> RecordNumber {
+    work::look();
+    number
 }
 
 /// A message or ChangeCipherSpec of the flight, what of it is to be sent, and what has arrived.

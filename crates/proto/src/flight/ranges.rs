@@ -69,6 +69,11 @@ impl Ranges {
         range.is_empty() || self.last_starting_up_to(range.start).is_some_and(|(_, to)| to >= range.end)
     }
 
+    /// Whether some of `range` is in the set.
+    pub(super) fn has_any(&self, range: &Range<u32>) -> bool {
+        !range.is_empty() && self.last_starting_up_to(range.end - 1).is_some_and(|(_, to)| to > range.start)
+    }
+
     /// The parts of `within` that are not in the set, from left to right.
     pub(crate) fn missing(&self, within: Range<u32>) -> impl Iterator<Item = Range<u32>> + '_ {
         let covered_to = self.last_starting_up_to(within.start).map_or(within.start, |(_, to)| to.max(within.start));
@@ -192,6 +197,16 @@ mod tests {
         assert_eq!(held(&ranges), [0..2, 4..6, 8..10]);
         ranges.remove(0..5);
         assert_eq!((held(&ranges), ranges.first()), ([5..6, 8..10].into(), Some(5..6)));
+    }
+
+    #[test]
+    fn ranges_that_touch_have_nothing_in_common() {
+        let mut ranges = Ranges::new();
+        ranges.insert(2..4);
+        ranges.insert(8..10);
+        for (range, any) in [(0..2, false), (0..3, true), (3..4, true), (4..8, false), (4..9, true), (9..9, false)] {
+            assert_eq!(ranges.has_any(&range), any, "{range:?}");
+        }
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! What reassembly costs, counted in tests: how often a range is looked at, and how many bytes are copied.
+//! What reassembly and ACKs cost, counted in tests: how often a range, or a piece that was sent, is looked at, and how
+//! many bytes are copied.
 //!
 //! In other builds nothing is counted.
 
@@ -40,11 +41,14 @@ mod tests {
     use alloc::vec::Vec;
     use core::ops::Range;
 
-    use gramseal_wire::{Epoch, Fragment, HandshakeHeader, HandshakeType, MessageSeq};
+    use gramseal_wire::{Epoch, Fragment, HandshakeHeader, HandshakeType, MessageSeq, RecordNumber, SequenceNumber};
 
     use super::counted::take;
     use crate::discard::DiscardCounts;
     use crate::flight::inbound::{Inbound, InboundLimits};
+    use crate::flight::outbound::{Outbound, Resend};
+    use crate::flight::piece::Pieces;
+    use crate::message::Message;
 
     type Pattern = Box<dyn Iterator<Item = Range<u32>>>;
 
@@ -123,5 +127,68 @@ mod tests {
         assert!(looks > 4, "{looks}");
         // Each byte as it comes, and all of them, with their header, when they are put in order.
         assert_eq!((copied, received), (4 + HandshakeHeader::LEN + 4, 2 * HandshakeHeader::LEN + 4));
+    }
+
+    /// So many pieces of a flight are remembered.
+    const PIECES: u16 = 512;
+
+    fn number(number: u64) -> RecordNumber {
+        RecordNumber::new(Epoch(2), SequenceNumber(number))
+    }
+
+    /// A flight in as many pieces as are remembered, each in a record of its own.
+    fn sent() -> Outbound {
+        let header = HandshakeHeader::whole(HandshakeType::CERTIFICATE, PIECES.into(), MessageSeq(0)).to_bytes();
+        let message = [&header[..], &[7; PIECES as usize]].concat();
+        let mut flight = Outbound::new();
+        flight.push_message(Message::new(Epoch(2), message).expect("a message"));
+        assert_eq!(send(&mut flight, 0), PIECES.into());
+        flight
+    }
+
+    /// Sends what is pending, in records from number `first` on; says how many.
+    fn send(flight: &mut Outbound, first: u64) -> u64 {
+        let mut records = 0;
+        while flight.has_pending() {
+            let mut record = Pieces::new();
+            flight.fill(HandshakeHeader::LEN + 1, &mut record);
+            flight.sent(record.first().expect("pending"), number(first + records));
+            records += 1;
+        }
+        records
+    }
+
+    #[test] // RFC 9147 §7.2
+    fn an_ack_costs_few_looks_for_each_number() {
+        let (pieces, count) = (u64::from(PIECES), usize::from(PIECES));
+        let lists: [(&str, Vec<u64>); 7] = [
+            ("empty", Vec::new()),
+            ("none of ours", (pieces..pieces + 4000).collect()),
+            ("all", (0..pieces).collect()),
+            ("all, descending", (0..pieces).rev().collect()),
+            ("the last one, over and over", alloc::vec![pieces - 1; 4000]),
+            ("every other one, over and over", (0..4000).map(|number| number * 2 % pieces).collect()),
+            ("half of them", (pieces / 2..pieces).collect()),
+        ];
+        for (what, list) in lists {
+            for resend in [Resend::Overtaken, Resend::Missing] {
+                let mut flight = sent();
+                let _ = take();
+                for round in 1..20 {
+                    flight.acknowledge(list.iter().copied().map(number));
+                    let (looks, _) = take();
+                    // Halving 512 pieces takes ten looks; each is noted as arrived once.
+                    let arrived = list.len().min(count);
+                    assert!(looks <= 10 * list.len() + 8 * arrived, "{what}: {looks} looks");
+
+                    let latest = number(pieces / 2 + round);
+                    flight.resend(resend, latest);
+                    let (looks, _) = take();
+                    assert!(looks <= 12 * count, "{what}, {resend:?}: {looks} looks to send again");
+                    send(&mut flight, round * 2 * pieces);
+                    let _ = take();
+                }
+            }
+        }
     }
 }

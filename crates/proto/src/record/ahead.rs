@@ -70,15 +70,17 @@ mod tests {
     fn a_flood_of_records_is_bounded_in_number_and_bytes() {
         let mut many = RecordsAhead::new();
         let kept = (0..100).filter(|_| many.push(&[0]).is_ok()).count();
-        assert_eq!(kept, RecordsAhead::MAX_RECORDS);
+        assert_eq!(kept, 16);
         assert_eq!(many.push(&[0]), Err(Discard::NextEpochFull));
 
         let mut large = RecordsAhead::new();
-        let record = vec![0; 3000];
+        let record = vec![0; 1024];
         let kept = (0..100).filter(|_| large.push(&record).is_ok()).count();
-        assert_eq!(kept, RecordsAhead::MAX_BYTES / 3000);
+        assert_eq!(kept * record.len(), 8192);
+        assert_eq!(large.push(&[0]), Err(Discard::NextEpochFull));
+        assert_eq!(RecordsAhead::new().push(&[0; 8193]), Err(Discard::NextEpochFull));
 
-        assert_eq!(many.drain().count(), RecordsAhead::MAX_RECORDS);
+        assert_eq!(many.drain().count(), 16);
         many.push(&[0]).expect("there is room again");
     }
 }

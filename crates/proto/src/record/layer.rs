@@ -316,7 +316,7 @@ impl<T: InEpoch> Epochs<T> {
 
 #[cfg(test)]
 mod tests {
-    use gramseal_wire::{ContentType, Epoch, ProtocolVersion, SequenceNumber};
+    use gramseal_wire::{ContentType, Epoch, ProtocolVersion, RecordNumber, SequenceNumber};
 
     use super::RecordLayer;
     use crate::crypto::AeadAlgorithm;
@@ -344,12 +344,13 @@ mod tests {
         assert!(layer.write.find(Epoch(2)).is_none() && layer.write.find(Epoch(3)).is_some());
     }
 
-    #[test]
-    #[cfg(debug_assertions)]
-    #[should_panic(expected = "in order")]
+    #[test] // RFC 6347 §4.1
+    #[cfg_attr(debug_assertions, should_panic(expected = "in order"))]
     fn an_epoch_is_never_installed_twice() {
-        let mut layer = RecordLayer::new(SequenceNumber(0), 64);
+        let mut layer = RecordLayer::new(SequenceNumber(7), 64);
         layer.install_write(WriteEpoch::plaintext(SequenceNumber(0)));
+        let next = layer.write.newest().next_number();
+        assert_eq!(next, Some(RecordNumber::new(Epoch(0), SequenceNumber(7))), "its numbers go on");
     }
 
     #[test]

@@ -84,6 +84,18 @@ mod tests {
         assert_eq!(gcm.sealed_blocks / blocks(1 << 14), 23_726_566);
         let ccm = UsageLimits::dtls12(AeadAlgorithm::Aes128Ccm);
         assert_eq!(ccm.sealed_blocks / blocks(1 << 14), 1 << 23);
+        // No key of ChaCha20-Poly1305 wears out before its numbers do.
+        for (algorithm, records) in [
+            (AeadAlgorithm::Aes128Gcm, 23_726_566),
+            (AeadAlgorithm::Aes256Gcm, 23_726_566),
+            (AeadAlgorithm::Aes128Ccm, 1 << 23),
+            (AeadAlgorithm::Aes256Ccm, 1 << 23),
+            (AeadAlgorithm::Aes128Ccm8, 1 << 23),
+            (AeadAlgorithm::Aes256Ccm8, 1 << 23),
+            (AeadAlgorithm::ChaCha20Poly1305, u64::MAX / blocks(1 << 14)),
+        ] {
+            assert_eq!(UsageLimits::dtls13(algorithm).sealed_blocks / blocks(1 << 14), records, "{algorithm:?}");
+        }
     }
 
     #[test] // RFC 9325 §4.4, RFC 9147 §4.5.3
@@ -94,6 +106,17 @@ mod tests {
         assert_eq!(failed(AeadAlgorithm::ChaCha20Poly1305), 1 << 36);
         assert_eq!(failed(AeadAlgorithm::Aes128Ccm), 11_863_283);
         assert_eq!(failed(AeadAlgorithm::Aes128Ccm8), 1 << 20);
+        for (algorithm, forgeries) in [
+            (AeadAlgorithm::Aes128Gcm, 1 << 36),
+            (AeadAlgorithm::Aes256Gcm, 1 << 36),
+            (AeadAlgorithm::ChaCha20Poly1305, 1 << 36),
+            (AeadAlgorithm::Aes128Ccm, 11_863_283),
+            (AeadAlgorithm::Aes256Ccm, 11_863_283),
+            (AeadAlgorithm::Aes128Ccm8, 1 << 20),
+            (AeadAlgorithm::Aes256Ccm8, 1 << 20),
+        ] {
+            assert_eq!(UsageLimits::dtls13(algorithm).failed_opens, forgeries, "{algorithm:?}");
+        }
     }
 
     #[test] // RFC 9846 §5.5: what is counted are blocks of 16 bytes

@@ -1,7 +1,11 @@
 //! What the initiator makes of answers, from a client that can say anything.
 
+use std::sync::Mutex;
+
+use gramseal_proto::crypto::CryptoError;
 use gramseal_proto::wire::ContentType;
 use gramseal_proto::{Discard, Instant};
+use gramseal_testkit::null::SeededRandom;
 
 use super::*;
 
@@ -268,5 +272,42 @@ fn answers_leave_less_for_challenges_to_the_same_address() {
         harm += bytes;
         assert_eq!(types, expected, "{round}");
         assert!(harm <= 117 * usize::from(round), "{round}: {harm}");
+    }
+}
+
+/// Remembers what it gave, until it fails.
+#[derive(Debug)]
+struct Watched {
+    inner: SeededRandom,
+    given: Mutex<Option<Vec<Vec<u8>>>>,
+}
+
+impl SecureRandom for Watched {
+    fn fill(&self, out: &mut [u8]) -> Result<(), CryptoError> {
+        let mut given = self.given.lock().expect("nobody panics with it");
+        let given = given.as_mut().ok_or_else(CryptoError::new)?;
+        self.inner.fill(out)?;
+        given.push(out.to_vec());
+        Ok(())
+    }
+}
+
+#[test] // RFC 9853 §4, §8
+fn cookies_are_what_the_generator_gives_and_without_it_nobody_is_asked() {
+    for check in CHECKS {
+        for works in [true, false] {
+            let random = Arc::new(Watched { inner: SeededRandom::new(3), given: Mutex::new(Some(Vec::new())) });
+            let wanted = Wanted { random: Some(random.clone()), ..Wanted::new(ProtocolVersion::DTLS1_3, check) };
+            let mut scene = Scene::at_home(wanted);
+            *random.given.lock().expect("nobody panics with it") = works.then(Vec::new);
+            scene.say(address(1), ContentType::APPLICATION_DATA, &[7; 200]);
+            scene.sim.run_for(10 * T);
+            let cookies: Vec<_> = scene.challenges().into_iter().map(|(_, cookie)| cookie.to_vec()).collect();
+            let given = random.given.lock().expect("nobody panics with it").take();
+            assert_eq!(cookies, given.unwrap_or_default(), "{check:?}");
+            assert_eq!(cookies.is_empty(), !works, "{check:?}");
+            // Nobody answers, so that the client stays where it was.
+            assert_eq!((counts(&scene.sim, scene.pair).begun, believed(&scene.sim, scene.pair)), (1, scene.home));
+        }
     }
 }

@@ -9,7 +9,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gramseal_proto::config::{ConnectionIds, MovePolicy, PathCheck, Transport};
+use gramseal_proto::config::{ConnectionIds, MovePolicy, PathCheck, ServerConfig, Transport};
+use gramseal_proto::crypto::SecureRandom;
 use gramseal_proto::wire::ProtocolVersion;
 use gramseal_proto::{Connection, Event, PathCheckCounts, Timer};
 use gramseal_testkit::null::{self, ToyKind};
@@ -32,6 +33,8 @@ struct Wanted {
     client_knows_checks: bool,
     client_cids: ConnectionIds,
     tap: Option<Arc<Wiretap>>,
+    /// The server's.
+    random: Option<Arc<dyn SecureRandom>>,
 }
 
 impl Wanted {
@@ -43,6 +46,7 @@ impl Wanted {
             client_knows_checks: true,
             client_cids: ConnectionIds::Peers,
             tap: None,
+            random: None,
         }
     }
 
@@ -61,7 +65,11 @@ impl Wanted {
             .with_transport(transport.clone())
             .with_connection_ids(self.client_cids)
             .with_return_routability_check(self.client_knows_checks);
-        let server = null::server_config(3, identity)
+        let mut provider = (*null::provider(3)).clone();
+        if let Some(random) = self.random {
+            provider.random = random;
+        }
+        let server = ServerConfig::builder(Arc::new(provider), identity)
             .with_versions(&[self.version])
             .with_transport(transport)
             .with_connection_ids(ConnectionIds::random());

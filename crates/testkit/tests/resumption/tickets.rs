@@ -6,7 +6,7 @@ use std::time::Duration;
 use gramseal_proto::config::{ClientAuth, ClientConfig, ServerConfig, Transport};
 use gramseal_proto::session::TicketKeys;
 use gramseal_proto::wire::HandshakeType;
-use gramseal_testkit::decode::Item;
+use gramseal_testkit::decode::{Item, fragments, records};
 use gramseal_testkit::null::{self, NullVerifier, ToyKind};
 use gramseal_testkit::sessions::{Resumption, Stores};
 use gramseal_testkit::sim::{Pair, Sent, Side, Sim};
@@ -17,6 +17,18 @@ use super::{configs, connect, is_resumed, negotiated};
 fn issued(sim: &Sim, pair: Pair) -> bool {
     let is_ticket = |item| matches!(item, Item::Handshake { msg_type: HandshakeType::NEW_SESSION_TICKET, .. });
     sim.sent_by(pair, Side::Server).flat_map(Sent::items).any(is_ticket)
+}
+
+/// The session id in the first hello of this type.
+fn session_id(sim: &Sim, pair: Pair, msg_type: HandshakeType) -> Vec<u8> {
+    let side = if msg_type == HandshakeType::CLIENT_HELLO { Side::Client } else { Side::Server };
+    let bodies = sim.sent_by(pair, side).flat_map(|sent| {
+        let contents = records(&sent.bytes).into_iter().filter(|record| record.header.epoch.0 == 0);
+        contents.flat_map(|record| fragments(record.body)).collect::<Vec<_>>()
+    });
+    let body = bodies.filter(|fragment| fragment.msg_type == msg_type).map(|fragment| fragment.body).next();
+    let after_random = &body.expect("it sent one")[34..];
+    after_random[1..=usize::from(after_random[0])].to_vec()
 }
 
 #[test] // RFC 5077 §3.3
@@ -75,8 +87,14 @@ fn a_session_too_large_for_a_ticket_is_known_by_its_id_or_not_at_all() {
         let pair = connect(&mut sim, &client, &server);
         assert!(issued(&sim, pair), "a ticket was promised; it may be empty");
         assert_eq!(stores.server.len(), in_store);
+        let given = session_id(&sim, pair, HandshakeType::SERVER_HELLO);
+        assert_eq!(given.is_empty(), !by_id, "{len} bytes, by id: {by_id}");
         let pair = connect(&mut sim, &client, &server);
         assert_eq!(is_resumed(&sim, pair), resumed, "{len} bytes, by id: {by_id}");
+        // Who has a ticket has no use for that id, and makes one that names nothing.
+        let shown = session_id(&sim, pair, HandshakeType::CLIENT_HELLO);
+        assert_eq!(!shown.is_empty() && shown == given, in_store > 0, "{len} bytes, by id: {by_id}");
+        assert_eq!(shown.is_empty(), !resumed, "{len} bytes, by id: {by_id}");
         assert_eq!(negotiated(&sim, pair)[1].peer_certificates[0].len(), len, "the server knows the client");
     }
 }

@@ -176,6 +176,58 @@ fn many_forged_fragments_do_not_block_a_message_in_one_piece() {
     assert_eq!(counts.get(Discard::FragmentMismatch), 90, "91 versions, of which one counts");
 }
 
+#[test] // RFC 6347 §4.2.3
+fn a_message_in_pieces_gets_through_when_a_flood_pauses() {
+    let (mut inbound, body, mut lengths) = (inbound(), body(4000), 5000..);
+    let mut forge = |inbound: &mut Inbound| {
+        for length in lengths.by_ref().take(2) {
+            assert_eq!(insert(inbound, PLAIN, fragment(0, length, 0, b"junk")), Ok(Inserted::Stored));
+        }
+    };
+    let send = |inbound: &mut Inbound, offset: u32| {
+        let piece = &body[offset as usize..][..1000];
+        insert(inbound, PLAIN, fragment(0, 4000, offset, piece)).expect("taken");
+    };
+    // Before each piece as many versions as make what is there of the real one give way.
+    for offset in [0, 1000, 2000, 3000].repeat(3) {
+        forge(&mut inbound);
+        send(&mut inbound, offset);
+        assert_eq!(inbound.next(), None);
+    }
+    // The last piece is still there. One version that goes on stands beside it and takes nothing from it.
+    for offset in [0, 1000, 2000] {
+        assert_eq!(inbound.next(), None);
+        let forged = insert(&mut inbound, PLAIN, fragment(0, 60_000, offset, b"junk"));
+        assert_eq!(forged, Ok(Inserted::Stored));
+        send(&mut inbound, offset);
+    }
+    assert_eq!(inbound.next(), Some(message(PLAIN, 0, &body)));
+    assert!(inbound.is_empty());
+}
+
+#[test] // RFC 6347 §4.2.2
+fn parts_of_two_numbers_never_become_one_message() {
+    for epoch in [PLAIN, SEALED] {
+        for [(first, offset), (second, other)] in [[(0, 0), (1, 2)], [(1, 0), (0, 2)], [(1, 2), (0, 0)]] {
+            let mut inbound = inbound();
+            insert(&mut inbound, epoch, fragment(first, 4, offset, b"ab")).expect("stored");
+            insert(&mut inbound, epoch, fragment(second, 4, other, b"cd")).expect("stored");
+            assert_eq!(inbound.next(), None, "a half of each");
+            // Each has its own half, and takes none of the other's.
+            insert(&mut inbound, epoch, fragment(first, 4, 2 - offset, b"AB")).expect("stored");
+            insert(&mut inbound, epoch, fragment(second, 4, 2 - other, b"CD")).expect("stored");
+            let bodies: Vec<_> =
+                core::iter::from_fn(|| inbound.next()).map(|message| message.body().to_vec()).collect();
+            let whole = |offset, half: &[u8; 2], rest: &[u8; 2]| {
+                if offset == 0 { [*half, *rest].concat() } else { [*rest, *half].concat() }
+            };
+            let mut expected = [(first, whole(offset, b"ab", b"AB")), (second, whole(other, b"cd", b"CD"))];
+            expected.sort();
+            assert_eq!(bodies, expected.map(|(_, body)| body));
+        }
+    }
+}
+
 #[test]
 fn a_forged_version_that_uses_up_the_room_keeps_no_message_out() {
     for pieces in [1, 2, 8] {
@@ -370,14 +422,17 @@ proptest! {
     ) {
         let limits = InboundLimits { max_message_len: 2000, max_ahead: 3000, ..InboundLimits::default() };
         let mut inbound = Inbound::new(MessageSeq(0), limits);
-        let mut received = 0;
+        let (mut fragments_taken, mut bytes) = (0, 0);
         for (seq, epoch, length, offset, len) in fragments {
             let body = body(len);
             let result = insert(&mut inbound, Epoch(epoch), fragment(seq, length, offset, &body));
-            received += usize::from(result.is_ok()) * (HandshakeHeader::LEN + len);
-            prop_assert!(inbound.buffered() <= inbound.max_buffered());
-            prop_assert!(inbound.buffered() <= 30 * received, "{} for {}", inbound.buffered(), received);
-            prop_assert!(inbound.allocated() <= 2 * inbound.buffered());
+            fragments_taken += usize::from(result.is_ok());
+            bytes += usize::from(result.is_ok()) * len;
+            let (charged, allocated) = (inbound.buffered(), inbound.allocated());
+            prop_assert!(charged <= inbound.max_buffered());
+            prop_assert!(charged <= bytes + 350 * fragments_taken, "{charged} for {bytes} in {fragments_taken}");
+            prop_assert!(allocated <= 2 * bytes + 700 * fragments_taken, "{allocated} for {bytes} in {fragments_taken}");
+            prop_assert!(allocated <= 2 * charged);
         }
     }
 }

@@ -10,6 +10,7 @@ use gramseal_proto::wire::{
     ProtocolVersion, SignatureScheme,
 };
 use gramseal_proto::{CertificateFault, Error, PeerFault};
+use gramseal_testkit::alloc_counter::memory;
 use gramseal_testkit::null::{self, NullKey, NullVerifier, ToyKind};
 use gramseal_testkit::peer::{Outcome, Peer13, Scene, Scene13};
 use gramseal_testkit::sim::Side;
@@ -203,7 +204,10 @@ fn what_would_be_longer_than_a_message_may_be() {
         let scene = says(side, &compressed(&longest));
         refused(scene, CertificateFault::BadEncoding, Alert::BAD_CERTIFICATE);
         for length in [65_537, 1 << 20, (1 << 24) - 1] {
-            bad(side, &message(Algorithm::ZLIB, length, &zlib(&vec![0; length])));
+            let compressed = message(Algorithm::ZLIB, length, &zlib(&vec![0; length]));
+            let memory = memory(|| bad(side, &compressed));
+            // All of the side under test and of its peer, in bytes.
+            assert!(memory.most < 200_000, "{side:?}, {length}: {memory:?}");
         }
     }
 }

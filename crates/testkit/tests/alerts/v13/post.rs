@@ -3,13 +3,18 @@
 use std::time::Duration;
 
 use gramseal_proto::config::ClientAuth;
-use gramseal_proto::wire::handshake::KeyUpdateRequest;
-use gramseal_proto::wire::{Alert, AlertDescription, AlertLevel, ContentType, DecodeError, HandshakeType as T};
+use gramseal_proto::wire::handshake::{KeyUpdateRequest, NewSessionTicket13};
+use gramseal_proto::wire::{
+    Alert, AlertDescription, AlertLevel, Codec, ContentType, DecodeError, ExtensionType as Ext, ExtensionsBuf,
+    HandshakeType as T,
+};
 use gramseal_proto::{CloseReason, Error, PeerFault};
+use gramseal_testkit::null;
 use gramseal_testkit::peer::{Outcome, Peer13, Scene13};
+use gramseal_testkit::sessions::{Resumption, Stores};
 use gramseal_testkit::sim::Side;
 
-use super::{client, server};
+use super::{VERSIONS, client, server};
 
 const HANDSHAKE: ContentType = ContentType::HANDSHAKE;
 const DATA: ContentType = ContentType::APPLICATION_DATA;
@@ -99,6 +104,24 @@ fn tickets_that_cannot_be_read() {
     ] {
         refused(says(Side::Client, T::NEW_SESSION_TICKET, body), error, AlertDescription::DECODE_ERROR);
     }
+}
+
+#[test] // RFC 9846 §9.3
+fn what_is_unknown_in_a_ticket_is_ignored() {
+    let stores = Stores::new(Some(Resumption::Ticket));
+    let config = stores.client(null::client_config(2).with_versions(&VERSIONS)).build().expect("a configuration");
+    let mut scene = Scene13::client13(config, 1);
+    scene.connect13();
+    assert!(stores.client.is_empty());
+    let ticket = NewSessionTicket13::from_bytes(&scene.peer.body_of(T::NEW_SESSION_TICKET)).map(|good| {
+        let mut extensions = ExtensionsBuf::new();
+        extensions.push_raw(Ext(0x5A5A), &[]);
+        extensions.push_raw(Ext(0x6A6A), b"something");
+        NewSessionTicket13 { extensions: extensions.as_extensions(), ..good }.to_vec().expect("short")
+    });
+    scene.say_of(T::NEW_SESSION_TICKET, &ticket.expect("a ticket"));
+    assert_eq!(scene.outcome(), Outcome::Connected);
+    assert_eq!(stores.client.len(), 1, "the ticket is kept");
 }
 
 #[test] // RFC 9846 §4.7.3
