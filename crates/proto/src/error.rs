@@ -241,6 +241,8 @@ pub enum CertificateFault {
     BadEncoding,
     /// Its chain does not lead to a trusted root.
     UnknownIssuer,
+    /// The certificates that came with it fit together in more ways than are tried.
+    TooManyPaths,
     /// A signature in the chain is wrong.
     BadSignature,
     /// It is past its validity.
@@ -453,7 +455,8 @@ impl PeerFault {
 impl CertificateFault {
     fn alert(self) -> AlertDescription {
         match self {
-            Self::UnknownIssuer => AlertDescription::UNKNOWN_CA,
+            // RFC 9846 §6.2: of the ways that were tried none leads to a trusted authority.
+            Self::UnknownIssuer | Self::TooManyPaths => AlertDescription::UNKNOWN_CA,
             Self::Expired | Self::NotYetValid => AlertDescription::CERTIFICATE_EXPIRED,
             Self::Revoked => AlertDescription::CERTIFICATE_REVOKED,
             Self::Unsupported | Self::WrongPurpose => AlertDescription::UNSUPPORTED_CERTIFICATE,

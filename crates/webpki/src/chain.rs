@@ -16,6 +16,7 @@ use crate::crl::Crls;
 use crate::fault::fault;
 use crate::key::public_key;
 use crate::ocsp::{self, OcspPolicy};
+use crate::paths;
 
 pub(crate) type Algorithms = &'static [&'static dyn SignatureVerificationAlgorithm];
 pub(crate) type Clock = Arc<dyn Fn() -> UnixTime + Send + Sync>;
@@ -35,6 +36,12 @@ pub(crate) type Clock = Arc<dyn Fn() -> UnixTime + Send + Sync>;
 /// - Revocation (RFC 5280 §6.3): checked where revocation lists are given
 ///   ([`with_crls`](ChainVerifierBuilder::with_crls)) or servers staple OCSP responses
 ///   ([`with_ocsp`](ChainVerifierBuilder::with_ocsp)), otherwise not.
+/// - Effort: a peer may send certificates that fit together in many ways, and in any order, as where
+///   an authority has several keys or was certified by several others. By their names they may
+///   form 128 paths of up to six authorities, beginnings of paths included; two certificates for
+///   each of the six make 126. Copies count once. More are refused with
+///   [`TooManyPaths`](CertificateFault::TooManyPaths) before any signature is checked, and so is what
+///   needs more than 100 checks of signatures, those of revocation lists included.
 ///
 /// ```
 /// use gramseal_webpki::{ChainVerifier, RootsError};
@@ -78,11 +85,12 @@ impl ChainVerifier {
             PeerRole::Server(_) => KeyUsage::server_auth(),
             PeerRole::Client => KeyUsage::client_auth(),
         };
+        let intermediates = paths::without_copies(&end_entity, intermediates)?;
         let now = self.clock.as_ref().map_or_else(UnixTime::now, |clock| clock());
         let crls = self.crls.as_refs();
         let revocation = self.crls.options(&crls, self.crls.policy.depth);
         let path = end_entity
-            .verify_for_usage(self.algorithms, &self.roots, intermediates, now, usage, revocation, None)
+            .verify_for_usage(self.algorithms, &self.roots, &intermediates, now, usage, revocation, None)
             .map_err(|error| fault(&error))?;
         if let PeerRole::Server(name) = presented.role {
             end_entity.verify_is_valid_for_subject_name(name).map_err(|error| fault(&error))?;

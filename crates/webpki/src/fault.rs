@@ -28,16 +28,17 @@ pub(crate) fn fault(error: &Error) -> CertificateFault {
         Error::CaUsedAsEndEntity | Error::RequiredEkuNotFoundContext(_) => CertificateFault::WrongPurpose,
         Error::CertDistrusted | Error::CertRevoked => CertificateFault::Revoked,
 
+        Error::MaximumNameConstraintComparisonsExceeded
+        | Error::MaximumPathBuildCallsExceeded
+        | Error::MaximumSignatureChecksExceeded => CertificateFault::TooManyPaths,
+
         // Whoever signs without being an authority, or for a name or a depth beyond its
-        // authority, is no trusted issuer. Paths too tangled to follow lead to none either.
+        // authority, is no trusted issuer. A path that is too long leads to none either.
         Error::UnknownIssuer
         | Error::EndEntityUsedAsCa
         | Error::NameConstraintViolation
         | Error::PathLenConstraintViolated
-        | Error::MaximumNameConstraintComparisonsExceeded
-        | Error::MaximumPathBuildCallsExceeded
-        | Error::MaximumPathDepthExceeded
-        | Error::MaximumSignatureChecksExceeded => CertificateFault::UnknownIssuer,
+        | Error::MaximumPathDepthExceeded => CertificateFault::UnknownIssuer,
 
         Error::UnsupportedCertVersion
         | Error::UnsupportedCriticalExtension

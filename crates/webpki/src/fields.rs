@@ -40,13 +40,18 @@ pub(crate) fn extensions(certificate: &[u8]) -> der::Result<Extensions> {
     }
 }
 
-/// The fields of its `TBSCertificate`.
-fn content(certificate: &[u8]) -> der::Result<Vec<AnyRef<'_>>> {
+/// The content of its `TBSCertificate`: all that its issuer signed.
+pub(crate) fn to_be_signed(certificate: &[u8]) -> der::Result<&[u8]> {
     let outer = AnyRef::from_der(certificate)?;
     outer.tag().assert_eq(Tag::Sequence)?;
     let content: AnyRef<'_> = SliceReader::new(outer.value())?.decode()?;
     content.tag().assert_eq(Tag::Sequence)?;
-    let (mut reader, mut fields) = (SliceReader::new(content.value())?, Vec::new());
+    Ok(content.value())
+}
+
+/// The fields of its `TBSCertificate`.
+fn content(certificate: &[u8]) -> der::Result<Vec<AnyRef<'_>>> {
+    let (mut reader, mut fields) = (SliceReader::new(to_be_signed(certificate)?)?, Vec::new());
     while !reader.is_finished() {
         fields.push(reader.decode()?);
     }

@@ -32,6 +32,7 @@ mod fingerprint;
 mod key;
 mod ocsp;
 mod own;
+mod paths;
 mod raw_key;
 mod schemes;
 #[cfg(feature = "system-roots")]

@@ -162,7 +162,12 @@ pub trait PskLookup: Send + Sync + fmt::Debug {
     /// certificate to go on with. An empty key counts as none.
     fn key(&self, identity: &[u8]) -> Option<Zeroizing<Vec<u8>>>;
 
-    /// The hash function that the key for `identity` goes with in 1.3. Default SHA-256.
+    /// The hash function that the key for `identity` goes with in 1.3. Default SHA-256. A list of [`Psk`]s gives
+    /// unknown identities the hash of all its keys, if they have one in common.
+    ///
+    /// It is asked of unknown identities as well, and the cipher suite, which everybody is told, depends on the
+    /// answer: where that differs from the answer for a key, everybody can find out that the key exists. So keys
+    /// should go with one hash, or the hash should follow from the identity alone.
     fn hash(&self, identity: &[u8]) -> HashAlgorithm {
         let _ = identity;
         HashAlgorithm::Sha256
@@ -195,7 +200,12 @@ impl PskLookup for Vec<Psk> {
     }
 
     fn hash(&self, identity: &[u8]) -> HashAlgorithm {
-        self.iter().find(|psk| psk.identity == identity).map_or(HashAlgorithm::Sha256, |psk| psk.hash)
+        if let Some(psk) = self.iter().find(|psk| psk.identity == identity) {
+            return psk.hash;
+        }
+        let mut hashes = self.iter().map(|psk| psk.hash);
+        let first = hashes.next().filter(|first| hashes.all(|hash| hash == *first));
+        first.unwrap_or(HashAlgorithm::Sha256)
     }
 
     fn imported_key(&self, identity: &[u8], context: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
@@ -280,6 +290,16 @@ mod tests {
         assert_eq!(fits(&psk("a")), [true, false]);
         assert_eq!(fits(&psk("a").with_hash(HashAlgorithm::Sha384)), [false, true]);
         assert_eq!(fits(&psk("a").imported("").expect("it fits")), [true, true]);
+    }
+
+    #[test] // RFC 9846 §F.6
+    fn an_unknown_identity_has_the_hash_of_all_keys() {
+        let sha384 = |identity| psk(identity).with_hash(HashAlgorithm::Sha384);
+        let hash = |list: Vec<Psk>| list.hash(b"unknown");
+        assert_eq!(hash(vec![sha384("a"), sha384("b")]), HashAlgorithm::Sha384);
+        assert_eq!(hash(vec![psk("a"), psk("b")]), HashAlgorithm::Sha256);
+        assert_eq!(hash(vec![sha384("a"), psk("b")]), HashAlgorithm::Sha256);
+        assert_eq!(hash(Vec::new()), HashAlgorithm::Sha256);
     }
 
     #[test]

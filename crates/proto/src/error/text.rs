@@ -134,6 +134,7 @@ impl fmt::Display for CertificateFault {
         f.write_str(match self {
             Self::BadEncoding => "the peer's certificate cannot be read",
             Self::UnknownIssuer => "the peer's certificate was not issued by a trusted authority",
+            Self::TooManyPaths => "the peer's certificates fit together in more ways than are tried",
             Self::BadSignature => "a signature in the peer's certificate chain is wrong",
             Self::Expired => "the peer's certificate has expired",
             Self::NotYetValid => "the peer's certificate is not valid yet",

@@ -6,7 +6,8 @@
 use alloc::vec::Vec;
 
 use gramseal_wire::extension::ImportedIdentity;
-use gramseal_wire::{Codec, ProtocolVersion, TlsKdf};
+use gramseal_wire::handshake::ClientHello;
+use gramseal_wire::{Codec, ExtensionType, ProtocolVersion, TlsKdf};
 use zeroize::Zeroizing;
 
 use super::schedule13::{EarlySecret, Origin, import};
@@ -71,6 +72,24 @@ impl ExternalPsk {
     }
 }
 
+/// Whether a client may learn that there is no key of the name that it has for its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum UnknownPsks {
+    /// It goes on, and fails, as with a wrong key.
+    Hidden,
+    /// The handshake goes on with a certificate, or the client is told.
+    Told,
+}
+
+impl UnknownPsks {
+    /// RFC 9846 §F.6: where nothing but a key can do, an unknown one is as good as a wrong one.
+    pub(super) fn of(hello: &ClientHello<'_>, config: &ServerConfig) -> Self {
+        let certificates =
+            !config.identities.is_empty() && hello.extensions.contains(ExtensionType::SIGNATURE_ALGORITHMS);
+        if certificates || config.tells_unknown_psks { Self::Told } else { Self::Hidden }
+    }
+}
+
 /// RFC 9258 §10
 fn kdf(hash: HashAlgorithm) -> TlsKdf {
     match hash {
@@ -101,19 +120,33 @@ fn imported(name: &[u8]) -> Option<ImportedIdentity<'_>> {
     (identity.target_protocol == ProtocolVersion::DTLS1_3).then_some(identity)
 }
 
-/// The hash of the suites that the key goes with which a hello calls `name`.
+/// The hashes of the suites with which keys that a hello calls `names` can be used.
 ///
-/// Of a name that is made for importing it is the one in the name, whether there is such a key or not: the suite,
-/// which everybody is told before the cookie, must not say which identities exist.
-pub(super) fn hash_of(name: &[u8], config: &ServerConfig) -> Option<HashAlgorithm> {
-    let psks = config.psks.as_ref()?;
-    match imported(name) {
-        Some(named) => {
-            let hashes = [HashAlgorithm::Sha256, HashAlgorithm::Sha384];
-            hashes.into_iter().find(|hash| kdf(*hash) == named.target_kdf)
+/// The suite is told to everybody, before the cookie, and must not say which identities exist. So a name that is made
+/// for importing counts with the hash in it, and where `unknown` ones are hidden every other name counts too, with the
+/// hash that its key would have. Only where those are several, as with keys that go with different hashes, it takes a
+/// key to count: an unknown one must not keep a client from connecting with another.
+pub(super) fn hashes<'n>(
+    names: impl Iterator<Item = &'n [u8]>,
+    unknown: UnknownPsks,
+    config: &ServerConfig,
+) -> Vec<HashAlgorithm> {
+    let Some(psks) = config.psks.as_ref() else { return Vec::new() };
+    let (mut hashes, mut plain) = (Vec::new(), Vec::new());
+    for name in names {
+        match imported(name) {
+            Some(named) => {
+                let all = [HashAlgorithm::Sha256, HashAlgorithm::Sha384];
+                hashes.extend(all.into_iter().find(|hash| kdf(*hash) == named.target_kdf));
+            }
+            None => plain.push((name, psks.hash(name))),
         }
-        None => look_up(&**psks, name, None).map(|_| psks.hash(name)),
     }
+    let alike = plain.iter().all(|(_, hash)| plain.first().is_none_or(|(_, first)| first == hash));
+    let all_count = alike && unknown == UnknownPsks::Hidden;
+    let counting = plain.into_iter().filter(|(name, _)| all_count || look_up(&**psks, name, None).is_some());
+    hashes.extend(counting.map(|(_, hash)| hash));
+    hashes
 }
 
 /// The key that a hello calls `name`, if a server knows it and it goes with `hash`.

@@ -14,7 +14,7 @@ use gramseal_wire::handshake::{ClientHello, NewSessionTicket13};
 use gramseal_wire::{ExtensionType, ProtocolVersion, PskKeyExchangeMode};
 use pki_types::{ServerName, UnixTime};
 
-use super::external::{self, ExternalPsk};
+use super::external::{self, ExternalPsk, UnknownPsks};
 use super::resume::{self, Asks, Life};
 use super::schedule13::{EarlySecret, Origin, Session13};
 use super::transcript::Transcript13;
@@ -157,8 +157,8 @@ pub(super) fn external_hashes(hello: &ClientHello<'_>, config: &ServerConfig) ->
     if config.psks.is_none() || mode(hello, config)?.is_none() {
         return Ok(Vec::new());
     }
-    let named = offer.identities.iter().take(MAX_LOOKED_AT);
-    Ok(named.filter_map(|named| external::hash_of(named.identity, config)).collect())
+    let names = offer.identities.iter().take(MAX_LOOKED_AT).map(|named| named.identity);
+    Ok(external::hashes(names, UnknownPsks::of(hello, config), config))
 }
 
 /// The key in `hello` to use with `suite`: the first of a session, else the one from elsewhere that comes first for
@@ -216,9 +216,7 @@ pub(super) fn find_among<'h>(
         let shows_certificate = config.certificates_first && select::plan13(hello, config).is_ok();
         return Ok(Some(found).filter(|_| !shows_certificate));
     }
-    // RFC 9846 §F.6: where nothing but a key can do, an unknown one is as good as a wrong one.
-    let certificates = !config.identities.is_empty() && hello.extensions.contains(ExtensionType::SIGNATURE_ALGORITHMS);
-    let hides = !certificates && config.psks.is_some() && !config.tells_unknown_psks;
+    let hides = config.psks.is_some() && UnknownPsks::of(hello, config) == UnknownPsks::Hidden;
     let Some((index, (named, binder))) = offered().next().filter(|_| hides) else { return Ok(None) };
     let decoy = external::decoy(named.identity, suite.hash, config)?;
     Ok(decoy.map(|decoy| found((index, named, binder), Key::External(decoy))))

@@ -18,9 +18,10 @@ use gramseal_testkit::decode::{Item, items};
 use gramseal_testkit::peer::{Outcome, Scene};
 
 /// Everything that a verifier can find fault with, and the alert that says so.
-const CERTIFICATE_FAULTS: [(CertificateFault, AlertDescription); 11] = [
+const CERTIFICATE_FAULTS: [(CertificateFault, AlertDescription); 12] = [
     (CertificateFault::BadEncoding, AlertDescription::BAD_CERTIFICATE),
     (CertificateFault::UnknownIssuer, AlertDescription::UNKNOWN_CA),
+    (CertificateFault::TooManyPaths, AlertDescription::UNKNOWN_CA),
     (CertificateFault::BadSignature, AlertDescription::BAD_CERTIFICATE),
     (CertificateFault::Expired, AlertDescription::CERTIFICATE_EXPIRED),
     (CertificateFault::NotYetValid, AlertDescription::CERTIFICATE_EXPIRED),

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use gramseal_proto::config::{ClientConfig, Psk, ServerConfig};
+use gramseal_proto::crypto::HashAlgorithm;
 use gramseal_proto::wire::{
     CipherSuite, ClientHello, Codec, ExtensionType, ImportedIdentity, PreSharedKeyClientHello, ProtocolVersion,
     ServerHello, TlsKdf,
 };
 use gramseal_proto::{Error, Incompatible, PeerFault};
-use gramseal_testkit::null;
+use gramseal_testkit::null::{self, NullVerifier};
 use gramseal_testkit::peer::{first_hello, met, rebuilt};
 use gramseal_testkit::sessions::{Resumption, Stores};
 use gramseal_testkit::sim::{Side, Sim};
@@ -115,6 +116,42 @@ fn the_suite_does_not_tell_which_imported_keys_exist() {
     };
     assert_eq!(suite("a"), CipherSuite::TLS_AES_256_GCM_SHA384);
     assert_eq!(suite("nobody"), suite("a"));
+}
+
+#[test] // RFC 9846 §F.6: a hello that leaves the choice between suites of two hashes
+fn the_suite_does_not_tell_which_plain_keys_exist() {
+    let sha384 = |identity: &str| psk(identity, 1).with_hash(HashAlgorithm::Sha384);
+    let suites = [CipherSuite::TLS_AES_256_GCM_SHA384, CipherSuite::TLS_CHACHA20_POLY1305_SHA256];
+    let among = |suites: &[CipherSuite], server: &Arc<ServerConfig>, offered: Vec<Psk>| {
+        let builder = ClientConfig::builder(null::provider(1), Arc::new(NullVerifier::default()));
+        let builder = offered.into_iter().fold(builder, |builder, psk| builder.with_psk(psk));
+        let mut sim = Sim::new(1);
+        let pair = sim.connect(builder.with_cipher_suites(suites).build().expect("a client"), Arc::clone(server));
+        sim.run_for(std::time::Duration::from_secs(1));
+        let retry = &sim.sent_by(pair, Side::Server).next().expect("an answer").bytes;
+        ServerHello::from_bytes(&retry[25..]).expect("a HelloRetryRequest").cipher_suite
+    };
+    let suite = |server: &_, offered| among(&suites, server, offered);
+    let of_256 = server(vec![psk("known", 1), imported("other", 2, "x")]);
+    let of_384 = server(vec![sha384("known"), sha384("other")]);
+    for (server, expected) in [(&of_256, suites[1]), (&of_384, suites[0])] {
+        for identity in ["known", "nobody", "other"] {
+            assert_eq!(suite(server, vec![psk(identity, 1)]), expected, "{identity}");
+            // Beside the name of a key that is imported, for one hash, and need not exist.
+            let name = imported_name("nobody", "x", ProtocolVersion::DTLS1_3, TlsKdf::HKDF_SHA384);
+            let beside = Psk::new(name, [1; 32]).expect("good lengths");
+            assert_eq!(suite(server, vec![beside, psk(identity, 1)]), suites[0], "{identity}");
+        }
+    }
+    // Where keys go with several hashes, an unknown one does not keep a client from connecting with another.
+    let of_both = server(vec![psk("a", 1), sha384("b")]);
+    let defaults = [CipherSuite::TLS_AES_128_GCM_SHA256, CipherSuite::TLS_AES_256_GCM_SHA384];
+    assert_eq!(among(&defaults, &of_both, vec![psk("z", 1), sha384("b")]), defaults[1]);
+    assert_eq!(among(&defaults, &of_both, vec![psk("a", 1), sha384("b")]), defaults[0]);
+    // Where a certificate can do, an unknown key has no say.
+    let with_certificate = server_with_certificate(vec![psk("a", 1)]);
+    assert_eq!(suite(&with_certificate, vec![psk("z", 1)]), suites[0]);
+    assert_eq!(suite(&with_certificate, vec![psk("a", 1)]), suites[1]);
 }
 
 #[test] // RFC 9846 §4.3.11
