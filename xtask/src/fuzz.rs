@@ -27,6 +27,11 @@ const INSTRUMENTATION: [&str; 6] = [
 /// Of one input: no more bytes, no longer, and no more memory of the process.
 const LIMITS: [&str; 4] = ["-max_len=8192", "-timeout=20", "-rss_limit_mb=2048", "-print_final_stats=1"];
 
+/// Tells glibc to keep what is freed: windows of megabytes, as `compression` needs them for each input, would go back to
+/// the system and be mapped anew.
+const ALLOCATOR: [(&str, &str); 2] =
+    [("MALLOC_MMAP_THRESHOLD_", "1073741824"), ("MALLOC_TRIM_THRESHOLD_", "1073741824")];
+
 /// Seconds for each target, unless something else is asked for.
 const SECONDS: u32 = 20;
 
@@ -126,7 +131,12 @@ fn fuzz(root: &Path, program: &Path, target: &str, seconds: u32) -> Outcome {
         std::fs::create_dir_all(made).map_err(|error| format!("{}: {error}", made.display()))?;
     }
     let mut command = Command::new(program);
-    command.current_dir(root).stdin(Stdio::null()).args(LIMITS).arg(format!("-max_total_time={seconds}"));
+    command
+        .current_dir(root)
+        .envs(ALLOCATOR)
+        .stdin(Stdio::null())
+        .args(LIMITS)
+        .arg(format!("-max_total_time={seconds}"));
     // New inputs go to the first folder.
     command.arg(format!("-artifact_prefix={}/", artifacts.display())).arg(corpus).arg(seeds);
     let output = command.output().map_err(|error| format!("`{target}` did not start: {error}"))?;
