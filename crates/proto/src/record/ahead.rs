@@ -61,6 +61,7 @@ mod tests {
         let mut early = RecordsAhead::new();
         early.push(b"one").expect("room");
         early.push(b"two").expect("room");
+        assert!(!early.is_empty());
         assert_eq!(early.drain().collect::<Vec<_>>(), [b"one".to_vec(), b"two".to_vec()]);
         assert!(early.is_empty());
         assert_eq!(early.drain().count(), 0);
