@@ -100,10 +100,9 @@ impl ExpectServerHello {
         let request = HelloVerifyRequest::from_bytes(message.body())?;
         // The version in it says nothing about the version to come. A repeated request is the
         // answer to a hello that we sent twice.
+        // Nor is there another cookie to ask for in a handshake of 1.3.
         let again = self.cookie.as_deref() == Some(request.cookie) || self.rounds == MAX_COOKIE_ROUNDS;
-        // RFC 9147 §5.1: in a handshake of 1.3 nobody asks so, and no server of it answers a hello with such a cookie.
-        let only13 = self.retried.is_some() || !self.offer.config.common.allows(ProtocolVersion::DTLS1_2);
-        if again || only13 {
+        if again || self.retried.is_some() {
             return Ok(State::ClientHello(self));
         }
         self.cookie = Some(request.cookie.to_vec());
