@@ -249,7 +249,7 @@ mod tests {
     use crate::discard::Discard;
     use crate::padding::Padding;
     use crate::record::test_keys::{test_keys, test_keys13};
-    use crate::record::{ReadEpoch, RecordLayer, WriteEpoch, split_record};
+    use crate::record::{ContentLimits, ReadEpoch, RecordLayer, WriteEpoch, split_record};
 
     const DATA: ContentType = ContentType::APPLICATION_DATA;
     const OURS: &[u8] = &[0xc1, 0xd2, 0xe3];
@@ -461,6 +461,20 @@ mod tests {
         writer.forget_cids();
         assert_eq!(writer.max_content(Epoch(1)), 1 << 14);
         assert_eq!(writer.padding(Epoch(1), 1), 0, "there is no place for it");
+    }
+
+    #[test] // RFC 8449 §4
+    fn records_with_an_id_keep_to_the_limit_too() {
+        for version in VERSIONS {
+            let (mut writer, mut reader) = pair(version, OURS);
+            let limits = ContentLimits { unprotected: 1 << 14, protected: 64 };
+            reader.limit_content(limits, limits);
+            let lengths = [64, 65].map(|len| {
+                let record = seal(&mut writer, epoch(version), &vec![1; len]);
+                open(&mut reader, &record).remove(0).map(|content| content.len())
+            });
+            assert_eq!(lengths, [Ok(64), Err(Discard::Oversized)], "{version}");
+        }
     }
 
     #[test] // RFC 9146 §6

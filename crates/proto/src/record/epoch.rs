@@ -469,8 +469,11 @@ mod tests {
         let mut out = [0; 64];
         let mut writer = writer();
         assert!(!writer.is_nearly_exhausted(u64::MAX) && writer.is_nearly_exhausted(0));
-        writer.sealed_blocks = writer.limits.sealed_blocks - 2 * blocks(1);
-        assert!(writer.is_nearly_exhausted(u64::MAX));
+        let limit = writer.limits.sealed_blocks;
+        for (left, warns) in [(limit / 16 + 1, false), (limit / 16, true), (2 * blocks(1), true)] {
+            writer.sealed_blocks = limit - left;
+            assert_eq!(writer.is_nearly_exhausted(u64::MAX), warns, "{left}");
+        }
         for _ in 0..2 {
             assert!(writer.seal(DATA, VERSION, &[], b"x", 0, &mut out).is_ok());
         }

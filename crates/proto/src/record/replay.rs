@@ -144,8 +144,9 @@ fn ring_index(number: u64, words: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use alloc::collections::BTreeSet;
+    use alloc::vec;
 
-    use gramseal_wire::SequenceNumber;
+    use gramseal_wire::{DecodeError, Reader, SequenceNumber};
     use proptest::prelude::*;
 
     use super::ReplayWindow;
@@ -164,6 +165,25 @@ mod tests {
             }
             if self.accepted.contains(&number) { Err(Discard::Replayed) } else { Ok(()) }
         }
+    }
+
+    #[test]
+    fn an_image_has_as_many_words_as_a_window_can_have() {
+        let read = |words: u8, right: u64| {
+            let image = [&right.to_be_bytes()[..], &[8 * words], &vec![0; usize::from(8 * words)]].concat();
+            ReplayWindow::read_image(&mut Reader::new(&image)).err()
+        };
+        for (words, expected) in [
+            (0, Some(DecodeError::BadVectorLength)),
+            (1, None),
+            (2, Some(DecodeError::BadVectorLength)),
+            (3, None),
+            (17, None),
+            (18, Some(DecodeError::BadVectorLength)),
+        ] {
+            assert_eq!(read(words, 1), expected, "{words}");
+        }
+        assert_eq!((read(1, 1 << 48), read(1, (1 << 48) + 1)), (None, Some(DecodeError::IllegalValue)));
     }
 
     #[test] // RFC 6347 §4.1.2.6
