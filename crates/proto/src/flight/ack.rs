@@ -236,4 +236,17 @@ mod tests {
         assert_eq!(take(&mut acks, 17), None, "no room for a number");
         assert_eq!(take(&mut acks, 2 + 2 * 16 + 15), Some([number(2, 998), number(2, 999)].to_vec()));
     }
+
+    #[test] // RFC 9147 §5.8.3
+    fn after_ten_records_an_ack_is_awaited() {
+        let mut acks = Acks::new();
+        for sequence_number in 0..10 {
+            assert!(!acks.is_awaited(), "{sequence_number}");
+            // What came again is not counted again.
+            (0..2).for_each(|_| acks.note(number(2, sequence_number), at(0), PATIENCE));
+        }
+        assert!(acks.is_awaited());
+        acks.hurry();
+        assert!(take(&mut acks, ROOM).is_some() && !acks.is_awaited());
+    }
 }

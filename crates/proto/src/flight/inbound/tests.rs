@@ -135,6 +135,12 @@ fn only_a_few_messages_ahead_are_taken() {
 }
 
 #[test]
+fn what_comes_before_the_message_that_is_due_is_old() {
+    let inbound = Inbound::new(MessageSeq(5), InboundLimits::default());
+    assert_eq!([4, 5, 6].map(|seq| inbound.is_old(MessageSeq(seq))), [true, false, false]);
+}
+
+#[test]
 fn message_numbers_do_not_wrap() {
     let mut inbound = Inbound::new(MessageSeq(u16::MAX), InboundLimits::default());
     insert(&mut inbound, SEALED, fragment(u16::MAX, 1, 0, b"x")).expect("stored");
