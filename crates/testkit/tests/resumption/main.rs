@@ -67,6 +67,7 @@ fn a_second_connection_resumes_the_session_of_the_first() {
             assert_eq!((ours.resumed, theirs.resumed), (round > 0, round > 0), "{kind:?}");
             assert_eq!(ours.peer_certificates.len(), 1);
             assert_eq!((ours.cipher_suite, ours.group), (theirs.cipher_suite, theirs.group));
+            assert!(ours.group.is_some(), "that of the first handshake");
             assert_eq!(theirs.server_name.as_deref(), Some(null::SERVER_NAME));
             sim.exchange(pair, b"hello");
             // RFC 5246 §F.1.4: new randoms make new keys.
