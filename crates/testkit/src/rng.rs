@@ -23,6 +23,49 @@ impl Rng {
         u64::try_from(wide >> 64).expect("the upper half of 128 bits")
     }
 
+    /// An index into something with `len` elements; 0 if it has none.
+    ///
+    /// # Panics
+    /// Never: it is less than a number that fits.
+    pub fn index(&mut self, len: usize) -> usize {
+        usize::try_from(self.below(len as u64)).expect("below a number that fits")
+    }
+
+    /// A byte below `bound`.
+    ///
+    /// # Panics
+    /// Never: it is less than a byte.
+    pub fn byte(&mut self, bound: u8) -> u8 {
+        u8::try_from(self.below(bound.into())).expect("below a byte")
+    }
+
+    /// Any bytes, at most so many.
+    pub fn junk(&mut self, most: usize) -> Vec<u8> {
+        let len = self.index(most + 1);
+        (0..len).map(|_| self.next_u64().to_be_bytes()[0]).collect()
+    }
+
+    /// Perhaps changes a bit of `bytes`, or cuts something off.
+    pub fn damage(&mut self, bytes: &mut Vec<u8>) {
+        match self.below(4) {
+            0 if !bytes.is_empty() => {
+                let at = self.index(bytes.len());
+                bytes[at] ^= 1 << self.below(8);
+            }
+            1 => bytes.truncate(self.index(bytes.len() + 1)),
+            _ => {}
+        }
+    }
+
+    /// Does that to a datagram, or appends something, but leaves most as they are.
+    pub fn damage_datagram(&mut self, datagram: &mut Vec<u8>) {
+        match self.below(6) {
+            0 => self.damage(datagram),
+            1 => datagram.extend(self.junk(30)),
+            _ => {}
+        }
+    }
+
     /// True in a fraction `probability` (0 to 1) of the calls.
     pub fn chance(&mut self, probability: f64) -> bool {
         // 53 bits are what a double holds; drawn even when nothing can happen, so that switching
@@ -53,6 +96,19 @@ mod tests {
         };
         assert_eq!(draw(7), draw(7));
         assert_ne!(draw(7), draw(8));
+    }
+
+    #[test]
+    fn damage_is_rare_and_of_every_kind() {
+        let mut rng = Rng::new(1);
+        let mut kinds = [0; 4];
+        for _ in 0..10_000 {
+            let mut datagram = vec![7; 40];
+            rng.damage_datagram(&mut datagram);
+            let kind = if datagram == [7; 40] { 0 } else { 2 + datagram.len().cmp(&40) as isize };
+            kinds[usize::try_from(kind).expect("a small one")] += 1;
+        }
+        assert!(kinds[0] > 7_000 && kinds[1..].iter().all(|count| *count > 300), "{kinds:?}");
     }
 
     #[test]

@@ -99,70 +99,42 @@ fn nothing_is_sent_to_a_peer_that_has_said_it_failed() {
 struct Hostile(Rng);
 
 impl Hostile {
-    fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.0.below(end as u64)).expect("below a number that fits")
-    }
-
-    fn byte(&mut self, end: u8) -> u8 {
-        u8::try_from(self.0.below(end.into())).expect("below a byte")
-    }
-
-    fn junk(&mut self, most: usize) -> Vec<u8> {
-        let len = self.below(most + 1);
-        (0..len).map(|_| self.0.next_u64().to_be_bytes()[0]).collect()
-    }
-
     /// A message of any type but Finished, as it should be or not.
     fn message(&mut self, peer: &mut Peer) -> Vec<u8> {
         let types = [0, 1, 2, 3, 4, 11, 12, 13, 14, 15, 16, 21, 22, 24, 67, 99];
-        let msg_type = HandshakeType(types[self.below(types.len())]);
-        let mut body = if self.below(3) == 0 { self.junk(60) } else { peer.body_of(msg_type) };
-        match self.below(4) {
-            0 if !body.is_empty() => {
-                let at = self.below(body.len());
-                body[at] ^= 1 << self.below(8);
-            }
-            1 => body.truncate(self.below(body.len() + 1)),
-            _ => {}
-        }
+        let msg_type = HandshakeType(types[self.0.index(types.len())]);
+        let mut body = if self.0.index(3) == 0 { self.0.junk(60) } else { peer.body_of(msg_type) };
+        self.0.damage(&mut body);
         let length = u32::try_from(body.len()).expect("short");
-        let header = HandshakeHeader::whole(msg_type, length, MessageSeq(self.byte(9).into()));
+        let header = HandshakeHeader::whole(msg_type, length, MessageSeq(self.0.byte(9).into()));
         [&header.to_bytes()[..], &body].concat()
     }
 
     /// A fragment whose fields need not fit each other, of a Finished perhaps.
     fn fragment(&mut self) -> Vec<u8> {
-        let body = self.junk(40);
-        let msg_type = HandshakeType(self.byte(25));
-        let mut header = HandshakeHeader::whole(msg_type, self.byte(60).into(), MessageSeq(0)).to_bytes();
-        header[5] = self.byte(9);
-        header[8] = self.byte(60);
-        header[11] = if self.below(5) == 0 { self.byte(255) } else { u8::try_from(body.len()).expect("short") };
+        let body = self.0.junk(40);
+        let msg_type = HandshakeType(self.0.byte(25));
+        let mut header = HandshakeHeader::whole(msg_type, self.0.byte(60).into(), MessageSeq(0)).to_bytes();
+        header[5] = self.0.byte(9);
+        header[8] = self.0.byte(60);
+        header[11] = if self.0.index(5) == 0 { self.0.byte(255) } else { u8::try_from(body.len()).expect("short") };
         [&header[..], &body].concat()
     }
 
     fn datagram(&mut self, peer: &mut Peer, keyed: bool) -> Vec<u8> {
-        let (content_type, content) = match self.below(8) {
-            0 => (ContentType(self.byte(40)), self.junk(80)),
+        let (content_type, content) = match self.0.index(8) {
+            0 => (ContentType(self.0.byte(40)), self.0.junk(80)),
             1 => (ContentType::CHANGE_CIPHER_SPEC, vec![1]),
             2 => (HANDSHAKE, self.fragment()),
             3 => (HANDSHAKE, [self.fragment(), self.message(peer)].concat()),
-            4 => (ContentType::APPLICATION_DATA, self.junk(30)),
+            4 => (ContentType::APPLICATION_DATA, self.0.junk(30)),
             _ => (HANDSHAKE, self.message(peer)),
         };
         // Alerts would end it too soon.
         let content_type = if content_type == ContentType::ALERT { HANDSHAKE } else { content_type };
-        let epoch = u16::from(keyed && self.below(3) > 0);
+        let epoch = u16::from(keyed && self.0.index(3) > 0);
         let mut datagram = peer.record_numbered(content_type, epoch, self.0.below(60), &content);
-        match self.below(12) {
-            0 => datagram.truncate(self.below(datagram.len() + 1)),
-            1 => {
-                let at = self.below(datagram.len());
-                datagram[at] ^= 1 << self.below(8);
-            }
-            2 => datagram.extend(self.junk(30)),
-            _ => {}
-        }
+        self.0.damage_datagram(&mut datagram);
         datagram
     }
 }
@@ -174,14 +146,14 @@ fn whatever_a_peer_of_1_2_with_the_keys_sends_it_does_not_connect_without_a_fini
         let scene = if seed % 2 == 0 { Scene::client(null::client(), 1) } else { Scene::server(null::server(), 1) };
         let (mut scene, mut hostile) = (scene, Hostile(Rng::new(seed)));
         let honest = [scene.first_flight(false), scene.last_flight(false)].concat();
-        let stage = hostile.below(honest.len());
+        let stage = hostile.0.index(honest.len());
         scene.play(&honest[..stage]);
         // A server has them with the client's last flight, a client with its own ClientKeyExchange.
         let keyed = stage + 2 >= honest.len();
         for _ in 0..40 {
             let datagram = hostile.datagram(&mut scene.peer, keyed);
             scene.deliver([datagram]);
-            if hostile.below(10) == 0 {
+            if hostile.0.index(10) == 0 {
                 scene.advance(Duration::from_millis(hostile.0.below(500)));
             }
             assert!(!scene.was_connected() && scene.received().is_empty(), "seed {seed}");

@@ -37,80 +37,52 @@ struct Hostile {
 }
 
 impl Hostile {
-    fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.rng.below(end as u64)).expect("below a number that fits")
-    }
-
-    fn byte(&mut self, end: u8) -> u8 {
-        u8::try_from(self.rng.below(end.into())).expect("below a byte")
-    }
-
-    fn number(&mut self, end: u64) -> u64 {
-        self.rng.below(end)
-    }
-
-    fn junk(&mut self, most: usize) -> Vec<u8> {
-        let len = self.below(most + 1);
-        (0..len).map(|_| self.rng.next_u64().to_be_bytes()[0]).collect()
-    }
-
     /// A message of any type but Finished, as it should be or not.
     fn message(&mut self, peer: &Peer13) -> Vec<u8> {
         let types = [0, 1, 2, 3, 4, 5, 8, 9, 10, 11, 13, 15, 24, 25, 67, 99, 254];
-        let msg_type = T(types[self.below(types.len())]);
-        let mut body = if self.below(3) == 0 { self.junk(60) } else { peer.body_of(msg_type) };
-        match self.below(4) {
-            0 if !body.is_empty() => {
-                let at = self.below(body.len());
-                body[at] ^= 1 << self.below(8);
-            }
-            1 => body.truncate(self.below(body.len() + 1)),
-            _ => {}
-        }
-        Peer13::whole(msg_type, self.byte(8).into(), &body)
+        let msg_type = T(types[self.rng.index(types.len())]);
+        let mut body = if self.rng.index(3) == 0 { self.rng.junk(60) } else { peer.body_of(msg_type) };
+        self.rng.damage(&mut body);
+        Peer13::whole(msg_type, self.rng.byte(8).into(), &body)
     }
 
     /// A fragment whose fields need not fit each other.
     fn fragment(&mut self) -> Vec<u8> {
-        let body = self.junk(40);
-        let mut header = HandshakeHeader::whole(T(self.byte(30)), self.byte(200).into(), MessageSeq(0)).to_bytes();
-        header[5] = self.byte(8);
-        header[8] = self.byte(200);
-        header[11] = if self.below(5) == 0 { self.byte(255) } else { u8::try_from(body.len()).expect("short") };
+        let body = self.rng.junk(40);
+        let mut header =
+            HandshakeHeader::whole(T(self.rng.byte(30)), self.rng.byte(200).into(), MessageSeq(0)).to_bytes();
+        header[5] = self.rng.byte(8);
+        header[8] = self.rng.byte(200);
+        header[11] = if self.rng.index(5) == 0 { self.rng.byte(255) } else { u8::try_from(body.len()).expect("short") };
         [&header[..], &body].concat()
     }
 
     fn datagram(&mut self, peer: &mut Peer13) -> Vec<u8> {
         let epochs: &[u64] = if self.keyed { &[0, 2, 2, 2, 3, 4] } else { &[0] };
-        let epoch = epochs[self.below(epochs.len())];
-        let (content_type, content) = match self.below(8) {
-            0 => (ContentType(self.byte(40)), self.junk(80)),
-            1 => (ContentType::ACK, self.junk(40)),
+        let epoch = epochs[self.rng.index(epochs.len())];
+        let (content_type, content) = match self.rng.index(8) {
+            0 => (ContentType(self.rng.byte(40)), self.rng.junk(80)),
+            1 => (ContentType::ACK, self.rng.junk(40)),
             2 => {
-                let count = self.below(70);
-                let numbers: Vec<(u64, u64)> = (0..count).map(|_| (self.number(5), self.number(20))).collect();
+                let count = self.rng.index(70);
+                let numbers: Vec<(u64, u64)> = (0..count).map(|_| (self.rng.below(5), self.rng.below(20))).collect();
                 (ContentType::ACK, gramseal_testkit::peer::ack(numbers))
             }
             3 => (HANDSHAKE, self.fragment()),
             4 => (HANDSHAKE, [self.fragment(), self.message(peer)].concat()),
-            5 => (ContentType::APPLICATION_DATA, self.junk(30)),
+            5 => (ContentType::APPLICATION_DATA, self.rng.junk(30)),
             _ => (HANDSHAKE, self.message(peer)),
         };
         // Alerts would end it too soon.
         let content_type = if content_type == ContentType::ALERT { HANDSHAKE } else { content_type };
-        let form =
-            Form { short_number: self.below(2) == 0, without_length: self.below(2) == 0, padding: self.below(3) };
-        let number = self.number(60);
+        let form = Form {
+            short_number: self.rng.index(2) == 0,
+            without_length: self.rng.index(2) == 0,
+            padding: self.rng.index(3),
+        };
+        let number = self.rng.below(60);
         let mut datagram = peer.record_formed(content_type, epoch, number, &content, form);
-        match self.below(12) {
-            0 => datagram.truncate(self.below(datagram.len() + 1)),
-            1 => {
-                let at = self.below(datagram.len());
-                datagram[at] ^= 1 << self.below(8);
-            }
-            2 => datagram.extend(self.junk(30)),
-            _ => {}
-        }
+        self.rng.damage_datagram(&mut datagram);
         datagram
     }
 }
@@ -123,14 +95,14 @@ fn whatever_a_peer_with_the_keys_sends_it_does_not_connect_without_a_finished() 
         let mut scene = scene(side);
         let honest = scene.handshake(false);
         let mut hostile = Hostile { rng: Rng::new(seed), keyed: false };
-        let stage = hostile.below(honest.len());
+        let stage = hostile.rng.index(honest.len());
         scene.say(&honest[..stage]);
         hostile.keyed = stage > 0;
         for _ in 0..40 {
             let datagram = hostile.datagram(&mut scene.peer);
             scene.deliver([datagram]);
-            if hostile.below(10) == 0 {
-                scene.advance(Duration::from_millis(hostile.number(500)));
+            if hostile.rng.index(10) == 0 {
+                scene.advance(Duration::from_millis(hostile.rng.below(500)));
             }
             assert!(!scene.was_connected() && scene.received().is_empty(), "seed {seed}");
         }
@@ -152,10 +124,10 @@ fn whatever_a_peer_sends_after_the_handshake_nothing_panics() {
         for _ in 0..40 {
             let datagram = hostile.datagram(&mut scene.peer);
             scene.deliver([datagram]);
-            if hostile.below(10) == 0 {
+            if hostile.rng.index(10) == 0 {
                 // Clients cannot, and one request at a time is enough.
                 let _ = scene.connection().authenticate_client();
-                scene.advance(Duration::from_secs(hostile.number(100)));
+                scene.advance(Duration::from_secs(hostile.rng.below(100)));
             }
         }
     }
@@ -174,8 +146,8 @@ fn strangers_cost_no_memory_and_draw_few_datagrams() {
         let before = scene.connection().stats().retransmissions;
         let memory = memory(|| {
             for _ in 0..8_000 {
-                let content = if stranger.below(2) == 0 { stranger.fragment() } else { stranger.message(&other) };
-                let number = stranger.number(1 << 20);
+                let content = if stranger.rng.below(2) == 0 { stranger.fragment() } else { stranger.message(&other) };
+                let number = stranger.rng.below(1 << 20);
                 let record = other.record_numbered(HANDSHAKE, 0, number, &content);
                 scene.deliver([record]);
                 scene.advance(Duration::from_millis(1));
