@@ -137,7 +137,8 @@ impl Negotiated {
 impl Keying {
     pub(crate) fn write_image(&self, w: &mut Writer<'_>) {
         match self {
-            Self::V12(Session12 { master_secret, randoms, .. }) => {
+            Self::V12(session) => {
+                let Session12 { hash: _, master_secret, randoms } = &**session;
                 w.bytes(master_secret);
                 w.bytes(&randoms.client.0);
                 w.bytes(&randoms.server.0);
@@ -153,7 +154,7 @@ impl Keying {
         let mut master_secret = Box::new(SecretArray::new([0; 48]));
         master_secret.copy_from_slice(r.bytes(48)?);
         let randoms = Randoms { client: Random(r.array()?), server: Random(r.array()?) };
-        Ok(Self::V12(Session12 { hash, master_secret, randoms }))
+        Ok(Self::V12(Box::new(Session12 { hash, master_secret, randoms })))
     }
 
     pub(crate) fn read_image13(r: &mut Reader<'_>, hash: &'static dyn Hash) -> Result<Self, DecodeError> {

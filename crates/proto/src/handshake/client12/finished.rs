@@ -30,8 +30,13 @@ impl ExpectFinished {
         let proof = auth12::verify_finished(message, &self.schedule, Side::Server, &self.context.transcript)?;
         let Context { offer, negotiated, issued, .. } = *self.context;
         let remember = issued.remember(&offer, &negotiated, &self.schedule.session).map(Remember::Client);
-        let established =
-            Established { proof, negotiated, keying: Keying::V12(self.schedule.session), remember, post: None };
+        let established = Established {
+            proof,
+            negotiated,
+            keying: Keying::V12(Box::new(self.schedule.session)),
+            remember,
+            post: None,
+        };
         out.push(Action::Complete(Box::new(established)));
         Ok(AnyState::Connected)
     }

@@ -124,7 +124,7 @@ impl ExpectResumedVerdict {
         out.push(Action::EndLastFlight);
         let remember = issued.renew(&offer, *session).map(Remember::Client);
         let established =
-            Established { proof, negotiated, keying: Keying::V12(schedule.session), remember, post: None };
+            Established { proof, negotiated, keying: Keying::V12(Box::new(schedule.session)), remember, post: None };
         out.push(Action::Complete(Box::new(established)));
         Ok(AnyState::Connected)
     }

@@ -30,7 +30,7 @@ impl ExpectFinished {
         let established = Established {
             proof,
             negotiated: context.negotiated,
-            keying: Keying::V12(schedule.session),
+            keying: Keying::V12(Box::new(schedule.session)),
             remember,
             post: None,
         };

@@ -140,7 +140,7 @@ impl ExpectResumedFinished {
         let established = Established {
             proof,
             negotiated: context.negotiated,
-            keying: Keying::V12(schedule.session),
+            keying: Keying::V12(Box::new(schedule.session)),
             remember,
             post: None,
         };
